@@ -1,0 +1,201 @@
+//! Policies and what they consist of.
+
+use std::collections::BTreeMap;
+
+use callgate_syscalls::{Action, ActionKind, Arch, KernelVersion, SyscallNr};
+
+use crate::{Condition, Error};
+
+/// A total map from calls to actions; see the [crate documentation](crate).
+///
+/// A value satisfies: at least one architecture; every number can occur on its architecture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    foreign: Action,
+    arches: BTreeMap<Arch, ArchPolicy>,
+}
+
+impl Policy {
+    /// Starts a policy that answers `foreign` to calls of architectures it does not name.
+    pub const fn builder(foreign: Action) -> Builder {
+        Builder { foreign, arches: BTreeMap::new(), duplicate: None }
+    }
+
+    /// The action for calls of architectures that the policy does not name.
+    #[must_use]
+    pub const fn foreign(&self) -> Action {
+        self.foreign
+    }
+
+    /// The architectures with their rules, in the order of [`Arch`].
+    pub fn arches(&self) -> impl ExactSizeIterator<Item = (Arch, &ArchPolicy)> {
+        self.arches.iter().map(|(arch, policy)| (*arch, policy))
+    }
+
+    /// The rules of one architecture, where the policy names it.
+    #[must_use]
+    pub fn arch(&self, arch: Arch) -> Option<&ArchPolicy> {
+        self.arches.get(&arch)
+    }
+
+    /// The same rules with another default on every architecture.
+    ///
+    /// A default that executes calls also answers for syscalls newer than the baseline: whoever asks for everything to
+    /// be allowed or logged means those too.
+    #[must_use]
+    pub fn with_default(mut self, default: Action) -> Self {
+        let executes = matches!(default.kind(), ActionKind::Allow | ActionKind::Log);
+        for policy in self.arches.values_mut() {
+            policy.default = default;
+            policy.unknown = policy.unknown.filter(|_| !executes);
+        }
+        self
+    }
+}
+
+/// Collects the architectures of a [`Policy`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Builder {
+    foreign: Action,
+    arches: BTreeMap<Arch, ArchPolicy>,
+    duplicate: Option<Arch>,
+}
+
+impl Builder {
+    /// Adds an architecture. Giving one twice makes [`Builder::build`] fail.
+    pub fn arch(mut self, arch: Arch, policy: ArchPolicy) -> Self {
+        if self.arches.insert(arch, policy).is_some() {
+            self.duplicate.get_or_insert(arch);
+        }
+        self
+    }
+
+    /// Checks the parts against each other.
+    ///
+    /// # Errors
+    /// [`Error::NoArchitecture`], [`Error::DuplicateArchitecture`], [`Error::NumberOutsideArchitecture`].
+    pub fn build(self) -> Result<Policy, Error> {
+        if let Some(arch) = self.duplicate {
+            return Err(Error::DuplicateArchitecture { arch });
+        }
+        if self.arches.is_empty() {
+            return Err(Error::NoArchitecture);
+        }
+        for (&arch, policy) in &self.arches {
+            for &nr in policy.rules.keys() {
+                if Arch::of_call(arch.token(), nr) != Some(arch) {
+                    return Err(Error::NumberOutsideArchitecture { arch, nr });
+                }
+            }
+        }
+        Ok(Policy { foreign: self.foreign, arches: self.arches })
+    }
+}
+
+/// The part of a policy that is about one architecture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArchPolicy {
+    default: Action,
+    unknown: Option<Unknown>,
+    rules: BTreeMap<SyscallNr, Vec<Rule>>,
+}
+
+/// What happens to syscalls that a baseline kernel does not have.
+///
+/// A number without rules is *known* if this architecture's table has it with a version up to the baseline; every other
+/// number without rules gets `action`. With `ERRNO(ENOSYS)` a program sees the baseline kernel and can fall back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unknown {
+    /// The kernel whose syscalls count as known.
+    pub baseline: KernelVersion,
+    /// The action for the others.
+    pub action: Action,
+}
+
+/// A condition and the action for calls that meet it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    condition: Condition,
+    action: Action,
+}
+
+impl ArchPolicy {
+    /// A policy that answers `default` to every call.
+    #[must_use]
+    pub const fn new(default: Action) -> Self {
+        Self { default, unknown: None, rules: BTreeMap::new() }
+    }
+
+    /// Answers `unknown.action` instead of the default to syscalls that the baseline kernel does not have.
+    pub fn unknown(&mut self, unknown: Unknown) -> &mut Self {
+        self.unknown = Some(unknown);
+        self
+    }
+
+    /// Appends a rule to a number's list. Earlier rules are asked first.
+    pub fn rule(&mut self, nr: SyscallNr, condition: Condition, action: Action) -> &mut Self {
+        self.rules.entry(nr).or_default().push(Rule { condition, action });
+        self
+    }
+
+    /// The action where no rule holds.
+    #[must_use]
+    pub const fn default_action(&self) -> Action {
+        self.default
+    }
+
+    /// What happens to syscalls newer than the baseline, where the policy distinguishes them.
+    #[must_use]
+    pub const fn unknown_action(&self) -> Option<Unknown> {
+        self.unknown
+    }
+
+    /// The numbers that have rules, ascending, each with its rules in order.
+    pub fn rules(&self) -> impl ExactSizeIterator<Item = (SyscallNr, &[Rule])> {
+        self.rules.iter().map(|(nr, rules)| (*nr, rules.as_slice()))
+    }
+
+    /// The rules of one number, in order; empty where it has none.
+    #[must_use]
+    pub fn rules_for(&self, nr: SyscallNr) -> &[Rule] {
+        self.rules.get(&nr).map_or(&[], Vec::as_slice)
+    }
+}
+
+impl Rule {
+    /// When the rule holds.
+    #[must_use]
+    pub const fn condition(&self) -> &Condition {
+        &self.condition
+    }
+
+    /// What happens then.
+    #[must_use]
+    pub const fn action(&self) -> Action {
+        self.action
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_default_keeps_the_rules_and_a_permissive_one_drops_the_baseline() {
+        let unknown = Unknown { baseline: KernelVersion::new(5, 10), action: Action::KILL_THREAD };
+        let mut x86_64 = ArchPolicy::new(Action::KILL_PROCESS);
+        x86_64.unknown(unknown).rule(SyscallNr::new(1), Condition::always(), Action::ALLOW);
+        let policy = Policy::builder(Action::trap(0)).arch(Arch::X86_64, x86_64).build().unwrap();
+        for (default, expected) in
+            [(Action::LOG, None), (Action::ALLOW, None), (Action::KILL_THREAD, Some(unknown))]
+        {
+            let changed = policy.clone().with_default(default);
+            let arch = changed.arch(Arch::X86_64).unwrap();
+            assert_eq!(arch.default_action(), default);
+            assert_eq!(arch.unknown_action(), expected, "{default}");
+            assert_eq!(arch.rules_for(SyscallNr::new(1)).len(), 1);
+            assert_eq!(changed.foreign(), policy.foreign());
+        }
+    }
+}

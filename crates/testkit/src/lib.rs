@@ -1,0 +1,10 @@
+//! Random policies, calls and programs for the tests of the other crates.
+//!
+//! Everything is drawn from a seeded generator, so that a failure can be repeated from the seed that the test prints.
+#![forbid(unsafe_code)]
+
+pub mod call;
+pub mod policy;
+pub mod program;
+
+pub use fastrand::Rng;
