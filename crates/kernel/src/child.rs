@@ -1,0 +1,95 @@
+//! Trying things in a child: a filter can't be taken off again, so whoever wants to see one work gives it a process
+//! of its own.
+//!
+//! A forked child has one thread, a copy of the caller. Locks that other threads held at that moment stay held in the
+//! copy, so code that takes one may wait for ever: keep to what needs none, and build programs before forking. (The
+//! memory allocator of the C libraries is safe to use.)
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::Error;
+use crate::sys::process::{self, Fork};
+
+#[cfg(feature = "test-support")]
+mod outcome;
+#[cfg(feature = "test-support")]
+pub use outcome::{Call, Outcome, outcomes};
+
+/// The exit code of a child whose closure panicked, as that of every Rust program that panics.
+pub const PANIC_CODE: u8 = 101;
+
+/// How a child ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It exited.
+    Exited {
+        /// The exit code.
+        code: u8,
+    },
+    /// A signal killed it; that of a filter's kill is [`Signal::SYS`].
+    Killed {
+        /// The signal.
+        signal: Signal,
+    },
+}
+
+/// The number of a signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Signal(i32);
+
+impl Signal {
+    /// What a filter kills with, and what traps raise.
+    pub const SYS: Self = Self(libc::SIGSYS);
+
+    /// What [`outcomes`] ends a call with that does not return in time.
+    #[cfg(feature = "test-support")]
+    pub const ALARM: Self = Self(libc::SIGALRM);
+
+    /// The raw number.
+    #[must_use]
+    pub const fn raw(self) -> i32 {
+        self.0
+    }
+}
+
+impl fmt::Display for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "signal {}", self.0)
+    }
+}
+
+/// Runs a closure in a forked child, waits for its end, and says how it ended: with the closure's result as the exit
+/// code if nothing happens before. The child runs no destructors or exit handlers of the caller.
+///
+/// A panic is [`PANIC_CODE`].
+///
+/// # Errors
+/// [`Error::Kernel`] where the process can't be forked or waited for.
+///
+/// # Examples
+/// ```
+/// use callgate_kernel::child::{self, Ending};
+///
+/// assert_eq!(child::run(|| 7)?, Ending::Exited { code: 7 });
+/// # Ok::<(), callgate_kernel::Error>(())
+/// ```
+pub fn run(closure: impl FnOnce() -> u8) -> Result<Ending, Error> {
+    match process::fork().map_err(|errno| Error::Kernel { call: "fork", errno })? {
+        Fork::Child => {
+            let code = catch_unwind(AssertUnwindSafe(closure)).unwrap_or(PANIC_CODE);
+            process::exit_now(code)
+        }
+        Fork::Parent(pid) => {
+            let status = process::wait(pid);
+            Ok(ending(status.map_err(|errno| Error::Kernel { call: "waitpid", errno })?))
+        }
+    }
+}
+
+fn ending(status: i32) -> Ending {
+    match u8::try_from(libc::WEXITSTATUS(status)) {
+        Ok(code) if libc::WIFEXITED(status) => Ending::Exited { code },
+        _ => Ending::Killed { signal: Signal(libc::WTERMSIG(status)) },
+    }
+}

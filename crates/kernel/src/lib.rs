@@ -1,0 +1,40 @@
+//! The kernel's side of seccomp: attach filters, probe features, run commands under a filter, read the filters of a
+//! running process.
+//!
+//! - [`load()`] attaches a [`Program`](callgate_bpf::Program) with an explicit [`Scope`]; [`load_with_listener`] one
+//!   that hands calls to a supervisor. Both work between fork and exec: they allocate nothing.
+//! - [`Error`] tells the kernel's reasons apart, also where it has one errno for several, and says what to do.
+//! - [`Command`] finds a command first and loads last, so that a filter must allow execve(2) and nothing else.
+//! - [`filters_of`] reads what another process runs under.
+//! - [`child`] tries a filter out in a process of its own.
+//!
+//! This is the one crate of the library that makes syscalls. It does not know what a policy is, and loads what it is
+//! given: a [`Program`](callgate_bpf::Program) has passed the checker, but nothing here looks at what it means.
+#![cfg(target_os = "linux")]
+
+pub mod child;
+#[cfg(feature = "conformance")]
+#[doc(hidden)]
+pub mod conformance;
+mod dump;
+mod error;
+mod exec;
+mod flag;
+mod load;
+mod probe;
+mod refusal;
+mod status;
+mod sys;
+mod tid;
+
+pub use dump::{DumpedFilter, filters_of};
+pub use error::Error;
+pub use exec::Command;
+pub use flag::Flag;
+pub use load::{
+    Interruption, Logging, NoNewPrivs, Options, Scope, Speculation, load, load_with_listener,
+    set_no_new_privs,
+};
+pub use probe::{action_supported, filters_supported, flag_supported, running_kernel};
+pub use status::{Mode, Status, current_status, status_of};
+pub use tid::Tid;

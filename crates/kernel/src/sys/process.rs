@@ -1,0 +1,112 @@
+//! Processes: fork, wait, exec, exit.
+
+use std::ffi::{CStr, CString, c_char};
+use std::mem::MaybeUninit;
+use std::ptr;
+
+use callgate_syscalls::Errno;
+use libc::{c_int, c_long, pid_t};
+
+use super::{checked, last_errno};
+
+/// The two sides of a fork.
+pub(crate) enum Fork {
+    /// The new process, with this one thread.
+    Child,
+    /// The process that was there before.
+    Parent(pid_t),
+}
+
+/// Splits the process.
+pub(crate) fn fork() -> Result<Fork, Errno> {
+    // SAFETY: fork touches no memory of the parent. The child sees a copy in which locks that other threads held stay
+    // held: to take one blocks it for ever, which its callers document, but shows it no torn data.
+    let pid = unsafe { libc::fork() };
+    checked(c_long::from(pid))?;
+    Ok(if pid == 0 { Fork::Child } else { Fork::Parent(pid) })
+}
+
+/// Waits for a child's end and returns its wait status.
+pub(crate) fn wait(pid: pid_t) -> Result<c_int, Errno> {
+    let mut status = 0;
+    loop {
+        // SAFETY: the pointer is to an int to be written.
+        let result = unsafe { libc::waitpid(pid, &raw mut status, 0) };
+        match checked(c_long::from(result)) {
+            Err(errno) if i32::from(errno.raw()) == libc::EINTR => {}
+            // Another thread of this process traces the child; its stops are not for us.
+            Ok(_) if libc::WIFSTOPPED(status) => {}
+            result => return result.map(|_| status),
+        }
+    }
+}
+
+/// Ends the process at once: no destructors, no exit handlers, no flushing.
+pub(crate) fn exit_now(code: u8) -> ! {
+    // SAFETY: the call takes a number and does not return.
+    unsafe { libc::_exit(c_int::from(code)) }
+}
+
+/// Writes to standard error with a single write(2), and ignores failure.
+pub(crate) fn write_stderr(text: &[u8]) {
+    // SAFETY: pointer and length are those of a live slice, which is only read.
+    unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len()) };
+}
+
+/// Whether the process may execute a file, by its effective ids.
+pub(crate) fn executable(file: &CStr) -> Result<(), Errno> {
+    let (path, flags) = (file.as_ptr(), libc::AT_EACCESS);
+    // SAFETY: the path is a C string that lives through the call.
+    let result = unsafe { libc::faccessat(libc::AT_FDCWD, path, libc::X_OK, flags) };
+    checked(c_long::from(result)).map(drop)
+}
+
+/// What happens on a signal.
+#[derive(Clone, Copy)]
+pub(crate) struct Disposition(libc::sigaction);
+
+/// Gives SIGPIPE its default effect and returns what it had.
+pub(crate) fn default_sigpipe() -> Result<Disposition, Errno> {
+    // SAFETY: all zeroes are a sigaction: no flags, an empty mask and, as SIG_DFL is 0, the default.
+    let default = unsafe { MaybeUninit::<libc::sigaction>::zeroed().assume_init() };
+    set_sigpipe(Disposition(default))
+}
+
+/// Gives SIGPIPE a disposition that it had, and returns the one before.
+pub(crate) fn set_sigpipe(disposition: Disposition) -> Result<Disposition, Errno> {
+    let mut before = disposition.0;
+    // SAFETY: both pointers are to live sigactions, and the new one runs no handler but one that was installed
+    // before.
+    let result =
+        unsafe { libc::sigaction(libc::SIGPIPE, &raw const disposition.0, &raw mut before) };
+    checked(c_long::from(result)).map(|_| Disposition(before))
+}
+
+/// C strings with the null-terminated array of pointers to them that execve(2) reads.
+#[derive(Debug)]
+pub(crate) struct StringTable {
+    // Never touched again: the pointers are to the buffers of these.
+    _strings: Vec<CString>,
+    pointers: Vec<*const c_char>,
+}
+
+impl StringTable {
+    pub(crate) fn new(strings: Vec<CString>) -> Self {
+        let pointers = strings.iter().map(|s| s.as_ptr()).chain([ptr::null()]).collect();
+        Self { _strings: strings, pointers }
+    }
+
+    /// Where the array lies: the argument that execve(2) sees.
+    pub(crate) fn address(&self) -> usize {
+        self.pointers.as_ptr().addr()
+    }
+}
+
+/// Replaces the process by another program; returns only the reason for which it can't.
+pub(crate) fn execve(file: &CStr, argv: &StringTable, environment: &StringTable) -> Errno {
+    let (argv, environment) = (argv.pointers.as_ptr(), environment.pointers.as_ptr());
+    // SAFETY: a C string and two null-terminated arrays of pointers to C strings, all alive while borrowed, as
+    // StringTable keeps them.
+    unsafe { libc::execve(file.as_ptr(), argv, environment) };
+    last_errno()
+}
