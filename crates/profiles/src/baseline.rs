@@ -1,0 +1,36 @@
+//! Which kernel the author of a profile knew.
+
+use callgate_policy::Unknown;
+use callgate_syscalls::{Action, ActionKind, Arch, KernelVersion, Name};
+
+use crate::errno::ErrnoSpec;
+
+/// The newest of some syscalls, with the first kernel that had it on any architecture.
+///
+/// Any, because an author who lists a syscall knows it also where it was wired up late. The first by name, of several.
+pub(crate) fn newest(names: impl IntoIterator<Item = Name>) -> Option<(KernelVersion, Name)> {
+    names.into_iter().filter_map(|name| Some((first_kernel(name)?, name))).reduce(|best, next| {
+        match next.0 > best.0 || (next.0 == best.0 && next.1 < best.1) {
+            true => next,
+            false => best,
+        }
+    })
+}
+
+fn first_kernel(name: Name) -> Option<KernelVersion> {
+    Arch::ALL.into_iter().filter_map(|arch| arch.syscall(name)).map(|syscall| syscall.since).min()
+}
+
+/// What an architecture answers to syscalls newer than the baseline, where the default is a refusal that would hide
+/// from a program that it should fall back.
+///
+/// A tracer that gets unknown calls can answer them itself, so `TRACE` counts as letting through, as it does in runc.
+/// A baseline from before the architecture's first kernel stands for that one: nothing older can be meant.
+pub(crate) fn unknown(arch: Arch, default: Action, baseline: KernelVersion) -> Option<Unknown> {
+    let action = Action::errno(ErrnoSpec::ENOSYS.on(arch))?;
+    let lets_through =
+        matches!(default.kind(), ActionKind::Allow | ActionKind::Log | ActionKind::Trace);
+    let oldest = arch.syscalls().map(|syscall| syscall.since).min();
+    let baseline = oldest.map_or(baseline, |oldest| oldest.max(baseline));
+    (!lets_through && default != action).then_some(Unknown { baseline, action })
+}

@@ -1,0 +1,196 @@
+//! From what a file says to rules that can be relied on: the checks that look at more than one value.
+
+use callgate_syscalls::{Action, Arch};
+
+use crate::docker::{self, Filter};
+use crate::errno::ErrnoSpec;
+use crate::oci::Arg;
+use crate::place::JsonPath;
+use crate::scalar::{ActionName, OperatorName, WidthName};
+use crate::{Error, WarningKind};
+
+/// A rule whose parts fit together.
+#[derive(Clone, Debug)]
+pub(crate) struct Rule {
+    pub(crate) path: JsonPath,
+    /// Each name with its path.
+    pub(crate) names: Vec<(JsonPath, String)>,
+    pub(crate) action: ActionSpec,
+    pub(crate) args: Vec<Arg>,
+    pub(crate) includes: Filter,
+    pub(crate) excludes: Filter,
+}
+
+/// An action whose number may depend on the architecture.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ActionSpec {
+    name: ActionName,
+    number: ErrnoSpec,
+}
+
+impl ActionSpec {
+    pub(crate) fn on(self, arch: Arch) -> Action {
+        let number = self.number.on(arch);
+        match self.name {
+            ActionName::Kill | ActionName::KillThread => Action::KILL_THREAD,
+            ActionName::KillProcess => Action::KILL_PROCESS,
+            ActionName::Trap => Action::trap(0),
+            // `action` has refused numbers above the largest; if it ever does not, killing fails closed.
+            ActionName::Errno => Action::errno(number).unwrap_or(Action::KILL_PROCESS),
+            ActionName::Trace => Action::trace(number),
+            ActionName::Allow => Action::ALLOW,
+            ActionName::Log => Action::LOG,
+            ActionName::Notify => Action::USER_NOTIFY,
+        }
+    }
+}
+
+/// What is wrong with a file, before line and column are known.
+pub(crate) struct Fault {
+    pub(crate) path: JsonPath,
+    pub(crate) reason: String,
+}
+
+impl Fault {
+    pub(crate) fn at(path: JsonPath, reason: impl Into<String>) -> Self {
+        Self { path, reason: reason.into() }
+    }
+
+    pub(crate) fn locate(&self, origin: &str, text: &str) -> Error {
+        Error::Invalid { place: self.path.locate(origin, text), reason: self.reason.clone() }
+    }
+}
+
+/// Collects warnings with their paths while the parts are checked.
+pub(crate) type Noted = Vec<(JsonPath, WarningKind)>;
+
+/// Checks what concerns the profile as a whole and returns its default action.
+pub(crate) fn default_action(
+    root: &JsonPath,
+    seccomp: &docker::Seccomp,
+    noted: &mut Noted,
+) -> Result<ActionSpec, Fault> {
+    if !seccomp.architectures.is_empty() && !seccomp.arch_map.is_empty() {
+        let reason = "stands beside `architectures`: only one of the two can be meant";
+        return Err(Fault::at(root.clone().key("archMap"), reason));
+    }
+    let number = root.clone().key("defaultErrnoRet");
+    let text = root.clone().key("defaultErrno");
+    let number = (number, seccomp.default_errno_ret);
+    let text = (text, seccomp.default_errno.as_deref());
+    let action = action(seccomp.default_action, number, text, noted)?;
+    if seccomp.syscalls.is_empty() && !is_permissive(action.on(Arch::X86_64)) {
+        let reason = "no rules, and the default action refuses every call: nothing could run";
+        return Err(Fault::at(root.clone().key("syscalls"), reason));
+    }
+    Ok(action)
+}
+
+/// Checks one rule.
+pub(crate) fn rule(
+    path: JsonPath,
+    syscall: docker::Syscall,
+    noted: &mut Noted,
+) -> Result<Rule, Fault> {
+    let names = names(&path, syscall.name, syscall.names)?;
+    let number = (path.clone().key("errnoRet"), syscall.errno_ret);
+    let text = (path.clone().key("errno"), syscall.errno.as_deref());
+    let action = action(syscall.action, number, text, noted)?;
+    for (index, arg) in syscall.args.iter().enumerate() {
+        let place = path.clone().key("args").index(index);
+        if arg.width == Some(WidthName::Bits32) && (arg.value | arg.value_two) > u32::MAX.into() {
+            return Err(Fault::at(
+                place.key("width"),
+                "the values beside it need more than 32 bits",
+            ));
+        }
+        let place = place.key("valueTwo");
+        if arg.op != OperatorName::MaskedEq && arg.value_two != 0 {
+            noted.push((place, WarningKind::ValueTwoUnused));
+        } else if arg.op == OperatorName::MaskedEq && arg.value_two & !arg.value != 0 {
+            noted.push((place, WarningKind::ValueOutsideMask));
+        }
+    }
+    let docker::Syscall { args, includes, excludes, .. } = syscall;
+    Ok(Rule { path, names, action, args, includes, excludes })
+}
+
+fn names(
+    path: &JsonPath,
+    name: String,
+    names: Option<Vec<String>>,
+) -> Result<Vec<(JsonPath, String)>, Fault> {
+    let list_path = path.clone().key("names");
+    let listed: Vec<_> = match (name.is_empty(), names) {
+        (true, None) => {
+            return Err(Fault::at(path.clone(), "the rule names no syscall: `names` is missing"));
+        }
+        (true, Some(names)) if names.is_empty() => {
+            return Err(Fault::at(list_path, "the list is empty: the rule names no syscall"));
+        }
+        (true, Some(names)) => {
+            (0..).zip(names).map(|(i, n)| (list_path.clone().index(i), n)).collect()
+        }
+        (false, None) => vec![(path.clone().key("name"), name)],
+        (false, Some(names)) if names.is_empty() => vec![(path.clone().key("name"), name)],
+        (false, Some(_)) => {
+            return Err(Fault::at(
+                list_path,
+                "stands beside `name`: only one of the two can be meant",
+            ));
+        }
+    };
+    match listed.iter().find(|(_, name)| name.is_empty()) {
+        Some((path, _)) => {
+            Err(Fault::at(path.clone(), "an empty text is not the name of a syscall"))
+        }
+        None => Ok(listed),
+    }
+}
+
+/// Combines an action with its number, which Podman also writes as a text, which then wins.
+fn action(
+    name: ActionName,
+    (number_path, number): (JsonPath, Option<u64>),
+    (text_path, text): (JsonPath, Option<&str>),
+    noted: &mut Noted,
+) -> Result<ActionSpec, Fault> {
+    let (path, errno) = match (text, number) {
+        (Some(text), _) if !text.is_empty() => (text_path, errno_of_text(text)),
+        (_, Some(number)) => (number_path, errno_of_number(number)),
+        _ => return Ok(ActionSpec { name, number: ErrnoSpec::EPERM }),
+    };
+    let errno = errno.map_err(|reason| Fault::at(path.clone(), reason))?;
+    match name {
+        ActionName::Errno if errno.on(Arch::X86_64) > ERRNO_MAX => {
+            let reason =
+                format!("errno {} is above {ERRNO_MAX}, the largest", errno.on(Arch::X86_64));
+            return Err(Fault::at(path, reason));
+        }
+        ActionName::Errno | ActionName::Trace => {}
+        _ => noted.push((path, WarningKind::ErrnoUnused)),
+    }
+    Ok(ActionSpec { name, number: errno })
+}
+
+/// The largest value that the kernel returns as an error (`MAX_ERRNO`).
+const ERRNO_MAX: u16 = 4095;
+
+fn errno_of_number(number: u64) -> Result<ErrnoSpec, String> {
+    match u16::try_from(number) {
+        Ok(number) => Ok(ErrnoSpec::Number(number)),
+        Err(_) => Err(format!("errno {number} is above {ERRNO_MAX}, the largest")),
+    }
+}
+
+fn errno_of_text(text: &str) -> Result<ErrnoSpec, String> {
+    ErrnoSpec::parse(text).ok_or_else(|| {
+        format!("unknown errno {text:?}: expected a name such as EPERM or ENOSYS, or its number")
+    })
+}
+
+/// Whether a filter lets the call happen, or hands it to someone who may.
+pub(crate) fn is_permissive(action: Action) -> bool {
+    use callgate_syscalls::ActionKind::{Allow, Log, Trace, UserNotify};
+    matches!(action.kind(), Allow | Log | Trace | UserNotify)
+}

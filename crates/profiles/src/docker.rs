@@ -1,0 +1,170 @@
+//! The profile file of Docker and Podman: OCI's rules, and what the engine decides when it starts a container.
+//!
+//! Before a runtime sees such a file, the engine picks the rules whose `includes` and `excludes` fit the container's
+//! capabilities, the machine and its kernel, and the architectures from `archMap`.
+//!
+//! References: moby `profiles/seccomp`, containers/common `pkg/seccomp`.
+
+use callgate_syscalls::{Arch, KernelVersion};
+use serde::{Deserialize, Serialize};
+
+use crate::caps::{CapSet, Capability};
+use crate::object::object;
+use crate::oci;
+use crate::scalar::{ActionName, ArchName, DockerArch, Flag, MinKernel, nullable};
+
+/// A profile file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", remote = "Self")]
+pub struct Seccomp {
+    /// What happens to calls that no rule decides.
+    pub default_action: ActionName,
+    /// The errno value or trace message of the default action.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_errno_ret: Option<u64>,
+    /// Podman: the same by name (`EPERM`) or as digits; wins over the number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_errno: Option<String>,
+    /// Architectures beside the machine's own. Not together with `archMap`.
+    #[serde(default, deserialize_with = "nullable", skip_serializing_if = "Vec::is_empty")]
+    pub architectures: Vec<ArchName>,
+    /// Which architectures go with which machine.
+    #[serde(default, deserialize_with = "nullable", skip_serializing_if = "Vec::is_empty")]
+    pub arch_map: Vec<ArchMapEntry>,
+    /// Flags for seccomp(2).
+    #[serde(default, deserialize_with = "nullable", skip_serializing_if = "Vec::is_empty")]
+    pub flags: Vec<Flag>,
+    /// The socket that the runtime sends the listener to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listener_path: Option<String>,
+    /// Data that the runtime sends with the listener.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listener_metadata: Option<String>,
+    /// The rules.
+    #[serde(default, deserialize_with = "nullable")]
+    pub syscalls: Vec<Syscall>,
+}
+
+/// A machine and the other architectures that its programs may use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", remote = "Self")]
+pub struct ArchMapEntry {
+    /// The machine's architecture.
+    pub architecture: ArchName,
+    /// The others.
+    #[serde(default, deserialize_with = "nullable")]
+    pub sub_architectures: Vec<ArchName>,
+}
+
+/// A rule and when it is part of the profile.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", remote = "Self")]
+pub struct Syscall {
+    /// The name of the syscall, in old files. Not together with `names`.
+    #[serde(default, deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// The names of the syscalls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub names: Option<Vec<String>>,
+    /// What happens to them.
+    pub action: ActionName,
+    /// The errno value or trace message of the action.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub errno_ret: Option<u64>,
+    /// Podman: the same by name (`EPERM`) or as digits; wins over the number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub errno: Option<String>,
+    /// Conditions on the arguments.
+    #[serde(default, deserialize_with = "nullable", skip_serializing_if = "Vec::is_empty")]
+    pub args: Vec<oci::Arg>,
+    /// A remark for readers.
+    #[serde(default, deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
+    pub comment: String,
+    /// The rule is left out unless all of this is so.
+    #[serde(default, deserialize_with = "nullable", skip_serializing_if = "Filter::is_empty")]
+    pub includes: Filter,
+    /// The rule is left out if any of this is so.
+    #[serde(default, deserialize_with = "nullable", skip_serializing_if = "Filter::is_empty")]
+    pub excludes: Filter,
+}
+
+/// Circumstances that a rule depends on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", remote = "Self")]
+pub struct Filter {
+    /// Capabilities of the container's bounding set.
+    #[serde(default, deserialize_with = "nullable", skip_serializing_if = "Vec::is_empty")]
+    pub caps: Vec<Capability>,
+    /// The machine's architecture.
+    #[serde(default, deserialize_with = "nullable", skip_serializing_if = "Vec::is_empty")]
+    pub arches: Vec<DockerArch>,
+    /// The kernel is this one or newer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_kernel: Option<MinKernel>,
+}
+
+object!(Seccomp, "a seccomp profile object");
+object!(ArchMapEntry, "an archMap entry object");
+object!(Syscall, "a rule object");
+object!(Filter, "an object of caps, arches and minKernel");
+
+/// What the engine knows about a container when it picks the rules.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Circumstances {
+    pub(crate) caps: CapSet,
+    pub(crate) arch: Arch,
+    pub(crate) kernel: KernelVersion,
+}
+
+impl Filter {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether all that the filter names is so: the test of `includes`.
+    pub(crate) fn all(&self, at: Circumstances) -> bool {
+        (self.arches.is_empty() || self.arches.contains(&DockerArch(at.arch)))
+            && self.caps.iter().all(|&cap| at.caps.contains(cap))
+            && self.min_kernel.is_none_or(|kernel| kernel.0 <= at.kernel)
+    }
+
+    /// Whether anything that the filter names is so: the test of `excludes`.
+    pub(crate) fn any(&self, at: Circumstances) -> bool {
+        self.arches.contains(&DockerArch(at.arch))
+            || self.caps.iter().any(|&cap| at.caps.contains(cap))
+            || self.min_kernel.is_some_and(|kernel| kernel.0 <= at.kernel)
+    }
+}
+
+impl From<oci::Seccomp> for Seccomp {
+    /// The same profile, with nothing left to the engine.
+    fn from(oci: oci::Seccomp) -> Self {
+        Self {
+            default_action: oci.default_action,
+            default_errno_ret: oci.default_errno_ret,
+            default_errno: None,
+            architectures: oci.architectures,
+            arch_map: Vec::new(),
+            flags: oci.flags,
+            listener_path: oci.listener_path,
+            listener_metadata: oci.listener_metadata,
+            syscalls: oci.syscalls.into_iter().map(Syscall::from).collect(),
+        }
+    }
+}
+
+impl From<oci::Syscall> for Syscall {
+    fn from(oci: oci::Syscall) -> Self {
+        Self {
+            name: String::new(),
+            names: Some(oci.names),
+            action: oci.action,
+            errno_ret: oci.errno_ret,
+            errno: None,
+            args: oci.args,
+            comment: String::new(),
+            includes: Filter::default(),
+            excludes: Filter::default(),
+        }
+    }
+}

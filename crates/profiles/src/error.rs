@@ -1,0 +1,187 @@
+//! Why a profile cannot be used.
+
+use std::fmt;
+
+use callgate_syscalls::{Arch, Name, SyscallNr};
+
+use crate::{Action, FILE_MAX, Place, RULES_PER_SYSCALL_MAX};
+
+/// Why a profile cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Error {
+    /// The file cannot be read.
+    Unreadable {
+        /// The file.
+        origin: String,
+        /// The system's reason.
+        reason: String,
+    },
+    /// The file is longer than [`FILE_MAX`] bytes.
+    TooLong {
+        /// The file.
+        origin: String,
+    },
+    /// The text is not JSON, or a value is not of the kind the format has there.
+    Format {
+        /// Where.
+        place: Place,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The file is an OCI configuration that has no `linux.seccomp`.
+    NoSeccomp {
+        /// The file.
+        origin: String,
+    },
+    /// Values that are fine alone contradict each other or leave the meaning open.
+    Invalid {
+        /// Where.
+        place: Place,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A rule that refuses calls names a syscall that nobody knows; left out, it would let the call through.
+    UnknownSyscall {
+        /// Where.
+        place: Place,
+        /// The name.
+        name: String,
+        /// A known name that is near.
+        near: Option<Name>,
+    },
+    /// Two rules give different actions to the same calls, and neither is more specific. Runtimes refuse that too.
+    Conflict {
+        /// The later rule.
+        place: Place,
+        /// The path of the earlier rule.
+        other: String,
+        /// The syscall.
+        name: Name,
+        /// The architecture.
+        arch: Arch,
+    },
+    /// More than [`RULES_PER_SYSCALL_MAX`] rules are about one syscall.
+    TooManyRules {
+        /// The rule that is too many.
+        place: Place,
+        /// The syscall.
+        name: Name,
+    },
+    /// A filter holds architectures of one byte order.
+    MixedEndianness {
+        /// An architecture.
+        first: Arch,
+        /// One of the other byte order.
+        second: Arch,
+    },
+    /// There is no embedded profile of that name.
+    UnknownBuiltin {
+        /// The name.
+        name: String,
+    },
+    /// The policy has a part that OCI's format has no words for.
+    NotExpressible(Inexpressible),
+    /// The parts do not make a policy.
+    Policy(callgate_policy::Error),
+}
+
+/// The part of a policy that OCI's format has no words for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Inexpressible {
+    /// The architectures have different defaults.
+    Defaults,
+    /// The action has no name, or carries data that cannot be written.
+    Action(Action),
+    /// The action for foreign architectures is not the one that runtimes leave in place.
+    Foreign(Action),
+    /// The number has no name on its architecture.
+    Number {
+        /// The architecture.
+        arch: Arch,
+        /// The number.
+        nr: SyscallNr,
+    },
+    /// The rules of a syscall would be read back as something else: their order matters, they look at the instruction
+    /// pointer or at half an argument, or they differ between architectures.
+    Rules {
+        /// The architecture.
+        arch: Arch,
+        /// The syscall.
+        name: Name,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable { origin, reason } => write!(f, "{origin}: cannot read: {reason}"),
+            Self::TooLong { origin } => {
+                write!(f, "{origin}: longer than {FILE_MAX} bytes, which no profile needs")
+            }
+            Self::Format { place, reason } | Self::Invalid { place, reason } => {
+                write!(f, "{place}: {reason}")
+            }
+            Self::NoSeccomp { origin } => {
+                write!(f, "{origin}: this OCI configuration has no linux.seccomp")
+            }
+            Self::UnknownSyscall { place, name, near } => {
+                write!(f, "{place}: unknown syscall {name:?} in a rule that refuses calls: ")?;
+                match near {
+                    Some(near) => write!(f, "did you mean {near}?"),
+                    None => f.write_str("no architecture has it up to Linux 7.1; remove the name"),
+                }
+            }
+            Self::Conflict { place, other, name, arch } => write!(
+                f,
+                "{place}: contradicts {other} for {name} on {arch}: both hold for the same calls, with different \
+                 actions; remove one"
+            ),
+            Self::TooManyRules { place, name } => {
+                write!(f, "{place}: more than {RULES_PER_SYSCALL_MAX} rules for {name}")
+            }
+            Self::MixedEndianness { first, second } => write!(
+                f,
+                "{first} and {second} differ in byte order: a filter is for one of them; choose with --arch"
+            ),
+            Self::UnknownBuiltin { name } => write!(f, "no embedded profile {name:?}"),
+            Self::NotExpressible(what) => write!(f, "cannot be written as an OCI profile: {what}"),
+            Self::Policy(error) => error.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Inexpressible {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Defaults => f.write_str("the architectures have different default actions"),
+            Self::Action(action) => write!(f, "there is no word for the action {action}"),
+            Self::Foreign(action) => write!(
+                f,
+                "calls of foreign architectures get {action}, but runtimes give them KILL_THREAD"
+            ),
+            Self::Number { arch, nr } => write!(f, "syscall number {nr} has no name on {arch}"),
+            Self::Rules { arch, name } => write!(
+                f,
+                "the rules of {name} would be read back differently on {arch}: rules there have no order, no \
+                 architecture of their own and only whole arguments"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Policy(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<callgate_policy::Error> for Error {
+    fn from(error: callgate_policy::Error) -> Self {
+        Self::Policy(error)
+    }
+}

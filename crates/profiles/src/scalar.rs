@@ -1,0 +1,304 @@
+//! The words and small numbers that profiles consist of, each accepted only in full and named in its error.
+
+use std::fmt;
+
+use callgate_syscalls::{Arch, KernelVersion};
+use serde::de::{Deserialize, Deserializer, Error as _, Unexpected, Visitor};
+use serde::ser::{Serialize, Serializer};
+
+use crate::suggest::nearest;
+
+/// Defines an enumeration of words with their spelling in files.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident, $what:literal { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum $name { $($(#[$vdoc])* $variant,)* }
+
+        impl $name {
+            /// Every word, in the order of the specification.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The word as files spell it.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_str(Word {
+                    what: $what,
+                    accepted: || Self::ALL.iter().map(|word| word.as_str().to_owned()).collect(),
+                    parse: |text| Self::ALL.iter().copied().find(|word| word.as_str() == text),
+                })
+            }
+        }
+    };
+}
+
+words! {
+    /// What a rule does with a call (`SCMP_ACT_*`).
+    ActionName, "action" {
+        /// Kill the thread; the old name of [`ActionName::KillThread`].
+        Kill = "SCMP_ACT_KILL",
+        /// Kill the process.
+        KillProcess = "SCMP_ACT_KILL_PROCESS",
+        /// Kill the thread.
+        KillThread = "SCMP_ACT_KILL_THREAD",
+        /// Send SIGSYS.
+        Trap = "SCMP_ACT_TRAP",
+        /// Return an errno value: `errnoRet`, or `EPERM`.
+        Errno = "SCMP_ACT_ERRNO",
+        /// Hand the call to a tracer with `errnoRet`, or 1, as the message.
+        Trace = "SCMP_ACT_TRACE",
+        /// Execute the call.
+        Allow = "SCMP_ACT_ALLOW",
+        /// Execute and log the call.
+        Log = "SCMP_ACT_LOG",
+        /// Hand the call to the listener.
+        Notify = "SCMP_ACT_NOTIFY",
+    }
+}
+
+words! {
+    /// How an argument is compared (`SCMP_CMP_*`), always as unsigned numbers.
+    OperatorName, "operator" {
+        /// Not equal.
+        Ne = "SCMP_CMP_NE",
+        /// Less than.
+        Lt = "SCMP_CMP_LT",
+        /// Less than or equal.
+        Le = "SCMP_CMP_LE",
+        /// Equal.
+        Eq = "SCMP_CMP_EQ",
+        /// Greater than or equal.
+        Ge = "SCMP_CMP_GE",
+        /// Greater than.
+        Gt = "SCMP_CMP_GT",
+        /// `argument & value == valueTwo`.
+        MaskedEq = "SCMP_CMP_MASKED_EQ",
+    }
+}
+
+words! {
+    /// A flag of seccomp(2) that a profile asks for.
+    Flag, "flag" {
+        /// Install the filter on all threads.
+        Tsync = "SECCOMP_FILTER_FLAG_TSYNC",
+        /// Log what the filter refuses.
+        Log = "SECCOMP_FILTER_FLAG_LOG",
+        /// Leave speculative store bypass alone.
+        SpecAllow = "SECCOMP_FILTER_FLAG_SPEC_ALLOW",
+        /// A notified thread can only be interrupted by fatal signals.
+        WaitKillableRecv = "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV",
+    }
+}
+
+/// Reads a string that must be one of a few words.
+pub(crate) struct Word<T> {
+    pub(crate) what: &'static str,
+    pub(crate) accepted: fn() -> Vec<String>,
+    pub(crate) parse: fn(&str) -> Option<T>,
+}
+
+impl<T> Visitor<'_> for Word<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the {} as a text", self.what)
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+        if let Some(value) = (self.parse)(text) {
+            return Ok(value);
+        }
+        let accepted = (self.accepted)();
+        let hint = match nearest(text, accepted.iter().map(String::as_str)) {
+            Some(near) => format!(": did you mean {near}? Accepted"),
+            None => "; accepted".to_owned(),
+        };
+        let accepted = accepted.join(", ");
+        Err(E::custom(format!("unknown {} {text:?}{hint} are {accepted}", self.what)))
+    }
+}
+
+/// An architecture as OCI profiles spell it: `SCMP_ARCH_X86_64`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ArchName(pub Arch);
+
+impl fmt::Display for ArchName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SCMP_ARCH_{}", self.0.name().to_ascii_uppercase())
+    }
+}
+
+impl Serialize for ArchName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ArchName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(Word {
+            what: "architecture",
+            accepted: || Arch::ALL.iter().map(|&arch| Self(arch).to_string()).collect(),
+            parse: |text| Arch::ALL.into_iter().map(Self).find(|arch| arch.to_string() == text),
+        })
+    }
+}
+
+/// An architecture as Docker's `includes` and `excludes` spell it: `amd64`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DockerArch(pub Arch);
+
+impl DockerArch {
+    /// Docker's word for the architecture; ours where Docker has none.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self.0 {
+            Arch::X86_64 => "amd64",
+            Arch::Aarch64 => "arm64",
+            other => other.name(),
+        }
+    }
+
+    /// The architecture of a word: Docker's, Go's where it differs (`386`, `loong64`, `mipsle`), or ours.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Arch::from_name(text).map(Self).or_else(|| {
+            Some(Self(match text {
+                "386" => Arch::X86,
+                "amd64" => Arch::X86_64,
+                "arm64" => Arch::Aarch64,
+                "loong64" => Arch::Loongarch64,
+                "mips3l64n32" | "mips64p32le" => Arch::Mipsel64n32,
+                "mips64le" => Arch::Mipsel64,
+                "mips64p32" => Arch::Mips64n32,
+                "mipsle" => Arch::Mipsel,
+                _ => return None,
+            }))
+        })
+    }
+}
+
+impl Serialize for DockerArch {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for DockerArch {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(Word {
+            what: "architecture",
+            accepted: || Arch::ALL.into_iter().map(|arch| Self(arch).as_str().to_owned()).collect(),
+            parse: Self::parse,
+        })
+    }
+}
+
+/// The index of a syscall's argument: 0 to 5.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ArgIndex(u8);
+
+impl ArgIndex {
+    /// The largest index.
+    pub const MAX: u8 = 5;
+
+    /// Wraps an index; `None` above 5.
+    #[must_use]
+    pub const fn new(index: u8) -> Option<Self> {
+        if index <= Self::MAX { Some(Self(index)) } else { None }
+    }
+
+    /// The index.
+    #[must_use]
+    pub const fn raw(self) -> u8 {
+        self.0
+    }
+}
+
+impl Serialize for ArgIndex {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u8(self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for ArgIndex {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let index = u64::deserialize(deserializer)?;
+        u8::try_from(index).ok().and_then(Self::new).ok_or_else(|| {
+            D::Error::custom(format!("no argument {index}: syscalls have arguments 0 to 5"))
+        })
+    }
+}
+
+/// The number of low bits of an argument that a comparison reads: callgate's addition to the format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum WidthName {
+    /// The low 32 bits.
+    Bits32,
+    /// All 64 bits.
+    Bits64,
+}
+
+impl Serialize for WidthName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u8(match self {
+            Self::Bits32 => 32,
+            Self::Bits64 => 64,
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for WidthName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match u64::deserialize(deserializer)? {
+            32 => Ok(Self::Bits32),
+            64 => Ok(Self::Bits64),
+            other => Err(D::Error::invalid_value(Unexpected::Unsigned(other), &"width 32 or 64")),
+        }
+    }
+}
+
+/// A kernel version in a file: `"4.8"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MinKernel(pub KernelVersion);
+
+impl Serialize for MinKernel {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for MinKernel {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map(Self).map_err(|error| D::Error::custom(format!("{text:?}: {error}")))
+    }
+}
+
+/// Reads `null` as the default value, as Go's decoder does for every type.
+pub(crate) fn nullable<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}

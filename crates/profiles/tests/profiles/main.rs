@@ -1,0 +1,9 @@
+//! Profiles as files: what is refused, what they mean, what `container` does, and back to files.
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod bad_input;
+mod common;
+mod container;
+mod docker_form;
+mod export;
+mod meaning;
