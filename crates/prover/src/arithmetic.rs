@@ -1,0 +1,229 @@
+//! The machine's arithmetic on values of which each bit is a diagram.
+//!
+//! These are the school algorithms of a hardware textbook: ripple carry, shift and add, restoring division. They are
+//! reached only by programs that calculate with their input; diagrams of a product can exceed any budget, and then the
+//! answer is [`Undecided`].
+
+use callgate_bpf::{Alu, Shift, Test};
+
+use crate::budget::Undecided;
+use crate::diagram::{Diagrams, FALSE, NodeId, TRUE};
+use crate::word::Bits;
+
+impl Diagrams {
+    pub(crate) fn alu(&mut self, op: Alu, a: &Bits, b: &Bits) -> Result<Bits, Undecided> {
+        match op {
+            Alu::Add => self.add(a, b, FALSE),
+            Alu::Sub => self.subtract(a, b),
+            Alu::Mul => self.multiply(a, b),
+            Alu::Or => self.bitwise(a, b, Self::or),
+            Alu::And => self.bitwise(a, b, Self::and),
+            Alu::Xor => self.bitwise(a, b, Self::xor),
+        }
+    }
+
+    /// The quotient, where `b` is not zero.
+    pub(crate) fn divide(&mut self, a: &Bits, b: &Bits) -> Result<Bits, Undecided> {
+        let mut quotient = [FALSE; 32];
+        let mut rest = [FALSE; 32];
+        for place in (0..32).rev() {
+            // The rest is below b, so doubled it may need a 33rd bit: then it certainly exceeds b.
+            let carry = rest[31];
+            rest.rotate_right(1);
+            rest[0] = a[place];
+            let fits = self.test_bits(Test::GreaterOrEqual, &rest, b)?;
+            let fits = self.or(carry, fits)?;
+            let less = self.subtract(&rest, b)?;
+            rest = self.select(fits, &less, &rest)?;
+            quotient[place] = fits;
+        }
+        Ok(quotient)
+    }
+
+    /// A value shifted by the low five bits of another.
+    pub(crate) fn shift(
+        &mut self,
+        direction: Shift,
+        a: &Bits,
+        amount: &Bits,
+    ) -> Result<Bits, Undecided> {
+        let mut result = *a;
+        for (stage, &by_this) in amount.iter().enumerate().take(5) {
+            let distance = 1 << stage;
+            let shifted = std::array::from_fn(|place| {
+                let source = match direction {
+                    Shift::Left => place.checked_sub(distance),
+                    Shift::Right => place.checked_add(distance),
+                };
+                source.and_then(|source| result.get(source)).copied().unwrap_or(FALSE)
+            });
+            result = self.select(by_this, &shifted, &result)?;
+        }
+        Ok(result)
+    }
+
+    /// The condition that a test of two values holds.
+    pub(crate) fn test_bits(
+        &mut self,
+        test: Test,
+        a: &Bits,
+        b: &Bits,
+    ) -> Result<NodeId, Undecided> {
+        let mut result = match test {
+            Test::Equal | Test::GreaterOrEqual => TRUE,
+            Test::Greater | Test::AnyBit => FALSE,
+        };
+        for (&a, &b) in a.iter().zip(b) {
+            // What decides where only a, or only b, has the bit.
+            let (only_a, only_b, both) = match test {
+                Test::Equal => (FALSE, FALSE, result),
+                Test::Greater | Test::GreaterOrEqual => (TRUE, FALSE, result),
+                Test::AnyBit => (result, result, TRUE),
+            };
+            let set = self.ite(b, both, only_a)?;
+            let clear = self.ite(b, only_b, result)?;
+            result = self.ite(a, set, clear)?;
+        }
+        Ok(result)
+    }
+
+    fn add(&mut self, a: &Bits, b: &Bits, mut carry: NodeId) -> Result<Bits, Undecided> {
+        let mut sum = [FALSE; 32];
+        for (sum, (&a, &b)) in sum.iter_mut().zip(a.iter().zip(b)) {
+            let differ = self.xor(a, b)?;
+            *sum = self.xor(differ, carry)?;
+            carry = self.ite(differ, carry, a)?;
+        }
+        Ok(sum)
+    }
+
+    fn subtract(&mut self, a: &Bits, b: &Bits) -> Result<Bits, Undecided> {
+        let mut inverse = *b;
+        for bit in &mut inverse {
+            *bit = self.not(*bit)?;
+        }
+        self.add(a, &inverse, TRUE)
+    }
+
+    fn multiply(&mut self, a: &Bits, b: &Bits) -> Result<Bits, Undecided> {
+        let mut product = [FALSE; 32];
+        let mut shifted = *a;
+        for &bit in b {
+            if bit != FALSE {
+                let sum = self.add(&product, &shifted, FALSE)?;
+                product = self.select(bit, &sum, &product)?;
+            }
+            shifted.rotate_right(1);
+            shifted[0] = FALSE;
+        }
+        Ok(product)
+    }
+
+    fn select(&mut self, condition: NodeId, then: &Bits, other: &Bits) -> Result<Bits, Undecided> {
+        self.bitwise(then, other, |d, then, other| d.ite(condition, then, other))
+    }
+
+    fn bitwise(
+        &mut self,
+        a: &Bits,
+        b: &Bits,
+        op: impl Fn(&mut Self, NodeId, NodeId) -> Result<NodeId, Undecided>,
+    ) -> Result<Bits, Undecided> {
+        let mut result = [FALSE; 32];
+        for (result, (&a, &b)) in result.iter_mut().zip(a.iter().zip(b)) {
+            *result = op(self, a, b)?;
+        }
+        Ok(result)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use callgate_bpf::DataWord;
+
+    use super::*;
+    use crate::budget::{Budget, Options};
+    use crate::diagram::View;
+    use crate::word::{Value, Words, constant_bits};
+
+    /// Bits 0, 1 and 31 of a word: enough for carries at both ends.
+    const MASK: u32 = 0x8000_0003;
+    const VALUES: [u32; 8] = [0, 1, 2, 3, 0x8000_0000, 0x8000_0001, 0x8000_0002, 0x8000_0003];
+    const OTHERS: [u32; 9] = [1, 2, 3, 7, 31, 32, 0x7fff_ffff, 0x8000_0001, u32::MAX];
+
+    fn diagrams() -> Diagrams {
+        Diagrams::new(Budget::new(&Options::default()))
+    }
+
+    fn number(d: &Diagrams, bits: &Bits, nr: u32, arch: u32) -> u32 {
+        bits.iter().rev().fold(0, |acc, &node| {
+            let mut node = node;
+            while let View::Test { bit, low, high } = d.view(node) {
+                let word = if bit.word() == DataWord::NR { nr } else { arch };
+                node = if word >> bit.bit() & 1 == 1 { high } else { low };
+            }
+            acc << 1 | u32::from(node == TRUE)
+        })
+    }
+
+    type Symbolic = fn(&mut Diagrams, &Bits, &Bits) -> Result<Bits, Undecided>;
+    type Plain = fn(u32, u32) -> u32;
+
+    fn check(name: &str, symbolic: Symbolic, plain: Plain) {
+        let mut d = diagrams();
+        let [nr, arch] = [DataWord::NR, DataWord::ARCH]
+            .map(|word| Words::default().bits(&mut d, Value::Word { word, mask: MASK }).unwrap());
+        let both = symbolic(&mut d, &nr, &arch).unwrap();
+        for left in VALUES {
+            for right in VALUES {
+                let result = number(&d, &both, left, right);
+                assert_eq!(result, plain(left, right), "{name} {left:#x} {right:#x}");
+            }
+        }
+        for constant in OTHERS {
+            let by_constant = symbolic(&mut d, &nr, &constant_bits(constant)).unwrap();
+            let of_constant = symbolic(&mut d, &constant_bits(constant), &nr).unwrap();
+            for value in VALUES {
+                let forward = number(&d, &by_constant, value, 0);
+                assert_eq!(forward, plain(value, constant), "{name} {value:#x} {constant:#x}");
+                let backward = number(&d, &of_constant, value, 0);
+                assert_eq!(backward, plain(constant, value), "{name} {constant:#x} {value:#x}");
+            }
+        }
+    }
+
+    #[test]
+    fn arithmetic_agrees_with_numbers() {
+        check("add", |d, a, b| d.alu(Alu::Add, a, b), u32::wrapping_add);
+        check("sub", |d, a, b| d.alu(Alu::Sub, a, b), u32::wrapping_sub);
+        check("mul", |d, a, b| d.alu(Alu::Mul, a, b), u32::wrapping_mul);
+        check("or", |d, a, b| d.alu(Alu::Or, a, b), |a, b| a | b);
+        check("and", |d, a, b| d.alu(Alu::And, a, b), |a, b| a & b);
+        check("xor", |d, a, b| d.alu(Alu::Xor, a, b), |a, b| a ^ b);
+        check("left", |d, a, b| d.shift(Shift::Left, a, b), u32::wrapping_shl);
+        check("right", |d, a, b| d.shift(Shift::Right, a, b), u32::wrapping_shr);
+    }
+
+    #[test]
+    fn division_agrees_with_numbers_where_the_divisor_is_not_zero() {
+        let guarded: Symbolic = |d, a, b| {
+            let quotient = d.divide(a, b)?;
+            let zero = d.test_bits(Test::Equal, b, &[FALSE; 32])?;
+            d.select(zero, &[FALSE; 32], &quotient)
+        };
+        check("div", guarded, |a, b| a.checked_div(b).unwrap_or(0));
+    }
+
+    #[test]
+    fn tests_agree_with_numbers() {
+        fn bit(test: Test, d: &mut Diagrams, a: &Bits, b: &Bits) -> Result<Bits, Undecided> {
+            let mut bits = [FALSE; 32];
+            bits[0] = d.test_bits(test, a, b)?;
+            Ok(bits)
+        }
+        check("==", |d, a, b| bit(Test::Equal, d, a, b), |a, b| (a == b).into());
+        check(">", |d, a, b| bit(Test::Greater, d, a, b), |a, b| (a > b).into());
+        check(">=", |d, a, b| bit(Test::GreaterOrEqual, d, a, b), |a, b| (a >= b).into());
+        check("&", |d, a, b| bit(Test::AnyBit, d, a, b), |a, b| (a & b != 0).into());
+    }
+}

@@ -1,0 +1,184 @@
+//! Sets of 32-bit words as intervals: the syscall numbers or arch tokens that take the same way through a program.
+
+use callgate_bpf::Test;
+
+/// The words `first..=last`; `first <= last`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Interval {
+    pub(crate) first: u32,
+    pub(crate) last: u32,
+}
+
+impl Interval {
+    pub(crate) const ALL: Self = Self { first: 0, last: u32::MAX };
+
+    pub(crate) const fn new(first: u32, last: u32) -> Option<Self> {
+        if first <= last { Some(Self { first, last }) } else { None }
+    }
+
+    pub(crate) const fn point(word: u32) -> Self {
+        Self { first: word, last: word }
+    }
+
+    /// The only word, where there is only one.
+    pub(crate) const fn single(self) -> Option<u32> {
+        if self.first == self.last { Some(self.first) } else { None }
+    }
+
+    pub(crate) const fn contains(self, word: u32) -> bool {
+        self.first <= word && word <= self.last
+    }
+
+    pub(crate) fn intersection(self, other: Self) -> Option<Self> {
+        Self::new(self.first.max(other.first), self.last.min(other.last))
+    }
+
+    /// The parts of this interval where the members of a sorted list hold and where they do not, in order.
+    pub(crate) fn cut(self, list: &[Self]) -> (Intervals, Intervals) {
+        Intervals(vec![self]).split(list)
+    }
+}
+
+/// A set of words: intervals that do not touch each other, ascending.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Intervals(Vec<Interval>);
+
+impl Intervals {
+    pub(crate) fn all() -> Self {
+        Self(vec![Interval::ALL])
+    }
+
+    pub(crate) fn as_slice(&self) -> &[Interval] {
+        &self.0
+    }
+
+    /// Whether there are at most that many members.
+    pub(crate) fn within(&self, count_max: u64) -> bool {
+        let count = self.0.iter().map(|i| u64::from(i.last - i.first) + 1).sum::<u64>();
+        count <= count_max
+    }
+
+    pub(crate) const fn none() -> Self {
+        Self(Vec::new())
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The union of sets of which no two have a common member.
+    pub(crate) fn union(disjoint: Vec<Self>) -> Self {
+        let mut list: Vec<Interval> = disjoint.into_iter().flat_map(|set| set.0).collect();
+        list.sort_unstable();
+        list.dedup_by(|next, kept| {
+            let touching = kept.last.checked_add(1) == Some(next.first);
+            if touching {
+                kept.last = next.last;
+            }
+            touching
+        });
+        Self(list)
+    }
+
+    /// The members inside and outside of a sorted list of disjoint intervals.
+    pub(crate) fn split(mut self, list: &[Interval]) -> (Self, Self) {
+        let mut inside = Vec::new();
+        for &cut in list {
+            let start = self.0.partition_point(|own| own.last < cut.first);
+            let end = self.0.partition_point(|own| own.first <= cut.last);
+            let Some(touched) = self.0.get(start..end) else { continue };
+            let (Some(&head), Some(&tail)) = (touched.first(), touched.last()) else { continue };
+            inside.extend(touched.iter().filter_map(|own| own.intersection(cut)));
+            let before = cut.first.checked_sub(1).and_then(|last| Interval::new(head.first, last));
+            let after = cut.last.checked_add(1).and_then(|first| Interval::new(first, tail.last));
+            self.0.splice(start..end, before.into_iter().chain(after));
+        }
+        (Self(inside), self)
+    }
+}
+
+/// The words of which a masked test against a constant holds, ascending, where they are few intervals.
+pub(crate) fn holding(test: Test, mask: u32, constant: u32) -> Option<Vec<Interval>> {
+    let one = |interval: Option<Interval>| Some(interval.into_iter().collect());
+    match test {
+        Test::Equal if mask == u32::MAX => one(Some(Interval::point(constant))),
+        Test::Greater if mask == u32::MAX => {
+            one(constant.checked_add(1).and_then(|first| Interval::new(first, u32::MAX)))
+        }
+        Test::GreaterOrEqual if mask == u32::MAX => one(Interval::new(constant, u32::MAX)),
+        Test::AnyBit => blocks(mask & constant, |word| word & mask & constant != 0),
+        _ => blocks(mask, |word| test.holds(word & mask, constant)),
+    }
+}
+
+/// The most blocks that [`blocks`] looks at.
+const BLOCKS_MAX: u32 = 256;
+
+/// The words for which a predicate holds that reads only the bits of a mask, where the mask has high bits only.
+fn blocks(mask: u32, holds: impl Fn(u32) -> bool) -> Option<Vec<Interval>> {
+    let low_bits = mask.trailing_zeros().min(31);
+    let last_of = (1_u32 << low_bits) - 1;
+    let last_block = u32::MAX >> low_bits;
+    if last_block >= BLOCKS_MAX {
+        return None;
+    }
+    let held = (0..=last_block).map(|block| block << low_bits).filter(|&first| holds(first));
+    let sets = held.map(|first| Intervals(vec![Interval { first, last: first | last_of }]));
+    Some(Intervals::union(sets.collect()).0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn intervals(list: &[(u32, u32)]) -> Vec<Interval> {
+        list.iter().map(|&(first, last)| Interval { first, last }).collect()
+    }
+
+    #[test]
+    fn splitting_agrees_with_membership() {
+        let all_sets = || {
+            (0..1_u32 << 8).map(|members| {
+                let points = (0..8).filter(move |word| members >> word & 1 == 1);
+                let sets = points.map(|word| Intervals(vec![Interval::point(word)])).collect();
+                Intervals::union(sets)
+            })
+        };
+        let member = |set: &Intervals, word| set.0.iter().any(|i| i.contains(word));
+        for set in all_sets() {
+            assert!(set.0.windows(2).all(|w| w[0].last + 1 < w[1].first));
+            for cut in all_sets() {
+                let (inside, outside) = set.clone().split(&cut.0);
+                for word in 0..8 {
+                    let cut_here = member(&set, word) && member(&cut, word);
+                    assert_eq!(member(&inside, word), cut_here);
+                    assert_eq!(member(&outside, word), member(&set, word) && !cut_here);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn holding_words_are_exact_at_the_ends() {
+        let max = u32::MAX;
+        for (test, mask, constant, expected) in [
+            (Test::Equal, max, 7, intervals(&[(7, 7)])),
+            (Test::Greater, max, max, vec![]),
+            (Test::Greater, max, max - 1, intervals(&[(max, max)])),
+            (Test::GreaterOrEqual, max, 0, intervals(&[(0, max)])),
+            (
+                Test::AnyBit,
+                max,
+                1 << 30,
+                intervals(&[(0x4000_0000, 0x7fff_ffff), (0xc000_0000, max)]),
+            ),
+            (Test::AnyBit, max, 0, vec![]),
+            (Test::AnyBit, 0x4000_0000, 0x8000_0000, vec![]),
+            (Test::Equal, 0xc000_0000, 0, intervals(&[(0, 0x3fff_ffff)])),
+            (Test::Equal, 0xc000_0000, 1, vec![]),
+        ] {
+            assert_eq!(holding(test, mask, constant), Some(expected), "{test:?} {mask:#x}");
+        }
+        assert_eq!(holding(Test::Equal, 0xff, 0), None);
+    }
+}

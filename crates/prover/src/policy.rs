@@ -1,0 +1,213 @@
+//! The meaning of a policy, from its rules.
+//!
+//! For every call the classes hold what [`Policy::decide`] returns; `recheck` and the tests hold them to that.
+
+use callgate_bpf::{DataWord, Test};
+use callgate_policy::{ArchPolicy, Comparison, Condition, Field, Operator, Policy, Rule, View};
+use callgate_syscalls::{Arch, ArchToken, Endian, SyscallNr, X32_BIT};
+
+use crate::budget::Undecided;
+use crate::diagram::{Diagrams, FALSE, NodeId, TRUE};
+use crate::meaning::{ArchClass, NumberClass};
+use crate::numbers::Interval;
+
+/// What a policy decides for each token, number and the rest of a call.
+pub(crate) fn classes(d: &mut Diagrams, policy: &Policy) -> Result<Vec<ArchClass>, Undecided> {
+    let mut tokens: Vec<ArchToken> = policy.arches().map(|(arch, _)| arch.token()).collect();
+    tokens.sort_unstable();
+    tokens.dedup();
+    let foreign = d.action(policy.foreign())?;
+    let mut classes = Vec::with_capacity(2 * tokens.len() + 1);
+    let mut next = Some(0);
+    for token in tokens {
+        let raw = token.raw();
+        let gap = next.zip(raw.checked_sub(1)).and_then(|(first, last)| Interval::new(first, last));
+        classes.extend(gap.map(|gap| ArchClass::constant(gap, foreign)));
+        let numbers = token_numbers(d, policy, token, foreign)?;
+        classes.push(ArchClass { tokens: Interval::point(raw), numbers });
+        next = raw.checked_add(1);
+    }
+    let gap = next.and_then(|first| Interval::new(first, u32::MAX));
+    classes.extend(gap.map(|gap| ArchClass::constant(gap, foreign)));
+    Ok(classes)
+}
+
+/// The numbers between which [`Arch::of_call`] may change its mind: x32's begin at its bit and -1 is not one of them.
+pub(crate) const OWNERS: [Interval; 3] = [
+    Interval { first: 0, last: X32_BIT - 1 },
+    Interval { first: X32_BIT, last: u32::MAX - 1 },
+    Interval { first: u32::MAX, last: u32::MAX },
+];
+
+fn token_numbers(
+    d: &mut Diagrams,
+    policy: &Policy,
+    token: ArchToken,
+    foreign: NodeId,
+) -> Result<Vec<NumberClass>, Undecided> {
+    let mut classes = Vec::new();
+    for owned in OWNERS {
+        let arch = Arch::of_call(token, SyscallNr::new(owned.first));
+        match arch.and_then(|arch| Some((arch, policy.arch(arch)?))) {
+            Some((arch, rules)) => arch_numbers(d, arch, rules, owned, &mut classes)?,
+            None => NumberClass::push(&mut classes, owned, foreign),
+        }
+    }
+    Ok(classes)
+}
+
+/// The classes of the numbers `within`, all of which belong to the architecture.
+fn arch_numbers(
+    d: &mut Diagrams,
+    arch: Arch,
+    policy: &ArchPolicy,
+    within: Interval,
+    classes: &mut Vec<NumberClass>,
+) -> Result<(), Undecided> {
+    let endian = arch.endian();
+    let gap_action = policy.unknown_action().map_or(policy.default_action(), |u| u.action);
+    let gap = d.action(gap_action)?;
+    let mut next = Some(within.first);
+    for nr in numbers_of_note(arch, policy) {
+        if !within.contains(nr.raw()) {
+            continue;
+        }
+        let before = nr.raw().checked_sub(1);
+        let before = next.zip(before).and_then(|(first, last)| Interval::new(first, last));
+        if let Some(before) = before {
+            NumberClass::push(classes, before, gap);
+        }
+        let otherwise = d.action(policy.action_without_rule(arch, nr))?;
+        let node = rules_node(d, policy.rules_for(nr), endian, otherwise)?;
+        NumberClass::push(classes, Interval::point(nr.raw()), node);
+        next = nr.raw().checked_add(1);
+    }
+    if let Some(rest) = next.and_then(|first| Interval::new(first, within.last)) {
+        NumberClass::push(classes, rest, gap);
+    }
+    Ok(())
+}
+
+/// The numbers that may differ from a number without rules that no kernel has, ascending.
+fn numbers_of_note(arch: Arch, policy: &ArchPolicy) -> Vec<SyscallNr> {
+    let mut numbers: Vec<SyscallNr> = policy.rules().map(|(nr, _)| nr).collect();
+    if policy.unknown_action().is_some() {
+        numbers.extend(arch.syscalls().map(|syscall| syscall.nr));
+        numbers.sort_unstable();
+        numbers.dedup();
+    }
+    numbers
+}
+
+fn rules_node(
+    d: &mut Diagrams,
+    rules: &[Rule],
+    endian: Endian,
+    otherwise: NodeId,
+) -> Result<NodeId, Undecided> {
+    let mut node = otherwise;
+    for rule in rules.iter().rev() {
+        let condition = d.condition(rule.condition(), endian)?;
+        let action = d.action(rule.action())?;
+        node = d.ite(condition, action, node)?;
+    }
+    Ok(node)
+}
+
+impl Diagrams {
+    /// The calls for which a condition holds. A condition's depth is limited, so the recursion is.
+    pub(crate) fn condition(
+        &mut self,
+        condition: &Condition,
+        endian: Endian,
+    ) -> Result<NodeId, Undecided> {
+        match condition.view() {
+            View::Compare(comparison) => self.comparison(comparison, endian),
+            View::All(list) => list.iter().rev().try_fold(TRUE, |all, condition| {
+                let condition = self.condition(condition, endian)?;
+                self.and(condition, all)
+            }),
+            View::Any(list) => list.iter().rev().try_fold(FALSE, |any, condition| {
+                let condition = self.condition(condition, endian)?;
+                self.or(condition, any)
+            }),
+        }
+    }
+
+    fn comparison(&mut self, c: &Comparison, endian: Endian) -> Result<NodeId, Undecided> {
+        let (positive, holds) = match c.operator() {
+            Operator::Eq | Operator::Ne => (self.equal_to(c, endian)?, Operator::Eq),
+            Operator::Ge | Operator::Lt => {
+                (self.ordered(c, Test::GreaterOrEqual, endian)?, Operator::Ge)
+            }
+            // Gt and Le are the operators left; a test goes through all there are.
+            _ => (self.ordered(c, Test::Greater, endian)?, Operator::Gt),
+        };
+        if c.operator() == holds { Ok(positive) } else { self.not(positive) }
+    }
+
+    fn equal_to(&mut self, c: &Comparison, endian: Endian) -> Result<NodeId, Undecided> {
+        let [high, low] = halves(c, endian);
+        let high = self.half(Test::Equal, high)?;
+        let low = self.half(Test::Equal, low)?;
+        self.and(high, low)
+    }
+
+    fn ordered(&mut self, c: &Comparison, test: Test, endian: Endian) -> Result<NodeId, Undecided> {
+        let [high, low] = halves(c, endian);
+        let above = self.half(Test::Greater, high)?;
+        let same = self.half(Test::Equal, high)?;
+        let low = self.half(test, low)?;
+        let low = self.and(same, low)?;
+        self.or(above, low)
+    }
+
+    fn half(&mut self, test: Test, half: Half) -> Result<NodeId, Undecided> {
+        self.test_word(test, half.word, half.mask, half.value)
+    }
+}
+
+/// One 32-bit half of a comparison.
+#[derive(Clone, Copy)]
+struct Half {
+    word: DataWord,
+    mask: u32,
+    value: u32,
+}
+
+/// The high and the low half of a comparison.
+fn halves(c: &Comparison, endian: Endian) -> [Half; 2] {
+    let [mask_high, mask_low] = split(c.mask());
+    let [value_high, value_low] = split(c.value());
+    let [high, low] = words_of(c.field(), endian);
+    [
+        Half { word: high, mask: mask_high, value: value_high },
+        Half { word: low, mask: mask_low, value: value_low },
+    ]
+}
+
+/// The high and the low half of a 64-bit number.
+pub(crate) fn split(number: u64) -> [u32; 2] {
+    let [a, b, c, d, e, f, g, h] = number.to_be_bytes();
+    [u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h])]
+}
+
+/// The data words that hold the high and the low half of a field.
+pub(crate) fn words_of(field: Field, endian: Endian) -> [DataWord; 2] {
+    let first = match field {
+        Field::Arg0 => 4,
+        Field::Arg1 => 6,
+        Field::Arg2 => 8,
+        Field::Arg3 => 10,
+        Field::Arg4 => 12,
+        Field::Arg5 => 14,
+        _ => 2,
+    };
+    // All of these are words of seccomp_data.
+    let [first, second] =
+        [first, first + 1].map(|index| DataWord::new(index).unwrap_or(DataWord::NR));
+    match endian {
+        Endian::Little => [second, first],
+        Endian::Big => [first, second],
+    }
+}

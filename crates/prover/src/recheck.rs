@@ -1,0 +1,213 @@
+//! A second opinion: the specification and the simulator, on calls chosen to tell a wrong program from a right one.
+//!
+//! Nothing here uses diagrams, and nothing of the diagrams uses this.
+//!
+//! The calls are: every arch token of either side, its neighbours and it with one bit flipped; under each token of the
+//! policy every number of either side, its neighbours, and it with one bit flipped; and for each number with conditions,
+//! for each rule, arguments that meet it, and these with one field changed: to the neighbours of each of its constants and
+//! its halves swapped; with each bit flipped and with the program's constants in each half. If that exceeds the limit,
+//! every n-th of the calls is taken, first of the last kind.
+
+use std::collections::BTreeSet;
+
+use callgate_bpf::{DataWord, Operand, Operation, Program};
+use callgate_policy::{Comparison, Condition, Field, Operator, Policy, Rule, View};
+use callgate_syscalls::{ArchToken, SeccompData, SyscallNr, X32_BIT};
+
+use crate::Error;
+use crate::meaning::endian_of;
+
+/// Compares policy and program on up to `calls_max` calls; gives the number of calls that were tried.
+///
+/// # Errors
+/// [`Error::Disagreement`] with the first call on which they differ.
+pub fn recheck(policy: &Policy, program: &Program, calls_max: usize) -> Result<usize, Error> {
+    let Plan { first, second, .. } = Plan::new(policy, program, calls_max);
+    let room = calls_max.saturating_sub(first.len());
+    let chosen = thinned(&first, calls_max).chain(thinned(&second, room));
+    let mut calls = 0;
+    for call in chosen {
+        let (expected, actual) = (policy.decide(call), program.run(call, endian_of(call.arch)));
+        if expected != actual {
+            return Err(Error::Disagreement { call: Box::new(*call), expected, actual });
+        }
+        calls += 1;
+    }
+    Ok(calls)
+}
+
+/// At most `count` members, evenly spread.
+fn thinned<T>(list: &[T], count: usize) -> impl Iterator<Item = &T> {
+    let step = if count == 0 { list.len() } else { list.len().div_ceil(count) };
+    list.iter().step_by(step.max(1)).take(count)
+}
+
+/// The calls to try.
+#[derive(Default)]
+struct Plan {
+    first: Vec<SeccompData>,
+    /// Tried as far as there is room.
+    second: Vec<SeccompData>,
+    /// How many of the changed fields of a comparison are taken into `second`.
+    changes_max: usize,
+    /// Counts the comparisons, so that each takes other changes.
+    comparison: usize,
+}
+
+impl Plan {
+    fn new(policy: &Policy, program: &Program, calls_max: usize) -> Self {
+        let constants = Constants::of(program);
+        let rules = policy.arches().flat_map(|(_, arch)| arch.rules()).flat_map(|(_, rules)| rules);
+        let comparisons: usize = rules.map(|rule| rule.condition().comparisons()).sum();
+        let changes_max = calls_max / comparisons.max(1) + 1;
+        let mut plan = Self { changes_max, ..Self::default() };
+        plan.tokens(policy, &constants);
+        let mut tokens: Vec<ArchToken> = policy.arches().map(|(arch, _)| arch.token()).collect();
+        tokens.dedup();
+        for token in tokens {
+            plan.numbers(policy, token, &constants);
+        }
+        plan
+    }
+
+    fn tokens(&mut self, policy: &Policy, constants: &Constants) {
+        let known = policy.arches().map(|(arch, _)| arch.token().raw());
+        let known: BTreeSet<u32> = known.chain(constants.tokens.iter().copied()).collect();
+        let nr = constants.numbers.first().copied().unwrap_or(0);
+        for &token in &known {
+            self.first.extend(near32(token).map(|token| empty_call(token, nr)));
+            let flipped = (0..u32::BITS).map(|bit| token ^ 1 << bit);
+            self.second.extend(flipped.map(|token| empty_call(token, nr)));
+        }
+    }
+
+    fn numbers(&mut self, policy: &Policy, token: ArchToken, constants: &Constants) {
+        let arches = policy.arches().filter(|(arch, _)| arch.token() == token);
+        let with_rules: Vec<(SyscallNr, &[Rule])> =
+            arches.flat_map(|(_, rules)| rules.rules()).collect();
+        let numbers = with_rules.iter().map(|(nr, _)| nr.raw());
+        let numbers = numbers.chain(constants.numbers.iter().copied()).chain(BORDERS);
+        let near: BTreeSet<u32> = numbers.flat_map(near32).collect();
+        self.first.extend(near.iter().map(|&nr| empty_call(token.raw(), nr)));
+        let flipped = near.iter().zip((0..u32::BITS).cycle()).map(|(nr, bit)| nr ^ 1 << bit);
+        self.second.extend(flipped.map(|nr| empty_call(token.raw(), nr)));
+        for (nr, rules) in with_rules {
+            if rules.iter().any(|rule| rule.condition().comparisons() > 0) {
+                self.arguments(empty_call(token.raw(), nr.raw()), rules, &constants.values);
+            }
+        }
+    }
+
+    fn arguments(&mut self, empty: SeccompData, rules: &[Rule], values: &[u32]) {
+        for rule in rules {
+            let mut comparisons = Vec::new();
+            collect(rule.condition(), &mut comparisons);
+            let mut met = empty;
+            for comparison in comparisons.iter().rev() {
+                set(&mut met, comparison.field(), satisfying(comparison));
+            }
+            self.first.push(met);
+            for comparison in comparisons {
+                self.changed(&met, &comparison, values);
+            }
+        }
+    }
+
+    /// A call with the field of a comparison changed.
+    fn changed(&mut self, met: &SeccompData, comparison: &Comparison, values: &[u32]) {
+        let (field, value) = (comparison.field(), comparison.value());
+        let with = |value| {
+            let mut call = *met;
+            set(&mut call, field, value);
+            call
+        };
+        let beside = [value, value.wrapping_add(1), value.wrapping_sub(1)];
+        self.first.extend(beside.into_iter().chain([value.rotate_left(32), !value]).map(with));
+        let own = field.of(met);
+        let flipped = (0..u64::BITS).map(|bit| own ^ 1 << bit);
+        let halves = values.iter().copied().map(u64::from).flat_map(|word| {
+            const LOW: u64 = 0xffff_ffff;
+            [own & !LOW | word, own & LOW | word << 32]
+        });
+        let step = (64 + 2 * values.len()).div_ceil(self.changes_max).max(1);
+        let chosen = flipped.chain(halves).skip(self.comparison % step).step_by(step);
+        self.second.extend(chosen.map(with));
+        self.comparison += 1;
+    }
+}
+
+/// What a program compares its input with, as far as a look at the instructions in their order tells.
+#[derive(Default)]
+struct Constants {
+    numbers: BTreeSet<u32>,
+    tokens: BTreeSet<u32>,
+    /// Constants for any other word, ascending.
+    values: Vec<u32>,
+}
+
+impl Constants {
+    fn of(program: &Program) -> Self {
+        let mut constants = Self::default();
+        let mut loaded = None;
+        let mut values = BTreeSet::new();
+        for operation in program.operations() {
+            match operation {
+                Operation::LoadData(word) => loaded = Some(word),
+                Operation::Branch { operand: Operand::K(k), .. } => {
+                    let set = match loaded {
+                        Some(DataWord::NR) => &mut constants.numbers,
+                        Some(DataWord::ARCH) => &mut constants.tokens,
+                        _ => &mut values,
+                    };
+                    set.insert(k);
+                }
+                _ => {}
+            }
+        }
+        constants.values = values.into_iter().collect();
+        constants
+    }
+}
+
+/// Numbers at which ABIs begin or signs change.
+const BORDERS: [u32; 3] = [0, X32_BIT, 1 << 31];
+
+fn near32(word: u32) -> [u32; 3] {
+    [word.wrapping_sub(1), word, word.wrapping_add(1)]
+}
+
+const fn empty_call(token: u32, nr: u32) -> SeccompData {
+    SeccompData {
+        nr: SyscallNr::new(nr),
+        arch: ArchToken::new(token),
+        instruction_pointer: 0,
+        args: [0; 6],
+    }
+}
+
+/// A value for which the comparison holds, where there is one nearby.
+const fn satisfying(comparison: &Comparison) -> u64 {
+    let value = comparison.value();
+    match comparison.operator() {
+        Operator::Ne | Operator::Gt => value.wrapping_add(1),
+        Operator::Lt => value.wrapping_sub(1),
+        _ => value,
+    }
+}
+
+fn set(call: &mut SeccompData, field: Field, value: u64) {
+    match Field::ARGS.iter().position(|&arg| arg == field) {
+        Some(index) => call.args[index] = value,
+        None => call.instruction_pointer = value,
+    }
+}
+
+/// A condition's depth is limited, so the recursion is.
+fn collect(condition: &Condition, comparisons: &mut Vec<Comparison>) {
+    match condition.view() {
+        View::Compare(comparison) => comparisons.push(*comparison),
+        View::All(list) | View::Any(list) => {
+            list.iter().for_each(|condition| collect(condition, comparisons));
+        }
+    }
+}
