@@ -1,0 +1,164 @@
+//! From number and architecture to the graph of a syscall.
+//!
+//! For each token the 2^32 numbers are cut into intervals of equal meaning, over which [`tree`] builds the tests.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use callgate_bpf::{DataWord, Test};
+use callgate_policy::{Arch, ArchPolicy, ArchToken, Policy, SyscallNr};
+use callgate_syscalls::X32_BIT;
+
+use crate::graph::{Graph, Node, NodeId, Question};
+use crate::tree::{self, Interval};
+use crate::variable::Variable;
+use crate::{Cost, arguments, weights};
+
+/// A policy as a graph, with the entry of each syscall that has argument tests.
+pub(crate) struct Dispatched {
+    pub(crate) root: NodeId,
+    syscalls: Vec<(Arch, SyscallNr, NodeId)>,
+}
+
+/// How many syscalls an error names.
+const COSTLIEST: usize = 5;
+
+impl Dispatched {
+    /// The syscalls with the largest graphs, largest first.
+    pub(crate) fn costliest(&self, graph: &Graph) -> Vec<Cost> {
+        let cost = |&(arch, nr, entry)| Cost { arch, nr, tests: tests_below(graph, entry) };
+        let mut costs: Vec<Cost> = self.syscalls.iter().map(cost).collect();
+        costs.sort_by_key(|cost| (std::cmp::Reverse(cost.tests), cost.arch, cost.nr));
+        costs.truncate(COSTLIEST);
+        costs
+    }
+}
+
+/// Builds the graph of a policy.
+pub(crate) fn dispatch(policy: &Policy, graph: &mut Graph) -> Dispatched {
+    let foreign = graph.ret(policy.foreign());
+    let mut syscalls = Vec::new();
+    let mut by_token: BTreeMap<ArchToken, Vec<(Arch, Entries)>> = BTreeMap::new();
+    for (arch, rules) in policy.arches() {
+        let entries = entries(graph, arch, rules, &mut syscalls);
+        by_token.entry(arch.token()).or_default().push((arch, entries));
+    }
+    // The last test made is the first asked: 64-bit tokens are the largest numbers and the most used.
+    let root = by_token.into_iter().fold(foreign, |otherwise, (token, arches)| {
+        let tree = tree::build(graph, Variable::NUMBER, &intervals(&arches, foreign));
+        graph.ask(Question::whole(DataWord::ARCH, Test::Equal, token.raw()), tree, otherwise)
+    });
+    Dispatched { root, syscalls }
+}
+
+/// Where the numbers of an architecture lead: `numbers` by number, ascending, and all others to `gap`.
+struct Entries {
+    gap: NodeId,
+    numbers: Vec<(u32, NodeId, u32)>,
+}
+
+fn entries(
+    graph: &mut Graph,
+    arch: Arch,
+    policy: &ArchPolicy,
+    syscalls: &mut Vec<(Arch, SyscallNr, NodeId)>,
+) -> Entries {
+    let default = graph.ret(policy.default_action());
+    let mut numbers = Vec::with_capacity(512);
+    let mut named = arch.syscalls().peekable();
+    let mut without_rules = |graph: &mut Graph, numbers: &mut Vec<_>, end: Option<SyscallNr>| {
+        while let Some(next) = named.next_if(|syscall| end.is_none_or(|end| syscall.nr < end)) {
+            // Without a baseline all numbers without rules are alike.
+            if policy.unknown_action().is_some() {
+                let action = policy.action_without_rule(arch, next.nr);
+                let entry = graph.ret(action);
+                numbers.push((next.nr.raw(), entry, weights::of_node(Node::Return(action))));
+            }
+        }
+        if let Some(end) = end {
+            named.next_if(|syscall| syscall.nr == end);
+        }
+    };
+    for (nr, rules) in policy.rules() {
+        without_rules(graph, &mut numbers, Some(nr));
+        let entry = arguments::rules(graph, arch.endian(), rules, default);
+        if matches!(graph.node(entry), Node::Ask { .. }) {
+            syscalls.push((arch, nr, entry));
+        }
+        let weight = weights::of_node(graph.node(entry));
+        numbers.push((nr.raw(), entry, weight));
+    }
+    without_rules(graph, &mut numbers, None);
+    let gap = policy.unknown_action().map_or(default, |unknown| graph.ret(unknown.action));
+    Entries { gap, numbers }
+}
+
+/// The numbers that belong to an architecture under its token, as inclusive ranges.
+const fn number_ranges(arch: Arch) -> &'static [(u32, u32)] {
+    match arch {
+        Arch::X86_64 => &[(0, X32_BIT - 1), (u32::MAX, u32::MAX)],
+        Arch::X32 => &[(X32_BIT, u32::MAX - 1)],
+        _ => &[(0, u32::MAX)],
+    }
+}
+
+/// All numbers under one token, cut where the meaning changes.
+fn intervals(arches: &[(Arch, Entries)], foreign: NodeId) -> Vec<Interval> {
+    let mut ranges: Vec<(u32, u32, &Entries)> = Vec::new();
+    for (arch, entries) in arches {
+        ranges.extend(number_ranges(*arch).iter().map(|&(a, b)| (a, b, entries)));
+    }
+    ranges.sort_by_key(|range| range.0);
+    let mut result = Vec::with_capacity(256);
+    let mut next = Some(0);
+    for (first, last, entries) in ranges {
+        if let Some(start) = next.filter(|&start| start < first) {
+            push(&mut result, start, foreign, 0);
+        }
+        cut(&mut result, first, last, entries);
+        next = last.checked_add(1);
+    }
+    if let Some(start) = next {
+        push(&mut result, start, foreign, 0);
+    }
+    result
+}
+
+/// Appends the intervals of `first..=last`.
+fn cut(result: &mut Vec<Interval>, first: u32, last: u32, entries: &Entries) {
+    let mut next = Some(first);
+    for &(nr, entry, weight) in &entries.numbers {
+        if nr < first || nr > last {
+            continue;
+        }
+        if let Some(start) = next.filter(|&start| start < nr) {
+            push(result, start, entries.gap, 0);
+        }
+        push(result, nr, entry, weight);
+        next = nr.checked_add(1);
+    }
+    if let Some(start) = next.filter(|&start| start <= last) {
+        push(result, start, entries.gap, 0);
+    }
+}
+
+/// Appends an interval, joined with the last one where the meaning is the same.
+fn push(result: &mut Vec<Interval>, start: u32, entry: NodeId, weight: u32) {
+    match result.last_mut() {
+        Some(last) if last.entry == entry => last.weight += weight,
+        _ => result.push(Interval { start, entry, weight }),
+    }
+}
+
+/// How many questions are reachable from a node.
+fn tests_below(graph: &Graph, entry: NodeId) -> usize {
+    let mut seen = BTreeSet::from([entry]);
+    let mut open = vec![entry];
+    let mut tests = 0;
+    while let Some(id) = open.pop() {
+        if let Node::Ask { yes, no, .. } = graph.node(id) {
+            tests += 1;
+            open.extend([yes, no].into_iter().filter(|&next| seen.insert(next)));
+        }
+    }
+    tests
+}

@@ -1,0 +1,180 @@
+//! The decision graph that all passes work on.
+//!
+//! Nodes are hash-consed: equal nodes have equal identity, so shared tails cost nothing and comparing meanings of two
+//! syscalls is comparing two numbers. A node refers only to nodes made before it, so a graph has no cycles.
+
+use callgate_bpf::{DataWord, Test};
+use callgate_policy::Action;
+
+use crate::hash::FastMap;
+
+/// The identity of a node in its [`Graph`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct NodeId(u32);
+
+impl NodeId {
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Node {
+    /// End with an action.
+    Return(Action),
+    /// Go on at `yes` if the question's answer is yes, else at `no`.
+    Ask { question: Question, yes: NodeId, no: NodeId },
+}
+
+/// `(word & mask) test value`, on a 32-bit word of the call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Question {
+    pub(crate) word: DataWord,
+    pub(crate) mask: u32,
+    pub(crate) test: Test,
+    pub(crate) value: u32,
+}
+
+#[derive(Debug)]
+pub(crate) struct Graph {
+    nodes: Vec<Node>,
+    ids: FastMap<Node, NodeId>,
+}
+
+impl Graph {
+    pub(crate) fn new() -> Self {
+        Self { nodes: Vec::with_capacity(256), ids: FastMap::with_capacity_and_hasher(256, <_>::default()) }
+    }
+
+    pub(crate) fn node(&self, id: NodeId) -> Node {
+        self.nodes[id.index()]
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    pub(crate) fn ret(&mut self, action: Action) -> NodeId {
+        self.intern(Node::Return(action))
+    }
+
+    /// The node that returns what that leaf does.
+    pub(crate) fn leaf(&mut self, leaf: Node) -> NodeId {
+        self.intern(leaf)
+    }
+
+    /// The copy of another graph's node and all that it leads to.
+    pub(crate) fn import(&mut self, other: &Self, root: NodeId) -> NodeId {
+        let mut copies: Vec<Option<NodeId>> = vec![None; root.index() + 1];
+        let mut open = vec![root];
+        // What a node leads to was made before it, so that copying in that order finds each copy made.
+        let mut needed = vec![false; root.index() + 1];
+        while let Some(id) = open.pop() {
+            if !std::mem::replace(&mut needed[id.index()], true) {
+                if let Node::Ask { yes, no, .. } = other.node(id) {
+                    open.extend([yes, no]);
+                }
+            }
+        }
+        let ids = needed.iter().enumerate().filter(|(_, needed)| **needed).map(|(index, _)| index);
+        let mut last = root;
+        for index in ids {
+            let node = match other.nodes[index] {
+                Node::Ask { question, yes, no } => {
+                    let copy = |side: NodeId| copies[side.index()].unwrap_or(side);
+                    Node::Ask { question, yes: copy(yes), no: copy(no) }
+                }
+                leaf @ Node::Return(_) => leaf,
+            };
+            last = self.intern(node);
+            copies[index] = Some(last);
+        }
+        last
+    }
+
+    /// The node that asks a question, or one of its answers where the question is idle.
+    pub(crate) fn ask(&mut self, question: Question, yes: NodeId, no: NodeId) -> NodeId {
+        let (question, swapped) = question.simplest();
+        let (yes, no) = if swapped { (no, yes) } else { (yes, no) };
+        match question.constant() {
+            Some(true) => yes,
+            Some(false) => no,
+            None if yes == no => yes,
+            None => self.intern(Node::Ask { question, yes, no }),
+        }
+    }
+
+    fn intern(&mut self, node: Node) -> NodeId {
+        let Self { nodes, ids } = self;
+        *ids.entry(node).or_insert_with(|| {
+            let id = u32::try_from(nodes.len()).unwrap_or(u32::MAX);
+            nodes.push(node);
+            NodeId(id)
+        })
+    }
+}
+
+impl Question {
+    pub(crate) const fn new(word: DataWord, mask: u32, test: Test, value: u32) -> Self {
+        Self { word, mask, test, value }
+    }
+
+    /// A question about a whole word.
+    pub(crate) const fn whole(word: DataWord, test: Test, value: u32) -> Self {
+        Self::new(word, u32::MAX, test, value)
+    }
+
+    /// The answer if every word gives the same.
+    const fn constant(&self) -> Option<bool> {
+        let Self { mask, value, .. } = *self;
+        match self.test {
+            Test::Equal if value & !mask != 0 => Some(false),
+            Test::Equal if mask == 0 => Some(true),
+            Test::Greater if value >= mask => Some(false),
+            Test::GreaterOrEqual if value == 0 => Some(true),
+            Test::GreaterOrEqual if value > mask => Some(false),
+            Test::AnyBit if value & mask == 0 => Some(false),
+            _ => None,
+        }
+    }
+    /// The cheapest question that tells the same words apart, and whether its answers are swapped.
+    ///
+    /// A mask takes an instruction and loses the word, so that bits are asked for by `AnyBit` where that can be, and
+    /// masks of high bits become comparisons. Of several questions that cost the same, one is chosen always, so that
+    /// nodes can be shared.
+    fn simplest(self) -> (Self, bool) {
+        let Self { word, mask, test, value } = self;
+        let any_bit = |bits| Self::new(word, u32::MAX, Test::AnyBit, bits).as_comparison();
+        match test {
+            Test::AnyBit => (any_bit(value & mask), false),
+            _ if mask == u32::MAX => (self, false),
+            Test::Equal if value == 0 => (any_bit(mask), true),
+            Test::Equal if value == mask && mask.is_power_of_two() => (any_bit(mask), false),
+            Test::Greater if value == 0 => (any_bit(mask), false),
+            Test::GreaterOrEqual if value == 1 => (any_bit(mask), false),
+            _ if !has_high_bits_only(mask) => (self, false),
+            // The bits that the mask drops are the low ones: they do not change which of two different values is larger.
+            Test::Equal if value & !mask == 0 && value | !mask == u32::MAX => {
+                (Self::whole(word, Test::GreaterOrEqual, value), false)
+            }
+            Test::Equal => (self, false),
+            Test::GreaterOrEqual if value & !mask == 0 => (Self::whole(word, test, value), false),
+            Test::Greater | Test::GreaterOrEqual => {
+                (Self::whole(word, Test::Greater, value | !mask), false)
+            }
+        }
+    }
+
+    /// A bit test for all bits from one up is a comparison.
+    fn as_comparison(self) -> Self {
+        match self.value != 0 && has_high_bits_only(self.value) {
+            true => Self::whole(self.word, Test::Greater, !self.value),
+            false => self,
+        }
+    }
+}
+
+/// Whether a mask keeps the bits from some bit up, and no other.
+pub(crate) const fn has_high_bits_only(mask: u32) -> bool {
+    !mask & (!mask).wrapping_add(1) == 0
+}

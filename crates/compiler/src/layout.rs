@@ -1,0 +1,204 @@
+//! From the graph to instructions.
+//!
+//! Instructions are placed from the last to the first, so that every jump's target is placed before the jump and its
+//! distance is known. A node follows its `no` side directly where that side was not placed before. Conditional jumps
+//! reach 255 instructions; for what lies farther a copy of the return, or an unconditional jump, is placed in between.
+//!
+//! A node's code is up to three instructions: load the word, mask it, test it. A jump from a node that left the
+//! accumulator as needed enters behind the load or behind the mask, and a load nobody needs is not placed.
+
+use callgate_bpf::{Alu, DataWord, Instruction, Operand, Operation, Test};
+
+use crate::graph::{Graph, Node, NodeId, Question};
+
+/// The longest distance of a conditional jump.
+const BRANCH_MAX: usize = u8::MAX as usize;
+
+/// The program of the graph from `root`, of any length.
+pub(crate) fn layout(graph: &Graph, root: NodeId) -> Vec<Instruction> {
+    let order = placement_order(graph, root);
+    let mut layout = Layout {
+        graph,
+        reversed: Vec::with_capacity(2 * order.len()),
+        entries: demanded_entries(graph, &order),
+        places: vec![[0; 3]; graph.len()],
+    };
+    for id in order {
+        match graph.node(id) {
+            Node::Return(action) => layout.place_return(id, action.raw()),
+            Node::Ask { question, yes, no } => layout.place_question(id, &question, yes, no),
+        }
+    }
+    layout.reversed.reverse();
+    layout.reversed
+}
+
+/// Where control enters a node's code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Entry {
+    /// At the load: the accumulator holds something else.
+    Load,
+    /// At the mask: the accumulator holds the whole word.
+    Mask,
+    /// At the test: the accumulator holds the masked word.
+    Test,
+}
+
+/// What the accumulator holds: a word of the call under a mask.
+type Held = (DataWord, u32);
+
+struct Layout<'a> {
+    graph: &'a Graph,
+    /// The instructions, last first.
+    reversed: Vec<Instruction>,
+    /// The earliest entry that each node's code must offer, by node.
+    entries: Vec<Entry>,
+    /// The nearest place from which an entry of a node can be reached, counted from the end, by node and entry.
+    places: Vec<[usize; 3]>,
+}
+
+/// What a question needs in the accumulator. A bit test masks by itself.
+fn held_by(question: &Question) -> Held {
+    match question.test {
+        Test::AnyBit => (question.word, u32::MAX),
+        _ => (question.word, question.mask),
+    }
+}
+
+/// Where a node that expects `expected` is entered from one that holds `held`.
+fn entry(held: Held, expected: Held) -> Entry {
+    if held == expected {
+        Entry::Test
+    } else if held == (expected.0, u32::MAX) {
+        Entry::Mask
+    } else {
+        Entry::Load
+    }
+}
+
+/// The nodes from `root`, each after both its sides, the `no` side last where it is new.
+fn placement_order(graph: &Graph, root: NodeId) -> Vec<NodeId> {
+    let mut order = Vec::new();
+    let mut opened = vec![false; graph.len()];
+    let mut stack = vec![(root, false)];
+    while let Some((id, sides_done)) = stack.pop() {
+        if sides_done {
+            order.push(id);
+        } else if !std::mem::replace(&mut opened[id.index()], true) {
+            stack.push((id, true));
+            if let Node::Ask { yes, no, .. } = graph.node(id) {
+                stack.push((no, false));
+                stack.push((yes, false));
+            }
+        }
+    }
+    order
+}
+
+/// The earliest entry that the edges into each node need. The last in the order is the root, entered from outside.
+fn demanded_entries(graph: &Graph, order: &[NodeId]) -> Vec<Entry> {
+    let mut entries = vec![Entry::Test; graph.len()];
+    if let Some(root) = order.last() {
+        entries[root.index()] = Entry::Load;
+    }
+    for &id in order {
+        let Node::Ask { question, yes, no } = graph.node(id) else { continue };
+        for side in [yes, no] {
+            let demanded = &mut entries[side.index()];
+            *demanded = side_entry(graph, side, held_by(&question)).min(*demanded);
+        }
+    }
+    entries
+}
+
+/// Where a node is entered from one that holds `held`. Returns have one entry only.
+fn side_entry(graph: &Graph, side: NodeId, held: Held) -> Entry {
+    match graph.node(side) {
+        Node::Return(_) => Entry::Load,
+        Node::Ask { question, .. } => entry(held, held_by(&question)),
+    }
+}
+
+impl Layout<'_> {
+    fn place_return(&mut self, id: NodeId, value: u32) {
+        self.push(Operation::Return(value));
+        self.mark(id, Entry::Load);
+    }
+
+    fn place_question(&mut self, id: NodeId, question: &Question, yes: NodeId, no: NodeId) {
+        let held = held_by(question);
+        let (jt, jf) = self.reach(self.target(yes, held), self.target(no, held));
+        let (test, value) = (question.test, Operand::K(tested_value(question)));
+        self.push(Operation::Branch { test, operand: value, jt, jf });
+        self.mark(id, Entry::Test);
+        let (word, mask) = held;
+        let first = self.entries[id.index()];
+        if mask == u32::MAX {
+            self.mark(id, Entry::Mask);
+        } else if first < Entry::Test {
+            self.push(Operation::Alu(Alu::And, Operand::K(mask)));
+            self.mark(id, Entry::Mask);
+        }
+        if first == Entry::Load {
+            self.push(Operation::LoadData(word));
+            self.mark(id, Entry::Load);
+        }
+    }
+
+    /// The entry of a placed node for a jump that leaves `held` in the accumulator.
+    fn target(&self, id: NodeId, held: Held) -> (NodeId, Entry) {
+        (id, side_entry(self.graph, id, held))
+    }
+
+    /// The jump offsets from the next place to two targets, after placing what is needed to reach them.
+    fn reach(&mut self, yes: (NodeId, Entry), no: (NodeId, Entry)) -> (u8, u8) {
+        // A relay for one side moves the other one farther, by one: hence the margin.
+        for side in [yes, no] {
+            if self.distance(side) + 1 > BRANCH_MAX {
+                self.place_relay(side);
+            }
+        }
+        let offset = |distance| u8::try_from(distance).unwrap_or(u8::MAX);
+        (offset(self.distance(yes)), offset(self.distance(no)))
+    }
+
+    /// How many instructions a jump at the next place skips to reach a target.
+    fn distance(&self, target: (NodeId, Entry)) -> usize {
+        self.reversed.len() - self.place(target)
+    }
+
+    fn place(&self, (id, entry): (NodeId, Entry)) -> usize {
+        self.places[id.index()][entry as usize]
+    }
+
+    /// Places a way to a far target here: the return itself, or a jump.
+    fn place_relay(&mut self, target: (NodeId, Entry)) {
+        let copied = self.reversed[self.place(target) - 1];
+        let relay = match copied.operation() {
+            Ok(Operation::Return(value)) => Operation::Return(value),
+            _ => {
+                let skip = self.distance(target);
+                Operation::Jump(u32::try_from(skip).unwrap_or(u32::MAX))
+            }
+        };
+        self.push(relay);
+        self.mark(target.0, target.1);
+    }
+
+    fn push(&mut self, operation: Operation) {
+        self.reversed.push(operation.into());
+    }
+
+    /// Notes that the instruction placed last is an entry of a node.
+    fn mark(&mut self, id: NodeId, entry: Entry) {
+        self.places[id.index()][entry as usize] = self.reversed.len();
+    }
+}
+
+/// The constant of the test. A bit test is on the whole word, so its bits must be masked here.
+fn tested_value(question: &Question) -> u32 {
+    match question.test {
+        Test::AnyBit => question.value & question.mask,
+        _ => question.value,
+    }
+}

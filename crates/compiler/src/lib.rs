@@ -1,0 +1,66 @@
+//! Compiles a [`Policy`] to a seccomp filter [`Program`].
+//!
+//! A pipeline of small passes over one hash-consed decision [`graph`]:
+//!
+//! 1. [`condition`] turns each syscall's rules into tests of 32-bit words of the call;
+//! 2. [`implied`] removes tests whose outcome the path to them already decides;
+//! 3. [`dispatch`] cuts the numbers of each architecture token into intervals of equal meaning, and [`tree`] finds the
+//!    tests with the least expected cost to tell them apart;
+//! 4. [`layout`] orders the graph into instructions: shared tails, fall-through, jumps of any distance.
+//!
+//! Calls that are allowed whatever their arguments are decided by number and architecture alone, so that the kernel's
+//! constant-action bitmap answers for them without running the filter (Linux 5.11).
+//!
+//! Nothing this crate says is believed: the prover compares every program with its policy, and shares no code with it.
+#![forbid(unsafe_code)]
+
+mod arguments;
+mod bits;
+mod condition;
+mod dispatch;
+mod error;
+mod graph;
+mod hash;
+mod implied;
+mod layout;
+mod ordered;
+mod tree;
+mod variable;
+mod weights;
+
+use callgate_bpf::Program;
+use callgate_policy::Policy;
+
+pub use error::{Cost, Error};
+
+/// Compiles a policy.
+///
+/// The result depends on nothing but the policy: equal policies give equal programs.
+///
+/// # Errors
+/// [`Error::TooLong`] where the kernel's limit of 4,096 instructions does not suffice; it names the costliest syscalls.
+///
+/// # Examples
+/// ```
+/// use callgate_policy::{Action, Arch, ArchPolicy, Condition, Policy, SyscallNr};
+///
+/// let mut x86_64 = ArchPolicy::new(Action::KILL_PROCESS);
+/// x86_64.rule(SyscallNr::new(60), Condition::always(), Action::ALLOW);
+/// let policy = Policy::builder(Action::KILL_PROCESS).arch(Arch::X86_64, x86_64).build()?;
+/// let program = callgate_compiler::compile(&policy)?;
+/// assert_eq!(program.len(), 6);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn compile(policy: &Policy) -> Result<Program, Error> {
+    let mut graph = graph::Graph::new();
+    let dispatched = dispatch::dispatch(policy, &mut graph);
+    let instructions = layout::layout(&graph, dispatched.root);
+    let len = instructions.len();
+    Program::new(instructions).map_err(|reason| {
+        if len > Program::LEN_MAX {
+            Error::TooLong { len, costliest: dispatched.costliest(&graph) }
+        } else {
+            Error::Rejected { reason }
+        }
+    })
+}
