@@ -1,0 +1,101 @@
+//! A policy with its proved program.
+
+use std::os::fd::OwnedFd;
+
+use callgate_bpf::Program;
+use callgate_kernel::{Interruption, Options, Scope};
+use callgate_policy::{Action, Policy, SeccompData};
+use callgate_profiles::Resolved;
+use callgate_prover::Proved;
+
+use crate::{Error, FilterBuilder, Unproved};
+
+/// A syscall filter: what it means and a program that was proved to mean it.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    policy: Policy,
+    proved: Proved,
+}
+
+impl Filter {
+    /// Starts a filter that answers `default` to calls without a rule.
+    pub const fn builder(default: Action) -> FilterBuilder {
+        FilterBuilder::new(default)
+    }
+
+    /// Compiles a policy and proves the program equal to it.
+    ///
+    /// # Errors
+    /// [`Error::Compile`] where the program would be too long, [`Error::Proof`] where it was not proved.
+    pub fn from_policy(policy: Policy) -> Result<Self, Error> {
+        Unproved::compile(policy)?.prove(&callgate_prover::Options::default())
+    }
+
+    pub(crate) const fn new(policy: Policy, proved: Proved) -> Self {
+        Self { policy, proved }
+    }
+
+    /// Compiles what a profile was resolved to. Flags and listener of the profile are the caller's to apply.
+    ///
+    /// # Errors
+    /// As [`Filter::from_policy`].
+    pub fn from_profile(resolved: &Resolved) -> Result<Self, Error> {
+        Self::from_policy(resolved.policy.clone())
+    }
+
+    /// What the filter means.
+    #[must_use]
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The program.
+    #[must_use]
+    pub const fn program(&self) -> &Program {
+        self.proved.program()
+    }
+
+    /// The program with what was proved of it.
+    #[must_use]
+    pub const fn proved(&self) -> &Proved {
+        &self.proved
+    }
+
+    /// The action for a call, from the policy.
+    #[must_use]
+    pub fn decide(&self, call: &SeccompData) -> Action {
+        self.policy.decide(call)
+    }
+
+    /// Installs the filter, for good: nothing takes a filter away from a process.
+    ///
+    /// Sets `no_new_privs` first, without which only a privileged process may install filters.
+    ///
+    /// # Errors
+    /// [`Error::Kernel`]; nothing was installed then.
+    pub fn load(&self, scope: Scope) -> Result<(), Error> {
+        self.load_with(scope, &Options::default())
+    }
+
+    /// Installs the filter with options: no_new_privs, logging, mitigations.
+    ///
+    /// # Errors
+    /// [`Error::Kernel`]; nothing was installed then.
+    pub fn load_with(&self, scope: Scope, options: &Options) -> Result<(), Error> {
+        Ok(callgate_kernel::load(self.program(), scope, options)?)
+    }
+
+    /// Installs the filter and returns the descriptor on which a supervisor receives the calls that the filter answers
+    /// with [`Action::USER_NOTIFY`].
+    ///
+    /// # Errors
+    /// [`Error::Kernel`]; nothing was installed then.
+    pub fn load_with_listener(
+        &self,
+        scope: Scope,
+        options: &Options,
+        interruption: Interruption,
+    ) -> Result<OwnedFd, Error> {
+        Ok(callgate_kernel::load_with_listener(self.program(), scope, options, interruption)?)
+    }
+}

@@ -1,0 +1,143 @@
+//! Filters built rule by rule: what they mean, on which width, and what the kernel makes of them.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use callgate::kernel::child::{Call, Ending, Outcome, Signal, outcomes};
+use callgate::{Action, Arch, Cond, Errno, Error, Filter, KernelVersion, SeccompData, arg, names};
+
+const EPERM: Action = Errno::EPERM.action();
+
+/// The action for a call of `socket` on an architecture.
+fn decide(filter: &Filter, arch: Arch, args: [u64; 6]) -> Action {
+    let socket = arch.syscall(names::SOCKET).unwrap();
+    let call = SeccompData::new(arch, socket.nr).with_args(args);
+    let decided = filter.decide(&call);
+    assert_eq!(filter.program().run(&call, arch.endian()), decided, "{call:?}");
+    decided
+}
+
+fn socket_rule(condition: Cond) -> Result<Filter, Error> {
+    Filter::builder(EPERM)
+        .arches([Arch::X86_64, Arch::X86, Arch::S390x])
+        .rule(names::SOCKET, condition, Action::ALLOW)
+        .build()
+}
+
+#[test]
+fn an_int_is_compared_in_32_bits_on_every_architecture() {
+    let filter = socket_rule(arg("family").eq(2)).unwrap();
+    for arch in [Arch::X86_64, Arch::X86, Arch::S390x] {
+        assert_eq!(decide(&filter, arch, [2, 0, 0, 0, 0, 0]), Action::ALLOW);
+        assert_eq!(decide(&filter, arch, [2 | 1 << 32, 0, 0, 0, 0, 0]), Action::ALLOW);
+        assert_eq!(decide(&filter, arch, [3, 0, 0, 0, 0, 0]), EPERM);
+        assert_eq!(decide(&filter, arch, [2 << 32, 0, 0, 0, 0, 0]), EPERM);
+    }
+}
+
+#[test]
+fn all_bits_compares_the_register() {
+    let filter = socket_rule(arg("family").all_bits().eq(2)).unwrap();
+    assert_eq!(decide(&filter, Arch::X86_64, [2 | 1 << 32, 0, 0, 0, 0, 0]), EPERM);
+    assert_eq!(decide(&filter, Arch::X86, [2 | 1 << 32, 0, 0, 0, 0, 0]), Action::ALLOW);
+}
+
+#[test]
+fn conditions_combine() {
+    let stream_or_dgram = arg("type").masked(0xf).is_in([1, 2]);
+    let condition = arg("family").within(1..=10) & stream_or_dgram & !arg("protocol").gt(255);
+    let filter = socket_rule(condition).unwrap();
+    for (args, expected) in [
+        ([1, 1, 0], Action::ALLOW),
+        ([10, 0x80002, 255], Action::ALLOW),
+        ([11, 1, 0], EPERM),
+        ([0, 1, 0], EPERM),
+        ([2, 3, 0], EPERM),
+        ([2, 1, 256], EPERM),
+    ] {
+        let [a, b, c] = args;
+        assert_eq!(decide(&filter, Arch::X86_64, [a, b, c, 0, 0, 0]), expected, "{args:?}");
+    }
+}
+
+#[test]
+fn negative_values_are_twos_complement_in_the_width() {
+    let filter = socket_rule(arg("family").eq(-1)).unwrap();
+    assert_eq!(decide(&filter, Arch::X86_64, [0xffff_ffff, 0, 0, 0, 0, 0]), Action::ALLOW);
+    assert_eq!(decide(&filter, Arch::X86_64, [u64::MAX, 0, 0, 0, 0, 0]), Action::ALLOW);
+}
+
+#[test]
+fn a_value_must_fit_what_the_kernel_reads() {
+    let error = |condition| socket_rule(condition).unwrap_err();
+    for fits in [i64::from(i32::MIN), -1, 0, i64::from(u32::MAX)] {
+        assert!(socket_rule(arg("family").eq(fits)).is_ok(), "{fits}");
+    }
+    for too_wide in [i64::from(i32::MIN) - 1, i64::from(u32::MAX) + 1] {
+        let error = error(arg("family").eq(too_wide));
+        assert!(matches!(error, Error::ValueTooWide { bits: 32, .. }), "{error}");
+    }
+    let text = error(arg("family").eq(1u64 << 32)).to_string();
+    assert!(text.contains("0x100000000") && text.contains("32 bits"), "{text}");
+    assert!(matches!(error(arg("family").lt(-1)), Error::NegativeOrder { .. }));
+    assert!(matches!(error(arg(6).eq(1)), Error::Policy(_)));
+}
+
+#[test]
+fn unknown_arguments_list_the_known_ones() {
+    let text = socket_rule(arg("famly").eq(1)).unwrap_err().to_string();
+    assert!(text.contains("\"famly\"") && text.contains("family type protocol"), "{text}");
+}
+
+#[test]
+fn a_syscall_must_exist_somewhere() {
+    let build = |arches: &[Arch]| {
+        let arches = arches.iter().copied();
+        Filter::builder(EPERM).arches(arches).allow([names::SOCKETCALL]).build()
+    };
+    assert!(build(&[Arch::X86_64, Arch::X86]).is_ok());
+    let text = build(&[Arch::X86_64, Arch::Aarch64]).unwrap_err().to_string();
+    assert!(text.contains("socketcall") && text.contains("x86_64 aarch64"), "{text}");
+}
+
+#[test]
+fn syscalls_newer_than_the_baseline() {
+    let filter = Filter::builder(EPERM)
+        .arches([Arch::X86_64])
+        .unknown(KernelVersion::new(5, 10), Errno::ENOSYS.action())
+        .build()
+        .unwrap();
+    let decide = |name| {
+        let syscall = Arch::X86_64.syscall(name).unwrap();
+        filter.decide(&SeccompData::new(Arch::X86_64, syscall.nr))
+    };
+    assert_eq!(decide(names::OPENAT2), EPERM);
+    assert_eq!(decide(names::FUTEX_WAITV), Errno::ENOSYS.action());
+}
+
+#[test]
+fn the_kernel_agrees() {
+    let native = Arch::native().unwrap();
+    let getppid = Call::new(native.syscall(names::GETPPID).unwrap().nr);
+    let getuid = Call::new(native.syscall(names::GETUID).unwrap().nr);
+    let dup = |fd| Call::new(native.syscall(names::DUP).unwrap().nr).with_args([fd, 0, 0, 0, 0, 0]);
+    let filter = Filter::builder(Action::ALLOW)
+        .answer(EPERM, [names::GETPPID])
+        .answer(Action::KILL_PROCESS, [names::GETUID])
+        .rule(names::DUP, arg("fildes").within(100..=200), Errno::EBUSY.action())
+        .build()
+        .unwrap();
+    let calls = [getppid, getuid, dup(99), dup(100), dup(200), dup(201), dup(100 | 1 << 32)];
+    let busy = Outcome::Errno(Errno::EBUSY);
+    let bad = Outcome::Errno(Errno::EBADF);
+    assert_eq!(
+        outcomes(Some(filter.program()), &calls).unwrap(),
+        [
+            Outcome::Errno(Errno::EPERM),
+            Outcome::Ended(Ending::Killed { signal: Signal::SYS }),
+            bad,
+            busy,
+            busy,
+            bad,
+            busy,
+        ]
+    );
+}
