@@ -1,0 +1,118 @@
+//! Arguments that several commands share.
+
+use std::path::PathBuf;
+
+use callgate_kernel::{Tid, running_kernel};
+use callgate_profiles::{Arches, ArgsSemantics, CapSet, Options};
+use callgate_syscalls::{Arch, KernelVersion};
+use clap::{ValueEnum, ValueHint};
+
+use crate::args::value;
+use crate::error::Error;
+use crate::input::{self, Source};
+
+/// One filter: a file, an embedded profile, or what a process runs under.
+#[derive(Debug, clap::Args)]
+pub(crate) struct FilterArgs {
+    /// The filter: FILE, NAME of an embedded profile, or - for standard input
+    #[arg(
+        value_name = "FILTER",
+        value_parser = input::parser(),
+        value_hint = ValueHint::FilePath,
+        required_unless_present = "pid"
+    )]
+    filter: Option<Source>,
+    /// A running process, instead of FILTER
+    #[arg(long, value_name = "PID", value_parser = input::tid, conflicts_with = "filter")]
+    pid: Option<Tid>,
+}
+
+impl FilterArgs {
+    /// Where the filter comes from.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where neither was given, which the parser of arguments prevents.
+    pub(crate) fn source(&self) -> Result<Source, Error> {
+        let given = self.filter.clone().or(self.pid.map(Source::Process));
+        given.ok_or_else(|| Error::Usage("name a filter, or a process with --pid".to_owned()))
+    }
+}
+
+/// What a profile leaves to whoever runs it.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "How profiles are read")]
+pub(crate) struct ProfileArgs {
+    /// The capabilities that the program can have, separated by commas, or ALL [default: Docker's set]
+    ///
+    /// Docker's files have rules that depend on them.
+    #[arg(long, value_name = "CAPS")]
+    caps: Option<CapSet>,
+    /// The kernel that the program will run on [default: the running one]
+    #[arg(long, value_name = "VERSION")]
+    kernel: Option<KernelVersion>,
+    /// How several conditions on one argument combine: `runc` (any is enough) or `all` [default: runc]
+    #[arg(long, value_name = "READING")]
+    args_semantics: Option<ArgsSemantics>,
+}
+
+impl ProfileArgs {
+    /// The options with which a profile is resolved, for these architectures instead of its own if there are any.
+    ///
+    /// # Errors
+    /// [`Error::Kernel`] where the running kernel's release cannot be read, and as [`value::native`].
+    pub(crate) fn options(&self, arches: &[Arch]) -> Result<Options, Error> {
+        // A profile for other machines only is read as on the first of them.
+        let native = match arches {
+            [first, ..] => {
+                Arch::native().filter(|native| arches.contains(native)).unwrap_or(*first)
+            }
+            [] => value::native()?,
+        };
+        let mut options = Options::new(native, self.kernel()?);
+        if let Some(caps) = self.caps {
+            options.caps = caps;
+        }
+        if let Some(semantics) = self.args_semantics {
+            options.args_semantics = semantics;
+        }
+        if !arches.is_empty() {
+            options.arches = Arches::Exactly(arches.to_vec());
+        }
+        Ok(options)
+    }
+
+    /// The kernel version given, or that of the running kernel.
+    ///
+    /// # Errors
+    /// [`Error::Kernel`] where the running kernel's release cannot be read.
+    pub(crate) fn kernel(&self) -> Result<KernelVersion, Error> {
+        self.kernel.map_or_else(|| running_kernel().map_err(Error::Kernel), Ok)
+    }
+}
+
+/// Where a program goes, and in what form.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ProgramOutput {
+    /// Write to this file instead of standard output; it is replaced whole or not at all
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// The form of the program
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: ProgramFormat,
+}
+
+/// The forms of a program.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProgramFormat {
+    /// Instructions as the kernel takes them (struct sock_filter), for bwrap, minijail and the like
+    #[default]
+    Bpf,
+    /// The same in hexadecimal, one instruction a line
+    Hex,
+    /// A C array
+    C,
+    /// Instructions with their disassembly
+    Json,
+    /// Assembler, which `callgate asm` reads
+    Asm,
+}

@@ -1,0 +1,180 @@
+//! Words and numbers of the command line as values.
+
+use std::str::FromStr;
+
+use callgate_syscalls::{Action, Arch, Errno, Name, SyscallNr};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
+use crate::error::Error;
+
+/// Parses an architecture's name; help and errors list them.
+pub(crate) fn arch() -> impl TypedValueParser<Value = Arch> {
+    PossibleValuesParser::new(Arch::ALL.map(Arch::name)).try_map(|name| name.parse::<Arch>())
+}
+
+/// This machine's architecture.
+///
+/// # Errors
+/// [`Error::Usage`] on a machine that callgate has no name for.
+pub(crate) fn native() -> Result<Arch, Error> {
+    Arch::native().ok_or_else(|| {
+        let message = "this machine's architecture has no syscall filters that callgate knows: \
+                       choose one with --arch";
+        Error::Usage(message.to_owned())
+    })
+}
+
+/// The architectures asked for, or this machine's own.
+///
+/// # Errors
+/// As [`native`].
+pub(crate) fn arches_or_native(arches: &[Arch]) -> Result<Vec<Arch>, Error> {
+    match arches {
+        [] => Ok(vec![native()?]),
+        arches => Ok(arches.to_vec()),
+    }
+}
+
+/// A number as people write it: decimal, or hexadecimal with `0x`; negative as two's complement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Number(pub(crate) u64);
+
+impl FromStr for Number {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        let parsed = match (text.strip_prefix("0x"), text.starts_with('-')) {
+            (Some(digits), _) if !digits.starts_with(['+', '-']) => u64::from_str_radix(digits, 16),
+            (_, true) => text.parse::<i64>().map(|n| u64::from_ne_bytes(n.to_ne_bytes())),
+            _ => text.parse(),
+        };
+        let explain = "not a number of 64 bits: write decimal, or hexadecimal with 0x";
+        parsed.map(Self).map_err(|_| explain)
+    }
+}
+
+/// The syscall of that name.
+///
+/// # Errors
+/// [`Error::Usage`] with names that are near.
+pub(crate) fn name(text: &str) -> Result<Name, Error> {
+    Name::parse(text).ok_or_else(|| {
+        let near = near_names(text);
+        Error::Usage(match near.is_empty() {
+            true => format!("no syscall is called {text:?}: `callgate syscalls` lists them"),
+            false => format!("no syscall is called {text:?}: did you mean {}?", near.join(" or ")),
+        })
+    })
+}
+
+/// A syscall's number, if `text` is one.
+///
+/// # Errors
+/// [`Error::Usage`] for a number of more than 32 bits.
+pub(crate) fn syscall_number(text: &str) -> Result<Option<SyscallNr>, Error> {
+    let looks_like_one = text.starts_with(|c: char| c.is_ascii_digit() || c == '-');
+    let Some(Number(number)) = text.parse().ok().filter(|_| looks_like_one) else {
+        return Ok(None);
+    };
+    // A negative number is one of the 32 bits that the kernel shows to filters.
+    let negative = i32::try_from(i64::from_ne_bytes(number.to_ne_bytes())).ok();
+    let raw = u32::try_from(number).ok().or(negative.map(|n| u32::from_ne_bytes(n.to_ne_bytes())));
+    let too_wide = || Error::Usage(format!("syscall number {text} has more than 32 bits"));
+    raw.map(|raw| Some(SyscallNr::new(raw))).ok_or_else(too_wide)
+}
+
+/// An architecture's names in a sentence.
+pub(crate) fn list(arches: impl IntoIterator<Item = Arch>) -> String {
+    arches.into_iter().map(Arch::name).collect::<Vec<_>>().join(", ")
+}
+
+/// Up to three names that `text` may be a misspelling of, the nearest first.
+fn near_names(text: &str) -> Vec<&'static str> {
+    const DISTANCE_MAX: usize = 2;
+    const SHOWN_MAX: usize = 3;
+    // The distance is quadratic in the length; no name is nearly as long.
+    const LENGTH_MAX: usize = 64;
+    if text.len() > LENGTH_MAX {
+        return Vec::new();
+    }
+    let distance = |name: Name| (strsim::damerau_levenshtein(text, name.as_str()), name.as_str());
+    let near =
+        |(distance, name): &(usize, &str)| *distance <= DISTANCE_MAX && distance * 2 < name.len();
+    let mut names: Vec<_> = Name::all().map(distance).filter(near).collect();
+    names.sort_unstable();
+    names.into_iter().take(SHOWN_MAX).map(|(_, name)| name).collect()
+}
+
+/// Parses an action for a default.
+pub(crate) fn action(text: &str) -> Result<Action, String> {
+    Ok(match text {
+        "allow" => Action::ALLOW,
+        "log" => Action::LOG,
+        "kill" | "kill-process" => Action::KILL_PROCESS,
+        "kill-thread" => Action::KILL_THREAD,
+        "trap" => Action::trap(0),
+        _ => match text.strip_prefix("errno:") {
+            Some(errno) => return errno_action(errno),
+            None => {
+                let expected = "expected allow, log, errno:NAME, errno:NUMBER, trap, kill-thread or \
+                                kill-process";
+                return Err(expected.to_owned());
+            }
+        },
+    })
+}
+
+fn errno_action(text: &str) -> Result<Action, String> {
+    if text.starts_with(|c: char| c.is_ascii_digit()) {
+        let number = text.parse().ok().and_then(Action::errno);
+        return number.ok_or_else(|| format!("errno {text} is not between 0 and 4095"));
+    }
+    let arch = Arch::native().unwrap_or(Arch::X86_64);
+    let errno = Errno::from_name(text, arch).and_then(|errno| Action::errno(errno.raw()));
+    errno.ok_or_else(|| format!("no errno is called {text:?}: errno(3) lists them"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_decimal_hexadecimal_or_negative() {
+        let number = |text: &str| text.parse::<Number>().map(|n| n.0).ok();
+        assert_eq!(number("59"), Some(59));
+        assert_eq!(number("0x4000003b"), Some(0x4000_003b));
+        assert_eq!(number("-1"), Some(u64::MAX));
+        assert_eq!(number("18446744073709551615"), Some(u64::MAX));
+        for bad in ["", "0x", "0x-1", "x", "1 ", "18446744073709551616", "-9223372036854775809"] {
+            assert_eq!(number(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn syscall_numbers_have_32_bits_and_may_be_negative() {
+        let number = |text: &str| syscall_number(text).map(|nr| nr.map(SyscallNr::raw)).ok();
+        assert_eq!(number("0xffffffff"), Some(Some(u32::MAX)));
+        assert_eq!(number("0x100000000"), None);
+        assert_eq!(number("-1"), Some(Some(u32::MAX)));
+        assert_eq!(number("-2147483649"), None);
+        assert_eq!(number("openat"), Some(None));
+    }
+
+    #[test]
+    fn near_names_come_first_and_are_few() {
+        assert_eq!(near_names("opnat"), ["openat", "openat2"]);
+        assert_eq!(near_names("frobnicate"), [""; 0]);
+        assert_eq!(near_names(&"x".repeat(1 << 20)), [""; 0]);
+        assert!(near_names("mnt").len() <= 3);
+    }
+
+    #[test]
+    fn actions_have_names_and_errno_a_limit() {
+        assert_eq!(action("kill"), Ok(Action::KILL_PROCESS));
+        assert_eq!(action("errno:EPERM").ok(), Action::errno(1));
+        assert_eq!(action("errno:4095").ok(), Action::errno(4095));
+        for bad in ["", "ALLOWED", "errno", "errno:", "errno:4096", "errno:-1", "errno:EPREM"] {
+            assert!(action(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! The commands, one module each: its arguments and what it does with them.
+
+mod asm;
+mod check;
+mod combine;
+mod compare;
+mod compile;
+mod completions;
+mod diff;
+mod disasm;
+mod man;
+mod profiles;
+mod prove;
+mod run;
+mod sim;
+mod subset;
+mod syscalls;
+
+use clap::Subcommand;
+
+use crate::error::{Error, Status};
+
+/// What callgate can do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Run(run::Args),
+    Compile(compile::Args),
+    Profiles(profiles::Args),
+    Syscalls(syscalls::Args),
+    Disasm(disasm::Args),
+    Asm(asm::Args),
+    Sim(sim::Args),
+    Check(check::Args),
+    Prove(prove::Args),
+    Diff(diff::Args),
+    Subset(subset::Args),
+    Intersect(combine::IntersectArgs),
+    Union(combine::UnionArgs),
+    Completions(completions::Args),
+    Man(man::Args),
+}
+
+/// Does what the command line asks for.
+///
+/// # Errors
+/// Why it was not done.
+pub(crate) fn run(command: &Command) -> Result<Status, Error> {
+    match command {
+        Command::Run(args) => run::run(args),
+        Command::Compile(args) => compile::run(args),
+        Command::Profiles(args) => profiles::run(args),
+        Command::Syscalls(args) => syscalls::run(args),
+        Command::Disasm(args) => disasm::run(args),
+        Command::Asm(args) => asm::run(args),
+        Command::Sim(args) => sim::run(args),
+        Command::Check(args) => check::run(args),
+        Command::Prove(args) => prove::run(args),
+        Command::Diff(args) => diff::run(args),
+        Command::Subset(args) => subset::run(args),
+        Command::Intersect(args) => combine::intersect(args),
+        Command::Union(args) => combine::union(args),
+        Command::Completions(args) => completions::run(args),
+        Command::Man(args) => man::run(args),
+    }
+}

@@ -1,0 +1,123 @@
+//! `callgate check`: whether the kernel accepts a filter, and what it costs there.
+
+mod dry_run;
+
+use callgate_bpf::{AsmError, AsmErrorKind, DecodeError, Hardening, PATH_LEN_MAX, Program, Stack};
+use callgate_kernel::running_kernel;
+use callgate_syscalls::Arch;
+
+use crate::args::group::{FilterArgs, ProfileArgs};
+use crate::args::value;
+use crate::error::{Error, Status};
+use crate::input::{self, Input};
+use crate::measure::Cacheable;
+use crate::output;
+
+use dry_run::Answer;
+
+/// Check whether the kernel accepts a filter, and what it costs there
+///
+/// The kernel limits a program to 4096 instructions and all filters of a thread together to 32768 instructions
+/// after its own conversion, which is longer where the JIT hides constants (net.core.bpf_jit_harden).
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  callgate check filter.bpf
+  callgate check filter.bpf --kernel     asks the running kernel, too
+  callgate check --pid 4711              all filters of a process together
+
+Exit status:
+  0  accepted
+  1  not accepted
+  2  the input is no filter at all, or could not be read
+")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    which: FilterArgs,
+    /// Ask the running kernel, in a child process; nothing is loaded
+    #[arg(long)]
+    kernel: bool,
+    /// An architecture whose syscalls are counted, instead of this machine's own; may be repeated
+    #[arg(long = "arch", value_name = "ARCH", value_parser = value::arch())]
+    arches: Vec<Arch>,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Status, Error> {
+    let source = args.which.source()?;
+    let input = match input::read(&source) {
+        Err(Error::Decode { reason: DecodeError::Rejected(error), .. }) => {
+            return rejected(&error.to_string());
+        }
+        Err(Error::Decode { reason: DecodeError::Text(error), .. }) if is_rejection(&error) => {
+            return rejected(&error.to_string());
+        }
+        other => other?,
+    };
+    let arches = value::arches_or_native(&args.arches)?;
+    let stack = match input {
+        Input::Profile(_) => input.subject(&ProfileArgs::default(), &args.arches)?.into_stack()?,
+        other => other.subject(&ProfileArgs::default(), &[])?.into_stack()?,
+    };
+    report(&stack, &arches)?;
+    match args.kernel {
+        true => ask_kernel(&stack),
+        false => Ok(Status::Success),
+    }
+}
+
+/// Whether a text is assembler, but of a program that the kernel refuses.
+const fn is_rejection(error: &AsmError) -> bool {
+    matches!(error.kind, AsmErrorKind::Rejected(_))
+}
+
+fn rejected(reason: &str) -> Result<Status, Error> {
+    let bad = output::BAD;
+    output::text(|out| writeln!(out, "{bad}not accepted{bad:#}  {reason}"))?;
+    Ok(Status::No)
+}
+
+fn report(stack: &Stack, arches: &[Arch]) -> Result<(), Error> {
+    let kernel = running_kernel().map_err(Error::Kernel)?;
+    let good = output::GOOD;
+    output::text(|out| {
+        writeln!(out, "{good}accepted{good:#}")?;
+        for (index, program) in stack.programs().iter().enumerate() {
+            let [plain, hardened] = lengths(|hardening| program.converted_len(hardening));
+            let (len, max) = (program.len(), Program::LEN_MAX);
+            write!(out, "filter {index}      {len} of {max} instructions; ")?;
+            writeln!(out, "converted {plain}, hardened {hardened}")?;
+        }
+        let [plain, hardened] = lengths(|hardening| stack.path_len(hardening));
+        writeln!(out, "stack budget  {plain} of {PATH_LEN_MAX}, hardened {hardened}")?;
+        arches.iter().try_for_each(|&arch| {
+            writeln!(out, "cacheable     {arch}: {}", Cacheable::of(stack, arch, kernel))
+        })
+    })
+}
+
+fn lengths(of: impl Fn(Hardening) -> usize) -> [usize; 2] {
+    [Hardening::Off, Hardening::On].map(of)
+}
+
+/// Asks the running kernel about each program.
+fn ask_kernel(stack: &Stack) -> Result<Status, Error> {
+    let release = running_kernel().map_err(Error::Kernel)?;
+    for program in stack.programs() {
+        match dry_run::ask(program).map_err(Error::Kernel)? {
+            Answer::Accepted => {}
+            Answer::Refused => {
+                return rejected(&format!(
+                    "by the running kernel {release}, unlike our checker: please report it"
+                ));
+            }
+            Answer::None => {
+                return Err(Error::Usage(format!(
+                    "the running kernel {release} cannot be asked: that takes Linux 5.0, and no \
+                     sandbox around us that forbids seccomp(2)"
+                )));
+            }
+        }
+    }
+    output::text(|out| writeln!(out, "kernel        Linux {release} accepts it"))?;
+    Ok(Status::Success)
+}

@@ -1,0 +1,119 @@
+//! What the commands have in common that hold two filters against each other.
+
+use std::time::Duration;
+
+use callgate_prover::{Meaning, Options, Prover, Scope};
+use callgate_syscalls::Arch;
+use clap::{ValueEnum, ValueHint};
+
+use crate::args::group::ProfileArgs;
+use crate::args::value;
+use crate::error::Error;
+use crate::input::{self, Source, Subject};
+
+/// Two filters, and how they are compared.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Pair {
+    /// A filter: FILE, NAME of an embedded profile, pid:N, or - for standard input
+    #[arg(value_name = "A", value_parser = input::parser(), value_hint = ValueHint::FilePath)]
+    left: Source,
+    /// Another filter
+    #[arg(value_name = "B", value_parser = input::parser(), value_hint = ValueHint::FilePath)]
+    right: Source,
+    /// An architecture for which profiles are read, instead of their own; may be repeated
+    #[arg(long = "arch", value_name = "ARCH", value_parser = value::arch())]
+    arches: Vec<Arch>,
+    #[command(flatten)]
+    how: ProfileArgs,
+    #[command(flatten)]
+    limits: Limits,
+}
+
+/// How much a proof may cost.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Limits of the proof")]
+struct Limits {
+    /// The most diagram nodes; a million take 64 MB
+    #[arg(long, value_name = "NODES")]
+    nodes_max: Option<usize>,
+    /// The longest time in seconds
+    #[arg(long, value_name = "SECONDS")]
+    time_max: Option<u64>,
+}
+
+/// Which differences count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Count {
+    /// Every bit of what the filters return
+    Exact,
+    /// What the kernel does with it: bits that it ignores do not count
+    Effective,
+    /// The same, where the caller also chooses the argument bits that the kernel does not read
+    KernelReads,
+}
+
+/// Two filters that were read.
+#[derive(Debug)]
+pub(crate) struct Subjects {
+    left: Subject,
+    right: Subject,
+}
+
+impl Pair {
+    /// Reads both filters.
+    ///
+    /// # Errors
+    /// As [`input::read`].
+    pub(crate) fn subjects(&self) -> Result<Subjects, Error> {
+        input::stdin_once(&[&self.left, &self.right])?;
+        let read = |source| input::read(source)?.subject(&self.how, &self.arches);
+        Ok(Subjects { left: read(&self.left)?, right: read(&self.right)? })
+    }
+
+    /// A prover with the limits of the command line. Its time starts now.
+    pub(crate) fn prover(&self) -> Prover {
+        let mut options = Options::default();
+        if let Some(nodes_max) = self.limits.nodes_max {
+            options.nodes_max = nodes_max;
+        }
+        if let Some(seconds) = self.limits.time_max {
+            options.time_max = Duration::from_secs(seconds);
+        }
+        Prover::new(options)
+    }
+}
+
+impl Subjects {
+    /// What both mean.
+    ///
+    /// # Errors
+    /// [`Error::Prover`].
+    pub(crate) fn meanings(&self, prover: &mut Prover) -> Result<[Meaning<'_>; 2], Error> {
+        Ok([meaning(prover, &self.left)?, meaning(prover, &self.right)?])
+    }
+
+    /// The scope asked for. Without one, every bit counts; but of several filters together the kernel itself keeps
+    /// only what has an effect.
+    pub(crate) fn scope(&self, asked: Option<Count>) -> Scope {
+        let several =
+            |subject: &Subject| matches!(subject, Subject::Stack(s) if s.programs().len() > 1);
+        match asked {
+            Some(Count::Exact) => Scope::Exact,
+            Some(Count::Effective) => Scope::Effective,
+            Some(Count::KernelReads) => Scope::KernelReads,
+            None if several(&self.left) || several(&self.right) => Scope::Effective,
+            None => Scope::Exact,
+        }
+    }
+}
+
+fn meaning<'a>(prover: &mut Prover, subject: &'a Subject) -> Result<Meaning<'a>, Error> {
+    let meaning = match subject {
+        Subject::Policy(policy) => prover.policy(policy),
+        Subject::Stack(stack) => match stack.programs() {
+            [program] => prover.program(program),
+            _ => prover.stack(stack),
+        },
+    };
+    meaning.map_err(Error::Prover)
+}

@@ -1,0 +1,29 @@
+//! `callgate completions`: completion scripts for shells.
+
+use clap::CommandFactory;
+use clap_complete::Shell;
+
+use crate::args::Cli;
+use crate::error::{Error, Status};
+use crate::output;
+
+/// Print a completion script for a shell
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  callgate completions bash > ~/.local/share/bash-completion/completions/callgate
+  callgate completions zsh > ~/.zfunc/_callgate
+  callgate completions fish > ~/.config/fish/completions/callgate.fish
+")]
+pub(crate) struct Args {
+    /// The shell
+    shell: Shell,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Status, Error> {
+    // The generator panics where it cannot write, so it writes to memory.
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "callgate", &mut script);
+    output::text(|out| out.write_all(&script))?;
+    Ok(Status::Success)
+}

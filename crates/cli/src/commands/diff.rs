@@ -1,0 +1,72 @@
+//! `callgate diff`: what changed between two filters.
+
+mod change;
+mod markdown;
+mod text;
+
+use clap::ValueEnum;
+
+use crate::commands::compare::{Count, Pair};
+use crate::error::{Error, Status};
+use crate::output;
+
+use change::Change;
+
+/// Show what changed from filter A to filter B, per syscall and condition
+///
+/// Every change comes with a call that was tried on both sides. Syscalls that changed in the same way stand together.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  callgate diff old.json new.json
+  callgate diff builtin:container mine.json --format markdown
+  callgate diff --count kernel-reads a.bpf b.bpf
+  callgate diff builtin:container pid:4711
+
+Exit status:
+  0  no difference
+  1  there are differences
+  2  a filter could not be read
+  3  undecided within the limits, which is never a yes
+")]
+pub(crate) struct Args {
+    /// Which differences count [default: exact; effective for a process with several filters]
+    #[arg(long, value_enum)]
+    count: Option<Count>,
+    /// The form of the report
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    #[command(flatten)]
+    pair: Pair,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Lines to read
+    #[default]
+    Text,
+    /// A list of objects
+    Json,
+    /// Tables for a review
+    Markdown,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Status, Error> {
+    let subjects = args.pair.subjects()?;
+    let mut prover = args.pair.prover();
+    let [left, right] = subjects.meanings(&mut prover)?;
+    let scope = subjects.scope(args.count);
+    let differences = prover.differences(&left, &right, scope).map_err(Error::Prover)?;
+    let changes = change::of(&differences);
+    match args.format {
+        Format::Text => output::text(|out| text::write(out, &changes))?,
+        Format::Json => output::json(&changes)?,
+        Format::Markdown => output::text(|out| markdown::write(out, &changes))?,
+    }
+    Ok(if changes.is_empty() { Status::Success } else { Status::No })
+}
+
+/// The changes by architecture, each with its changes in order.
+fn by_arch(changes: &[Change]) -> Vec<(&str, &[Change])> {
+    changes.chunk_by(|a, b| a.arch == b.arch).map(|group| (group[0].arch.as_str(), group)).collect()
+}

@@ -1,0 +1,182 @@
+//! `callgate sim`: what a filter does with one call.
+
+use std::io::{self, Write};
+
+use callgate_bpf::{Line, Listing, Outcome, Program, Stack, Trace};
+use callgate_syscalls::{Action, ActionKind, Arch, Errno, SeccompData, SyscallNr};
+use clap::ValueHint;
+
+use crate::args::group::{FilterArgs, ProfileArgs};
+use crate::args::value::{self, Number};
+use crate::error::{Error, Status};
+use crate::input::{self, Input, Source, Subject};
+use crate::output;
+
+/// Simulate a call under a filter
+///
+/// Says what the filter returns for the call and what the kernel then does, without making the call. Several
+/// filters are combined as the kernel does.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  callgate sim container --syscall mount
+  callgate sim filter.bpf --syscall socket --args 40,1,0 --trace
+  callgate sim --pid 4711 --arch x86 --syscall 102
+  callgate sim outer.bpf --stack inner.bpf --syscall clone3
+")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    which: FilterArgs,
+    /// The architecture of the call [default: this machine's]
+    #[arg(long, value_name = "ARCH", value_parser = value::arch())]
+    arch: Option<Arch>,
+    /// The syscall: a name, or any number
+    #[arg(long, value_name = "NAME|NUMBER", allow_hyphen_values = true)]
+    syscall: String,
+    /// Up to six arguments; the others are 0
+    #[arg(long, value_name = "A,B,..", value_delimiter = ',', allow_hyphen_values = true)]
+    args: Vec<Number>,
+    /// The address of the instruction after the call
+    #[arg(long, value_name = "ADDRESS", default_value = "0")]
+    ip: Number,
+    /// Show each executed instruction, with the registers after it
+    #[arg(long)]
+    trace: bool,
+    /// Newer filters on top of FILTER, from the oldest to the newest
+    #[arg(
+        long,
+        value_name = "FILTER",
+        num_args = 1..,
+        value_parser = input::parser(),
+        value_hint = ValueHint::FilePath
+    )]
+    stack: Vec<Source>,
+    #[command(flatten)]
+    how: ProfileArgs,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Status, Error> {
+    let arch = args.arch.map_or_else(value::native, Ok)?;
+    let call = call(args, arch)?;
+    let oldest = args.which.source()?;
+    let sources: Vec<&Source> = std::iter::once(&oldest).chain(&args.stack).collect();
+    input::stdin_once(&sources)?;
+    let mut programs = Vec::new();
+    for source in sources {
+        programs.extend_from_slice(stack_for(input::read(source)?, args, arch)?.programs());
+    }
+    let stack = Stack::new(programs);
+    let outcome = stack.outcome(&call, arch.endian(), args.how.kernel()?);
+    output::text(|out| {
+        if args.trace {
+            write_traces(out, &stack, &call, arch)?;
+        }
+        write_decision(out, &stack, &call, arch, outcome)
+    })?;
+    Ok(Status::Success)
+}
+
+/// The programs of a filter. A profile that is not for the architecture of the call on this machine is read as on a
+/// machine of that architecture.
+fn stack_for(input: Input, args: &Args, arch: Arch) -> Result<Stack, Error> {
+    let Input::Profile(profile) = input else { return input.subject(&args.how, &[])?.into_stack() };
+    let arches = if profile.covers(&args.how, arch)? { &[][..] } else { &[arch] };
+    Subject::Policy(profile.resolve(&args.how, arches)?.policy).into_stack()
+}
+
+fn call(args: &Args, arch: Arch) -> Result<SeccompData, Error> {
+    let nr = match value::syscall_number(&args.syscall)? {
+        Some(nr) => nr,
+        None => number_of(&args.syscall, arch)?,
+    };
+    let mut registers = [0; 6];
+    if args.args.len() > registers.len() {
+        let message = format!("{} arguments given: a syscall has up to six", args.args.len());
+        return Err(Error::Usage(message));
+    }
+    for (register, Number(value)) in registers.iter_mut().zip(&args.args) {
+        *register = *value;
+    }
+    let mut call = SeccompData::new(arch, nr).with_args(registers);
+    call.instruction_pointer = args.ip.0;
+    Ok(call)
+}
+
+fn number_of(name: &str, arch: Arch) -> Result<SyscallNr, Error> {
+    let name = value::name(name)?;
+    let missing = || Error::Usage(format!("{name} does not exist on {arch}: choose with --arch"));
+    arch.syscall(name).map(|syscall| syscall.nr).ok_or_else(missing)
+}
+
+fn write_decision(
+    out: &mut dyn Write,
+    stack: &Stack,
+    call: &SeccompData,
+    arch: Arch,
+    outcome: Outcome,
+) -> io::Result<()> {
+    let decision = stack.run(call, arch.endian());
+    let action = decision.action;
+    let style = if outcome.executes() { output::GOOD } else { output::BAD };
+    writeln!(out, "action  {style}{action}{style:#}")?;
+    writeln!(out, "data    {}", data(action, arch))?;
+    writeln!(out, "effect  {outcome}")?;
+    if outcome.executes() && !Outcome::of(action).executes() {
+        writeln!(out, "note    no filter can stop this call on this kernel")?;
+    }
+    match decision.filter {
+        Some(index) if stack.programs().len() > 1 => {
+            writeln!(out, "filter  {index} of 0 to {}", stack.programs().len() - 1)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The data of an action, with the name of an errno.
+fn data(action: Action, arch: Arch) -> String {
+    let data = action.data();
+    let errno = Errno::new(data);
+    match errno.name(arch).filter(|_| action.kind() == ActionKind::Errno) {
+        Some(name) => format!("{data} ({name})"),
+        None => data.to_string(),
+    }
+}
+
+/// Writes what each filter executes, the newest first as in the kernel.
+fn write_traces(
+    out: &mut dyn Write,
+    stack: &Stack,
+    call: &SeccompData,
+    arch: Arch,
+) -> io::Result<()> {
+    let heading = output::HEADING;
+    for (index, program) in stack.programs().iter().enumerate().rev() {
+        if stack.programs().len() > 1 {
+            writeln!(out, "{heading}filter {index}{heading:#}")?;
+        }
+        write_trace(out, program, &program.trace(call, arch.endian()), arch)?;
+    }
+    Ok(())
+}
+
+fn write_trace(
+    out: &mut dyn Write,
+    program: &Program,
+    trace: &Trace,
+    arch: Arch,
+) -> io::Result<()> {
+    let style = callgate_bpf::Style { endian: arch.endian(), arch: Some(arch) };
+    let lines = Listing::new(program, style).lines;
+    let faint = output::FAINT;
+    for step in &trace.steps {
+        let Line { text, comment, .. } = &lines[step.index];
+        let comment = comment.as_ref().map_or(String::new(), |comment| format!("  ; {comment}"));
+        let (a, x) = (step.after.a, step.after.x);
+        writeln!(
+            out,
+            "{:>5}  {text:<36} A={a:#010x} X={x:#010x}{faint}{comment}{faint:#}",
+            step.index
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,161 @@
+//! How a command ends: with a status, or with an error that has one.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::{fmt, io};
+
+use callgate_kernel::Tid;
+
+/// The exit status, the same for all commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    /// Done; for questions: yes.
+    Success = 0,
+    /// The answer is no: the filters differ, the filter is not accepted.
+    No = 1,
+    /// Wrong arguments or input, or something that could not be read or written.
+    Failure = 2,
+    /// No answer within the limits of the proof. Never a yes.
+    Undecided = 3,
+    /// The command to run could not be executed.
+    NotExecuted = 126,
+    /// The command to run was not found.
+    NotFound = 127,
+}
+
+impl From<Status> for ExitCode {
+    fn from(status: Status) -> Self {
+        Self::from(status as u8)
+    }
+}
+
+/// Why a command did not do what it was asked to.
+#[derive(Debug)]
+#[non_exhaustive]
+pub(crate) enum Error {
+    /// Arguments that are fine alone do not go together, or name something that does not exist.
+    Usage(String),
+    /// Something could not be read.
+    Read {
+        /// What.
+        what: String,
+        /// The system's reason.
+        reason: io::Error,
+    },
+    /// There is nothing in the input.
+    Empty {
+        /// What was read.
+        what: String,
+    },
+    /// The input is longer than any filter.
+    TooLarge {
+        /// What was read.
+        what: String,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// The input is in none of the forms of filters, or not right in the one it has.
+    Decode {
+        /// What was read.
+        what: String,
+        /// What is wrong with it.
+        reason: callgate_bpf::DecodeError,
+    },
+    /// The text is not assembler, or the kernel would refuse its program.
+    Assemble {
+        /// What was read.
+        what: String,
+        /// What is wrong with it.
+        reason: callgate_bpf::AsmError,
+    },
+    /// The profile cannot be used.
+    Profile(callgate_profiles::Error),
+    /// There is no proved filter.
+    Filter(callgate::Error),
+    /// The prover has no answer.
+    Prover(callgate_prover::Error),
+    /// The kernel refused.
+    Kernel(callgate_kernel::Error),
+    /// The command was not executed.
+    NotExecuted(callgate_kernel::Error),
+    /// The process has no filters.
+    NoFilters {
+        /// The process.
+        tid: Tid,
+    },
+    /// Something could not be written.
+    Write {
+        /// What.
+        what: String,
+        /// The system's reason.
+        reason: io::Error,
+    },
+    /// A filter would have been written to a terminal.
+    BinaryToTerminal,
+}
+
+impl Error {
+    /// The exit status.
+    pub(crate) const fn status(&self) -> Status {
+        match self {
+            Self::Prover(error) | Self::Filter(callgate::Error::Proof(error)) => match error {
+                callgate_prover::Error::Undecided(_) => Status::Undecided,
+                callgate_prover::Error::NotExpressible { .. } => Status::Failure,
+                _ => Status::No,
+            },
+            Self::NotExecuted(error) => match error.exit_code() {
+                127 => Status::NotFound,
+                _ => Status::NotExecuted,
+            },
+            _ => Status::Failure,
+        }
+    }
+
+    /// A file that could not be written.
+    pub(crate) fn write(path: impl Into<PathBuf>, reason: io::Error) -> Self {
+        Self::Write { what: path.into().display().to_string(), reason }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usage(message) => f.write_str(message),
+            Self::Read { what, reason } => write!(f, "cannot read {what}: {reason}"),
+            Self::Empty { what } => write!(f, "{what} is empty: expected a filter"),
+            Self::TooLarge { what, limit } => {
+                write!(f, "{what} is longer than {limit} bytes, which no filter is")
+            }
+            // The place in a text follows the file's name as compilers write it.
+            Self::Decode { what, reason: callgate_bpf::DecodeError::Text(reason) }
+            | Self::Assemble { what, reason } => write!(f, "{what}:{reason}"),
+            Self::Decode { what, reason } => write!(f, "{what}: {reason}"),
+            Self::Profile(error) => error.fmt(f),
+            Self::Filter(error) => error.fmt(f),
+            Self::Prover(error) => error.fmt(f),
+            Self::Kernel(error) | Self::NotExecuted(error) => error.fmt(f),
+            Self::NoFilters { tid } => write!(f, "process {tid} has no filters"),
+            Self::Write { what, reason } => write!(f, "cannot write {what}: {reason}"),
+            Self::BinaryToTerminal => f.write_str(
+                "a filter in binary form is no text for a terminal: name a file with -o, redirect the \
+                 output, or choose --format hex, c, json or asm",
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        // Errors of the libraries are shown as their own text, so that their source is what comes next.
+        match self {
+            Self::Read { reason, .. } | Self::Write { reason, .. } => Some(reason),
+            Self::Decode { reason, .. } => Some(reason),
+            Self::Assemble { reason, .. } => Some(reason),
+            Self::Profile(error) => error.source(),
+            Self::Filter(error) => error.source(),
+            Self::Prover(error) => error.source(),
+            Self::Kernel(error) | Self::NotExecuted(error) => error.source(),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Reading filters: from files, standard input, processes and callgate itself, in any form.
+
+mod source;
+
+use std::fs::File;
+use std::io::{self, Read};
+
+use callgate::Filter;
+use callgate_bpf::{Program, Stack, decode};
+use callgate_kernel::filters_of;
+use callgate_policy::Policy;
+use callgate_profiles::{Profile, Resolved};
+use callgate_syscalls::{Arch, Endian};
+
+use crate::args::group::ProfileArgs;
+use crate::error::Error;
+use crate::output;
+
+pub(crate) use source::{Source, parser, tid};
+
+/// The longest input in bytes. The longest program has 32 kB, the longest profile 4 MiB.
+const INPUT_MAX: u64 = 8 << 20;
+
+/// A filter as it came in.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// A container profile, not yet for any machine.
+    Profile(Box<Unresolved>),
+    /// A program, and the byte order of the machines it is for.
+    Program(Program, Endian),
+    /// The filters of a process, the oldest first.
+    Process(Stack),
+}
+
+/// A profile, not yet for any machine.
+#[derive(Debug)]
+pub(crate) struct Unresolved {
+    profile: Profile,
+    embedded: bool,
+}
+
+/// Something that has a meaning.
+#[derive(Debug)]
+pub(crate) enum Subject {
+    /// A resolved profile.
+    Policy(Policy),
+    /// One program or several.
+    Stack(Stack),
+}
+
+/// Reads the bytes of a source.
+///
+/// # Errors
+/// [`Error::Read`], [`Error::TooLarge`], [`Error::Empty`]; [`Error::Usage`] for a process, which has no bytes.
+pub(crate) fn bytes(source: &Source) -> Result<Vec<u8>, Error> {
+    let what = || source.to_string();
+    let bytes = match source {
+        Source::Stdin => limited(io::stdin().lock()),
+        Source::File(path) => File::open(path).and_then(limited),
+        Source::Builtin(builtin) => Ok(builtin.json.as_bytes().to_vec()),
+        Source::Process(tid) => {
+            let message = format!("a file is wanted here, and pid:{tid} is a process");
+            return Err(Error::Usage(message));
+        }
+    };
+    let bytes = bytes.map_err(|reason| Error::Read { what: what(), reason })?;
+    match bytes.len() {
+        0 => Err(Error::Empty { what: what() }),
+        len if len as u64 > INPUT_MAX => Err(Error::TooLarge { what: what(), limit: INPUT_MAX }),
+        _ => Ok(bytes),
+    }
+}
+
+fn limited(reader: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    reader.take(INPUT_MAX + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Reads a filter in whatever form it is.
+///
+/// # Errors
+/// As [`bytes`]; [`Error::Kernel`] for a process; the reason why the content is no filter.
+pub(crate) fn read(source: &Source) -> Result<Input, Error> {
+    if let Source::Process(tid) = source {
+        let filters = filters_of(*tid).map_err(Error::Kernel)?;
+        if filters.is_empty() {
+            return Err(Error::NoFilters { tid: *tid });
+        }
+        let programs: Vec<Program> = filters.into_iter().map(|filter| filter.program).collect();
+        return Ok(Input::Process(Stack::new(programs)));
+    }
+    let bytes = bytes(source)?;
+    if looks_like_profile(&bytes) {
+        return Ok(Input::Profile(Box::new(profile_of(&bytes, source)?)));
+    }
+    let (program, endian) = program_of(&bytes, source)?;
+    Ok(Input::Program(program, endian))
+}
+
+/// Reads a profile and nothing else.
+///
+/// # Errors
+/// As [`bytes`]; [`Error::Profile`].
+pub(crate) fn profile(source: &Source) -> Result<Unresolved, Error> {
+    profile_of(&bytes(source)?, source)
+}
+
+impl Unresolved {
+    /// Resolves the profile for these architectures, and warns of what is odd about it. What callgate itself comes
+    /// with was looked at, and its users cannot change it.
+    ///
+    /// # Errors
+    /// [`Error::Profile`], and as [`ProfileArgs::options`].
+    pub(crate) fn resolve(&self, args: &ProfileArgs, arches: &[Arch]) -> Result<Resolved, Error> {
+        let resolved = self.profile.resolve(&args.options(arches)?).map_err(Error::Profile)?;
+        if !self.embedded {
+            resolved.warnings.iter().for_each(|warning| output::warning(warning));
+        }
+        Ok(resolved)
+    }
+
+    /// Says what was decided because the profile does not say it.
+    pub(crate) fn explain(&self, resolved: &Resolved) {
+        if !self.embedded {
+            resolved.notices.iter().for_each(|notice| output::note(notice));
+        }
+    }
+
+    /// Whether the profile, read for this machine, is for that architecture too.
+    ///
+    /// # Errors
+    /// As [`Unresolved::resolve`].
+    pub(crate) fn covers(&self, args: &ProfileArgs, arch: Arch) -> Result<bool, Error> {
+        if Arch::native().is_none() {
+            return Ok(false);
+        }
+        let resolved = self.profile.resolve(&args.options(&[])?).map_err(Error::Profile)?;
+        Ok(resolved.policy.arch(arch).is_some())
+    }
+}
+
+impl Input {
+    /// What this means, profiles resolved for these architectures.
+    ///
+    /// # Errors
+    /// As [`Unresolved::resolve`].
+    pub(crate) fn subject(self, args: &ProfileArgs, arches: &[Arch]) -> Result<Subject, Error> {
+        Ok(match self {
+            Self::Profile(profile) => Subject::Policy(profile.resolve(args, arches)?.policy),
+            Self::Program(program, _) => Subject::Stack(Stack::new([program])),
+            Self::Process(stack) => Subject::Stack(stack),
+        })
+    }
+}
+
+impl Subject {
+    /// The programs; a policy is compiled and proved.
+    ///
+    /// # Errors
+    /// [`Error::Filter`].
+    pub(crate) fn into_stack(self) -> Result<Stack, Error> {
+        match self {
+            Self::Policy(policy) => {
+                let filter = Filter::from_policy(policy).map_err(Error::Filter)?;
+                Ok(Stack::new([filter.program().clone()]))
+            }
+            Self::Stack(stack) => Ok(stack),
+        }
+    }
+}
+
+/// Whether the content can only be meant as JSON: no program begins with a brace, in any form.
+fn looks_like_profile(bytes: &[u8]) -> bool {
+    const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+    let text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
+    matches!(text.iter().find(|byte| !byte.is_ascii_whitespace()), Some(b'{' | b'['))
+}
+
+fn profile_of(bytes: &[u8], source: &Source) -> Result<Unresolved, Error> {
+    let profile = Profile::parse(bytes, &source.to_string()).map_err(Error::Profile)?;
+    Ok(Unresolved { profile, embedded: matches!(source, Source::Builtin(_)) })
+}
+
+fn program_of(bytes: &[u8], source: &Source) -> Result<(Program, Endian), Error> {
+    let decoded = decode(bytes);
+    let decoded = decoded.map_err(|reason| Error::Decode { what: source.to_string(), reason })?;
+    Ok((decoded.program, decoded.endian))
+}
+
+/// Reads text.
+///
+/// # Errors
+/// As [`bytes`]; [`Error::Read`] for what is not UTF-8.
+pub(crate) fn text(source: &Source) -> Result<String, Error> {
+    let invalid = |_| Error::Read {
+        what: source.to_string(),
+        reason: io::Error::new(io::ErrorKind::InvalidData, "not UTF-8 text"),
+    };
+    String::from_utf8(bytes(source)?).map_err(invalid)
+}
+
+/// Refuses to read standard input twice.
+///
+/// # Errors
+/// [`Error::Usage`].
+pub(crate) fn stdin_once(sources: &[&Source]) -> Result<(), Error> {
+    match sources.iter().filter(|source| ***source == Source::Stdin).count() {
+        0 | 1 => Ok(()),
+        _ => Err(Error::Usage("standard input (-) can be read only once".to_owned())),
+    }
+}

@@ -1,0 +1,101 @@
+//! Where a filter comes from, as it is written on the command line.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::PathBuf;
+
+use callgate_kernel::Tid;
+use callgate_profiles::{Builtin, list};
+use clap::builder::{OsStringValueParser, TypedValueParser};
+
+/// Where a filter comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// Standard input.
+    Stdin,
+    /// An embedded profile.
+    Builtin(Builtin),
+    /// A running process.
+    Process(Tid),
+    /// A file.
+    File(PathBuf),
+}
+
+/// Parses a source for the command line.
+pub(crate) fn parser() -> impl TypedValueParser<Value = Source> {
+    OsStringValueParser::new().try_map(Source::parse)
+}
+
+impl Source {
+    /// The embedded profile of that name.
+    ///
+    /// # Errors
+    /// A sentence that lists the names there are.
+    pub(crate) fn builtin(name: &str) -> Result<Builtin, String> {
+        list().iter().find(|builtin| builtin.name == name).copied().ok_or_else(|| {
+            let names: Vec<_> = list().iter().map(|builtin| builtin.name).collect();
+            format!("no embedded profile is called {name:?}; there are: {}", names.join(", "))
+        })
+    }
+
+    fn parse(text: OsString) -> Result<Self, String> {
+        let Some(word) = text.to_str() else { return Ok(Self::File(text.into())) };
+        if word == "-" {
+            return Ok(Self::Stdin);
+        }
+        if let Some(name) = word.strip_prefix("builtin:") {
+            return Self::builtin(name).map(Self::Builtin);
+        }
+        if let Some(pid) = word.strip_prefix("pid:") {
+            return tid(pid).map(Self::Process);
+        }
+        Ok(Self::builtin(word).map_or_else(|_| Self::File(text.into()), Self::Builtin))
+    }
+}
+
+/// Parses a process id.
+///
+/// # Errors
+/// A sentence that says what is expected.
+pub(crate) fn tid(text: &str) -> Result<Tid, String> {
+    let tid = text.parse().ok().and_then(Tid::new);
+    tid.ok_or_else(|| format!("{text:?} is no process id: expected a number from 1 to 2147483647"))
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stdin => f.write_str("standard input"),
+            Self::Builtin(builtin) => write!(f, "builtin:{}", builtin.name),
+            Self::Process(tid) => write!(f, "pid:{tid}"),
+            Self::File(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(text: &str) -> Result<Source, String> {
+        Source::parse(text.into())
+    }
+
+    #[test]
+    fn words_with_a_meaning_are_not_files() {
+        assert_eq!(source("-"), Ok(Source::Stdin));
+        assert_eq!(source("container"), source("builtin:container"));
+        assert!(matches!(source("container"), Ok(Source::Builtin(_))));
+        assert_eq!(source("pid:7").ok(), Tid::new(7).map(Source::Process));
+        for bad in ["builtin:", "builtin:x", "pid:", "pid:0", "pid:-1", "pid:2147483648"] {
+            assert!(source(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn all_else_is_a_file() {
+        for text in ["./container", "x.json", "pid", "--", ""] {
+            assert_eq!(source(text), Ok(Source::File(text.into())));
+        }
+    }
+}

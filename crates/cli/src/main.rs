@@ -1,0 +1,32 @@
+//! The command `callgate`: arguments in, calls to the libraries, text out.
+//!
+//! What a filter means, how it is compiled, proved or loaded is the libraries' business and never decided here.
+#![forbid(unsafe_code)]
+
+mod args;
+mod commands;
+mod describe;
+mod error;
+mod input;
+mod measure;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::Cli;
+
+fn main() -> ExitCode {
+    let outcome = match Cli::try_parse() {
+        Ok(cli) => commands::run(&cli.command),
+        Err(answer) => return output::parser_answer(&answer).into(),
+    };
+    match outcome {
+        Ok(status) => status.into(),
+        Err(error) => {
+            output::error(&error);
+            error.status().into()
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Where output goes: text, filters, messages.
+//!
+//! A reader that goes away (`callgate syscalls | head`) is no error: what it did not want to read is dropped, and the
+//! exit status is what it would have been. Messages never fail; there is nowhere left to complain to.
+
+mod file;
+mod program;
+
+use std::fmt;
+use std::io::{self, BufWriter, IsTerminal, Write};
+
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+
+use crate::error::{Error, Status};
+
+pub(crate) use file::file;
+pub(crate) use program::{ListingJson, program, style};
+
+/// How file names and verdicts are told apart from the text around them, on a terminal.
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
+/// What was refused, differs or is wrong.
+pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
+/// What may be overlooked.
+pub(crate) const FAINT: Style = Style::new().dimmed();
+/// Headings.
+pub(crate) const HEADING: Style = Style::new().bold();
+const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+
+/// Writes text to standard output. Colours reach terminals only, and none if `NO_COLOR` is set.
+///
+/// # Errors
+/// [`Error::Write`], for a full disk and the like.
+pub(crate) fn text(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
+    let mut out = BufWriter::new(anstream::stdout().lock());
+    written(write(&mut out).and_then(|()| out.flush()))
+}
+
+/// Writes a value to standard output as JSON, indented and with a newline at the end.
+///
+/// # Errors
+/// As [`text`].
+pub(crate) fn json(value: &impl Serialize) -> Result<(), Error> {
+    let json = json_text(value)?;
+    text(|out| out.write_all(json.as_bytes()))
+}
+
+/// A value as [`json`] writes it.
+///
+/// # Errors
+/// [`Error::Write`] for a value that JSON cannot hold.
+pub(crate) fn json_text(value: &impl Serialize) -> Result<String, Error> {
+    match serde_json::to_string_pretty(value) {
+        Ok(text) => Ok(text + "\n"),
+        Err(reason) => Err(Error::write("JSON", reason.into())),
+    }
+}
+
+/// Writes bytes as they are to standard output.
+///
+/// # Errors
+/// [`Error::BinaryToTerminal`], and as [`text`].
+pub(crate) fn binary(bytes: &[u8]) -> Result<(), Error> {
+    let mut out = io::stdout().lock();
+    if out.is_terminal() {
+        return Err(Error::BinaryToTerminal);
+    }
+    written(out.write_all(bytes).and_then(|()| out.flush()))
+}
+
+/// Says something that the user should know although the command goes on.
+pub(crate) fn warning(message: &dyn fmt::Display) {
+    message_line(WARNING, "warning: ", message);
+}
+
+/// Says something that was decided for the user.
+pub(crate) fn note(message: &dyn fmt::Display) {
+    message_line(FAINT, "note: ", message);
+}
+
+/// Says why the command failed.
+pub(crate) fn error(error: &Error) {
+    message_line(BAD, "", error);
+}
+
+/// Writes a block of lines to standard error.
+pub(crate) fn aside(lines: &dyn fmt::Display) {
+    // Nothing is left to do where not even a message can be written.
+    let _ = write!(anstream::stderr().lock(), "{lines}");
+}
+
+/// Writes what the parser of arguments has to say: help and version, or what is wrong with the arguments.
+pub(crate) fn parser_answer(answer: &clap::Error) -> Status {
+    let styled = answer.render().ansi().to_string();
+    if answer.use_stderr() {
+        // The parser's "error:", in its colours, gives way to the name that all other messages begin with.
+        aside(&styled.replacen("error:", "callgate:", 1));
+        return Status::Failure;
+    }
+    match text(|out| out.write_all(styled.as_bytes())) {
+        Ok(()) => Status::Success,
+        Err(write_error) => {
+            error(&write_error);
+            write_error.status()
+        }
+    }
+}
+
+fn message_line(style: Style, kind: &str, message: &dyn fmt::Display) {
+    let _ = writeln!(anstream::stderr().lock(), "{style}callgate: {kind}{style:#}{message}");
+}
+
+fn written(result: io::Result<()>) -> Result<(), Error> {
+    match result {
+        Err(reason) if reason.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Error::Write { what: "standard output".to_owned(), reason })
+        }
+        _ => Ok(()),
+    }
+}

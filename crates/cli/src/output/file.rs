@@ -1,0 +1,62 @@
+//! Files, written whole or not at all.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use crate::error::Error;
+
+/// Writes a file. Whoever reads the path sees the old content or the new, never half of one; a failure leaves the
+/// old.
+///
+/// What is no regular file (a pipe, a device) is written to as it is.
+///
+/// # Errors
+/// [`Error::Write`].
+pub(crate) fn file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let result = match fs::metadata(path) {
+        Ok(existing) if existing.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+        Ok(existing) if !existing.is_file() => {
+            OpenOptions::new().write(true).open(path).and_then(|mut file| file.write_all(bytes))
+        }
+        // A link stays a link: its target is replaced.
+        Ok(existing) => fs::canonicalize(path)
+            .and_then(|target| replace(&target, bytes, Some(existing.permissions()))),
+        Err(_) => replace(path, bytes, None),
+    };
+    result.map_err(|reason| Error::write(path, reason))
+}
+
+fn replace(path: &Path, bytes: &[u8], permissions: Option<fs::Permissions>) -> io::Result<()> {
+    let (temporary, mut file) = temporary(path)?;
+    let written = file
+        .write_all(bytes)
+        .and_then(|()| permissions.map_or(Ok(()), |permissions| file.set_permissions(permissions)))
+        .and_then(|()| file.sync_all())
+        .and_then(|()| fs::rename(&temporary, path));
+    if written.is_err() {
+        // The first failure is the one to report.
+        let _ = fs::remove_file(&temporary);
+    }
+    written
+}
+
+/// A new file beside `path`, so that renaming it does not cross file systems.
+fn temporary(path: &Path) -> io::Result<(PathBuf, File)> {
+    const ATTEMPTS: u32 = 100;
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+    let mut attempt = 0;
+    loop {
+        let mut temporary_name = std::ffi::OsString::from(".");
+        temporary_name.push(name);
+        temporary_name.push(format!(".{}-{attempt}", std::process::id()));
+        let temporary = path.with_file_name(temporary_name);
+        match File::create_new(&temporary) {
+            Ok(file) => return Ok((temporary, file)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempt < ATTEMPTS => {
+                attempt += 1;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Programs as output, in each of the forms.
+
+use callgate_bpf::{Instruction, Listing, Program, Style};
+use callgate_syscalls::{Arch, Endian};
+use serde::Serialize;
+
+use crate::args::group::{ProgramFormat, ProgramOutput};
+use crate::error::{Error, Status};
+use crate::output;
+
+/// Writes a program where the user wants it.
+///
+/// # Errors
+/// [`Error::Write`], [`Error::BinaryToTerminal`].
+pub(crate) fn program(
+    program: &Program,
+    style: Style,
+    to: &ProgramOutput,
+) -> Result<Status, Error> {
+    let bytes = match to.format {
+        ProgramFormat::Bpf => program.to_bytes(style.endian),
+        ProgramFormat::Hex => hex(program, style.endian).into_bytes(),
+        ProgramFormat::C => program.to_c(style).into_bytes(),
+        ProgramFormat::Json => output::json_text(&ListingJson::new(program, style))?.into_bytes(),
+        ProgramFormat::Asm => Listing::new(program, style).to_string().into_bytes(),
+    };
+    match (&to.output, to.format) {
+        (Some(path), _) => output::file(path, &bytes)?,
+        (None, ProgramFormat::Bpf) => output::binary(&bytes)?,
+        (None, _) => output::text(|out| out.write_all(&bytes))?,
+    }
+    Ok(Status::Success)
+}
+
+/// The style for programs of these machines: their byte order, and the names of this one.
+pub(crate) fn style(endian: Endian) -> Style {
+    Style { endian, arch: Arch::native().filter(|arch| arch.endian() == endian) }
+}
+
+fn hex(program: &Program, endian: Endian) -> String {
+    let line = |instruction: &Instruction| {
+        let digits = instruction.to_bytes(endian).map(|byte| format!("{byte:02x}"));
+        digits.concat() + "\n"
+    };
+    program.instructions().iter().map(line).collect()
+}
+
+/// A program with its disassembly.
+#[derive(Serialize)]
+pub(crate) struct ListingJson {
+    endian: &'static str,
+    instructions: Vec<LineJson>,
+}
+
+#[derive(Serialize)]
+struct LineJson {
+    index: usize,
+    code: u16,
+    jt: u8,
+    jf: u8,
+    k: u32,
+    label: Option<String>,
+    text: String,
+    comment: Option<String>,
+    next: Vec<usize>,
+}
+
+impl ListingJson {
+    /// Disassembles a program.
+    pub(crate) fn new(program: &Program, style: Style) -> Self {
+        let line = |line: callgate_bpf::Line| {
+            let Instruction { code, jt, jf, k } = line.instruction;
+            let callgate_bpf::Line { index, label, text, comment, next, .. } = line;
+            LineJson { index, code, jt, jf, k, label, text, comment, next }
+        };
+        let instructions = Listing::new(program, style).lines.into_iter().map(line).collect();
+        let endian = match style.endian {
+            Endian::Little => "little",
+            Endian::Big => "big",
+        };
+        Self { endian, instructions }
+    }
+}

@@ -1,0 +1,12 @@
+//! The command as its users meet it: the real binary, its exit status and what it says.
+#![expect(clippy::unwrap_used, reason = "what cannot be had fails the test that needs it")]
+#![expect(clippy::print_stdout, reason = "a skipped test says why")]
+
+mod bad_input;
+mod compare;
+mod compile;
+mod harness;
+mod interface;
+mod programs;
+mod run;
+mod syscalls;

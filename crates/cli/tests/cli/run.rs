@@ -1,0 +1,177 @@
+//! `callgate run`.
+
+use std::process::Command;
+
+use crate::harness::{Folder, Run, callgate, callgate_reading, command, deny, deny_list};
+
+const ONLY_READ: &str = r#"{"defaultAction": "SCMP_ACT_KILL_PROCESS", "syscalls": [
+    {"names": ["read"], "action": "SCMP_ACT_ALLOW"}]}"#;
+
+#[test]
+fn the_command_is_confined_and_its_output_is_its_own() {
+    let run =
+        callgate(&["run", "--", "sh", "-c", "grep Seccomp: /proc/self/status; unshare -U true"]);
+    assert!(run.text().contains("Seccomp:\t2"), "{run:?}");
+    run.says(&["Operation not permitted"]);
+    assert!(!run.stderr.contains("callgate"), "our own profile gives no warnings: {run:?}");
+    assert_ne!(run.code, Some(0));
+}
+
+#[test]
+fn the_commands_exit_status_is_ours() {
+    for code in [0, 1, 2, 3, 77, 126, 127, 255] {
+        let run = callgate(&["run", "--", "sh", "-c", &format!("exit {code}")]);
+        assert_eq!((run.code, run.stderr.as_str()), (Some(code), ""), "{code}");
+    }
+}
+
+#[test]
+fn the_commands_signal_is_ours() {
+    for signal in [2, 9, 15] {
+        let run = callgate(&["run", "--", "sh", "-c", &format!("kill -{signal} $$")]);
+        assert_eq!((run.code, run.signal), (None, Some(signal)));
+    }
+}
+
+#[test]
+fn arguments_of_the_command_are_not_ours() {
+    let echo = callgate(&["run", "--", "printf", "%s|", "--profile", "-x", "--", "--help"]);
+    assert_eq!(echo.succeeds(), "--profile|-x|--|--help|");
+    let without_dashes = callgate(&["run", "printf", "%s|", "--log", "--version"]);
+    assert_eq!(without_dashes.succeeds(), "--log|--version|");
+}
+
+#[test]
+fn arguments_and_environment_reach_the_command_as_bytes() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+
+    let odd = OsStr::from_bytes(b"\xff\xfe");
+    let mut command = command(&["run", "--", "sh", "-c", "printf '%s' \"$1$ODD\"", "sh"]);
+    let output = command.arg(odd).env("ODD", odd).output().unwrap();
+    assert_eq!(output.stdout, b"\xff\xfe\xff\xfe");
+}
+
+#[test]
+fn standard_input_is_the_commands() {
+    assert_eq!(callgate_reading(&["run", "--", "cat"], b"through").succeeds(), "through");
+}
+
+#[test]
+fn sigpipe_has_its_default_effect_in_the_command() {
+    let script = "kill -PIPE $$; echo survived";
+    let run = callgate(&["run", "--", "sh", "-c", script]);
+    assert_eq!((run.code, run.signal, run.text()), (None, Some(13), ""));
+}
+
+#[test]
+fn a_profile_from_a_file_or_standard_input_is_used() {
+    let folder = Folder::new();
+    let text = deny_list(&deny("uname", 13));
+    let file = folder.file("p.json", &text);
+    let run = callgate(&["run", "--profile", &file, "--", "uname"]);
+    assert_ne!(run.code, Some(0));
+    run.says(&["Permission denied"]);
+    let run = callgate_reading(&["run", "--profile", "-", "--", "uname"], text.as_bytes());
+    run.says(&["Permission denied"]);
+}
+
+#[test]
+fn a_default_from_the_command_line_replaces_the_profiles() {
+    let refused = callgate(&["run", "--default", "errno:EACCES", "--", "unshare", "-U", "true"]);
+    refused.says(&["Permission denied"]);
+    let killed = callgate(&["run", "--default", "kill", "--", "unshare", "-U", "true"]);
+    assert_eq!(killed.signal, Some(31), "{killed:?}");
+    let folder = Folder::new();
+    let strict = folder.file("p.json", ONLY_READ);
+    let logged =
+        callgate(&["run", "--default", "log", "--profile", &strict, "--", "echo", "alive"]);
+    assert_eq!(logged.succeeds(), "alive\n");
+}
+
+#[test]
+fn a_command_that_cannot_be_executed_is_126_or_127() {
+    let folder = Folder::new();
+    let data = folder.file("data", "no program");
+    // Directories that may not be searched would make it 126, as with execvp(3).
+    let mut unknown = command(&["run", "--", "no-such-command-here"]);
+    let unknown = Run::from(unknown.env("PATH", "/usr/bin:/bin").output().unwrap());
+    unknown.fails(127, &["no-such-command-here", "not found"]);
+    callgate(&["run", "--", "/no/such/file"]).fails(127, &["/no/such/file"]);
+    callgate(&["run", "--", &data]).fails(126, &[&data, "Permission denied"]);
+    callgate(&["run", "--", "/"]).fails(126, &["/"]);
+    let script = folder.file("script", "#!/no/such/interpreter\n");
+    assert!(Command::new("chmod").args(["+x", &script]).status().unwrap().success());
+    let run = callgate(&["run", "--", &script]);
+    assert_eq!(run.code, Some(127), "{run:?}");
+    run.says(&[&script, "No such file"]);
+}
+
+#[test]
+fn a_missing_command_is_a_usage_error() {
+    callgate(&["run"]).fails(2, &["COMMAND", "Usage"]);
+    callgate(&["run", "--"]).fails(2, &["COMMAND"]);
+    callgate(&["run", "--log"]).fails(2, &["COMMAND"]);
+}
+
+#[test]
+fn a_profile_that_would_stop_exec_is_refused_with_the_reason() {
+    let folder = Folder::new();
+    let file = folder.file("p.json", deny_list(&deny("execve", 1)));
+    callgate(&["run", "--profile", &file, "--", "true"]).fails(126, &["execve", "ERRNO(1)"]);
+    let nothing = folder.file("n.json", ONLY_READ);
+    let run = callgate(&["run", "--profile", &nothing, "--", "true"]);
+    run.fails(126, &["execve", "KILL_PROCESS"]);
+    for action in ["SCMP_ACT_NOTIFY", "SCMP_ACT_TRACE"] {
+        let rule = format!(r#"{{"names": ["execve"], "action": "{action}"}}"#);
+        let file = folder.file("asks.json", deny_list(&rule));
+        callgate(&["run", "--profile", &file, "--", "true"]).fails(2, &["execve", "listener"]);
+    }
+}
+
+#[test]
+fn exec_needs_nothing_but_execve() {
+    let folder = Folder::new();
+    let text = r#"{"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [
+        {"names": ["execve"], "action": "SCMP_ACT_ALLOW"}]}"#;
+    let file = folder.file("p.json", text);
+    let run = callgate(&["run", "--profile", &file, "--", "true"]);
+    // The dynamic linker of `true` cannot do its work: the program was executed, and it failed itself.
+    assert!(!run.stderr.contains("callgate:"), "{run:?}");
+    assert!(run.code != Some(0) && run.code != Some(126), "{run:?}");
+}
+
+#[test]
+fn without_permission_to_load_nothing_runs() {
+    let folder = Folder::new();
+    let sandbox = folder.file("p.json", deny_list(&deny("seccomp", 1)));
+    let inner = env!("CARGO_BIN_EXE_callgate");
+    let run = callgate(&["run", "--profile", &sandbox, "--", inner, "run", "--", "echo", "ran"]);
+    run.fails(126, &["seccomp"]);
+    let sandbox = folder.file("q.json", deny_list(&deny("prctl", 1)));
+    let run = callgate(&["run", "--profile", &sandbox, "--", inner, "run", "--", "echo", "ran"]);
+    run.fails(126, &["no_new_privs"]);
+}
+
+#[test]
+fn filters_stack() {
+    let inner = env!("CARGO_BIN_EXE_callgate");
+    let run = callgate(&[
+        "run",
+        "--",
+        inner,
+        "run",
+        "--",
+        "grep",
+        "Seccomp_filters:",
+        "/proc/self/status",
+    ]);
+    let filters: u32 =
+        run.succeeds().trim_start_matches("Seccomp_filters:").trim().parse().unwrap();
+    assert!(filters >= 2);
+}
+
+#[test]
+fn logging_changes_nothing_for_the_command() {
+    assert_eq!(callgate(&["run", "--log", "--", "echo", "x"]).succeeds(), "x\n");
+}
