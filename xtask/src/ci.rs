@@ -1,0 +1,73 @@
+//! `cargo xtask ci`: every check, cheap ones first.
+
+use std::process::Command;
+use std::time::Instant;
+
+use crate::cargo;
+
+/// A check: its name, and the command that makes it.
+struct Step {
+    name: &'static str,
+    command: fn() -> Command,
+}
+
+const STEPS: &[Step] = &[
+    Step { name: "format", command: || cargo(&["fmt", "--all", "--check"]) },
+    Step { name: "tidy", command: || xtask(&["tidy"]) },
+    Step { name: "codegen", command: || xtask(&["codegen", "--check"]) },
+    Step {
+        name: "clippy",
+        command: || {
+            cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"])
+        },
+    },
+    Step { name: "tests", command: || cargo(&["test", "--workspace", "--quiet"]) },
+    Step {
+        name: "tests, release",
+        // Without debug assertions and overflow checks; the documentation's examples ran above.
+        command: || {
+            cargo(&["test", "--workspace", "--release", "--quiet", "--lib", "--bins", "--tests"])
+        },
+    },
+    Step {
+        name: "documentation",
+        command: || {
+            let mut doc = cargo(&["doc", "--workspace", "--no-deps", "--quiet"]);
+            doc.arg("--document-private-items").env("RUSTDOCFLAGS", "-D warnings");
+            doc
+        },
+    },
+    Step { name: "conformance: kernel", command: || xtask(&["conformance", "kernel"]) },
+    Step { name: "conformance: prover", command: || xtask(&["conformance", "prover"]) },
+    Step { name: "live: real programs", command: || xtask(&["live"]) },
+];
+
+/// Runs all steps, or those whose names contain the argument, and stops at the first that fails.
+pub(crate) fn run(args: &[String]) -> Result<(), String> {
+    let wanted = |step: &&Step| args.first().is_none_or(|part| step.name.contains(part.as_str()));
+    let mut passed = 0;
+    for step in STEPS.iter().filter(wanted) {
+        println!("ci: {} ...", step.name);
+        let start = Instant::now();
+        let status = (step.command)().status().map_err(|e| format!("{}: {e}", step.name))?;
+        if !status.success() {
+            return Err(format!("{} failed: {:?}", step.name, (step.command)()));
+        }
+        println!("ci: {} passed in {:.0} s", step.name, start.elapsed().as_secs_f64());
+        passed += 1;
+    }
+    match passed {
+        0 => Err(format!("no step is called {args:?}")),
+        _ => {
+            println!("ci: {passed} steps passed");
+            Ok(())
+        }
+    }
+}
+
+/// Another command of the house, in a process of its own and optimised where it computes.
+fn xtask(args: &[&str]) -> Command {
+    let mut command = cargo(&["run", "--quiet", "--release", "--package", "xtask", "--"]);
+    command.args(args);
+    command
+}

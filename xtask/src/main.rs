@@ -1,0 +1,86 @@
+//! The commands of the house: `cargo xtask help`.
+#![forbid(unsafe_code)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "these commands talk to a person")]
+
+mod ci;
+mod codegen;
+mod conformance;
+mod live;
+mod tables;
+mod tidy;
+
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+
+/// A command: its name, what it does, and the function that does it.
+struct Task {
+    name: &'static str,
+    about: &'static str,
+    run: fn(&[String]) -> Result<(), String>,
+}
+
+const TASKS: &[Task] = &[
+    Task { name: "ci", about: "run every check, or those whose name contains WORD", run: ci::run },
+    Task {
+        name: "conformance",
+        about: "hold a part against what it must agree with",
+        run: conformance::run,
+    },
+    Task { name: "live", about: "run real programs under the profile container", run: live::run },
+    Task { name: "tidy", about: "check the architecture's invariants", run: tidy::run },
+    Task {
+        name: "codegen",
+        about: "make the syscall tables from data/, or --check them",
+        run: codegen::run,
+    },
+    Task {
+        name: "tables",
+        about: "compare FILE.csv: our tables against libseccomp's",
+        run: tables::run,
+    },
+];
+
+fn main() -> ExitCode {
+    let mut args = std::env::args().skip(1);
+    let name = args.next().unwrap_or_else(|| "help".into());
+    let args: Vec<String> = args.collect();
+    let Some(task) = TASKS.iter().find(|task| task.name == name) else {
+        return help(&name);
+    };
+    match (task.run)(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask {name}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn help(name: &str) -> ExitCode {
+    println!("Usage: cargo xtask COMMAND [ARGS]\n");
+    for task in TASKS {
+        println!("  {:<12} {}", task.name, task.about);
+    }
+    match name {
+        "help" | "--help" | "-h" => ExitCode::SUCCESS,
+        _ => {
+            eprintln!("\nxtask: there is no command {name:?}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// The root of the project.
+fn root() -> PathBuf {
+    let mut root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    root.pop();
+    root
+}
+
+/// A cargo command in the root of the project.
+fn cargo(args: &[&str]) -> Command {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(args).current_dir(root());
+    command
+}

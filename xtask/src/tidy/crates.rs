@@ -1,0 +1,150 @@
+//! Who may depend on whom, and under which licences.
+
+use std::collections::BTreeSet;
+
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
+
+/// What each crate may depend on outside its tests. A crate that is not listed is a violation: a new crate or a new
+/// dependency is a change of the architecture, made here and in ARCHITECTURE.md.
+const ALLOWED: &[(&str, &[&str])] = &[
+    ("callgate-syscalls", &[]),
+    ("callgate-bpf", &["callgate-syscalls"]),
+    ("callgate-policy", &["callgate-syscalls"]),
+    ("callgate-compiler", &["callgate-bpf", "callgate-policy", "callgate-syscalls"]),
+    ("callgate-prover", &["callgate-bpf", "callgate-policy", "callgate-syscalls"]),
+    ("callgate-kernel", &["callgate-bpf", "callgate-syscalls", "libc"]),
+    (
+        "callgate-profiles",
+        &[
+            "callgate-policy",
+            "callgate-syscalls",
+            "serde",
+            "serde_ignored",
+            "serde_json",
+            "serde_path_to_error",
+            "strsim",
+        ],
+    ),
+    (
+        "callgate",
+        &[
+            "callgate-bpf",
+            "callgate-compiler",
+            "callgate-kernel",
+            "callgate-policy",
+            "callgate-profiles",
+            "callgate-prover",
+            "callgate-syscalls",
+        ],
+    ),
+    (
+        "callgate-cli",
+        &[
+            "callgate",
+            "callgate-bpf",
+            "callgate-compiler",
+            "callgate-kernel",
+            "callgate-policy",
+            "callgate-profiles",
+            "callgate-prover",
+            "callgate-syscalls",
+            "clap",
+            "clap_complete",
+            "anstream",
+            "anstyle",
+            "clap_mangen",
+            "serde",
+            "serde_json",
+            "strsim",
+        ],
+    ),
+    (
+        "callgate-scmp",
+        &[
+            "callgate-bpf",
+            "callgate-compiler",
+            "callgate-policy",
+            "callgate-prover",
+            "callgate-syscalls",
+        ],
+    ),
+    (
+        "callgate-libseccomp",
+        &["callgate-bpf", "callgate-kernel", "callgate-scmp", "callgate-syscalls", "libc"],
+    ),
+    ("callgate-testkit", &["callgate-bpf", "callgate-policy", "callgate-syscalls", "fastrand"]),
+];
+
+/// Crates that nothing but tests and the commands of the house may use.
+const UNPUBLISHED: &[&str] = &["callgate-testkit", "xtask"];
+
+/// Licences that the project can be distributed with. Of an `OR` one side suffices.
+const LICENCES: &[&str] = &[
+    "MIT",
+    "Apache-2.0",
+    "Apache-2.0 WITH LLVM-exception",
+    "BSD-3-Clause",
+    "ISC",
+    "Unicode-3.0",
+    "Unlicense",
+    "Zlib",
+];
+
+pub(super) fn violations() -> Result<Vec<String>, String> {
+    let metadata =
+        MetadataCommand::new().exec().map_err(|error| format!("cargo metadata: {error}"))?;
+    let members = metadata.workspace_packages();
+    let mut found: Vec<String> = members.iter().flat_map(|package| dependencies(package)).collect();
+    found.extend(members.iter().flat_map(|package| fields(package)));
+    found.extend(metadata.packages.iter().filter_map(licence));
+    found.extend(sources(&metadata));
+    Ok(found)
+}
+
+fn dependencies(package: &Package) -> Vec<String> {
+    let name = package.name.as_str();
+    if name == "xtask" {
+        return Vec::new();
+    }
+    let Some((_, allowed)) = ALLOWED.iter().find(|(listed, _)| *listed == name) else {
+        return vec![format!("crate {name} has no row in the table of allowed dependencies")];
+    };
+    let normal = package.dependencies.iter().filter(|d| d.kind != DependencyKind::Development);
+    let used: BTreeSet<&str> = normal.map(|dependency| dependency.name.as_str()).collect();
+    let forbidden = used.iter().filter(|used| !allowed.contains(*used));
+    forbidden.map(|used| format!("crate {name} must not depend on {used}")).collect()
+}
+
+fn fields(package: &Package) -> Vec<String> {
+    let mut found = Vec::new();
+    if package.license.as_deref() != Some("MIT OR Apache-2.0") {
+        found.push(format!("crate {}: licence is not MIT OR Apache-2.0", package.name));
+    }
+    let published = package.publish.as_ref().is_none_or(|registries| !registries.is_empty());
+    if published == UNPUBLISHED.contains(&package.name.as_str()) {
+        found.push(format!("crate {}: `publish` is not what tidy expects", package.name));
+    }
+    if package.description.is_none() {
+        found.push(format!("crate {}: no description", package.name));
+    }
+    found
+}
+
+fn licence(package: &Package) -> Option<String> {
+    let expression = package.license.as_deref().unwrap_or("none");
+    let accepted = expression.split(" AND ").all(|part| {
+        part.trim_matches(['(', ')'])
+            .split(['/'])
+            .flat_map(|p| p.split(" OR "))
+            .any(|one| LICENCES.contains(&one.trim_matches(['(', ')', ' '])))
+    });
+    (!accepted).then(|| format!("{} {}: licence {expression}", package.name, package.version))
+}
+
+/// Packages that come neither from this project nor from the crate registry.
+fn sources(metadata: &Metadata) -> Vec<String> {
+    let foreign = metadata.packages.iter().filter(|package| {
+        package.source.as_ref().is_some_and(|source| !source.repr.starts_with("registry+"))
+    });
+    foreign.map(|package| format!("{}: not from the crate registry", package.name)).collect()
+}
