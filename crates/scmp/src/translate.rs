@@ -1,0 +1,191 @@
+//! From a number and comparisons as a caller writes them to what each architecture stores.
+//!
+//! Callers use the numbers of the native architecture. Other architectures find theirs by name. An architecture that
+//! multiplexes a call gets two rules: one on the multiplexer with the call as first argument, and one on the call itself.
+//! On the multiplexer the comparisons of the other arguments are kept as they are, as libseccomp does.
+
+use callgate_syscalls::Arch;
+
+use crate::chain::{self, ArgCmp};
+use crate::filter::Stored;
+use crate::mux::{self, Multiplexer};
+use crate::resolve::{name_of, number_of};
+use crate::{Error, Exactness, Number};
+
+const EQ: u32 = 4;
+
+/// The rules that one architecture stores for a rule of a caller; none where it lacks the syscall and may adapt.
+///
+/// # Errors
+/// [`Error::Untranslatable`]; for exact rules [`Error::NotOnArch`] and [`Error::Multiplexed`].
+pub(crate) fn rules(
+    native: Arch,
+    arch: Arch,
+    number: Number,
+    comparisons: &[ArgCmp],
+    exactness: Exactness,
+) -> Result<Vec<Stored>, Error> {
+    let plain = |number| chain::read(arch, comparisons).map(|chain| vec![Stored { number, chain }]);
+    if number == Number::ERROR {
+        return plain(number);
+    }
+    let own = translate(native, arch, number)?;
+    let exact = exactness == Exactness::Exact;
+    if let Some(call) = call(arch, own)? {
+        if exact && !comparisons.is_empty() {
+            return Err(Error::Multiplexed { arch });
+        }
+        return multiplexed(arch, &call, comparisons);
+    }
+    match own.raw() >= 0 {
+        true => plain(own),
+        false if exact => Err(Error::NotOnArch { number, arch }),
+        false if mux::multiplexes(arch) => Ok(Vec::new()),
+        false => plain(own),
+    }
+}
+
+/// The number whose priority a caller means on one architecture; none where it lacks the syscall.
+///
+/// # Errors
+/// [`Error::Untranslatable`].
+pub(crate) fn priority(native: Arch, arch: Arch, number: Number) -> Result<Option<Number>, Error> {
+    if number == Number::ERROR {
+        return Ok(Some(number));
+    }
+    let own = translate(native, arch, number)?;
+    let mux = Multiplexer::of_pseudo(own).filter(|_| mux::multiplexes(arch));
+    Ok(match mux {
+        Some(mux) => mux.number(arch),
+        None => Some(own).filter(|own| own.raw() >= 0),
+    })
+}
+
+/// The number of the same syscall on another architecture, by its name.
+fn translate(native: Arch, arch: Arch, number: Number) -> Result<Number, Error> {
+    if arch == native {
+        return Ok(number);
+    }
+    let name = name_of(native, number);
+    name.and_then(|name| number_of(arch, name)).ok_or(Error::Untranslatable { number, arch })
+}
+
+/// A call that an architecture multiplexes.
+struct Call {
+    mux: Multiplexer,
+    pseudo: Number,
+    /// Its own number, or the pseudo number where it has none.
+    direct: Number,
+}
+
+/// The multiplexed call that a number means, by pseudo number or by name.
+fn call(arch: Arch, number: Number) -> Result<Option<Call>, Error> {
+    if !mux::multiplexes(arch) {
+        return Ok(None);
+    }
+    let name = name_of(arch, number);
+    let Some(pseudo) = name.and_then(mux::pseudo) else {
+        return match Multiplexer::of_pseudo(number) {
+            Some(_) => Err(Error::Untranslatable { number, arch }),
+            None => Ok(None),
+        };
+    };
+    let direct = name.and_then(|name| arch.syscall(name)).map(|syscall| syscall.nr.into());
+    let mux = Multiplexer::of_pseudo(pseudo);
+    Ok(mux.map(|mux| Call { mux, pseudo, direct: direct.unwrap_or(pseudo) }))
+}
+
+fn multiplexed(arch: Arch, call: &Call, comparisons: &[ArgCmp]) -> Result<Vec<Stored>, Error> {
+    let pseudo = call.pseudo;
+    let untranslatable = Error::Untranslatable { number: pseudo, arch };
+    let number = call.mux.number(arch).ok_or(untranslatable)?;
+    let others = comparisons.iter().filter(|comparison| comparison.arg != 0).copied();
+    let which = ArgCmp { arg: 0, op: EQ, datum_a: call.mux.call(pseudo).into(), datum_b: 0 };
+    let all: Vec<ArgCmp> = std::iter::once(which).chain(others).collect();
+    Ok(vec![
+        Stored { number, chain: chain::read(arch, &all)? },
+        Stored { number: call.direct, chain: chain::read(arch, comparisons)? },
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers(
+        native: Arch,
+        arch: Arch,
+        number: i32,
+        exactness: Exactness,
+    ) -> Result<Vec<i32>, Error> {
+        let stored = rules(native, arch, Number::new(number), &[], exactness)?;
+        Ok(stored.iter().map(|rule| rule.number.raw()).collect())
+    }
+
+    #[test]
+    fn numbers_are_translated_by_name() {
+        let adapted = |native, arch, number| numbers(native, arch, number, Exactness::Adapted);
+        for (arch, number, expected) in [
+            (Arch::X86_64, 5_000, vec![5_000]),
+            (Arch::X86_64, -109, vec![-109]),
+            (Arch::X32, 0, vec![0x4000_0000]),
+            (Arch::Arm, 2, vec![5]),
+            (Arch::Aarch64, 2, vec![-10_166]),
+            (Arch::X86, 41, vec![102, 359]),
+            (Arch::X86, 43, vec![102, -105]),
+            (Arch::X86, -109, vec![102, -109]),
+            (Arch::S390x, 29, vec![117, 395]),
+            (Arch::X86, -10_207, vec![]),
+            (Arch::X86, -1, vec![-1]),
+        ] {
+            assert_eq!(adapted(Arch::X86_64, arch, number), Ok(expected), "{number} on {arch}");
+        }
+        for number in [5_000, -10_001, -101, -10_085] {
+            let (number, arch) = (number, Arch::X86);
+            let error = Error::Untranslatable { number: Number::new(number), arch };
+            assert_eq!(adapted(Arch::X86_64, arch, number), Err(error));
+        }
+        for number in [-100, -200, -205] {
+            assert!(adapted(Arch::X86, Arch::X86, number).is_err(), "{number}");
+        }
+    }
+
+    #[test]
+    fn exact_rules_are_not_adapted() {
+        let exact = |arch, number| numbers(arch, arch, number, Exactness::Exact);
+        let not_on = |number, arch| Err(Error::NotOnArch { number: Number::new(number), arch });
+        assert_eq!(exact(Arch::X86_64, -109), not_on(-109, Arch::X86_64));
+        assert_eq!(exact(Arch::X86, -10_001), not_on(-10_001, Arch::X86));
+        assert_eq!(exact(Arch::X86, 359), Ok(vec![102, 359]));
+        let some = [ArgCmp { arg: 1, op: EQ, datum_a: 0, datum_b: 0 }];
+        let number = Number::new(359);
+        let refused = rules(Arch::X86, Arch::X86, number, &some, Exactness::Exact);
+        assert_eq!(refused.err(), Some(Error::Multiplexed { arch: Arch::X86 }));
+    }
+
+    #[test]
+    fn the_multiplexer_gets_the_call_instead_of_the_first_argument() {
+        let cmp = |arg, datum_a| ArgCmp { arg, op: EQ, datum_a, datum_b: 0 };
+        let given = [cmp(0, 2), cmp(1, 3)];
+        let number = Number::new(41);
+        let stored = rules(Arch::X86_64, Arch::Ppc64, number, &given, Exactness::Adapted).unwrap();
+        let data: Vec<Vec<u64>> = stored
+            .iter()
+            .map(|rule| rule.chain.iter().map(|step| step.test.datum).collect())
+            .collect();
+        assert_eq!(data, [[1, 3], [2, 3]]);
+    }
+
+    #[test]
+    fn priorities_go_to_the_multiplexer_and_never_to_pseudo_numbers() {
+        let on = |arch, number| {
+            let own = priority(Arch::X86_64, arch, Number::new(number)).unwrap();
+            own.map(Number::raw)
+        };
+        assert_eq!(on(Arch::X86, 41), Some(102));
+        assert_eq!(on(Arch::X86_64, 41), Some(41));
+        assert_eq!(on(Arch::X86_64, -109), None);
+        assert_eq!(on(Arch::Aarch64, 2), None);
+        assert_eq!(on(Arch::Aarch64, -1), Some(-1));
+    }
+}
