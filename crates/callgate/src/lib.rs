@@ -81,6 +81,7 @@ mod error;
 mod filter;
 mod lower;
 mod machine;
+mod optimize;
 mod proof;
 
 pub use callgate_bpf::Program;
@@ -94,6 +95,7 @@ pub use condition::{Arg, Cond, Value, Which, arg};
 pub use error::Error;
 pub use filter::Filter;
 pub use machine::this_machine;
+pub use optimize::{merge, optimize};
 pub use proof::Unproved;
 
 /// Loading filters and reading them back: [`callgate_kernel`].

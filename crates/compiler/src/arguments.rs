@@ -51,7 +51,8 @@ fn candidates(
         if comparisons <= WRITTEN_MAX && natural != orders[0] {
             orders.push(natural);
         }
-        found.extend(orders.into_iter().filter_map(|order| ordered(endian, rules, order, fallback)));
+        found
+            .extend(orders.into_iter().filter_map(|order| ordered(endian, rules, order, fallback)));
     }
     if comparisons <= WRITTEN_MAX {
         let mut graph = Graph::new();
@@ -59,6 +60,9 @@ fn candidates(
         let entry = condition::rules(&mut graph, endian, rules, fallback);
         let entry = implied::remove(&mut graph, entry);
         found.push((graph, entry));
+    }
+    if found.len() == 1 {
+        return found.pop();
     }
     found.into_iter().min_by_key(|(graph, root)| layout::layout(graph, *root).len())
 }

@@ -76,7 +76,9 @@ fn without(intervals: &[Interval], settled: impl Fn(u32) -> bool) -> Vec<Interva
         let last = interval.start.checked_add(1);
         let single = last.is_some() && last == intervals.get(index + 1).map(|next| next.start);
         let start = if rest.is_empty() { 0 } else { interval.start };
-        if !(single && settled(interval.start)) && rest.last().is_none_or(|r| r.entry != interval.entry) {
+        if !(single && settled(interval.start))
+            && rest.last().is_none_or(|r| r.entry != interval.entry)
+        {
             rest.push(Interval { start, ..*interval });
         }
     }

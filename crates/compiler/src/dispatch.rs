@@ -11,7 +11,7 @@ use callgate_syscalls::X32_BIT;
 use crate::graph::{Graph, Node, NodeId, Question};
 use crate::tree::{self, Interval};
 use crate::variable::Variable;
-use crate::{Cost, arguments, weights};
+use crate::{Cost, Options, arguments, weights};
 
 /// A policy as a graph, with the entry of each syscall that has argument tests.
 pub(crate) struct Dispatched {
@@ -34,12 +34,12 @@ impl Dispatched {
 }
 
 /// Builds the graph of a policy.
-pub(crate) fn dispatch(policy: &Policy, graph: &mut Graph) -> Dispatched {
+pub(crate) fn dispatch(policy: &Policy, options: &Options, graph: &mut Graph) -> Dispatched {
     let foreign = graph.ret(policy.foreign());
     let mut syscalls = Vec::new();
     let mut by_token: BTreeMap<ArchToken, Vec<(Arch, Entries)>> = BTreeMap::new();
     for (arch, rules) in policy.arches() {
-        let entries = entries(graph, arch, rules, &mut syscalls);
+        let entries = entries(graph, options, arch, rules, &mut syscalls);
         by_token.entry(arch.token()).or_default().push((arch, entries));
     }
     // The last test made is the first asked: 64-bit tokens are the largest numbers and the most used.
@@ -58,6 +58,7 @@ struct Entries {
 
 fn entries(
     graph: &mut Graph,
+    options: &Options,
     arch: Arch,
     policy: &ArchPolicy,
     syscalls: &mut Vec<(Arch, SyscallNr, NodeId)>,
@@ -71,7 +72,8 @@ fn entries(
             if policy.unknown_action().is_some() {
                 let action = policy.action_without_rule(arch, next.nr);
                 let entry = graph.ret(action);
-                numbers.push((next.nr.raw(), entry, weights::of_node(Node::Return(action))));
+                let weight = weights::of_number(options, arch, next.nr, Node::Return(action));
+                numbers.push((next.nr.raw(), entry, weight));
             }
         }
         if let Some(end) = end {
@@ -84,7 +86,7 @@ fn entries(
         if matches!(graph.node(entry), Node::Ask { .. }) {
             syscalls.push((arch, nr, entry));
         }
-        let weight = weights::of_node(graph.node(entry));
+        let weight = weights::of_number(options, arch, nr, graph.node(entry));
         numbers.push((nr.raw(), entry, weight));
     }
     without_rules(graph, &mut numbers, None);

@@ -43,7 +43,10 @@ pub(crate) struct Graph {
 
 impl Graph {
     pub(crate) fn new() -> Self {
-        Self { nodes: Vec::with_capacity(256), ids: FastMap::with_capacity_and_hasher(256, <_>::default()) }
+        Self {
+            nodes: Vec::with_capacity(256),
+            ids: FastMap::with_capacity_and_hasher(256, <_>::default()),
+        }
     }
 
     pub(crate) fn node(&self, id: NodeId) -> Node {
@@ -66,20 +69,9 @@ impl Graph {
     /// The copy of another graph's node and all that it leads to.
     pub(crate) fn import(&mut self, other: &Self, root: NodeId) -> NodeId {
         let mut copies: Vec<Option<NodeId>> = vec![None; root.index() + 1];
-        let mut open = vec![root];
-        // What a node leads to was made before it, so that copying in that order finds each copy made.
-        let mut needed = vec![false; root.index() + 1];
-        while let Some(id) = open.pop() {
-            if !std::mem::replace(&mut needed[id.index()], true) {
-                if let Node::Ask { yes, no, .. } = other.node(id) {
-                    open.extend([yes, no]);
-                }
-            }
-        }
-        let ids = needed.iter().enumerate().filter(|(_, needed)| **needed).map(|(index, _)| index);
         let mut last = root;
-        for index in ids {
-            let node = match other.nodes[index] {
+        for id in other.below(root) {
+            let node = match other.node(id) {
                 Node::Ask { question, yes, no } => {
                     let copy = |side: NodeId| copies[side.index()].unwrap_or(side);
                     Node::Ask { question, yes: copy(yes), no: copy(no) }
@@ -87,9 +79,27 @@ impl Graph {
                 leaf @ Node::Return(_) => leaf,
             };
             last = self.intern(node);
-            copies[index] = Some(last);
+            copies[id.index()] = Some(last);
         }
         last
+    }
+
+    /// The nodes reachable from one, itself included, each after those it leads to.
+    pub(crate) fn below(&self, root: NodeId) -> Vec<NodeId> {
+        let mut seen = vec![false; root.index() + 1];
+        let mut found = Vec::new();
+        let mut open = vec![root];
+        while let Some(id) = open.pop() {
+            if !std::mem::replace(&mut seen[id.index()], true) {
+                found.push(id);
+                if let Node::Ask { yes, no, .. } = self.node(id) {
+                    open.extend([yes, no]);
+                }
+            }
+        }
+        // What a node leads to was made before it.
+        found.sort_unstable();
+        found
     }
 
     /// The node that asks a question, or one of its answers where the question is idle.

@@ -1,12 +1,17 @@
 //! Compiles a [`Policy`] to a seccomp filter [`Program`].
 //!
-//! A pipeline of small passes over one hash-consed decision [`graph`]:
+//! A pipeline of small passes over one hash-consed decision `graph`:
 //!
-//! 1. [`condition`] turns each syscall's rules into tests of 32-bit words of the call;
-//! 2. [`implied`] removes tests whose outcome the path to them already decides;
-//! 3. [`dispatch`] cuts the numbers of each architecture token into intervals of equal meaning, and [`tree`] finds the
-//!    tests with the least expected cost to tell them apart;
-//! 4. [`layout`] orders the graph into instructions: shared tails, fall-through, jumps of any distance.
+//! 1. `arguments` makes several graphs of each syscall's rules and keeps the shortest: `condition` tests 32-bit words
+//!    of the call as the rules are written, `ordered` asks each word once, whatever rules its constants come from, with
+//!    `bits` and `tree` for the tests;
+//! 2. `implied` removes tests whose outcome the path to them already decides;
+//! 3. `dispatch` cuts the numbers of each architecture token into intervals of equal meaning, and `tree` finds the
+//!    tests with the least expected cost to tell them apart, by how often calls are made ([`Weights`]);
+//! 4. `layout` orders the graph into instructions: shared tails, fall-through, jumps of any distance.
+//!
+//! A graph that takes more than the kernel's 4,096 instructions can be parted: [`stacked`].
+//! [`emit`](mod@emit) writes what the passes make.
 //!
 //! Calls that are allowed whatever their arguments are decided by number and architecture alone, so that the kernel's
 //! constant-action bitmap answers for them without running the filter (Linux 5.11).
@@ -18,12 +23,16 @@ mod arguments;
 mod bits;
 mod condition;
 mod dispatch;
+mod embed;
+mod emit;
 mod error;
 mod graph;
 mod hash;
 mod implied;
 mod layout;
+mod options;
 mod ordered;
+mod stacked;
 mod tree;
 mod variable;
 mod weights;
@@ -31,7 +40,12 @@ mod weights;
 use callgate_bpf::Program;
 use callgate_policy::Policy;
 
+pub use embed::rust_source;
+pub use emit::{Emit, emit};
 pub use error::{Cost, Error};
+pub use options::Options;
+pub use stacked::compile_stacked;
+pub use weights::{InvalidWeights, Weights};
 
 /// Compiles a policy.
 ///
@@ -52,8 +66,18 @@ pub use error::{Cost, Error};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn compile(policy: &Policy) -> Result<Program, Error> {
+    compile_with(policy, &Options::default())
+}
+
+/// Compiles a policy for calls that are made as often as the options say.
+///
+/// The result depends on nothing but policy and options.
+///
+/// # Errors
+/// As those of [`compile`].
+pub fn compile_with(policy: &Policy, options: &Options) -> Result<Program, Error> {
     let mut graph = graph::Graph::new();
-    let dispatched = dispatch::dispatch(policy, &mut graph);
+    let dispatched = dispatch::dispatch(policy, options, &mut graph);
     let instructions = layout::layout(&graph, dispatched.root);
     let len = instructions.len();
     Program::new(instructions).map_err(|reason| {

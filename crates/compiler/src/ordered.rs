@@ -152,7 +152,8 @@ impl Maker {
 
     fn compare(&mut self, comparison: &Comparison, decided: Id) -> Option<Id> {
         let Halves { high, low, operator } = Halves::of(comparison, self.endian);
-        let holds = |relations: &[Operator]| if relations.contains(&operator) { decided } else { OPEN };
+        let holds =
+            |relations: &[Operator]| if relations.contains(&operator) { decided } else { OPEN };
         let less = holds(&[Operator::Lt, Operator::Le, Operator::Ne]);
         let equal = holds(&[Operator::Eq, Operator::Le, Operator::Ge]);
         let more = holds(&[Operator::Gt, Operator::Ge, Operator::Ne]);

@@ -5,8 +5,8 @@
 //! the common meaning. The cost of a tree is how many tests a call meets, weighted by how often the call is made, plus a
 //! little for each test's place in the program.
 //!
-//! The best tree is found by dynamic programming over runs of at most [`WINDOW`] intervals; longer lists are first halved
-//! by weight, which far from the leaves is as good.
+//! The tree is found by dynamic programming over runs of at most [`WINDOW`] intervals, with splits near the middle of each
+//! run's weight; longer lists are first halved by weight, which far from the leaves is as good.
 
 use callgate_bpf::Test;
 
@@ -26,7 +26,7 @@ pub(crate) struct Interval {
 const WINDOW: usize = 96;
 
 /// How far from the middle of a run's weight it is split. Farther splits have not been seen to pay.
-const RADIUS: usize = 1;
+const RADIUS: usize = 2;
 
 /// The most single numbers that one chain asks for. Longer chains never pay.
 const CHAIN_MAX: usize = 6;
@@ -109,7 +109,13 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn new(variable: Variable, intervals: &'a [Interval], first: usize, end: usize, place: u64) -> Self {
+    fn new(
+        variable: Variable,
+        intervals: &'a [Interval],
+        first: usize,
+        end: usize,
+        place: u64,
+    ) -> Self {
         let window = &intervals[first..end];
         let len = window.len();
         let mut before = vec![0; len + 1];
@@ -183,7 +189,10 @@ impl<'a> Search<'a> {
     fn chain(&self, from: usize, to: usize, singles_first: bool) -> Option<u64> {
         let first_common = from + usize::from(singles_first);
         let first_single = from + usize::from(!singles_first);
-        if to.saturating_sub(first_single).div_ceil(2) > CHAIN_MAX || self.alike_until[first_common] < to || self.single_until[first_single] < to {
+        if to.saturating_sub(first_single).div_ceil(2) > CHAIN_MAX
+            || self.alike_until[first_common] < to
+            || self.single_until[first_single] < to
+        {
             return None;
         }
         let mut left = self.before[to] - self.before[from];

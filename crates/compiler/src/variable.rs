@@ -57,9 +57,7 @@ impl Halves {
     pub(crate) fn of(comparison: &Comparison, endian: Endian) -> Self {
         let (mask_high, mask_low) = halves(comparison.mask());
         let (value_high, value_low) = halves(comparison.value());
-        let half = |half, mask, value| {
-            split(word(comparison.field(), half, endian), mask, value)
-        };
+        let half = |half, mask, value| split(word(comparison.field(), half, endian), mask, value);
         Self {
             high: half(Half::High, mask_high, value_high),
             low: half(Half::Low, mask_low, value_low),
