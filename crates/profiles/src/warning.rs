@@ -169,8 +169,8 @@ impl WarningKind {
             ),
             Self::Multiplexed { name, arch, outcome } => write!(
                 f,
-                "{arch} programs may also call {name} through a multiplexer that hides its arguments; that way is \
-                 {outcome} whatever they are"
+                "{arch} programs may also call {name} through a multiplexer (socketcall, ipc), which hides the \
+                 arguments that this rule is about; called that way, {name} is always {outcome}"
             ),
             _ => Ok(()),
         }
