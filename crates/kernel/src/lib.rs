@@ -6,6 +6,7 @@
 //! - [`Error`] tells the kernel's reasons apart, also where it has one errno for several, and says what to do.
 //! - [`Command`] finds a command first and loads last, so that a filter must allow execve(2) and nothing else.
 //! - [`filters_of`] reads what another process runs under.
+//! - [`notify`] has the requests of a listener.
 //! - [`child`] tries a filter out in a process of its own.
 //!
 //! This is the one crate of the library that makes syscalls. It does not know what a policy is, and loads what it is
@@ -21,7 +22,9 @@ mod error;
 mod exec;
 mod flag;
 mod load;
+pub mod notify;
 mod probe;
+mod raw;
 mod refusal;
 mod status;
 mod sys;
@@ -36,5 +39,6 @@ pub use load::{
     set_no_new_privs,
 };
 pub use probe::{action_supported, filters_supported, flag_supported, running_kernel};
+pub use raw::{load_by_prctl, load_raw};
 pub use status::{Mode, Status, current_status, status_of};
 pub use tid::Tid;

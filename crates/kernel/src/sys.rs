@@ -5,6 +5,7 @@
 
 #[cfg(feature = "test-support")]
 pub(crate) mod disposable;
+pub(crate) mod notify;
 pub(crate) mod process;
 pub(crate) mod trace;
 #[cfg(feature = "conformance")]
@@ -46,6 +47,19 @@ pub(crate) fn set_mode_filter(
     // SAFETY: the argument points to a sock_fprog that lives through the call, whose pointer and length are those of
     // a live slice of the layout asserted above; the kernel copies both and keeps no pointer.
     unsafe { seccomp(libc::SECCOMP_SET_MODE_FILTER, flags, ptr::from_ref(&program).cast()) }
+}
+
+/// Attaches a filter to the calling thread the oldest way (`PR_SET_SECCOMP`).
+pub(crate) fn set_seccomp(instructions: &[Instruction]) -> Result<(), Errno> {
+    let Ok(len) = u16::try_from(instructions.len()) else {
+        return Err(errno(libc::EINVAL));
+    };
+    let filter = instructions.as_ptr().cast_mut().cast::<libc::sock_filter>();
+    let program = libc::sock_fprog { len, filter };
+    let mode = c_ulong::from(libc::SECCOMP_MODE_FILTER);
+    // SAFETY: as in `set_mode_filter`; this option reads the same structure.
+    let result = unsafe { libc::prctl(libc::PR_SET_SECCOMP, mode, ptr::from_ref(&program)) };
+    checked(c_long::from(result)).map(drop)
 }
 
 /// As [`set_mode_filter`], with a listener.

@@ -1,0 +1,107 @@
+//! The ioctls of a listener, and the calls of seccomp(2) that say what a listener speaks.
+
+use std::ffi::c_void;
+use std::mem::{MaybeUninit, size_of};
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::ptr;
+
+use callgate_syscalls::Errno;
+use libc::{c_int, c_ulong, seccomp_notif, seccomp_notif_resp};
+
+use super::checked;
+use crate::notify::AddFd;
+
+// The request numbers carry these sizes; another size would be another request.
+const _: () = {
+    assert!(size_of::<seccomp_notif>() == 80);
+    assert!(size_of::<seccomp_notif_resp>() == 24);
+    assert!(size_of::<AddFd>() == 24);
+};
+
+/// `_IOWR('!', 0, struct seccomp_notif)` and its siblings.
+const RECEIVE: c_ulong = request(READ | WRITE, 0, size_of::<seccomp_notif>());
+const SEND: c_ulong = request(READ | WRITE, 1, size_of::<seccomp_notif_resp>());
+const ID_VALID: c_ulong = request(WRITE, 2, size_of::<u64>());
+const ADD_FD: c_ulong = request(WRITE, 3, size_of::<AddFd>());
+
+/// [`ID_VALID`] as kernels before 5.17 number it: with the wrong direction.
+const ID_VALID_OLD: c_ulong = request(READ, 2, size_of::<u64>());
+
+const WRITE: c_ulong = if OLD_LAYOUT { 4 } else { 1 };
+const READ: c_ulong = 2;
+
+/// Some architectures have three bits for the direction, the others two.
+const OLD_LAYOUT: bool = cfg!(any(
+    target_arch = "mips",
+    target_arch = "mips64",
+    target_arch = "powerpc",
+    target_arch = "powerpc64",
+    target_arch = "sparc",
+    target_arch = "sparc64"
+));
+
+const fn request(direction: c_ulong, number: c_ulong, size: usize) -> c_ulong {
+    let shift = if OLD_LAYOUT { 29 } else { 30 };
+    (direction << shift) | ((size as c_ulong) << 16) | ((b'!' as c_ulong) << 8) | number
+}
+
+/// Waits for the next call that is handed to the listener. The structure must be all zeroes.
+pub(crate) fn receive(
+    listener: BorrowedFd<'_>,
+    notification: &mut seccomp_notif,
+) -> Result<(), Errno> {
+    // SAFETY: the request writes one seccomp_notif, which is what the pointer is to; any bytes are a valid one.
+    unsafe { ioctl(listener, RECEIVE, ptr::from_mut(notification).cast()) }.map(drop)
+}
+
+/// Answers a call.
+pub(crate) fn respond(
+    listener: BorrowedFd<'_>,
+    response: &mut seccomp_notif_resp,
+) -> Result<(), Errno> {
+    // SAFETY: the request reads, and by its number may write, one seccomp_notif_resp, which is what the pointer is to.
+    unsafe { ioctl(listener, SEND, ptr::from_mut(response).cast()) }.map(drop)
+}
+
+/// Whether a call still waits for its answer.
+pub(crate) fn id_valid(listener: BorrowedFd<'_>, mut id: u64) -> Result<(), Errno> {
+    let ask = |request, id: &mut u64| {
+        // SAFETY: both requests read or write one u64, which is what the pointer is to.
+        unsafe { ioctl(listener, request, ptr::from_mut(id).cast()) }.map(drop)
+    };
+    match ask(ID_VALID, &mut id) {
+        Err(errno) if errno == super::errno(libc::EINVAL) => ask(ID_VALID_OLD, &mut id),
+        result => result,
+    }
+}
+
+/// Puts a copy of a descriptor into the process whose call waits: its number there.
+pub(crate) fn add_fd(listener: BorrowedFd<'_>, add: &mut AddFd) -> Result<c_int, Errno> {
+    // SAFETY: the request reads one AddFd, which is what the pointer is to and has the kernel's layout.
+    unsafe { ioctl(listener, ADD_FD, ptr::from_mut(add).cast()) }
+}
+
+/// The sizes of a notification, a response and the data in a notification, as the kernel has them.
+pub(crate) fn sizes() -> Result<libc::seccomp_notif_sizes, Errno> {
+    let mut sizes = MaybeUninit::<libc::seccomp_notif_sizes>::zeroed();
+    let result =
+        // SAFETY: the operation writes one seccomp_notif_sizes, which is what the pointer is to.
+        unsafe { super::seccomp(libc::SECCOMP_GET_NOTIF_SIZES, 0, sizes.as_mut_ptr().cast()) };
+    result?;
+    // SAFETY: three integers, zeroed at first, are a valid value whatever was written.
+    Ok(unsafe { sizes.assume_init() })
+}
+
+/// # Safety
+/// `argument` is what `request` reads and writes, alive during the call.
+unsafe fn ioctl(
+    listener: BorrowedFd<'_>,
+    request: c_ulong,
+    argument: *mut c_void,
+) -> Result<c_int, Errno> {
+    // The type of the request differs between C libraries.
+    let request = request as _;
+    // SAFETY: the caller answers for the argument; the descriptor is open.
+    let result = unsafe { libc::ioctl(listener.as_raw_fd(), request, argument) };
+    checked(result.into()).map(|_| result)
+}
