@@ -1,0 +1,128 @@
+//! `seccomp_load`.
+
+use callgate_kernel::{load_by_prctl, load_raw, set_no_new_privs};
+use callgate_scmp::{Context, LoadResult, code};
+use callgate_syscalls::Endian;
+use libc::c_int;
+
+use crate::entry::{Handle, on_context};
+use crate::error::Error;
+use crate::state;
+
+/// Loads the filter. Where it was precomputed and nothing has changed since, this allocates nothing.
+///
+/// # Safety
+/// `ctx` is NULL or from `seccomp_init`, and no other thread uses it.
+///
+/// # References
+/// seccomp_load(3).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seccomp_load(ctx: *mut Handle) -> c_int {
+    // SAFETY: the caller's promise is that of `on_context`.
+    unsafe { on_context(ctx, load) }
+}
+
+fn load(context: &mut Context) -> Result<(), Error> {
+    let plan = context.load_plan(&state::kernel(), state::listener().is_some())?;
+    let foreign = context.endian()? != NATIVE_ENDIAN;
+    let program = context.precompute()?.program();
+    if plan.no_new_privs {
+        set_no_new_privs().map_err(|error| {
+            Error::Kernel(plan.kernel_error(error.errno().unwrap_or(code::EFAULT)))
+        })?;
+    }
+    let answer = match plan.flags {
+        // What the kernel would say to a program of the other byte order, all of whose opcodes are unknown to it.
+        _ if foreign => Err(code::EINVAL),
+        Some(flags) => load_raw(program, flags),
+        None => load_by_prctl(program).map(|()| 0),
+    };
+    match plan.result(answer) {
+        LoadResult::Listener(descriptor) => state::set_listener(descriptor),
+        LoadResult::Failed(errno) => return Err(Error::Kernel(errno)),
+        _ => {}
+    }
+    Ok(())
+}
+
+const NATIVE_ENDIAN: Endian =
+    if cfg!(target_endian = "big") { Endian::Big } else { Endian::Little };
+
+#[cfg(test)]
+mod tests {
+    use callgate_kernel::child::{self, Ending};
+
+    use super::*;
+    use crate::{
+        seccomp_arch_add, seccomp_arch_remove, seccomp_init, seccomp_notify_fd, seccomp_release,
+        seccomp_rule_add_array,
+    };
+
+    const ALLOW: u32 = 0x7fff_0000;
+
+    /// The exit code of a child that ran a function.
+    fn in_child(function: impl FnOnce() -> bool) {
+        let ending = child::run(|| u8::from(function()));
+        assert_eq!(ending.unwrap(), Ending::Exited { code: 1 });
+    }
+
+    #[test]
+    fn a_loaded_filter_answers() {
+        let context = seccomp_init(ALLOW);
+        let getppid = i32::try_from(libc::SYS_getppid).unwrap();
+        // SAFETY: a live context, here and below.
+        let added =
+            unsafe { seccomp_rule_add_array(context, 0x0005_0007, getppid, 0, std::ptr::null()) };
+        assert_eq!(added, 0);
+        in_child(|| {
+            // SAFETY: as above.
+            let loaded = unsafe { seccomp_load(context) };
+            // SAFETY: getppid(2) takes nothing.
+            let answer = unsafe { libc::syscall(libc::SYS_getppid) };
+            loaded == 0 && answer == -1 && std::io::Error::last_os_error().raw_os_error() == Some(7)
+        });
+        // SAFETY: as above, used no more.
+        unsafe { seccomp_release(context) };
+    }
+
+    #[test]
+    fn a_process_has_one_listener() {
+        let context = seccomp_init(ALLOW);
+        let getppid = i32::try_from(libc::SYS_getppid).unwrap();
+        // SAFETY: a live context, here and below.
+        let added =
+            unsafe { seccomp_rule_add_array(context, 0x7fc0_0000, getppid, 0, std::ptr::null()) };
+        // SAFETY: as above.
+        assert_eq!((added, unsafe { seccomp_notify_fd(context) }), (0, -libc::EFAULT));
+        in_child(|| {
+            let load = || {
+                // SAFETY: as above.
+                let loaded = unsafe { seccomp_load(context) };
+                // SAFETY: as above.
+                (loaded, unsafe { seccomp_notify_fd(context) })
+            };
+            let (first, second) = (load(), load());
+            first.0 == 0 && first.1 > 0 && first == second
+        });
+        // SAFETY: as above, used no more.
+        unsafe { seccomp_release(context) };
+    }
+
+    #[test]
+    fn programs_of_the_other_byte_order_are_refused() {
+        let context = seccomp_init(ALLOW);
+        let s390x = 0x8000_0016;
+        // SAFETY: a live context, here and below.
+        assert_eq!(unsafe { seccomp_arch_remove(context, 0) }, 0);
+        // SAFETY: as above.
+        assert_eq!(unsafe { seccomp_load(context) }, -libc::EINVAL);
+        // SAFETY: as above.
+        assert_eq!(unsafe { seccomp_arch_add(context, s390x) }, 0);
+        if NATIVE_ENDIAN == Endian::Little {
+            // SAFETY: as above; in a child, for a defect would load it.
+            in_child(|| unsafe { seccomp_load(context) } == -libc::ECANCELED);
+        }
+        // SAFETY: as above, used no more.
+        unsafe { seccomp_release(context) };
+    }
+}
