@@ -22,6 +22,7 @@ const SCENARIOS: &[Scenario] = &[
     ("cargo build and run of a small crate", cargo_build),
     ("nginx serves a page on loopback", nginx),
     ("bubblewrap takes the compiled filter", bubblewrap),
+    ("the library's examples", examples),
 ];
 
 /// Plays all scenarios.
@@ -240,4 +241,24 @@ fn bubblewrap(sandbox: &Sandbox) -> Result<(), String> {
     let text = succeeded(output, "bwrap")?;
     expect(&text, "Seccomp:\t2")?;
     expect(&text, "refused")
+}
+
+/// Each example of the library confines itself, and says what came of it.
+fn examples(sandbox: &Sandbox) -> Result<(), String> {
+    let example = |name: &str, args: &[&str], wanted: &[&str]| {
+        let run = ["run", "--release", "--quiet", "--package", "callgate", "--example", name, "--"];
+        let input = std::fs::File::open(sandbox.write("words", "a b c\n")?);
+        let input = input.map_err(|error| error.to_string())?;
+        let text = succeeded(cargo(&run).args(args).stdin(input).output(), name)?;
+        wanted.iter().try_for_each(|wanted| expect(&text, wanted))
+    };
+    example("worker", &[], &["3 words"])?;
+    example("local_sockets", &[], &["Unix pair: Ok", "TCP socket: Err(Os { code: 97"])?;
+    example("no_new_namespaces", &[], &["true: exit status: 0", "unshare: exit status: 1"])?;
+    example("every_architecture", &[], &["aarch64: openat is 56 -> ALLOW", "-> ERRNO(38)"])?;
+    example(
+        "run_profile",
+        &["container", "grep", "Seccomp:", "/proc/self/status"],
+        &["Seccomp:\t2"],
+    )
 }

@@ -2,10 +2,14 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "these commands talk to a person")]
 
+mod abi;
+mod bench;
 mod ci;
 mod codegen;
 mod conformance;
+mod fuzz;
 mod live;
+mod stage;
 mod tables;
 mod tidy;
 
@@ -20,12 +24,28 @@ struct Task {
 }
 
 const TASKS: &[Task] = &[
+    Task {
+        name: "bench",
+        about: "compare our filters with other compilers', or --goldens: counts only",
+        run: bench::run,
+    },
     Task { name: "ci", about: "run every check, or those whose name contains WORD", run: ci::run },
     Task {
         name: "conformance",
         about: "hold a part against what it must agree with",
         run: conformance::run,
     },
+    Task {
+        name: "abi",
+        about: "hold the C library against its headers and another libseccomp",
+        run: abi::run,
+    },
+    Task {
+        name: "stage",
+        about: "lay out DIR as packages install it; --headers renews the generated header",
+        run: stage::run,
+    },
+    Task { name: "fuzz", about: "run every fuzz target for some SECONDS", run: fuzz::run },
     Task { name: "live", about: "run real programs under the profile container", run: live::run },
     Task { name: "tidy", about: "check the architecture's invariants", run: tidy::run },
     Task {

@@ -10,7 +10,7 @@ mod observe;
 mod simulator;
 mod stacks;
 
-use std::time::Instant;
+use super::{Request, timed};
 
 /// How many cases to try, and from which seed.
 #[derive(Clone, Copy)]
@@ -35,34 +35,18 @@ impl Plan {
         lengths: 1_000,
     };
 
-    fn parse(args: &[String]) -> Result<Self, String> {
-        let full = args.iter().any(|arg| arg == "--full");
-        let mut plan = if full { Self::FULL } else { Self::TENTH };
-        let mut args = args.iter().filter(|arg| *arg != "--full");
-        while let Some(arg) = args.next() {
-            match (arg.as_str(), args.next().map(|n| n.parse())) {
-                ("--seed", Some(Ok(seed))) => plan.seed = seed,
-                _ => return Err(format!("{arg}: use --full and --seed NUMBER")),
-            }
-        }
-        Ok(plan)
+    fn new(request: &Request) -> Self {
+        let plan = if request.full { Self::FULL } else { Self::TENTH };
+        Self { seed: request.seed.unwrap_or(plan.seed), ..plan }
     }
 }
 
 /// Runs all comparisons; the first disagreement is an error.
 pub(crate) fn run(args: &[String]) -> Result<(), String> {
-    let plan = Plan::parse(args)?;
+    let plan = Plan::new(&Request::parse(args)?);
     timed("checker", || checker::run(plan.programs, plan.seed))?;
     timed("simulator", || simulator::run(plan.executions, plan.seed))?;
     timed("stacked filters", || stacks::run(plan.stacked, plan.seed))?;
     timed("converted length", || lengths::run(plan.lengths, plan.seed))?;
     timed("constant-action walk", cache::run)
-}
-
-/// Runs a comparison and prints what it counted.
-fn timed(name: &str, compare: impl FnOnce() -> Result<String, String>) -> Result<(), String> {
-    let start = Instant::now();
-    let counts = compare().map_err(|error| format!("{name}: {error}"))?;
-    println!("{name}: {counts}; {:.1} s", start.elapsed().as_secs_f64());
-    Ok(())
 }

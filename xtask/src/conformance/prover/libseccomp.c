@@ -1,21 +1,23 @@
 /* Builds a filter with the system's libseccomp from lines on standard input, and writes it to standard output.
  *
- *   bad-arch ACTION | arch NAME | rule ACTION SYSCALL [INDEX OPERATOR A B]...
+ *   bad-arch ACTION | arch NAME | number ARCH SYSCALL | rule ACTION SYSCALL [INDEX OPERATOR A B]...
  *
  * The first argument is the default action, the second the level of optimisation. Actions are the kernel's words in
- * decimal. Names of syscalls that the library does not know are told of on standard error, one "unknown NAME" a line.
+ * decimal. Numbers asked for are told on standard error, one "number ARCH SYSCALL NUMBER" a line.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <seccomp.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#define NAMED(constant) {#constant, constant}
+
 static const struct { const char *name; enum scmp_compare op; } operators[] = {
-    {"ne", SCMP_CMP_NE}, {"lt", SCMP_CMP_LT}, {"le", SCMP_CMP_LE},        {"eq", SCMP_CMP_EQ},
-    {"ge", SCMP_CMP_GE}, {"gt", SCMP_CMP_GT}, {"masked", SCMP_CMP_MASKED_EQ},
+    NAMED(SCMP_CMP_NE), NAMED(SCMP_CMP_LT), NAMED(SCMP_CMP_LE),        NAMED(SCMP_CMP_EQ),
+    NAMED(SCMP_CMP_GE), NAMED(SCMP_CMP_GT), NAMED(SCMP_CMP_MASKED_EQ),
 };
 
 static void fail(const char *what, int result)
@@ -41,6 +43,13 @@ static uint64_t number(void)
     return strtoull(word, NULL, 10);
 }
 
+static void tell_number(void)
+{
+    const char *arch = strtok(NULL, " \n"), *name = strtok(NULL, " \n");
+    int nr = seccomp_syscall_resolve_name_arch(seccomp_arch_resolve_name(arch), name);
+    fprintf(stderr, "number %s %s %d\n", arch, name, nr);
+}
+
 static void add_rule(scmp_filter_ctx filter)
 {
     struct scmp_arg_cmp args[6];
@@ -48,10 +57,8 @@ static void add_rule(scmp_filter_ctx filter)
     uint32_t action = number();
     const char *name = strtok(NULL, " \n"), *index;
     int nr = seccomp_syscall_resolve_name(name);
-    if (nr == __NR_SCMP_ERROR) {
-        fprintf(stderr, "unknown %s\n", name);
-        return;
-    }
+    if (nr == __NR_SCMP_ERROR)
+        fail(name, -ENOSYS);
     while (count < 6 && (index = strtok(NULL, " \n"))) {
         args[count].arg = strtoul(index, NULL, 10);
         args[count].op = operator_named(strtok(NULL, " \n"));
@@ -80,6 +87,8 @@ int main(int argc, char **argv)
         const char *word = strtok(line, " \n");
         if (!strcmp(word, "rule")) {
             add_rule(filter);
+        } else if (!strcmp(word, "number")) {
+            tell_number();
         } else if (!strcmp(word, "bad-arch")) {
             result = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, number());
         } else if (!strcmp(word, "arch")) {

@@ -1,0 +1,66 @@
+//! `bench-seccompiler RULES ROUNDS OUT`: as `libseccomp.c` beside it, with seccompiler, for x86_64.
+#![forbid(unsafe_code)]
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+    TargetArch,
+};
+
+type Rules = Vec<(i64, Vec<(u8, u64)>)>;
+
+fn read(path: &str) -> Rules {
+    let text = std::fs::read_to_string(path).expect("the rules can be read");
+    let rules = text.lines().filter_map(|line| line.strip_prefix("rule "));
+    let rule = |line: &str| {
+        let mut words = line.split_whitespace().skip(1);
+        let number = words.next().expect("a rule has a number").parse().expect("a number");
+        let test = |word: &str| {
+            let (arg, value) = word.split_once(':').expect("ARG:VALUE");
+            (arg.parse().expect("an index"), value.parse().expect("a value"))
+        };
+        (number, words.map(test).collect())
+    };
+    rules.map(rule).collect()
+}
+
+fn build(rules: &Rules) -> BpfProgram {
+    let mut map: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
+    for (number, tests) in rules {
+        let list = map.entry(*number).or_default();
+        if !tests.is_empty() {
+            let condition = |&(arg, value): &(u8, u64)| {
+                SeccompCondition::new(arg, SeccompCmpArgLen::Qword, SeccompCmpOp::Eq, value).expect("an argument")
+            };
+            list.push(SeccompRule::new(tests.iter().map(condition).collect()).expect("not empty"));
+        }
+    }
+    let filter = SeccompFilter::new(map, SeccompAction::Errno(1), SeccompAction::Allow, TargetArch::x86_64);
+    filter.expect("two actions").try_into().unwrap_or_default()
+}
+
+fn main() {
+    let args: Vec<String> = std::env::args().collect();
+    let rules = read(&args[1]);
+    let rounds: usize = args[2].parse().expect("rounds");
+    let mut times: Vec<u128> = (0..rounds)
+        .map(|_| {
+            let start = Instant::now();
+            std::hint::black_box(build(&rules));
+            start.elapsed().as_nanos()
+        })
+        .collect();
+    times.sort_unstable();
+    let bytes: Vec<u8> = build(&rules)
+        .iter()
+        .flat_map(|i| {
+            let [c0, c1] = i.code.to_le_bytes();
+            let k = i.k.to_le_bytes();
+            [c0, c1, i.jt, i.jf, k[0], k[1], k[2], k[3]]
+        })
+        .collect();
+    std::fs::write(&args[3], bytes).expect("the program can be written");
+    println!("{}", times[rounds / 2]);
+}

@@ -1,0 +1,220 @@
+//! `cargo xtask abi`: the C library, as C compilers and linkers see it.
+//!
+//! - its symbols are those of `crates/libseccomp/exports.txt`, no more and no fewer, and its SONAME is libseccomp's;
+//! - its headers compile without a warning as C99 and C++, and agree with another libseccomp's in sizes, offsets, values and
+//!   the number of every system call that both name;
+//! - `abidiff` finds nothing in it that a program linked to the other could miss;
+//! - one compiled program prints the same with both;
+//! - a second program, for what the other does not have, passes with ours, also under valgrind.
+//!
+//! Needs a C and a C++ compiler, binutils, valgrind, abigail-tools, and libseccomp's package with its headers.
+
+mod headers;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::{root, stage};
+
+/// Where the C programs of the checks are.
+const PROGRAMS: &str = "crates/libseccomp/tests/c";
+const EXPORTS: &str = "crates/libseccomp/exports.txt";
+const WARNINGS: [&str; 4] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
+
+/// A check: its name, and the function that makes it on a laid out library.
+type Check = (&'static str, fn(&Library) -> Result<String, String>);
+
+const CHECKS: &[Check] = &[
+    ("symbols", symbols),
+    ("headers", headers::compile),
+    ("values", headers::values),
+    ("abidiff", abidiff),
+    ("the same program twice", twice),
+    ("what is ours alone", alone),
+];
+
+/// Makes all checks.
+pub(crate) fn run(_args: &[String]) -> Result<(), String> {
+    stage::check_headers()?;
+    let library = Library::stage()?;
+    for (name, check) in CHECKS {
+        let found = check(&library).map_err(|error| format!("{name}: {error}"))?;
+        println!("abi: {name}: {found}");
+    }
+    println!("abi: {} checks passed", CHECKS.len());
+    Ok(())
+}
+
+/// The names that the library exports, as committed.
+pub(crate) fn exports() -> Result<BTreeSet<String>, String> {
+    let text = fs::read_to_string(root().join(EXPORTS)).map_err(|e| format!("{EXPORTS}: {e}"))?;
+    Ok(text.lines().map(str::to_owned).collect())
+}
+
+/// Our library, laid out in a temporary folder that is removed at the end.
+pub(crate) struct Library {
+    folder: PathBuf,
+}
+
+impl Library {
+    pub(crate) fn stage() -> Result<Self, String> {
+        let folder = std::env::temp_dir().join(format!("callgate-abi-{}", std::process::id()));
+        let library = Self { folder };
+        stage::library(&library.folder)?;
+        Ok(library)
+    }
+
+    pub(crate) fn lib(&self) -> PathBuf {
+        self.folder.join("lib")
+    }
+
+    pub(crate) fn shared(&self) -> PathBuf {
+        self.lib().join("libseccomp.so.2")
+    }
+
+    pub(crate) fn include(&self) -> PathBuf {
+        self.folder.join("include")
+    }
+
+    /// Compiles one of the programs against our headers and links it to the installed libseccomp, or, for what that does not
+    /// have, to ours.
+    pub(crate) fn program(&self, name: &str, against: Against) -> Result<PathBuf, String> {
+        let source = root().join(PROGRAMS).join(name).with_extension("c");
+        let program = self.folder.join(name);
+        let mut compile = Command::new("gcc");
+        compile.args(WARNINGS).args(["-std=gnu99", "-g", "-O1", "-o"]).arg(&program).arg(source);
+        match against {
+            Against::Installed => compile.arg("-lseccomp"),
+            Against::Ours => {
+                compile.arg("-I").arg(self.include()).arg("-L").arg(self.lib()).arg("-lseccomp")
+            }
+        };
+        output(&mut compile)?;
+        Ok(program)
+    }
+
+    /// A command that finds our library before the installed one.
+    pub(crate) fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command.env("LD_LIBRARY_PATH", self.lib());
+        command
+    }
+}
+
+impl Drop for Library {
+    fn drop(&mut self) {
+        // What cannot be removed is only clutter in the temporary folder.
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Which library's headers and symbols a program is built with.
+#[derive(Clone, Copy)]
+pub(crate) enum Against {
+    Installed,
+    Ours,
+}
+
+/// What a command printed; an error where it failed.
+pub(crate) fn output(command: &mut Command) -> Result<String, String> {
+    let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    match output.status.success() {
+        true => Ok(text(&output.stdout)),
+        false => Err(format!(
+            "{command:?}: {}\n{}{}",
+            output.status,
+            text(&output.stdout),
+            text(&output.stderr)
+        )),
+    }
+}
+
+fn symbols(library: &Library) -> Result<String, String> {
+    let shared = library.shared();
+    let found = defined(&shared)?;
+    let wanted = exports()?;
+    if let Some(name) = found.symmetric_difference(&wanted).next() {
+        return Err(format!("{name} is in only one of {EXPORTS} and the library"));
+    }
+    let dynamic = output(Command::new("readelf").args(["-d", "-W"]).arg(&shared))?;
+    if !dynamic.contains("Library soname: [libseccomp.so.2]") {
+        return Err(format!("wrong SONAME in\n{dynamic}"));
+    }
+    let missing = defined(&installed()?)?.into_iter().find(|name| !found.contains(name));
+    match missing {
+        Some(name) => Err(format!("the installed libseccomp also has {name}")),
+        None => Ok(format!("{} functions, SONAME libseccomp.so.2", found.len())),
+    }
+}
+
+/// The symbols that a shared library defines, with their versions, of which there should be none.
+fn defined(shared: &Path) -> Result<BTreeSet<String>, String> {
+    let text = output(Command::new("nm").args(["-D", "--defined-only"]).arg(shared))?;
+    Ok(text.lines().filter_map(|line| line.split_whitespace().nth(2)).map(str::to_owned).collect())
+}
+
+/// The installed libseccomp.
+fn installed() -> Result<PathBuf, String> {
+    let path = output(Command::new("gcc").arg("-print-file-name=libseccomp.so.2"))?;
+    let path = PathBuf::from(path.trim());
+    if path.is_absolute() { Ok(path) } else { Err("libseccomp2 is not installed".into()) }
+}
+
+/// Without debugging information of theirs only symbols can be compared; what they mean the other checks compare.
+fn abidiff(library: &Library) -> Result<String, String> {
+    const INCOMPATIBLE: i32 = 8;
+    const FAILED: i32 = 3;
+    let mut command = Command::new("abidiff");
+    let output = command.arg(installed()?).arg(library.shared()).output();
+    let output = output.map_err(|error| format!("abidiff: {error}"))?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let code = output.status.code().ok_or("abidiff was killed")?;
+    if code & (INCOMPATIBLE | FAILED) != 0 {
+        return Err(text);
+    }
+    let summaries = || text.lines().filter(|line| line.contains(" changes summary: "));
+    match summaries().find(|line| !line.contains("summary: 0 Removed")) {
+        Some(removed) => Err(format!("{removed}\n{text}")),
+        None if summaries().count() < 2 => Err(format!("no summary in\n{text}")),
+        None => Ok(summaries().find(|line| line.contains("symbols")).unwrap_or_default().into()),
+    }
+}
+
+fn twice(library: &Library) -> Result<String, String> {
+    let program = library.program("api", Against::Installed)?;
+    let theirs = output(&mut Command::new(&program))?;
+    let ours = output(&mut library.command(&program))?;
+    let mut lines = theirs.lines().zip(ours.lines());
+    if let Some((theirs, ours)) = lines.find(|(theirs, ours)| theirs != ours) {
+        return Err(format!("theirs: {theirs}\nours:   {ours}"));
+    }
+    let count = theirs.lines().count();
+    match count == ours.lines().count() && count > 100 {
+        true => Ok(format!("{count} lines are the same")),
+        false => Err(format!("{count} lines are not {}", ours.lines().count())),
+    }
+}
+
+fn alone(library: &Library) -> Result<String, String> {
+    let program = library.program("alone", Against::Ours)?;
+    let said = output(&mut library.command(&program))?;
+    let valgrind = |program: &Path| {
+        let mut command = library.command(Path::new("valgrind"));
+        command.args([
+            "--quiet",
+            // Optimised comparisons of enums look to valgrind as if they read what is not initialised.
+            "--undef-value-errors=no",
+            "--leak-check=full",
+            "--show-leak-kinds=definite,indirect,possible",
+        ]);
+        command.args(["--errors-for-leak-kinds=definite,indirect,possible", "--error-exitcode=9"]);
+        command.arg(program);
+        output(&mut command)
+    };
+    valgrind(&program)?;
+    valgrind(&library.program("api", Against::Installed)?)?;
+    Ok(format!("{}; no error and no leak under valgrind", said.trim()))
+}

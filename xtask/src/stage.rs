@@ -1,0 +1,105 @@
+//! `cargo xtask stage DIR`: the command and the C library, laid out as packages install them.
+//!
+//! `cargo xtask stage --headers` writes the generated header anew, after a change of the syscall tables.
+
+mod headers;
+mod manual;
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use crate::{cargo, root};
+
+/// The file that holds the shared library, and the names that lead to it.
+const SHARED: &str = "libseccomp.so.2.6.1";
+const LINKS: [&str; 2] = ["libseccomp.so.2", "libseccomp.so"];
+
+/// The folder of the headers in this project.
+const INCLUDE: &str = "crates/libseccomp/include";
+const GENERATED: &str = "seccomp-syscalls.h";
+
+/// Lays out the folder that the argument names.
+pub(crate) fn run(args: &[String]) -> Result<(), String> {
+    match args {
+        [flag] if flag == "--headers" => {
+            let path = root().join(INCLUDE).join(GENERATED);
+            write(&path, headers::syscalls().as_bytes())
+        }
+        [folder] if !folder.starts_with('-') => {
+            build("callgate-cli")?;
+            library(Path::new(folder))?;
+            let bin = Path::new(folder).join("bin");
+            copy(&release().join("callgate"), &bin.join("callgate"))?;
+            println!("stage: {folder} is laid out");
+            Ok(())
+        }
+        _ => Err("name one folder, or --headers".into()),
+    }
+}
+
+/// Lays out the C library alone: `lib`, `include` and `share`.
+pub(crate) fn library(folder: &Path) -> Result<(), String> {
+    build("callgate-libseccomp")?;
+    let lib = folder.join("lib");
+    copy(&release().join("libseccomp.so"), &lib.join(SHARED))?;
+    copy(&release().join("libseccomp.a"), &lib.join("libseccomp.a"))?;
+    for link in LINKS {
+        let link = lib.join(link);
+        // It may be there from an earlier run; whatever else is wrong the next line reports.
+        let _ = fs::remove_file(&link);
+        symlink(SHARED, &link).map_err(|error| format!("{}: {error}", link.display()))?;
+    }
+    for header in ["seccomp.h", GENERATED] {
+        copy(&root().join(INCLUDE).join(header), &folder.join("include").join(header))?;
+    }
+    let template = root().join("crates/libseccomp/libseccomp.pc.in");
+    let template =
+        fs::read_to_string(&template).map_err(|e| format!("{}: {e}", template.display()))?;
+    let prefix = std::path::absolute(folder).map_err(|error| error.to_string())?;
+    let config = template.replace("@PREFIX@", &prefix.to_string_lossy());
+    write(&lib.join("pkgconfig/libseccomp.pc"), config.as_bytes())?;
+    for (name, page) in manual::pages()? {
+        write(&folder.join("share/man/man3").join(name), page.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Whether the committed header is what the tables say.
+pub(crate) fn check_headers() -> Result<(), String> {
+    let path = root().join(INCLUDE).join(GENERATED);
+    let committed = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+    match committed == headers::syscalls() {
+        true => Ok(()),
+        false => Err(format!("{GENERATED} is stale: run cargo xtask stage --headers")),
+    }
+}
+
+fn build(package: &str) -> Result<(), String> {
+    let status = cargo(&["build", "--release", "--quiet", "--package", package]).status();
+    match status.is_ok_and(|status| status.success()) {
+        true => Ok(()),
+        false => Err(format!("cannot build {package}")),
+    }
+}
+
+fn release() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root().join("target"), PathBuf::from);
+    target.join("release")
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), String> {
+    parent(to)?;
+    let copied = fs::copy(from, to).map(drop);
+    copied.map_err(|error| format!("{} to {}: {error}", from.display(), to.display()))
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), String> {
+    parent(path)?;
+    fs::write(path, bytes).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn parent(path: &Path) -> Result<(), String> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))
+}
