@@ -2,12 +2,12 @@
 //! adds.
 //!
 //! Nothing is decided here. A function catches panics, checks and borrows what its pointers point to, makes one call of
-//! `callgate_scmp` or `callgate_kernel`, and turns the result into what C expects ([`error::Error::code`]). What rules mean,
+//! `callgate_scmp` or `callgate_kernel`, and turns the result into what C expects (`error::Error::code`). What rules mean,
 //! which codes there are and when they are returned is said there.
 //!
-//! - [`entry`] stands between C and Rust: panics, poisoned and released contexts, NULL.
-//! - [`state`] is what a process has once: what the kernel can do, and the notification descriptor.
-//! - Memory that C frees with free(3) comes from malloc(3) ([`memory`]).
+//! - `entry` stands between C and Rust: panics, poisoned and released contexts, NULL.
+//! - `state` is what a process has once: what the kernel can do, and the notification descriptor.
+//! - Memory that C frees with free(3) comes from malloc(3) (`memory`).
 //! - `include/` has the headers, `exports.txt` the symbols; `cargo xtask abi` holds both against a C compiler and another
 //!   libseccomp.
 //!

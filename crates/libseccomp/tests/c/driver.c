@@ -2,9 +2,8 @@
  * Makes contexts from a script on standard input and prints codes, PFC text and programs. `cargo xtask conformance
  * libseccomp` runs it with two libraries.
  *
- * A line is a letter and numbers: I action; A token; T attribute value; P number priority; R or X (exact) action number
- * count and four numbers a comparison; M moves the current context to a second one, m merges that one into the current;
- * E ends the context: text, program. N names every system call on every architecture that follows.
+ * A line is a letter and numbers: I action; A or D (remove) token; T attribute value; P number priority; R or X (exact)
+ * action number count and four numbers a comparison; E ends the context: text, program. N names every system call on every architecture that follows.
  *
  * SPDX-License-Identifier: MIT OR Apache-2.0
  */
@@ -76,7 +75,7 @@ static void numbers(const char *name, char *rest)
 int main(void)
 {
 	static char line[65536], name[64];
-	scmp_filter_ctx ctx = NULL, other = NULL;
+	scmp_filter_ctx ctx = NULL;
 
 	setvbuf(stdout, NULL, _IONBF, 0);
 	while (fgets(line, sizeof(line), stdin)) {
@@ -105,14 +104,6 @@ int main(void)
 		case 'R':
 		case 'X':
 			printf("%d\n", rule(ctx, rest, line[0] == 'X'));
-			break;
-		case 'M':
-			other = ctx;
-			ctx = NULL;
-			break;
-		case 'm':
-			printf("merge %d\n", seccomp_merge(ctx, other));
-			other = NULL;
 			break;
 		case 'E':
 			export(ctx);
