@@ -10,8 +10,8 @@
 //!    tests with the least expected cost to tell them apart, by how often calls are made ([`Weights`]);
 //! 4. `layout` orders the graph into instructions: shared tails, fall-through, jumps of any distance.
 //!
-//! A graph that takes more than the kernel's 4,096 instructions can be parted: [`stacked`].
-//! [`emit`](mod@emit) writes what the passes make.
+//! A graph that takes more than the kernel's 4,096 instructions can be parted: [`compile_stacked`].
+//! [`emit()`] writes what the passes make.
 //!
 //! Calls that are allowed whatever their arguments are decided by number and architecture alone, so that the kernel's
 //! constant-action bitmap answers for them without running the filter (Linux 5.11).
