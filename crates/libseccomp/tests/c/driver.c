@@ -3,7 +3,8 @@
  * libseccomp` runs it with two libraries.
  *
  * A line is a letter and numbers: I action; A or D (remove) token; T attribute value; P number priority; R or X (exact)
- * action number count and four numbers a comparison; E ends the context: text, program. N names every system call on every architecture that follows.
+ * action number count and four numbers a comparison; E ends the context: text, program.
+ * N names every system call on every architecture that follows.
  *
  * SPDX-License-Identifier: MIT OR Apache-2.0
  */
