@@ -1,10 +1,11 @@
 //! `seccomp_arch_*`.
 
+use callgate_process as process;
 use callgate_scmp::Token;
 use libc::{c_char, c_int};
 
 use crate::entry::{self, Handle, on_context};
-use crate::{resolve, state};
+use crate::resolve;
 
 /// The token of the architecture with that name; 0 where there is none.
 ///
@@ -29,7 +30,7 @@ pub unsafe extern "C" fn seccomp_arch_resolve_name(arch_name: *const c_char) -> 
 /// seccomp_arch_native(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn seccomp_arch_native() -> u32 {
-    entry::guarded(|| Ok(Token::of(state::native()?).raw())).unwrap_or(0)
+    entry::guarded(|| Ok(Token::of(process::native()?).raw())).unwrap_or(0)
 }
 
 /// 0 where the context has the architecture, `-EEXIST` where it has not.

@@ -2,12 +2,12 @@
 
 use std::ptr::NonNull;
 
+use callgate_process as process;
 use callgate_scmp::{Attribute, Context, Error as ContextError};
 use libc::{c_int, c_uint};
 
 use crate::entry::{Handle, on_context};
 use crate::error::Error;
-use crate::state;
 
 /// Reads an attribute. On failure nothing is written.
 ///
@@ -45,7 +45,7 @@ pub unsafe extern "C" fn seccomp_attr_set(ctx: *mut Handle, attr: c_uint, value:
     let call = |context: &mut Context| {
         // Without an architecture everything is `-EINVAL`, before the attribute's own gates.
         context.arches().next().ok_or(ContextError::NoArchitecture)?;
-        Ok(context.attr_set(Attribute::from_raw(attr)?, value, &state::kernel())?)
+        Ok(context.attr_set(Attribute::from_raw(attr)?, value, &process::kernel())?)
     };
     // SAFETY: the caller's promise is that of `on_context`.
     unsafe { on_context(ctx, call) }

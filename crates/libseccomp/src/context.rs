@@ -1,12 +1,13 @@
 //! `seccomp_init`, `seccomp_reset`, `seccomp_release`, `seccomp_merge`.
 
+use callgate_process as process;
 use callgate_scmp::{Context, Error as ContextError};
 use callgate_syscalls::Action;
 use libc::c_int;
 
+use crate::entry;
 use crate::entry::{Borrowed, Handle, code, on_context, pointer};
 use crate::error::Error;
-use crate::{entry, state};
 
 /// Makes a context for the native architecture. NULL where the action is not one, or memory is out.
 ///
@@ -16,7 +17,7 @@ use crate::{entry, state};
 pub extern "C" fn seccomp_init(def_action: u32) -> *mut Handle {
     pointer(|| {
         let default = Action::from_raw(def_action);
-        Ok(Handle::new(Context::new(state::native()?, default, &state::kernel())?))
+        Ok(Handle::new(Context::new(process::native()?, default, &process::kernel())?))
     })
 }
 
@@ -31,13 +32,16 @@ pub extern "C" fn seccomp_init(def_action: u32) -> *mut Handle {
 pub unsafe extern "C" fn seccomp_reset(ctx: *mut Handle, def_action: u32) -> c_int {
     if ctx.is_null() {
         return code(|| {
-            state::reset();
+            if let Some(listener) = process::forget() {
+                // SAFETY: the number came from the kernel for this library, and was taken out of the one place that has it.
+                unsafe { libc::close(listener) };
+            }
             Ok(0)
         });
     }
     let default = Action::from_raw(def_action);
     // SAFETY: the caller's promise is that of `on_context`.
-    unsafe { on_context(ctx, |context| Ok(context.reset(default, &state::kernel())?)) }
+    unsafe { on_context(ctx, |context| Ok(context.reset(default, &process::kernel())?)) }
 }
 
 /// Frees a context. Filters that were loaded stay, and so does the notification descriptor.

@@ -45,6 +45,16 @@ impl From<callgate_scmp::Error> for Error {
     }
 }
 
+impl From<callgate_process::Error> for Error {
+    fn from(error: callgate_process::Error) -> Self {
+        match error {
+            callgate_process::Error::Context(error) => Self::Context(error),
+            callgate_process::Error::Kernel(errno) => Self::Kernel(errno),
+            _ => Self::ForeignMachine,
+        }
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

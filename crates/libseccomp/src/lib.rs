@@ -31,7 +31,6 @@ mod memory;
 mod notify;
 mod resolve;
 mod rule;
-mod state;
 mod transaction;
 mod version;
 

@@ -1,13 +1,9 @@
 //! `seccomp_load`.
 
-use callgate_kernel::{load_by_prctl, load_raw, set_no_new_privs};
-use callgate_scmp::{Context, LoadResult, code};
-use callgate_syscalls::Endian;
+use callgate_process::load;
 use libc::c_int;
 
 use crate::entry::{Handle, on_context};
-use crate::error::Error;
-use crate::state;
 
 /// Loads the filter. Where it was precomputed and nothing has changed since, this allocates nothing.
 ///
@@ -19,34 +15,8 @@ use crate::state;
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seccomp_load(ctx: *mut Handle) -> c_int {
     // SAFETY: the caller's promise is that of `on_context`.
-    unsafe { on_context(ctx, load) }
+    unsafe { on_context(ctx, |context| Ok(load(context)?)) }
 }
-
-fn load(context: &mut Context) -> Result<(), Error> {
-    let plan = context.load_plan(&state::kernel(), state::listener().is_some())?;
-    let foreign = context.endian()? != NATIVE_ENDIAN;
-    let program = context.precompute()?.program();
-    if plan.no_new_privs {
-        set_no_new_privs().map_err(|error| {
-            Error::Kernel(plan.kernel_error(error.errno().unwrap_or(code::EFAULT)))
-        })?;
-    }
-    let answer = match plan.flags {
-        // What the kernel would say to a program of the other byte order, all of whose opcodes are unknown to it.
-        _ if foreign => Err(code::EINVAL),
-        Some(flags) => load_raw(program, flags),
-        None => load_by_prctl(program).map(|()| 0),
-    };
-    match plan.result(answer) {
-        LoadResult::Listener(descriptor) => state::set_listener(descriptor),
-        LoadResult::Failed(errno) => return Err(Error::Kernel(errno)),
-        _ => {}
-    }
-    Ok(())
-}
-
-const NATIVE_ENDIAN: Endian =
-    if cfg!(target_endian = "big") { Endian::Big } else { Endian::Little };
 
 #[cfg(test)]
 mod tests {
@@ -118,7 +88,7 @@ mod tests {
         assert_eq!(unsafe { seccomp_load(context) }, -libc::EINVAL);
         // SAFETY: as above.
         assert_eq!(unsafe { seccomp_arch_add(context, s390x) }, 0);
-        if NATIVE_ENDIAN == Endian::Little {
+        if cfg!(target_endian = "little") {
             // SAFETY: as above; in a child, for a defect would load it.
             in_child(|| unsafe { seccomp_load(context) } == -libc::ECANCELED);
         }

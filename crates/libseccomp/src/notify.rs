@@ -7,12 +7,13 @@ use std::os::fd::BorrowedFd;
 use std::ptr::{self, NonNull};
 
 use callgate_kernel::notify::{self, AddFd, Notification, Response};
+use callgate_process as process;
 use callgate_scmp::{Capabilities, Error as ContextError, code};
 use libc::c_int;
 
 use crate::entry::{Handle, code as entry_code, on_context};
 use crate::error::Error;
-use crate::{memory, state};
+use crate::memory;
 
 /// Allocates a notification and a response of the kernel's sizes, all zeroes, for each pointer that is not NULL.
 ///
@@ -27,7 +28,7 @@ pub unsafe extern "C" fn seccomp_notify_alloc(
     resp: *mut *mut Response,
 ) -> c_int {
     entry_code(|| {
-        if !state::kernel().syscall {
+        if !process::kernel().syscall {
             return Err(unsupported());
         }
         let sizes = notify::sizes().map_err(|_| refused())?;
@@ -71,7 +72,7 @@ pub unsafe extern "C" fn seccomp_notify_free(req: *mut Notification, resp: *mut 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seccomp_notify_receive(fd: c_int, req: *mut Notification) -> c_int {
     entry_code(|| {
-        require(state::known_kernel())?;
+        require(process::known_kernel())?;
         // SAFETY: the caller's promise: NULL, or a notification that nothing else uses.
         let notification = unsafe { req.as_mut() }.ok_or(Error::Null)?;
         // SAFETY: the caller keeps the descriptor open.
@@ -90,7 +91,7 @@ pub unsafe extern "C" fn seccomp_notify_receive(fd: c_int, req: *mut Notificatio
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seccomp_notify_respond(fd: c_int, resp: *mut Response) -> c_int {
     entry_code(|| {
-        require(state::known_kernel())?;
+        require(process::known_kernel())?;
         // SAFETY: the caller's promise: NULL, or a response that nothing else uses.
         let response = unsafe { resp.as_mut() }.ok_or(Error::Null)?;
         // SAFETY: the caller keeps the descriptor open.
@@ -109,7 +110,7 @@ pub unsafe extern "C" fn seccomp_notify_respond(fd: c_int, resp: *mut Response) 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seccomp_notify_id_valid(fd: c_int, id: u64) -> c_int {
     entry_code(|| {
-        require(Some(state::kernel()))?;
+        require(Some(process::kernel()))?;
         // SAFETY: the caller keeps the descriptor open.
         let listener = unsafe { listener(fd) };
         let valid = listener.ok().is_some_and(|listener| notify::id_valid(listener, id).is_ok());
@@ -128,9 +129,9 @@ pub unsafe extern "C" fn seccomp_notify_id_valid(fd: c_int, id: u64) -> c_int {
 pub unsafe extern "C" fn seccomp_notify_fd(ctx: *mut Handle) -> c_int {
     let mut descriptor = 0;
     let find = |context: &mut callgate_scmp::Context| {
-        require(Some(state::kernel()))?;
+        require(Some(process::kernel()))?;
         context.arches().next().ok_or(ContextError::NoArchitecture)?;
-        descriptor = state::listener().ok_or(Error::Kernel(code::EFAULT))?;
+        descriptor = process::listener().ok_or(Error::Kernel(code::EFAULT))?;
         Ok(())
     };
     // SAFETY: the caller's promise is that of `on_context`.
@@ -150,7 +151,7 @@ pub unsafe extern "C" fn seccomp_notify_fd(ctx: *mut Handle) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seccomp_notify_addfd(fd: c_int, addfd: *mut AddFd) -> c_int {
     entry_code(|| {
-        require(Some(state::kernel()))?;
+        require(Some(process::kernel()))?;
         // SAFETY: the caller's promise: NULL, or to be read.
         let add = unsafe { addfd.as_ref() }.ok_or(Error::Null)?;
         // SAFETY: the caller keeps the descriptor open.
@@ -229,7 +230,7 @@ mod tests {
 
     #[test]
     fn descriptors_that_are_no_listener_are_refused() {
-        assert!(state::kernel().action_notify);
+        assert!(process::kernel().action_notify);
         for descriptor in [-1, 1_000_000] {
             // SAFETY: no such descriptors.
             let valid = unsafe { seccomp_notify_id_valid(descriptor, 0) };

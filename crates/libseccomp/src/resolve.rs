@@ -3,13 +3,14 @@
 use std::ffi::CStr;
 use std::ptr;
 
+use callgate_process as process;
 use callgate_scmp::{Number, Token, resolve_name, resolve_name_rewrite, resolve_number};
 use callgate_syscalls::Arch;
 use libc::{c_char, c_int};
 
 use crate::entry::{guarded, pointer};
 use crate::error::Error;
-use crate::{memory, state};
+use crate::memory;
 
 /// The name of a syscall number, to be freed with free(3); NULL where it has none.
 ///
@@ -98,7 +99,7 @@ unsafe fn number(
 }
 
 fn arch(token: u32) -> Result<Arch, Error> {
-    Ok(Token::new(token).arch(state::native()?)?)
+    Ok(Token::new(token).arch(process::native()?)?)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! 24 bytes goes where it would go with a prototype, whether the call is variadic or not. `cargo xtask abi` calls them from
 //! C with none to six.
 
+use callgate_process as process;
 use callgate_scmp::{ArgCmp, Context, Exactness, Number};
 use callgate_syscalls::Action;
 use libc::{c_int, c_uint};
@@ -12,7 +13,6 @@ use libc::{c_int, c_uint};
 use crate::entry::{Handle, on_context};
 use crate::error::Error;
 use crate::layout::scmp_arg_cmp;
-use crate::state;
 
 /// Adds a rule to every architecture of the context.
 ///
@@ -176,7 +176,7 @@ fn add(
     exactness: Exactness,
 ) -> Result<(), Error> {
     let (action, number) = (Action::from_raw(action), Number::new(syscall));
-    Ok(context.rule_add(action, number, comparisons, exactness, &state::kernel())?)
+    Ok(context.rule_add(action, number, comparisons, exactness, &process::kernel())?)
 }
 
 /// How many comparisons to read. More than a syscall has arguments are an error before any is looked at.

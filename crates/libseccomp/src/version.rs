@@ -1,10 +1,11 @@
 //! `seccomp_version`, `seccomp_api_get`, `seccomp_api_set`.
 
+use callgate_process as process;
 use callgate_scmp::{ApiLevel, VERSION};
 use libc::{c_int, c_uint};
 
+use crate::entry;
 use crate::layout::scmp_version;
-use crate::{entry, state};
 
 static RELEASE: scmp_version =
     scmp_version { major: VERSION.0, minor: VERSION.1, micro: VERSION.2 };
@@ -24,7 +25,7 @@ pub extern "C" fn seccomp_version() -> *const scmp_version {
 /// seccomp_api_get(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn seccomp_api_get() -> c_uint {
-    entry::guarded(|| Ok(state::level())).unwrap_or(ApiLevel::MIN.into())
+    entry::guarded(|| Ok(process::level())).unwrap_or(ApiLevel::MIN.into())
 }
 
 /// Sets the API level: what the library assumes of the kernel.
@@ -34,7 +35,7 @@ pub extern "C" fn seccomp_api_get() -> c_uint {
 #[unsafe(no_mangle)]
 pub extern "C" fn seccomp_api_set(level: c_uint) -> c_int {
     entry::code(|| {
-        state::assume(ApiLevel::new(level)?);
+        process::assume(ApiLevel::new(level)?);
         Ok(0)
     })
 }

@@ -68,9 +68,17 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "callgate-syscalls",
         ],
     ),
+    ("callgate-process", &["callgate-kernel", "callgate-scmp", "callgate-syscalls"]),
     (
         "callgate-libseccomp",
-        &["callgate-bpf", "callgate-kernel", "callgate-scmp", "callgate-syscalls", "libc"],
+        &[
+            "callgate-bpf",
+            "callgate-kernel",
+            "callgate-process",
+            "callgate-scmp",
+            "callgate-syscalls",
+            "libc",
+        ],
     ),
     ("callgate-testkit", &["callgate-bpf", "callgate-policy", "callgate-syscalls", "fastrand"]),
 ];

@@ -3,14 +3,13 @@
 //! Each is one atomic word, so that a fork in the middle of a call, or two threads asking at once, can't leave anything
 //! locked or half written. Two threads that probe at once probe twice and store the same.
 
+use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
+use crate::Error;
 use callgate_kernel::{Flag, action_supported, filters_supported, flag_supported, notify};
 use callgate_scmp::{ApiLevel, Capabilities};
 use callgate_syscalls::{ActionKind, Arch};
-use libc::c_int;
-
-use crate::error::Error;
 
 /// Bits 0 to 9: what the kernel can do; [`KNOWN`]: whether that was found out; bits 16 to 23: the API level, 0 if unknown.
 static KERNEL: AtomicU32 = AtomicU32::new(0);
@@ -24,7 +23,8 @@ static LISTENER: AtomicI32 = AtomicI32::new(NO_LISTENER);
 const NO_LISTENER: i32 = -1;
 
 /// What the kernel can do, found out where that is not known.
-pub(crate) fn kernel() -> Capabilities {
+#[must_use]
+pub fn kernel() -> Capabilities {
     known_kernel().unwrap_or_else(|| {
         let kernel = probe();
         let word = KERNEL.load(Ordering::Relaxed);
@@ -38,46 +38,54 @@ pub(crate) fn kernel() -> Capabilities {
 }
 
 /// What the kernel can do, where that is known already.
-pub(crate) fn known_kernel() -> Option<Capabilities> {
+#[must_use]
+pub fn known_kernel() -> Option<Capabilities> {
     let word = KERNEL.load(Ordering::Relaxed);
     (word & KNOWN != 0).then(|| unpack(word))
 }
 
 /// The API level.
-pub(crate) fn level() -> u32 {
-    kernel();
+#[must_use]
+pub fn level() -> u32 {
+    let _ = kernel();
     KERNEL.load(Ordering::Relaxed) >> LEVEL_SHIFT
 }
 
 /// Assumes a kernel of that level, whichever it is.
-pub(crate) fn assume(level: ApiLevel) {
+pub fn assume(level: ApiLevel) {
     let word = KNOWN | pack(Capabilities::of_level(level));
     KERNEL.store(word | (u32::from(level.raw()) << LEVEL_SHIFT), Ordering::Relaxed);
 }
 
-/// Forgets what the kernel can do, but not the level, as libseccomp does; closes the descriptor for notifications.
-pub(crate) fn reset() {
+/// Forgets what the kernel can do, but not the level, as libseccomp does; and the descriptor for notifications, which is
+/// the caller's to close.
+#[must_use = "the descriptor stays open until it is closed"]
+pub fn forget() -> Option<RawFd> {
     KERNEL.fetch_and(u32::MAX << LEVEL_SHIFT, Ordering::Relaxed);
-    let listener = LISTENER.swap(NO_LISTENER, Ordering::Relaxed);
-    if listener != NO_LISTENER {
-        // SAFETY: the number came from the kernel for this library, and was taken out of the one place that has it.
-        unsafe { libc::close(listener) };
-    }
+    known(LISTENER.swap(NO_LISTENER, Ordering::Relaxed))
 }
 
 /// The descriptor for notifications, where a load has made one.
-pub(crate) fn listener() -> Option<c_int> {
-    Some(LISTENER.load(Ordering::Relaxed)).filter(|&listener| listener != NO_LISTENER)
+#[must_use]
+pub fn listener() -> Option<RawFd> {
+    known(LISTENER.load(Ordering::Relaxed))
 }
 
 /// Keeps the descriptor that a load has made.
-pub(crate) fn set_listener(listener: c_int) {
+pub(crate) fn set_listener(listener: RawFd) {
     LISTENER.store(listener, Ordering::Relaxed);
 }
 
 /// The architecture that this library was built for.
-pub(crate) fn native() -> Result<Arch, Error> {
+///
+/// # Errors
+/// [`Error::ForeignMachine`].
+pub fn native() -> Result<Arch, Error> {
     Arch::native().ok_or(Error::ForeignMachine)
+}
+
+fn known(listener: RawFd) -> Option<RawFd> {
+    Some(listener).filter(|&listener| listener != NO_LISTENER)
 }
 
 fn probe() -> Capabilities {
