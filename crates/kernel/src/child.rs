@@ -46,6 +46,11 @@ impl Signal {
     #[cfg(feature = "test-support")]
     pub const ALARM: Self = Self(libc::SIGALRM);
 
+    /// The signal of a fault that a child reported by an exit code, as `first_code` plus its number.
+    pub(crate) fn of_fault(code: u8, first_code: u8) -> Option<Self> {
+        code.checked_sub(first_code).filter(|&number| number > 0).map(|n| Self(n.into()))
+    }
+
     /// The raw number.
     #[must_use]
     pub const fn raw(self) -> i32 {

@@ -7,6 +7,7 @@
 //! - [`Command`] finds a command first and loads last, so that a filter must allow execve(2) and nothing else.
 //! - [`filters_of`] reads what another process runs under.
 //! - [`notify`] has the requests of a listener.
+//! - [`survey`] finds out what this kernel and environment allow.
 //! - [`child`] tries a filter out in a process of its own.
 //!
 //! This is the one crate of the library that makes syscalls. It does not know what a policy is, and loads what it is
@@ -27,6 +28,7 @@ mod probe;
 mod raw;
 mod refusal;
 mod status;
+pub mod survey;
 mod sys;
 mod tid;
 

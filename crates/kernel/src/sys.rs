@@ -3,11 +3,14 @@
 //! Nothing here allocates, retries or interprets. All `unsafe` of the library is in this module and its children, and
 //! no function of theirs can be misused from safe code of this crate: pointers never cross their boundary.
 
-#[cfg(feature = "test-support")]
+pub(crate) mod audit;
 pub(crate) mod disposable;
+pub(crate) mod machine;
 pub(crate) mod notify;
 pub(crate) mod process;
+pub(crate) mod quiet;
 pub(crate) mod trace;
+pub(crate) mod tracing;
 #[cfg(feature = "conformance")]
 pub(crate) mod trap;
 
@@ -81,6 +84,22 @@ pub(crate) fn refusal_of_null(flags: c_ulong) -> Errno {
     result.err().unwrap_or(errno(0))
 }
 
+/// As [`refusal_of_null`], asked the oldest way, without flags.
+pub(crate) fn refusal_of_null_by_prctl() -> Errno {
+    let mode = c_ulong::from(libc::SECCOMP_MODE_FILTER);
+    let no_program: c_ulong = 0;
+    // SAFETY: the kernel checks the pointer; null is EFAULT, and nothing is attached.
+    let result = unsafe { libc::prctl(libc::PR_SET_SECCOMP, mode, no_program) };
+    checked(c_long::from(result)).err().unwrap_or(errno(0))
+}
+
+/// Why the kernel refuses strict mode with a flag, of which it has none: `EINVAL`, or `ENOSYS` without seccomp(2).
+pub(crate) fn refusal_of_bad_strict_mode() -> Errno {
+    // SAFETY: the operation reads no memory, and the flag keeps it from doing anything.
+    let result = unsafe { seccomp(libc::SECCOMP_SET_MODE_STRICT, 1, ptr::null()) };
+    result.err().unwrap_or(errno(0))
+}
+
 /// Asks for an action by its word (`SECCOMP_GET_ACTION_AVAIL`).
 pub(crate) fn action_available(action: u32) -> Result<(), Errno> {
     // SAFETY: the argument points to a u32 that lives through the call and is only read.
@@ -112,6 +131,13 @@ pub(crate) fn set_no_new_privs() -> Result<(), Errno> {
 pub(crate) fn unshare_threads() -> Result<(), Errno> {
     // SAFETY: the flag names nothing that memory safety hangs on, and changes nothing where it succeeds.
     let result = unsafe { libc::unshare(libc::CLONE_THREAD) };
+    checked(c_long::from(result)).map(drop)
+}
+
+/// Moves the process, which must have one thread, to a new user namespace. Only for a child that ends after it.
+pub(crate) fn unshare_user() -> Result<(), Errno> {
+    // SAFETY: the flag names nothing that memory safety hangs on.
+    let result = unsafe { libc::unshare(libc::CLONE_NEWUSER) };
     checked(c_long::from(result)).map(drop)
 }
 

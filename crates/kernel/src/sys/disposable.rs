@@ -1,4 +1,4 @@
-//! What the raw calls of tests need: shared memory, an alarm, and any syscall there is.
+//! What children need that try things out: shared memory, an alarm, and any syscall there is.
 
 use std::mem::{align_of, needs_drop, size_of};
 use std::ptr::{self, NonNull};

@@ -24,6 +24,8 @@ const SEND: c_ulong = request(READ | WRITE, 1, size_of::<seccomp_notif_resp>());
 const ID_VALID: c_ulong = request(WRITE, 2, size_of::<u64>());
 const ADD_FD: c_ulong = request(WRITE, 3, size_of::<AddFd>());
 
+const SET_FLAGS: c_ulong = request(WRITE, 4, size_of::<u64>());
+
 /// [`ID_VALID`] as kernels before 5.17 number it: with the wrong direction.
 const ID_VALID_OLD: c_ulong = request(READ, 2, size_of::<u64>());
 
@@ -79,6 +81,12 @@ pub(crate) fn id_valid(listener: BorrowedFd<'_>, mut id: u64) -> Result<(), Errn
 pub(crate) fn add_fd(listener: BorrowedFd<'_>, add: &mut AddFd) -> Result<c_int, Errno> {
     // SAFETY: the request reads one AddFd, which is what the pointer is to and has the kernel's layout.
     unsafe { ioctl(listener, ADD_FD, ptr::from_mut(add).cast()) }
+}
+
+/// Sets the flags of a listener.
+pub(crate) fn set_flags(listener: BorrowedFd<'_>, flags: usize) -> Result<(), Errno> {
+    // SAFETY: this request takes the argument as a number.
+    unsafe { ioctl(listener, SET_FLAGS, ptr::without_provenance_mut(flags)) }.map(drop)
 }
 
 /// The sizes of a notification, a response and the data in a notification, as the kernel has them.
