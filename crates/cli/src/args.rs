@@ -32,6 +32,7 @@ Examples:
   callgate disasm --pid 4711            the filters of a running process
   callgate diff old.json new.json       what a change of a profile means
   callgate syscalls openat2             number, first kernel, arguments
+  callgate doctor                       what this kernel and environment allow
 
 Filters:
   Where a command reads a filter, it takes
@@ -44,9 +45,9 @@ Filters:
 
 Exit status:
   0    done; the answer is yes
-  1    the answer is no: the filters differ, the filter is not accepted
+  1    the answer is no: the filters differ, the filter is not accepted, something is missing
   2    wrong arguments, bad input, or something could not be read or written
-  3    undecided within the limits of the proof, which is never a yes
+  3    undecided within the limits of the proof, or of what can be asked; never a yes
   126  `run`: the command could not be executed, or the filter not be loaded
   127  `run`: the command was not found
   `run` otherwise ends as its command does.

@@ -8,6 +8,7 @@ mod compile;
 mod completions;
 mod diff;
 mod disasm;
+mod doctor;
 mod man;
 mod profiles;
 mod prove;
@@ -36,6 +37,7 @@ pub(crate) enum Command {
     Subset(subset::Args),
     Intersect(combine::IntersectArgs),
     Union(combine::UnionArgs),
+    Doctor(doctor::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -59,6 +61,7 @@ pub(crate) fn run(command: &Command) -> Result<Status, Error> {
         Command::Subset(args) => subset::run(args),
         Command::Intersect(args) => combine::intersect(args),
         Command::Union(args) => combine::union(args),
+        Command::Doctor(args) => doctor::run(args),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),
     }

@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use crate::harness::{Folder, callgate, command};
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "run",
     "compile",
     "profiles",
@@ -19,6 +19,7 @@ const COMMANDS: [&str; 15] = [
     "subset",
     "intersect",
     "union",
+    "doctor",
     "completions",
     "man",
 ];

@@ -5,6 +5,7 @@
 mod bad_input;
 mod compare;
 mod compile;
+mod doctor;
 mod harness;
 mod interface;
 mod programs;
