@@ -79,6 +79,7 @@ mod builder;
 mod condition;
 mod error;
 mod filter;
+mod filter_stack;
 mod lower;
 mod machine;
 mod optimize;
@@ -87,17 +88,20 @@ mod proof;
 pub use callgate_bpf::Program;
 pub use callgate_kernel::Scope;
 pub use callgate_policy::{Policy, SeccompData, SyscallNr};
-pub use callgate_prover::Proved;
+pub use callgate_prover::{Proved, ProvedStack};
 pub use callgate_syscalls::{Action, ActionKind, Arch, Endian, Errno, KernelVersion, Name, names};
 
 pub use builder::FilterBuilder;
 pub use condition::{Arg, Cond, Value, Which, arg};
 pub use error::Error;
 pub use filter::Filter;
+pub use filter_stack::FilterStack;
 pub use machine::this_machine;
 pub use optimize::{merge, optimize};
-pub use proof::Unproved;
+pub use proof::{Unproved, UnprovedStack};
 
+/// Compiling policies: how often calls are made, what the passes make: [`callgate_compiler`].
+pub use callgate_compiler as compiler;
 /// Loading filters and reading them back: [`callgate_kernel`].
 pub use callgate_kernel as kernel;
 /// Container profiles: [`callgate_profiles`].

@@ -1,10 +1,11 @@
 //! The seam between compiling and loading: a compiled program is [`Unproved`], and only its proof makes it a [`Filter`].
 
-use callgate_bpf::Program;
+use callgate_bpf::{Program, Stack};
 use callgate_policy::Policy;
 use callgate_prover::Options;
+use callgate_syscalls::{Action, Arch, SeccompData, names};
 
-use crate::{Error, Filter};
+use crate::{Error, Filter, FilterStack};
 
 /// A policy with a compiled program that nobody has proved equal to it yet.
 ///
@@ -21,7 +22,18 @@ impl Unproved {
     /// # Errors
     /// [`Error::Compile`] where the program would be too long.
     pub fn compile(policy: Policy) -> Result<Self, Error> {
-        let program = callgate_compiler::compile(&policy)?;
+        Self::compile_with(policy, &callgate_compiler::Options::default())
+    }
+
+    /// Compiles a policy for calls that are made as often as the options say.
+    ///
+    /// # Errors
+    /// As [`Unproved::compile`].
+    pub fn compile_with(
+        policy: Policy,
+        options: &callgate_compiler::Options,
+    ) -> Result<Self, Error> {
+        let program = callgate_compiler::compile_with(&policy, options)?;
         Ok(Self { policy, program })
     }
 
@@ -41,4 +53,64 @@ impl Unproved {
         let proved = callgate_prover::prove(&self.policy, self.program, options)?;
         Ok(Filter::new(self.policy, proved))
     }
+}
+
+/// A policy with as few compiled filters as it takes, which nobody has proved to mean it yet.
+///
+/// As with [`Unproved`], only [`UnprovedStack::prove`] makes of it what can be loaded.
+#[derive(Clone, Debug)]
+pub struct UnprovedStack {
+    policy: Policy,
+    stack: Stack,
+}
+
+impl UnprovedStack {
+    /// Compiles a policy to one filter, or to several where one would be longer than the kernel accepts.
+    ///
+    /// # Errors
+    /// [`Error::Compile`] where the kernel's budget for all filters of a process does not suffice.
+    pub fn compile(policy: Policy, options: &callgate_compiler::Options) -> Result<Self, Error> {
+        let stack = callgate_compiler::compile_stacked(&policy, options)?;
+        Ok(Self { stack: loadable(&policy, stack), policy })
+    }
+
+    /// The filters, for looking at.
+    #[must_use]
+    pub const fn stack(&self) -> &Stack {
+        &self.stack
+    }
+
+    /// Compares what the kernel does under the filters with what it would do on the policy's actions, for every
+    /// possible call.
+    ///
+    /// # Errors
+    /// As [`Unproved::prove`].
+    ///
+    /// Claim: C-PROVED
+    pub fn prove(self, options: &Options) -> Result<FilterStack, Error> {
+        let proved = callgate_prover::prove_stack(&self.policy, self.stack, options)?;
+        Ok(FilterStack::new(self.policy, proved))
+    }
+}
+
+/// The filters in an order in which they can be loaded one after the other: what refuses the loading of filters comes
+/// last. Each call is refused by at most one of them, so that the order means nothing otherwise.
+fn loadable(policy: &Policy, stack: Stack) -> Stack {
+    let mut programs = stack.programs().to_vec();
+    let native = Arch::native();
+    programs.sort_by_key(|program| {
+        let refuses = |arch: Arch| refuses_loading(program, arch);
+        let any = policy.arches().any(|(arch, _)| refuses(arch));
+        (native.is_some_and(refuses), any)
+    });
+    Stack::new(programs)
+}
+
+fn refuses_loading(program: &Program, arch: Arch) -> bool {
+    const SECCOMP_SET_MODE_FILTER: u64 = 1;
+    arch.syscall(names::SECCOMP).is_some_and(|seccomp| {
+        let args = [SECCOMP_SET_MODE_FILTER, 0, 0, 0, 0, 0];
+        let call = SeccompData::new(arch, seccomp.nr).with_args(args);
+        program.run(&call, arch.endian()) != Action::ALLOW
+    })
 }

@@ -14,13 +14,13 @@ use std::io::Write;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use callgate_bpf::{Instruction, Operation, Program};
+use callgate_bpf::{Instruction, Operation, Program, Stack};
 use callgate_syscalls::{Action, ActionKind, Arch, Endian, Errno, SeccompData, names};
 
 use crate::error::Reason;
 use crate::sys::process::{self, StringTable};
 use crate::sys::{errno, errno_of};
-use crate::{Error, Options, Scope, load};
+use crate::{Error, Options, Scope, load_stack};
 
 /// A command that was found and only has to be executed.
 ///
@@ -90,17 +90,26 @@ impl Command {
     /// ([`Scope::BeforeExec`]).
     ///
     /// # Errors
-    /// [`Error::CommandFiltered`], or what [`load()`] says.
+    /// [`Error::CommandFiltered`], or what [`load()`](crate::load()) says.
     #[must_use = "returning is failure"]
     pub fn exec(&self, program: &Program, options: &Options) -> Error {
-        if let Some(action) = self.obstacle(program) {
+        self.exec_under(&Stack::new([program.clone()]), options)
+    }
+
+    /// As [`Command::exec`], under filters on top of each other ([`load_stack`]).
+    ///
+    /// # Errors
+    /// As [`Command::exec`].
+    #[must_use = "returning is failure"]
+    pub fn exec_under(&self, stack: &Stack, options: &Options) -> Error {
+        if let Some(action) = stack.programs().iter().find_map(|filter| self.obstacle(filter)) {
             return Error::CommandFiltered { action };
         }
         let sigpipe = match process::default_sigpipe() {
             Ok(before) => before,
             Err(errno) => return Error::Kernel { call: "sigaction", errno },
         };
-        match load(program, Scope::BeforeExec, options) {
+        match load_stack(stack, Scope::BeforeExec, options) {
             Ok(()) => self.replace(),
             Err(error) => {
                 // What was the disposition a moment ago can be so again; there is nothing to do about it if not.

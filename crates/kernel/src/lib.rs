@@ -37,8 +37,8 @@ pub use error::Error;
 pub use exec::Command;
 pub use flag::Flag;
 pub use load::{
-    Interruption, Logging, NoNewPrivs, Options, Scope, Speculation, load, load_with_listener,
-    set_no_new_privs,
+    Interruption, Logging, NoNewPrivs, Options, Scope, Speculation, load, load_stack,
+    load_with_listener, set_no_new_privs,
 };
 pub use probe::{action_supported, filters_supported, flag_supported, running_kernel};
 pub use raw::{load_by_prctl, load_raw};

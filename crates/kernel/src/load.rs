@@ -10,7 +10,7 @@ use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 
-use callgate_bpf::Program;
+use callgate_bpf::{Program, Stack};
 use libc::c_long;
 
 use crate::flag::Flags;
@@ -130,6 +130,24 @@ pub fn load(program: &Program, scope: Scope, options: &Options) -> Result<(), Er
         Ok(tid) => Err(diverged(tid)),
         Err(errno) => Err(refusal::explain(errno, flags)),
     }
+}
+
+/// Attaches filters on top of each other, the oldest first, as [`load()`] does each.
+///
+/// Each but the newest has to allow `seccomp`, or those after it are refused; what was asked of the scope and of
+/// no_new_privs is done once, before the first.
+///
+/// # Errors
+/// As [`load()`]; the filters before the one that was refused stay attached.
+pub fn load_stack(stack: &Stack, scope: Scope, options: &Options) -> Result<(), Error> {
+    let Some((first, others)) = stack.programs().split_first() else { return Ok(()) };
+    load(first, scope, options)?;
+    let options = Options { no_new_privs: NoNewPrivs::Leave, ..*options };
+    let scope = match scope {
+        Scope::AllThreads => Scope::AllThreads,
+        Scope::ThisThread | Scope::BeforeExec => Scope::ThisThread,
+    };
+    others.iter().try_for_each(|program| load(program, scope, &options))
 }
 
 /// Attaches a filter and returns the listener to which it hands calls (`SECCOMP_RET_USER_NOTIF`).

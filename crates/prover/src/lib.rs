@@ -40,6 +40,6 @@ pub use budget::{Options, Undecided, WideShift};
 pub use compare::{Difference, Scope};
 pub use error::Error;
 pub use meaning::Meaning;
-pub use prove::{Certificate, Proved, prove};
+pub use prove::{Certificate, Proved, ProvedStack, prove, prove_stack};
 pub use prover::{Prover, Usage};
 pub use recheck::recheck;

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use callgate_bpf::Program;
+use callgate_bpf::{Program, Stack};
 use callgate_policy::Policy;
 
 use crate::prover::for_each_common;
-use crate::{Error, Options, Prover, Scope, recheck};
+use crate::recheck::recheck_stack;
+use crate::{Error, Meaning, Options, Prover, Scope, recheck};
 
 /// A program that was proved to mean the same as a policy. Only [`prove()`] makes one.
 ///
@@ -31,6 +32,14 @@ use crate::{Error, Options, Prover, Scope, recheck};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proved {
     program: Program,
+    certificate: Certificate,
+}
+
+/// Filters on top of each other that were proved to have the effect of a policy together. Only [`prove_stack`] makes
+/// them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProvedStack {
+    stack: Stack,
     certificate: Certificate,
 }
 
@@ -68,6 +77,20 @@ impl Proved {
     }
 }
 
+impl ProvedStack {
+    /// The filters.
+    #[must_use]
+    pub const fn stack(&self) -> &Stack {
+        &self.stack
+    }
+
+    /// What the proof consisted of.
+    #[must_use]
+    pub const fn certificate(&self) -> &Certificate {
+        &self.certificate
+    }
+}
+
 /// Proves that a program returns, for every call, exactly the action that the policy decides.
 ///
 /// # Errors
@@ -79,16 +102,79 @@ pub fn prove(policy: &Policy, program: Program, options: &Options) -> Result<Pro
     let mut prover = Prover::new(options.clone());
     let meant = prover.policy(policy)?;
     let written = prover.program(&program)?;
-    if !prover.equal(&meant, &written, Scope::Exact)? {
-        return Err(Error::Refuted(prover.differences(&meant, &written, Scope::Exact)?));
+    let obligations = obligations(&mut prover, &meant, &written, Scope::Exact)?;
+    let calls = recheck(policy, &program, options.calls_max)?;
+    let usage = prover.usage();
+    let certificate = Certificate { obligations, nodes: usage.nodes, calls, time: usage.time };
+    Ok(Proved { program, certificate })
+}
+
+/// Proves that the kernel does with every call under several filters what it would do on the policy's action. A single
+/// filter has to return that very action, as for [`prove()`].
+///
+/// # Errors
+/// As [`prove()`].
+///
+/// # Examples
+/// ```
+/// use callgate_bpf::{Instruction, Program, Stack};
+/// use callgate_policy::{Action, Arch, ArchPolicy, Condition, Policy, SyscallNr};
+/// use callgate_prover::{Error, Options, prove_stack};
+///
+/// let errno = Action::errno(1).ok_or("an errno")?;
+/// let mut rules = ArchPolicy::new(Action::ALLOW);
+/// for nr in [5, 7] {
+///     rules.rule(SyscallNr::new(nr), Condition::always(), errno);
+/// }
+/// let policy = Policy::builder(Action::ALLOW).arch(Arch::Aarch64, rules).build()?;
+///
+/// // Each refuses one of the two.
+/// let refuses = |nr| Program::new([
+///     Instruction::new(0x20, 4),                                        // ld [arch]
+///     Instruction { code: 0x15, jt: 0, jf: 3, k: 0xc000_00b7 },         // jeq #aarch64, next, +3
+///     Instruction::new(0x20, 0),                                        // ld [nr]
+///     Instruction { code: 0x15, jt: 0, jf: 1, k: nr },                  // jeq #nr, next, +1
+///     Instruction::new(0x06, errno.raw()),
+///     Instruction::new(0x06, Action::ALLOW.raw()),
+/// ]);
+/// let both = Stack::new([refuses(5)?, refuses(7)?]);
+/// assert_eq!(prove_stack(&policy, both.clone(), &Options::default())?.stack(), &both);
+///
+/// let twice = Stack::new([refuses(5)?, refuses(5)?]);
+/// assert!(matches!(prove_stack(&policy, twice, &Options::default()), Err(Error::Refuted(_))));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Claim: C-STACK
+pub fn prove_stack(policy: &Policy, stack: Stack, options: &Options) -> Result<ProvedStack, Error> {
+    if let [only] = stack.programs() {
+        let Proved { certificate, .. } = prove(policy, only.clone(), options)?;
+        return Ok(ProvedStack { stack, certificate });
+    }
+    let mut prover = Prover::new(options.clone());
+    let meant = prover.policy(policy)?;
+    let written = prover.stack(&stack)?;
+    let obligations = obligations(&mut prover, &meant, &written, Scope::Effective)?;
+    let calls = recheck_stack(policy, &stack, options.calls_max)?;
+    let usage = prover.usage();
+    let certificate = Certificate { obligations, nodes: usage.nodes, calls, time: usage.time };
+    Ok(ProvedStack { stack, certificate })
+}
+
+/// How many pairs of classes there are, all of them found to be the same.
+fn obligations(
+    prover: &mut Prover,
+    meant: &Meaning<'_>,
+    written: &Meaning<'_>,
+    scope: Scope,
+) -> Result<usize, Error> {
+    if !prover.equal(meant, written, scope)? {
+        return Err(Error::Refuted(prover.differences(meant, written, scope)?));
     }
     let mut obligations = 0;
     for_each_common(&meant.classes, &written.classes, |_| {
         obligations += 1;
         Ok::<(), Error>(())
     })?;
-    let calls = recheck(policy, &program, options.calls_max)?;
-    let usage = prover.usage();
-    let certificate = Certificate { obligations, nodes: usage.nodes, calls, time: usage.time };
-    Ok(Proved { program, certificate })
+    Ok(obligations)
 }

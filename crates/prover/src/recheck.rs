@@ -10,9 +10,9 @@
 
 use std::collections::BTreeSet;
 
-use callgate_bpf::{DataWord, Operand, Operation, Program};
+use callgate_bpf::{DataWord, Operand, Operation, Program, Stack};
 use callgate_policy::{Comparison, Condition, Field, Operator, Policy, Rule, View};
-use callgate_syscalls::{ArchToken, SeccompData, SyscallNr, X32_BIT};
+use callgate_syscalls::{Action, ArchToken, SeccompData, SyscallNr, X32_BIT};
 
 use crate::Error;
 use crate::meaning::endian_of;
@@ -22,18 +22,21 @@ use crate::meaning::endian_of;
 /// # Errors
 /// [`Error::Disagreement`] with the first call on which they differ.
 pub fn recheck(policy: &Policy, program: &Program, calls_max: usize) -> Result<usize, Error> {
-    let Plan { first, second, .. } = Plan::new(policy, program, calls_max);
-    let room = calls_max.saturating_sub(first.len());
-    let chosen = thinned(&first, calls_max).chain(thinned(&second, room));
-    let mut calls = 0;
-    for call in chosen {
-        let (expected, actual) = (policy.decide(call), program.run(call, endian_of(call.arch)));
-        if expected != actual {
-            return Err(Error::Disagreement { call: Box::new(*call), expected, actual });
-        }
-        calls += 1;
-    }
-    Ok(calls)
+    let plan = Plan::new(policy, std::slice::from_ref(program), calls_max);
+    plan.tried(calls_max, |call| (policy.decide(call), program.run(call, endian_of(call.arch))))
+}
+
+/// As [`recheck`], for filters that mean the policy together: compares what the kernel does with both words.
+pub(crate) fn recheck_stack(
+    policy: &Policy,
+    stack: &Stack,
+    calls_max: usize,
+) -> Result<usize, Error> {
+    let plan = Plan::new(policy, stack.programs(), calls_max);
+    plan.tried(calls_max, |call| {
+        let actual = stack.run(call, endian_of(call.arch)).action;
+        (policy.decide(call).normalised(), actual.normalised())
+    })
 }
 
 /// At most `count` members, evenly spread.
@@ -55,8 +58,8 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(policy: &Policy, program: &Program, calls_max: usize) -> Self {
-        let constants = Constants::of(program);
+    fn new(policy: &Policy, programs: &[Program], calls_max: usize) -> Self {
+        let constants = Constants::of(programs);
         let rules = policy.arches().flat_map(|(_, arch)| arch.rules()).flat_map(|(_, rules)| rules);
         let comparisons: usize = rules.map(|rule| rule.condition().comparisons()).sum();
         let changes_max = calls_max / comparisons.max(1) + 1;
@@ -68,6 +71,25 @@ impl Plan {
             plan.numbers(policy, token, &constants);
         }
         plan
+    }
+
+    /// Asks both sides about the calls; gives their number.
+    fn tried(
+        &self,
+        calls_max: usize,
+        both: impl Fn(&SeccompData) -> (Action, Action),
+    ) -> Result<usize, Error> {
+        let room = calls_max.saturating_sub(self.first.len());
+        let chosen = thinned(&self.first, calls_max).chain(thinned(&self.second, room));
+        let mut calls = 0;
+        for call in chosen {
+            let (expected, actual) = both(call);
+            if expected != actual {
+                return Err(Error::Disagreement { call: Box::new(*call), expected, actual });
+            }
+            calls += 1;
+        }
+        Ok(calls)
     }
 
     fn tokens(&mut self, policy: &Policy, constants: &Constants) {
@@ -136,7 +158,7 @@ impl Plan {
     }
 }
 
-/// What a program compares its input with, as far as a look at the instructions in their order tells.
+/// What programs compare their input with, as far as a look at the instructions in their order tells.
 #[derive(Default)]
 struct Constants {
     numbers: BTreeSet<u32>,
@@ -146,11 +168,11 @@ struct Constants {
 }
 
 impl Constants {
-    fn of(program: &Program) -> Self {
+    fn of(programs: &[Program]) -> Self {
         let mut constants = Self::default();
         let mut loaded = None;
         let mut values = BTreeSet::new();
-        for operation in program.operations() {
+        for operation in programs.iter().flat_map(|program| program.operations()) {
             match operation {
                 Operation::LoadData(word) => loaded = Some(word),
                 Operation::Branch { operand: Operand::K(k), .. } => {
