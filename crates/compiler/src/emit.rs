@@ -1,9 +1,11 @@
 //! The passes' results as text, for people.
 
+mod dot;
+
 use std::fmt::Write;
 
 use callgate_bpf::{Listing, Program, Style, Test};
-use callgate_policy::Policy;
+use callgate_policy::{Arch, Policy};
 
 use crate::dispatch::dispatch;
 use crate::graph::{Graph, Node, NodeId, Question};
@@ -20,7 +22,7 @@ pub enum Emit {
     Tree,
     /// The instructions.
     Layout,
-    /// The decision graph in Graphviz's language: `dot -Tsvg` draws it.
+    /// The decision graph in Graphviz's language: `dot -Tsvg` draws it. Solid edges are for yes, dashed ones for no.
     Dot,
 }
 
@@ -47,7 +49,7 @@ pub fn emit(policy: &Policy, options: &Options, what: Emit) -> Result<String, Er
     match what {
         Emit::Graph => Ok(lines(&graph, root)),
         Emit::Tree => Ok(tree(&graph, root)),
-        Emit::Dot => Ok(dot(&graph, root)),
+        Emit::Dot => Ok(dot::dot(&graph, root, policy)),
         Emit::Layout => {
             let program = Program::new(layout(&graph, root));
             let program = program.or_else(|_| crate::compile_with(policy, options))?;
@@ -91,25 +93,6 @@ fn tree(graph: &Graph, root: NodeId) -> String {
     text
 }
 
-fn dot(graph: &Graph, root: NodeId) -> String {
-    let mut text = String::from("digraph filter {\n  node [fontname=monospace];\n");
-    for id in graph.below(root).into_iter().rev() {
-        let index = id.index();
-        let _ = match graph.node(id) {
-            Node::Return(action) => writeln!(text, "  n{index} [shape=box, label=\"{action}\"];"),
-            Node::Ask { question, yes, no } => writeln!(
-                text,
-                "  n{index} [label=\"{}\"];\n  n{index} -> n{};\n  n{index} -> n{} [style=dashed];",
-                Shown(question),
-                yes.index(),
-                no.index()
-            ),
-        };
-    }
-    text.push_str("}\n");
-    text
-}
-
 /// A question as an expression.
 struct Shown(Question);
 
@@ -132,8 +115,12 @@ impl std::fmt::Display for Shown {
             Test::GreaterOrEqual => ">=",
             Test::AnyBit => "has any of",
         };
-        match word.index() {
-            0 => write!(f, " {sign} {value}"),
+        let arch = Arch::ALL.into_iter().find(|arch| arch.token().raw() == value);
+        match (word.index(), arch) {
+            // The bit of x32's numbers, and what lies beyond.
+            (0, _) if value >= 1 << 30 => write!(f, " {sign} {value:#x}"),
+            (0, _) => write!(f, " {sign} {value}"),
+            (1, Some(arch)) if !masked => write!(f, " {sign} {arch}"),
             _ => write!(f, " {sign} {value:#x}"),
         }
     }
