@@ -1,6 +1,7 @@
 //! The command line as a whole, and what several commands share of it.
 
 pub(crate) mod group;
+pub(crate) mod tune;
 pub(crate) mod value;
 
 use clap::Parser;

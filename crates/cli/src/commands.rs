@@ -10,6 +10,7 @@ mod diff;
 mod disasm;
 mod doctor;
 mod man;
+mod optimize;
 mod profiles;
 mod prove;
 mod run;
@@ -26,6 +27,7 @@ use crate::error::{Error, Status};
 pub(crate) enum Command {
     Run(run::Args),
     Compile(compile::Args),
+    Optimize(optimize::Args),
     Profiles(profiles::Args),
     Syscalls(syscalls::Args),
     Disasm(disasm::Args),
@@ -50,6 +52,7 @@ pub(crate) fn run(command: &Command) -> Result<Status, Error> {
     match command {
         Command::Run(args) => run::run(args),
         Command::Compile(args) => compile::run(args),
+        Command::Optimize(args) => optimize::run(args),
         Command::Profiles(args) => profiles::run(args),
         Command::Syscalls(args) => syscalls::run(args),
         Command::Disasm(args) => disasm::run(args),

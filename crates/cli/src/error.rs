@@ -70,6 +70,18 @@ pub(crate) enum Error {
     },
     /// The profile cannot be used.
     Profile(callgate_profiles::Error),
+    /// The file of weights has a line that says nothing.
+    Weights {
+        /// What was read.
+        what: String,
+        /// The line, and what is expected.
+        reason: callgate::compiler::InvalidWeights,
+    },
+    /// The picture could not be drawn.
+    NotDrawn {
+        /// Why.
+        reason: String,
+    },
     /// There is no proved filter.
     Filter(callgate::Error),
     /// The prover has no answer.
@@ -130,6 +142,10 @@ impl fmt::Display for Error {
             Self::Decode { what, reason: callgate_bpf::DecodeError::Text(reason) }
             | Self::Assemble { what, reason } => write!(f, "{what}:{reason}"),
             Self::Decode { what, reason } => write!(f, "{what}: {reason}"),
+            Self::Weights { what, reason } => write!(f, "{what}: {reason}"),
+            Self::NotDrawn { reason } => {
+                write!(f, "the graph cannot be drawn here: {reason}; give --emit dot to Graphviz")
+            }
             Self::Profile(error) => error.fmt(f),
             Self::Filter(error) => error.fmt(f),
             Self::Prover(error) => error.fmt(f),
@@ -151,6 +167,7 @@ impl std::error::Error for Error {
             Self::Read { reason, .. } | Self::Write { reason, .. } => Some(reason),
             Self::Decode { reason, .. } => Some(reason),
             Self::Assemble { reason, .. } => Some(reason),
+            Self::Weights { reason, .. } => Some(reason),
             Self::Profile(error) => error.source(),
             Self::Filter(error) => error.source(),
             Self::Prover(error) => error.source(),

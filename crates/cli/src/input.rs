@@ -5,7 +5,7 @@ mod source;
 use std::fs::File;
 use std::io::{self, Read};
 
-use callgate::Filter;
+use callgate::FilterStack;
 use callgate_bpf::{Program, Stack, decode};
 use callgate_kernel::filters_of;
 use callgate_policy::Policy;
@@ -162,8 +162,8 @@ impl Subject {
     pub(crate) fn into_stack(self) -> Result<Stack, Error> {
         match self {
             Self::Policy(policy) => {
-                let filter = Filter::from_policy(policy).map_err(Error::Filter)?;
-                Ok(Stack::new([filter.program().clone()]))
+                let filters = FilterStack::from_policy(policy).map_err(Error::Filter)?;
+                Ok(filters.stack().clone())
             }
             Self::Stack(stack) => Ok(stack),
         }

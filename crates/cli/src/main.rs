@@ -6,6 +6,7 @@
 mod args;
 mod commands;
 mod describe;
+mod draw;
 mod error;
 mod input;
 mod measure;

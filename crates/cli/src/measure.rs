@@ -6,7 +6,7 @@ use std::fmt;
 
 use callgate_bpf::{Program, Stack, cached_numbers};
 use callgate_policy::Policy;
-use callgate_syscalls::{Action, Arch, KernelVersion, SeccompData};
+use callgate_syscalls::{Action, Arch, Endian, KernelVersion, SeccompData};
 
 /// How many instructions a program executes for the syscalls that have rules in a policy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,13 +26,37 @@ pub(crate) struct Cacheable {
 }
 
 impl Executed {
-    /// Counts for a program and the policy it was made from.
-    pub(crate) fn by(program: &Program, policy: &Policy) -> Self {
+    /// Counts for filters and the policy they were made from.
+    pub(crate) fn by(stack: &Stack, policy: &Policy) -> Self {
         let calls = policy.arches().flat_map(|(arch, policy)| {
             policy.rules().map(move |(nr, _)| (SeccompData::new(arch, nr), arch.endian()))
         });
+        Self::over(stack, calls)
+    }
+
+    /// Counts for filters, over the syscalls that a kernel has on these architectures.
+    pub(crate) fn on(stack: &Stack, arches: &[Arch], kernel: KernelVersion) -> Self {
+        let calls = arches.iter().flat_map(|&arch| {
+            let syscalls = arch.syscalls().filter(|syscall| syscall.since <= kernel);
+            syscalls.map(move |syscall| (SeccompData::new(arch, syscall.nr), arch.endian()))
+        });
+        Self::over(stack, calls.collect::<Vec<_>>().into_iter())
+    }
+
+    /// The mean to a tenth.
+    pub(crate) fn mean(&self) -> String {
+        let tenths = self.sum * 10 / self.calls.max(1);
+        format!("{}.{}", tenths / 10, tenths % 10)
+    }
+
+    pub(crate) const fn max(&self) -> usize {
+        self.max
+    }
+
+    fn over(stack: &Stack, calls: impl Iterator<Item = (SeccompData, Endian)>) -> Self {
         calls.fold(Self::default(), |counted, (call, endian)| {
-            let steps = program.trace(&call, endian).steps.len();
+            let steps = |program: &Program| program.trace(&call, endian).steps.len();
+            let steps = stack.programs().iter().map(steps).sum();
             Self { calls: counted.calls + 1, sum: counted.sum + steps, max: counted.max.max(steps) }
         })
     }
@@ -40,13 +64,10 @@ impl Executed {
 
 impl fmt::Display for Executed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { calls, sum, max } = *self;
+        let Self { calls, max, .. } = *self;
         match calls {
             0 => f.write_str("no syscall has rules"),
-            _ => {
-                let tenths = sum * 10 / calls;
-                write!(f, "mean {}.{}, max {max}, over {calls} syscalls", tenths / 10, tenths % 10)
-            }
+            _ => write!(f, "mean {}, max {max}, over {calls} syscalls", self.mean()),
         }
     }
 }

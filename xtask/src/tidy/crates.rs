@@ -53,6 +53,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "anstream",
             "anstyle",
             "clap_mangen",
+            "layout-rs",
             "serde",
             "serde_json",
             "strsim",

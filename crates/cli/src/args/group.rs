@@ -81,6 +81,11 @@ impl ProfileArgs {
         Ok(options)
     }
 
+    /// The kernel version given, if one was.
+    pub(crate) const fn asked_kernel(&self) -> Option<KernelVersion> {
+        self.kernel
+    }
+
     /// The kernel version given, or that of the running kernel.
     ///
     /// # Errors

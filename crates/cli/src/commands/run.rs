@@ -3,8 +3,9 @@
 use std::ffi::{CString, OsString};
 use std::os::unix::ffi::OsStringExt;
 
-use callgate::Filter;
+use callgate::FilterStack;
 use callgate_kernel::{Command, Logging, Options, Speculation};
+use callgate_policy::Policy;
 use callgate_profiles::Flag;
 use callgate_syscalls::{Action, ActionKind, Arch, SeccompData, names};
 use clap::ValueHint;
@@ -72,10 +73,10 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
         Some(default) => resolved.policy.with_default(default),
         None => resolved.policy,
     };
-    let filter = Filter::from_policy(policy).map_err(Error::Filter)?;
-    refuse_without_listener(&filter)?;
+    let filters = FilterStack::from_policy(policy).map_err(Error::Filter)?;
+    refuse_without_listener(filters.policy())?;
     let command = Command::resolve_here(c_strings(&args.command)?).map_err(Error::NotExecuted)?;
-    Err(Error::NotExecuted(command.exec(filter.program(), &options)))
+    Err(Error::NotExecuted(command.exec_under(filters.stack(), &options)))
 }
 
 /// How the filter is attached. Of the profile's flags, the others are about threads, of which there is one, and
@@ -93,12 +94,12 @@ fn options(log: bool, flags: &[Flag]) -> Options {
 
 /// Refuses a filter that hands the call to execute the command to a listener or tracer: nobody would answer it.
 /// What else may keep the call from happening is found out when the command is executed.
-fn refuse_without_listener(filter: &Filter) -> Result<(), Error> {
+fn refuse_without_listener(policy: &Policy) -> Result<(), Error> {
     let Some((arch, execve)) = Arch::native().and_then(|a| Some((a, a.syscall(names::EXECVE)?)))
     else {
         return Ok(());
     };
-    let action = filter.decide(&SeccompData::new(arch, execve.nr));
+    let action = policy.decide(&SeccompData::new(arch, execve.nr));
     match action.kind() {
         ActionKind::UserNotify | ActionKind::Trace => Err(Error::Usage(format!(
             "the profile answers {action} to execve, without which no command can be executed: \

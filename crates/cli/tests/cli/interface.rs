@@ -5,9 +5,10 @@ use std::process::Stdio;
 
 use crate::harness::{Folder, callgate, command};
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 17] = [
     "run",
     "compile",
+    "optimize",
     "profiles",
     "syscalls",
     "disasm",

@@ -8,6 +8,8 @@ mod compile;
 mod doctor;
 mod harness;
 mod interface;
+mod optimize;
 mod programs;
 mod run;
+mod shape;
 mod syscalls;
