@@ -1,5 +1,10 @@
 //! The ioctls of a listener, and the calls of seccomp(2) that say what a listener speaks.
 
+pub(crate) mod handover;
+pub(crate) mod memory;
+pub(crate) mod signals;
+pub(crate) mod wait;
+
 use std::ffi::c_void;
 use std::mem::{MaybeUninit, size_of};
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -23,7 +28,6 @@ const RECEIVE: c_ulong = request(READ | WRITE, 0, size_of::<seccomp_notif>());
 const SEND: c_ulong = request(READ | WRITE, 1, size_of::<seccomp_notif_resp>());
 const ID_VALID: c_ulong = request(WRITE, 2, size_of::<u64>());
 const ADD_FD: c_ulong = request(WRITE, 3, size_of::<AddFd>());
-
 const SET_FLAGS: c_ulong = request(WRITE, 4, size_of::<u64>());
 
 /// [`ID_VALID`] as kernels before 5.17 number it: with the wrong direction.
@@ -45,6 +49,66 @@ const OLD_LAYOUT: bool = cfg!(any(
 const fn request(direction: c_ulong, number: c_ulong, size: usize) -> c_ulong {
     let shift = if OLD_LAYOUT { 29 } else { 30 };
     (direction << shift) | ((size as c_ulong) << 16) | ((b'!' as c_ulong) << 8) | number
+}
+
+/// The size of the rooms below. A kernel whose structures have grown further is refused.
+const ROOM: usize = 256;
+
+/// A notification with room behind it for what a later kernel may add.
+#[repr(C, align(8))]
+struct NotificationRoom {
+    notification: seccomp_notif,
+    more: [u8; ROOM - size_of::<seccomp_notif>()],
+}
+
+/// A response with zeroes behind it, which is what a later kernel would take for nothing asked.
+#[repr(C, align(8))]
+struct ResponseRoom {
+    response: seccomp_notif_resp,
+    more: [u8; ROOM - size_of::<seccomp_notif_resp>()],
+}
+
+const _: () = {
+    assert!(size_of::<NotificationRoom>() == ROOM);
+    assert!(size_of::<ResponseRoom>() == ROOM);
+};
+
+/// Proof that the running kernel's structures are no larger than the rooms for them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fits(());
+
+impl Fits {
+    /// `None` where a structure has other sizes than can be handled here: larger than the room, or smaller than ours.
+    pub(crate) fn new(sizes: &libc::seccomp_notif_sizes) -> Option<Self> {
+        let fits = |kernel: u16, ours: usize| (ours..=ROOM).contains(&usize::from(kernel));
+        let all = fits(sizes.seccomp_notif, size_of::<seccomp_notif>())
+            && fits(sizes.seccomp_notif_resp, size_of::<seccomp_notif_resp>());
+        all.then_some(Self(()))
+    }
+}
+
+/// Waits for the next call that is handed to the listener, on kernels of any size.
+pub(crate) fn receive_any_size(
+    listener: BorrowedFd<'_>,
+    _fits: Fits,
+) -> Result<seccomp_notif, Errno> {
+    let mut room = MaybeUninit::<NotificationRoom>::zeroed();
+    // SAFETY: the request writes one structure of the kernel's size, which `Fits` shows to be at most the room's.
+    unsafe { ioctl(listener, RECEIVE, room.as_mut_ptr().cast()) }?;
+    // SAFETY: integers, zeroed at first, are a valid value whatever was written.
+    Ok(unsafe { room.assume_init() }.notification)
+}
+
+/// Answers a call, on kernels of any size.
+pub(crate) fn respond_any_size(
+    listener: BorrowedFd<'_>,
+    response: seccomp_notif_resp,
+    _fits: Fits,
+) -> Result<(), Errno> {
+    let mut room = ResponseRoom { response, more: [0; ROOM - size_of::<seccomp_notif_resp>()] };
+    // SAFETY: the request reads, and by its number may write, one structure of the kernel's size, which `Fits` shows to
+    // be at most the room's.
+    unsafe { ioctl(listener, SEND, ptr::from_mut(&mut room).cast()) }.map(drop)
 }
 
 /// Waits for the next call that is handed to the listener. The structure must be all zeroes.
@@ -112,4 +176,31 @@ unsafe fn ioctl(
     // SAFETY: the caller answers for the argument; the descriptor is open.
     let result = unsafe { libc::ioctl(listener.as_raw_fd(), request, argument) };
     checked(result.into()).map(|_| result)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_fit_from_ours_to_the_rooms() {
+        let sizes = |notification, response| libc::seccomp_notif_sizes {
+            seccomp_notif: notification,
+            seccomp_notif_resp: response,
+            seccomp_data: 64,
+        };
+        for (notification, response, fits) in [
+            (79, 24, false),
+            (80, 23, false),
+            (80, 24, true),
+            (81, 25, true),
+            (255, 255, true),
+            (256, 256, true),
+            (257, 24, false),
+            (80, 257, false),
+        ] {
+            let made = Fits::new(&sizes(notification, response)).is_some();
+            assert_eq!(made, fits, "{notification} {response}");
+        }
+    }
 }

@@ -1,0 +1,135 @@
+//! Descriptors on their way between processes.
+
+use std::mem::{MaybeUninit, size_of};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr;
+
+use callgate_syscalls::Errno;
+use libc::{c_int, c_long, c_uint, iovec, msghdr};
+
+use crate::Tid;
+use crate::sys::{checked, errno};
+
+/// The most descriptors that the kernel puts into one message (`SCM_MAX_FD`).
+pub(crate) const DESCRIPTORS_MAX: usize = 253;
+
+/// The room for the ancillary data of that many descriptors: their header, padded, and four bytes each, padded.
+const CONTROL_WORDS: usize = (64 + DESCRIPTORS_MAX * size_of::<RawFd>()).div_ceil(8);
+
+/// The descriptor is to be that of a thread (Linux 6.9); include/uapi/linux/pidfd.h.
+pub(crate) const PIDFD_THREAD: c_int = libc::O_EXCL;
+
+/// A descriptor that refers to a process; it is closed on exec.
+pub(crate) fn pidfd_open(process: Tid, flags: c_int) -> Result<OwnedFd, Errno> {
+    let (pid, flags) = (c_long::from(process.as_pid()), c_long::from(flags));
+    // SAFETY: the call takes numbers.
+    own(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, flags) })
+}
+
+/// A copy of a descriptor of the process; it is closed on exec.
+pub(crate) fn pidfd_getfd(process: BorrowedFd<'_>, number: RawFd) -> Result<OwnedFd, Errno> {
+    let (process, number) = (c_long::from(process.as_raw_fd()), c_long::from(number));
+    let flags = c_long::from(0);
+    // SAFETY: the call takes numbers.
+    own(unsafe { libc::syscall(libc::SYS_pidfd_getfd, process, number, flags) })
+}
+
+/// The result of a call that returns a descriptor opened for its caller alone.
+fn own(result: c_long) -> Result<OwnedFd, Errno> {
+    let descriptor = RawFd::try_from(checked(result)?).map_err(|_| errno(libc::EBADF))?;
+    // SAFETY: both callers pass the result of a call that has just opened this descriptor.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+/// Sends bytes, at least one, with a copy of one descriptor.
+pub(crate) fn send(
+    socket: BorrowedFd<'_>,
+    bytes: &[u8],
+    descriptor: BorrowedFd<'_>,
+) -> Result<usize, Errno> {
+    let mut control = [0_u64; CONTROL_WORDS];
+    let mut bytes = iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+    let mut message = message(&mut bytes, &mut control);
+    let size = c_uint::try_from(size_of::<RawFd>()).unwrap_or(0);
+    // SAFETY: the call computes a number.
+    message.msg_controllen = unsafe { libc::CMSG_SPACE(size) } as _;
+    // SAFETY: the message is alive and its control pointer and length are those of a live buffer.
+    let header = unsafe { libc::CMSG_FIRSTHDR(&raw const message) };
+    // SAFETY: the call computes a number.
+    let len = unsafe { libc::CMSG_LEN(size) } as _;
+    let rights =
+        libc::cmsghdr { cmsg_len: len, cmsg_level: libc::SOL_SOCKET, cmsg_type: libc::SCM_RIGHTS };
+    // SAFETY: the buffer, aligned as u64, has room for a header at its start: the control length is not less.
+    unsafe { header.write(rights) };
+    // SAFETY: the header is in the buffer, whose length has room for the data behind it.
+    let data = unsafe { libc::CMSG_DATA(header) };
+    // SAFETY: four bytes of data are in the buffer; they need not be aligned.
+    unsafe { data.cast::<RawFd>().write_unaligned(descriptor.as_raw_fd()) };
+    // SAFETY: the message points to live buffers, which are only read.
+    let sent = unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const message, libc::MSG_NOSIGNAL) };
+    Ok(usize::try_from(checked(sent as c_long)?).unwrap_or(0))
+}
+
+/// What a message carried.
+#[derive(Debug)]
+pub(crate) struct Message {
+    /// How many bytes were written to the buffer.
+    pub(crate) len: usize,
+    pub(crate) descriptors: Vec<OwnedFd>,
+    /// Whether the kernel dropped bytes or descriptors for which there was no room.
+    pub(crate) truncated: bool,
+}
+
+/// Receives bytes and descriptors, which are closed on exec.
+pub(crate) fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<Message, Errno> {
+    let mut control = [0_u64; CONTROL_WORDS];
+    let mut bytes = iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+    let mut message = message(&mut bytes, &mut control);
+    // SAFETY: the message points to live buffers to be written.
+    let received =
+        unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, libc::MSG_CMSG_CLOEXEC) };
+    let len = usize::try_from(checked(received as c_long)?).unwrap_or(0);
+    let truncated = message.msg_flags & (libc::MSG_TRUNC | libc::MSG_CTRUNC) != 0;
+    let numbers = numbers(&message);
+    // SAFETY: the kernel has just opened each of these descriptors for this receiver alone.
+    let own = |number| unsafe { OwnedFd::from_raw_fd(number) };
+    Ok(Message { len, descriptors: numbers.into_iter().map(own).collect(), truncated })
+}
+
+/// The descriptors in the control buffer of a message that recvmsg(2) has filled in.
+fn numbers(message: &msghdr) -> Vec<RawFd> {
+    let mut numbers = Vec::new();
+    // SAFETY: control pointer and length are those of a live buffer, as the kernel has left them.
+    let mut next = unsafe { libc::CMSG_FIRSTHDR(message) };
+    while !next.is_null() {
+        // SAFETY: not null, so a header in the buffer, which is aligned as u64.
+        let header = unsafe { next.read() };
+        if (header.cmsg_level, header.cmsg_type) == (libc::SOL_SOCKET, libc::SCM_RIGHTS) {
+            // SAFETY: the call computes a number.
+            let before = unsafe { libc::CMSG_LEN(0) } as usize;
+            let count = (header.cmsg_len as usize).saturating_sub(before) / size_of::<RawFd>();
+            // SAFETY: the header is in the buffer.
+            let data = unsafe { libc::CMSG_DATA(next) }.cast::<RawFd>();
+            numbers.extend((0..count).map(|index| {
+                // SAFETY: the kernel wrote as many descriptors as the header's length says behind it.
+                let place = unsafe { data.add(index) };
+                // SAFETY: as above; they need not be aligned.
+                unsafe { place.read_unaligned() }
+            }));
+        }
+        // SAFETY: the header is one of this message.
+        next = unsafe { libc::CMSG_NXTHDR(message, next) };
+    }
+    numbers
+}
+
+/// A message of one range of bytes and a whole control buffer, both of which the caller keeps alive.
+fn message(bytes: &mut iovec, control: &mut [u64; CONTROL_WORDS]) -> msghdr {
+    // SAFETY: all zeroes are a msghdr: no name, no ranges, no control data.
+    let mut message = unsafe { MaybeUninit::<msghdr>::zeroed().assume_init() };
+    message.msg_iov = ptr::from_mut(bytes);
+    message.msg_iovlen = 1;
+    message.msg_control = control.as_mut_ptr().cast();
+    message.msg_controllen = (CONTROL_WORDS * 8) as _;
+    message
+}
