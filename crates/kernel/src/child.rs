@@ -8,8 +8,8 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::Error;
 use crate::sys::process::{self, Fork};
+use crate::{Error, Tid};
 
 #[cfg(feature = "test-support")]
 mod outcome;
@@ -64,6 +64,53 @@ impl fmt::Display for Signal {
     }
 }
 
+/// A child that runs. One that is dropped runs on, and stays a zombie when it has ended.
+#[derive(Debug)]
+pub struct Child(Tid);
+
+impl Child {
+    pub(crate) const fn new(process: Tid) -> Self {
+        Self(process)
+    }
+
+    /// Its process id, which is its own until it was waited for.
+    #[must_use]
+    pub const fn id(&self) -> Tid {
+        self.0
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// [`Error::Kernel`] where it can't be waited for: somebody else did, or SIGCHLD is ignored.
+    pub fn wait(self) -> Result<Ending, Error> {
+        let status = process::wait(self.0.as_pid());
+        Ok(ending(status.map_err(|errno| Error::Kernel { call: "waitpid", errno })?))
+    }
+
+    /// Kills it with SIGKILL. It has to be waited for all the same.
+    ///
+    /// # Errors
+    /// [`Error::Kernel`] where the caller may not.
+    pub fn kill(&self) -> Result<(), Error> {
+        process::kill(self.0).map_err(|errno| Error::Kernel { call: "kill", errno })
+    }
+}
+
+/// Starts a closure in a forked child and does not wait for its end. Otherwise as [`run`].
+///
+/// # Errors
+/// [`Error::Kernel`] where the process can't be forked.
+pub fn start(closure: impl FnOnce() -> u8) -> Result<Child, Error> {
+    match process::fork().map_err(|errno| Error::Kernel { call: "fork", errno })? {
+        Fork::Child => {
+            let code = catch_unwind(AssertUnwindSafe(closure)).unwrap_or(PANIC_CODE);
+            process::exit_now(code)
+        }
+        Fork::Parent(process) => Ok(Child(process)),
+    }
+}
+
 /// Runs a closure in a forked child, waits for its end, and says how it ended: with the closure's result as the exit
 /// code if nothing happens before. The child runs no destructors or exit handlers of the caller.
 ///
@@ -80,16 +127,7 @@ impl fmt::Display for Signal {
 /// # Ok::<(), callgate_kernel::Error>(())
 /// ```
 pub fn run(closure: impl FnOnce() -> u8) -> Result<Ending, Error> {
-    match process::fork().map_err(|errno| Error::Kernel { call: "fork", errno })? {
-        Fork::Child => {
-            let code = catch_unwind(AssertUnwindSafe(closure)).unwrap_or(PANIC_CODE);
-            process::exit_now(code)
-        }
-        Fork::Parent(pid) => {
-            let status = process::wait(pid);
-            Ok(ending(status.map_err(|errno| Error::Kernel { call: "waitpid", errno })?))
-        }
-    }
+    start(closure)?.wait()
 }
 
 fn ending(status: i32) -> Ending {

@@ -12,7 +12,8 @@ use callgate_bpf::{Instruction, Program};
 use callgate_syscalls::{Action, Errno, SyscallNr};
 
 use crate::child::{Call, Ending, run};
-use crate::sys::disposable::{Shared, any_syscall};
+use crate::sys::disposable::any_syscall;
+use crate::sys::shared::Shared;
 use crate::sys::{self, trap};
 use crate::{Error, Flag, Interruption, Options, Scope, load, load_with_listener};
 

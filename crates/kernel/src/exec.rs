@@ -8,6 +8,8 @@
 //!
 //! References: execve(2), execvp(3).
 
+mod supervised;
+
 use std::env;
 use std::ffi::{CStr, CString, OsStr};
 use std::io::Write;
@@ -21,6 +23,8 @@ use crate::error::Reason;
 use crate::sys::process::{self, StringTable};
 use crate::sys::{errno, errno_of};
 use crate::{Error, Options, Scope, load_stack};
+
+pub use supervised::Supervised;
 
 /// A command that was found and only has to be executed.
 ///

@@ -34,7 +34,7 @@ mod tid;
 
 pub use dump::{DumpedFilter, filters_of};
 pub use error::Error;
-pub use exec::Command;
+pub use exec::{Command, Supervised};
 pub use flag::Flag;
 pub use load::{
     Interruption, Logging, NoNewPrivs, Options, Scope, Speculation, load, load_stack,

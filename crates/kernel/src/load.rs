@@ -15,7 +15,7 @@ use libc::c_long;
 
 use crate::flag::Flags;
 use crate::sys;
-use crate::{Error, Flag, Tid, refusal};
+use crate::{Error, Flag, Tid, flag_supported, refusal};
 
 /// Which threads a filter is attached to. There is no default: filters belong to threads, not to processes, and the
 /// thread that nobody thought of is a way around the filter.
@@ -92,6 +92,14 @@ pub enum Interruption {
     FatalSignals,
 }
 
+impl Interruption {
+    /// The best that the running kernel has, by asking it.
+    #[must_use]
+    pub fn fewest() -> Self {
+        if flag_supported(Flag::WaitKillableRecv) { Self::FatalSignals } else { Self::AnySignal }
+    }
+}
+
 /// Attaches a filter. It can't be removed again.
 ///
 /// # Errors
@@ -163,14 +171,18 @@ pub fn load_with_listener(
     options: &Options,
     interruption: Interruption,
 ) -> Result<OwnedFd, Error> {
-    let flags = options.flags().with(Flag::NewListener);
-    let flags = match interruption {
-        Interruption::AnySignal => flags,
-        Interruption::FatalSignals => flags.with(Flag::WaitKillableRecv),
-    };
-    let flags = prepare(scope, options, flags)?;
+    let flags = prepare(scope, options, listener_flags(options, interruption))?;
     sys::set_mode_filter_with_listener(flags.bits(), program.instructions())
         .map_err(|errno| refusal::explain(errno, flags))
+}
+
+/// The flags of a load with a listener, for one thread.
+pub(crate) fn listener_flags(options: &Options, interruption: Interruption) -> Flags {
+    let flags = options.flags().with(Flag::NewListener);
+    match interruption {
+        Interruption::AnySignal => flags,
+        Interruption::FatalSignals => flags.with(Flag::WaitKillableRecv),
+    }
 }
 
 /// Sets no_new_privs on the calling thread, for good: execve(2) will grant it no privileges.

@@ -24,7 +24,8 @@ use libc::c_int;
 
 use crate::child::{self, Ending, Signal};
 use crate::error::Reason;
-use crate::sys::disposable::{self, Shared};
+use crate::sys::disposable;
+use crate::sys::shared::Shared;
 use crate::sys::{self, errno};
 use crate::{Error, Options, Scope, load};
 

@@ -6,7 +6,8 @@ use callgate_bpf::Program;
 use callgate_syscalls::{Errno, SyscallNr};
 
 use super::{Ending, run};
-use crate::sys::disposable::{self, Shared};
+use crate::sys::disposable;
+use crate::sys::shared::Shared;
 use crate::{Error, Options, Scope, load};
 
 /// A call to try.

@@ -79,16 +79,16 @@ fn with_child(
             drop(ours);
             process::exit_now(serve(theirs, prepare()))
         }
-        Fork::Parent(pid) => {
+        Fork::Parent(child) => {
             drop(theirs);
             let mut ready = [0];
-            let result = match (ours.read_exact(&mut ready), Tid::from_kernel(pid)) {
-                (Ok(()), Some(tid)) => act(tid),
-                _ => Err(errno(libc::ECHILD)),
+            let result = match ours.read_exact(&mut ready) {
+                Ok(()) => act(child),
+                Err(_) => Err(errno(libc::ECHILD)),
             };
             // The child ends when it reads the end of the stream.
             drop(ours);
-            process::wait(pid)?;
+            process::wait(child.as_pid())?;
             result
         }
     }

@@ -8,13 +8,14 @@ use callgate_syscalls::Errno;
 use libc::{c_int, c_long, pid_t};
 
 use super::{checked, last_errno};
+use crate::Tid;
 
 /// The two sides of a fork.
 pub(crate) enum Fork {
     /// The new process, with this one thread.
     Child,
-    /// The process that was there before.
-    Parent(pid_t),
+    /// The process that was there before, with the id of the new one.
+    Parent(Tid),
 }
 
 /// Splits the process.
@@ -22,8 +23,47 @@ pub(crate) fn fork() -> Result<Fork, Errno> {
     // SAFETY: fork touches no memory of the parent. The child sees a copy in which locks that other threads held stay
     // held: to take one blocks it for ever, which its callers document, but shows it no torn data.
     let pid = unsafe { libc::fork() };
-    checked(c_long::from(pid))?;
-    Ok(if pid == 0 { Fork::Child } else { Fork::Parent(pid) })
+    side(c_long::from(pid))
+}
+
+/// Splits the process into two that share one table of descriptors, until either executes a program.
+///
+/// The C library does not know of it: the child must not allocate, print or touch anything else of a library, but only
+/// make syscalls, execute a program or exit.
+pub(crate) fn fork_sharing_descriptors() -> Result<Fork, Errno> {
+    let flags = c_long::from(libc::CLONE_FILES | libc::SIGCHLD);
+    // Without a stack of its own the child goes on with a copy of this one, and the last three are not asked for.
+    let (stack, unused) = (c_long::from(0), c_long::from(0));
+    let (first, second) = if cfg!(target_arch = "s390x") { (stack, flags) } else { (flags, stack) };
+    // SAFETY: as fork, this touches no memory of the parent, as CLONE_VM is not asked for; what the C library remembers of
+    // the calling thread is out of date in the child, which its caller leaves alone.
+    let pid = unsafe { libc::syscall(libc::SYS_clone, first, second, unused, unused, unused) };
+    side(pid)
+}
+
+fn side(result: c_long) -> Result<Fork, Errno> {
+    let result = checked(result)?;
+    let child = pid_t::try_from(result).ok().and_then(Tid::from_kernel);
+    Ok(child.map_or(Fork::Child, Fork::Parent))
+}
+
+/// Kills a process.
+pub(crate) fn kill(process: Tid) -> Result<(), Errno> {
+    // SAFETY: the call takes numbers.
+    let result = unsafe { libc::kill(process.as_pid(), libc::SIGKILL) };
+    checked(c_long::from(result)).map(drop)
+}
+
+/// Whether a child has ended; it can still be waited for.
+pub(crate) fn has_ended(process: Tid) -> bool {
+    let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
+    let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    let id = process.raw();
+    // SAFETY: the pointer is to a siginfo_t to be written.
+    let result = unsafe { libc::waitid(libc::P_PID, id, info.as_mut_ptr(), flags) };
+    // SAFETY: all zeroes are a siginfo_t, and the kernel only wrote numbers to it.
+    let info = unsafe { info.assume_init() };
+    result != 0 || info.si_signo != 0
 }
 
 /// Waits for a child's end and returns its wait status.

@@ -1,0 +1,75 @@
+//! Memory that two processes share.
+
+use std::mem::{align_of, needs_drop, size_of};
+use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicI32, Ordering};
+
+use callgate_syscalls::Errno;
+
+use super::last_errno;
+
+/// A value in memory that a forked child shares with its parent.
+pub(crate) struct Shared<T>(NonNull<T>);
+
+impl<T: Sync + Default> Shared<T> {
+    /// Maps memory and puts the default value there.
+    pub(crate) fn new() -> Result<Self, Errno> {
+        const { assert!(!needs_drop::<T>() && align_of::<T>() <= 64) };
+        let access = libc::PROT_READ | libc::PROT_WRITE;
+        let kind = libc::MAP_SHARED | libc::MAP_ANONYMOUS;
+        // SAFETY: a new anonymous mapping, at an address of the kernel's choice, overlaps nothing.
+        let address = unsafe { libc::mmap(ptr::null_mut(), size_of::<T>(), access, kind, -1, 0) };
+        let address = match NonNull::new(address.cast::<T>()) {
+            Some(address) if address.as_ptr().cast() != libc::MAP_FAILED => address,
+            _ => return Err(last_errno()),
+        };
+        // SAFETY: the mapping is at least as large as T and aligned to a page, more than T needs; nobody reads it
+        // yet.
+        unsafe { address.write(T::default()) };
+        Ok(Self(address))
+    }
+
+    /// The value.
+    pub(crate) fn value(&self) -> &T {
+        // SAFETY: the mapping holds a T since `new`, until `drop`; T is Sync, so that the child's writes to the same
+        // memory go through what makes it so.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl<T> Drop for Shared<T> {
+    fn drop(&mut self) {
+        // SAFETY: address and size are those of the mapping, and the value's borrows have ended.
+        unsafe { libc::munmap(self.0.as_ptr().cast(), size_of::<T>()) };
+    }
+}
+
+/// A place through which two processes that share memory *and a table of descriptors* hand a descriptor over.
+pub(crate) struct Slot(AtomicI32);
+
+impl Default for Slot {
+    fn default() -> Self {
+        Self(AtomicI32::new(EMPTY))
+    }
+}
+
+/// No descriptor.
+const EMPTY: RawFd = -1;
+
+impl Slot {
+    /// Gives a descriptor away. One that is never taken stays open.
+    pub(crate) fn put(&self, descriptor: OwnedFd) {
+        self.0.store(descriptor.into_raw_fd(), Ordering::Release);
+    }
+
+    /// Takes the descriptor, if there is one.
+    pub(crate) fn take(&self) -> Option<OwnedFd> {
+        match self.0.swap(EMPTY, Ordering::AcqRel) {
+            EMPTY => None,
+            // SAFETY: `put` gave up its ownership of a descriptor that is open in the table of both, and only one of those
+            // who swap gets it.
+            descriptor => Some(unsafe { OwnedFd::from_raw_fd(descriptor) }),
+        }
+    }
+}
