@@ -25,6 +25,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "strsim",
         ],
     ),
+    // tokio only where its feature asks for it.
+    ("callgate-supervise", &["callgate-kernel", "callgate-syscalls", "libc", "tokio"]),
     (
         "callgate",
         &[
@@ -34,6 +36,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "callgate-policy",
             "callgate-profiles",
             "callgate-prover",
+            "callgate-supervise",
             "callgate-syscalls",
         ],
     ),
