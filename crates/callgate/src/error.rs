@@ -61,6 +61,8 @@ pub enum Error {
     Profile(callgate_profiles::Error),
     /// The kernel did not take the filter.
     Kernel(callgate_kernel::Error),
+    /// There can be no supervisor.
+    Supervise(callgate_supervise::Error),
 }
 
 impl fmt::Display for Error {
@@ -96,6 +98,7 @@ impl fmt::Display for Error {
             Self::Proof(error) => write!(f, "{error}"),
             Self::Profile(error) => write!(f, "{error}"),
             Self::Kernel(error) => write!(f, "{error}"),
+            Self::Supervise(error) => write!(f, "{error}"),
         }
     }
 }
@@ -109,6 +112,7 @@ impl std::error::Error for Error {
             Self::Proof(error) => error.source(),
             Self::Profile(error) => error.source(),
             Self::Kernel(error) => error.source(),
+            Self::Supervise(error) => error.source(),
             _ => None,
         }
     }
@@ -130,4 +134,5 @@ error_from! {
     Proof(callgate_prover::Error)
     Profile(callgate_profiles::Error)
     Kernel(callgate_kernel::Error)
+    Supervise(callgate_supervise::Error)
 }

@@ -3,10 +3,12 @@
 use std::os::fd::OwnedFd;
 
 use callgate_bpf::Program;
-use callgate_kernel::{Interruption, Options, Scope};
+use callgate_kernel::child::Child;
+use callgate_kernel::{Command, Interruption, Options, Scope};
 use callgate_policy::{Action, Policy, SeccompData};
 use callgate_profiles::Resolved;
 use callgate_prover::Proved;
+use callgate_supervise::Listener;
 
 use crate::{Error, FilterBuilder, Unproved};
 
@@ -83,6 +85,45 @@ impl Filter {
     /// [`Error::Kernel`]; nothing was installed then.
     pub fn load_with(&self, scope: Scope, options: &Options) -> Result<(), Error> {
         Ok(callgate_kernel::load(self.program(), scope, options)?)
+    }
+
+    /// Starts a command in a child under the filter and returns it with the listener on which its calls arrive.
+    ///
+    /// Signals interrupt calls that have been received as little as the kernel can do.
+    ///
+    /// # Errors
+    /// [`Error::Kernel`], [`Error::Supervise`]; where the command was started, it is killed.
+    ///
+    /// # Examples
+    /// ```
+    /// use callgate::supervise::Value;
+    /// use callgate::{Action, Filter, kernel, names};
+    ///
+    /// let filter = Filter::builder(Action::ALLOW).answer(Action::USER_NOTIFY, [names::MKDIR]).build()?;
+    /// let command = kernel::Command::resolve_here(vec![c"mkdir".into(), c"/nonexistent/x".into()])?;
+    /// let (child, listener) = filter.supervise(&command, &kernel::Options::default())?;
+    /// for call in listener.calls() {
+    ///     let _delivery = call?.succeed(Value::ZERO)?;
+    /// }
+    /// assert_eq!(child.wait()?, kernel::child::Ending::Exited { code: 0 });
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn supervise(
+        &self,
+        command: &Command,
+        options: &Options,
+    ) -> Result<(Child, Listener), Error> {
+        let interruption = Interruption::fewest();
+        let supervised = command.spawn_supervised(self.program(), options, interruption)?;
+        let child = supervised.child;
+        match Listener::new(supervised.listener) {
+            Ok(listener) => Ok((child, listener)),
+            Err(error) => {
+                child.kill()?;
+                child.wait()?;
+                Err(error.into())
+            }
+        }
     }
 
     /// Installs the filter and returns the descriptor on which a supervisor receives the calls that the filter answers

@@ -108,3 +108,5 @@ pub use callgate_kernel as kernel;
 pub use callgate_profiles as profiles;
 /// Comparing what policies and programs mean: [`callgate_prover`].
 pub use callgate_prover as prover;
+/// Answering the calls that a filter hands over: [`callgate_supervise`].
+pub use callgate_supervise as supervise;
