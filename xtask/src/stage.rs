@@ -15,6 +15,12 @@ use crate::{cargo, root};
 const SHARED: &str = "libseccomp.so.2.6.1";
 const LINKS: [&str; 2] = ["libseccomp.so.2", "libseccomp.so"];
 
+/// The binary of libseccomp's commands, the names under which it is called, and where their pages are.
+const TOOLS_BINARY: &str = "scmp";
+pub(crate) const TOOLS: [&str; 5] =
+    ["scmp_api_level", "scmp_arch_detect", "scmp_bpf_disasm", "scmp_bpf_sim", "scmp_sys_resolver"];
+const TOOLS_PAGES: &str = "packaging/man1";
+
 /// The folder of the headers in this project.
 const INCLUDE: &str = "crates/libseccomp/include";
 const GENERATED: &str = "seccomp-syscalls.h";
@@ -31,11 +37,25 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
             library(Path::new(folder))?;
             let bin = Path::new(folder).join("bin");
             copy(&release().join("callgate"), &bin.join("callgate"))?;
+            tools(Path::new(folder))?;
             println!("stage: {folder} is laid out");
             Ok(())
         }
         _ => Err("name one folder, or --headers".into()),
     }
+}
+
+/// Lays out libseccomp's commands: one binary, links to it, and their pages.
+pub(crate) fn tools(folder: &Path) -> Result<(), String> {
+    build("callgate-tools")?;
+    let bin = folder.join("bin");
+    copy(&release().join(TOOLS_BINARY), &bin.join(TOOLS_BINARY))?;
+    for name in TOOLS {
+        link(TOOLS_BINARY, &bin.join(name))?;
+        let page = format!("{name}.1");
+        copy(&root().join(TOOLS_PAGES).join(&page), &folder.join("share/man/man1").join(&page))?;
+    }
+    Ok(())
 }
 
 /// Lays out the C library alone: `lib`, `include` and `share`.
@@ -45,10 +65,7 @@ pub(crate) fn library(folder: &Path) -> Result<(), String> {
     copy(&release().join("libseccomp.so"), &lib.join(SHARED))?;
     copy(&release().join("libseccomp.a"), &lib.join("libseccomp.a"))?;
     for link in LINKS {
-        let link = lib.join(link);
-        // It may be there from an earlier run; whatever else is wrong the next line reports.
-        let _ = fs::remove_file(&link);
-        symlink(SHARED, &link).map_err(|error| format!("{}: {error}", link.display()))?;
+        self::link(SHARED, &lib.join(link))?;
     }
     for header in ["seccomp.h", GENERATED] {
         copy(&root().join(INCLUDE).join(header), &folder.join("include").join(header))?;
@@ -97,6 +114,12 @@ fn copy(from: &Path, to: &Path) -> Result<(), String> {
 fn write(path: &Path, bytes: &[u8]) -> Result<(), String> {
     parent(path)?;
     fs::write(path, bytes).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn link(target: &str, link: &Path) -> Result<(), String> {
+    // It may be there from an earlier run; whatever else is wrong the next line reports.
+    let _ = fs::remove_file(link);
+    symlink(target, link).map_err(|error| format!("{}: {error}", link.display()))
 }
 
 fn parent(path: &Path) -> Result<(), String> {

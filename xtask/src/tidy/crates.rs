@@ -84,6 +84,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "libc",
         ],
     ),
+    ("callgate-tools", &["callgate-bpf", "callgate-process", "callgate-scmp", "callgate-syscalls"]),
     ("callgate-testkit", &["callgate-bpf", "callgate-policy", "callgate-syscalls", "fastrand"]),
 ];
 
