@@ -42,6 +42,9 @@ impl Signal {
     /// What a filter kills with, and what traps raise.
     pub const SYS: Self = Self(libc::SIGSYS);
 
+    /// What strict mode kills with.
+    pub const KILL: Self = Self(libc::SIGKILL);
+
     /// What [`outcomes`] ends a call with that does not return in time.
     #[cfg(feature = "test-support")]
     pub const ALARM: Self = Self(libc::SIGALRM);
@@ -49,6 +52,12 @@ impl Signal {
     /// The signal of a fault that a child reported by an exit code, as `first_code` plus its number.
     pub(crate) fn of_fault(code: u8, first_code: u8) -> Option<Self> {
         code.checked_sub(first_code).filter(|&number| number > 0).map(|n| Self(n.into()))
+    }
+
+    /// The number as the kernel returned it.
+    #[cfg(feature = "conformance")]
+    pub(crate) const fn from_kernel(raw: i32) -> Self {
+        Self(raw)
     }
 
     /// The raw number.

@@ -22,6 +22,9 @@ mod dump;
 mod error;
 mod exec;
 mod flag;
+#[cfg(feature = "conformance")]
+#[doc(hidden)]
+pub mod lab;
 mod load;
 pub mod notify;
 mod probe;

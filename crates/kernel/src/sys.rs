@@ -5,6 +5,8 @@
 
 pub(crate) mod audit;
 pub(crate) mod disposable;
+#[cfg(feature = "conformance")]
+pub(crate) mod lab;
 pub(crate) mod machine;
 pub(crate) mod notify;
 pub(crate) mod process;

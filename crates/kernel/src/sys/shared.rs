@@ -12,6 +12,11 @@ use super::last_errno;
 /// A value in memory that a forked child shares with its parent.
 pub(crate) struct Shared<T>(NonNull<T>);
 
+// SAFETY: a Shared owns its value, which is only lent out by reference: it may go where T may go.
+unsafe impl<T: Send> Send for Shared<T> {}
+// SAFETY: as above; several threads may hold references where T says so.
+unsafe impl<T: Sync> Sync for Shared<T> {}
+
 impl<T: Sync + Default> Shared<T> {
     /// Maps memory and puts the default value there.
     pub(crate) fn new() -> Result<Self, Errno> {

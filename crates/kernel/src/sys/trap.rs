@@ -2,10 +2,10 @@
 
 use std::mem::MaybeUninit;
 use std::ptr;
-use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicUsize, Ordering};
 
 use callgate_syscalls::Errno;
-use libc::{c_int, c_long, c_void, siginfo_t};
+use libc::{c_int, c_long, c_uint, c_void, siginfo_t};
 
 use super::checked;
 
@@ -16,11 +16,34 @@ pub(crate) struct Trap {
     pub(crate) data: c_int,
     /// The address after the syscall instruction.
     pub(crate) address: usize,
+    /// Who raised it: 1 for a filter.
+    pub(crate) code: c_int,
+    /// The call's number.
+    pub(crate) nr: c_int,
+    /// The architecture's token.
+    pub(crate) arch: c_uint,
 }
+
+/// The fields of a `siginfo_t` that SIGSYS has; the numbers before the pointer are those of every signal.
+#[repr(C)]
+struct SigsysInfo {
+    signo: c_int,
+    errno: c_int,
+    code: c_int,
+    address: *const c_void,
+    nr: c_int,
+    arch: c_uint,
+}
+
+// The kernel passes a siginfo_t; what is read of it must lie inside.
+const _: () = assert!(size_of::<SigsysInfo>() <= size_of::<siginfo_t>());
 
 /// `si_errno` of the last SIGSYS, [`NONE`] before the first.
 static DATA: AtomicI32 = AtomicI32::new(NONE);
 static ADDRESS: AtomicUsize = AtomicUsize::new(0);
+static CODE: AtomicI32 = AtomicI32::new(0);
+static NUMBER: AtomicI32 = AtomicI32::new(0);
+static ARCH: AtomicU32 = AtomicU32::new(0);
 
 /// No data of a filter: those have 16 bits.
 const NONE: c_int = -1;
@@ -29,7 +52,13 @@ const NONE: c_int = -1;
 pub(crate) fn take() -> Option<Trap> {
     match DATA.swap(NONE, Ordering::Relaxed) {
         NONE => None,
-        data => Some(Trap { data, address: ADDRESS.load(Ordering::Relaxed) }),
+        data => Some(Trap {
+            data,
+            address: ADDRESS.load(Ordering::Relaxed),
+            code: CODE.load(Ordering::Relaxed),
+            nr: NUMBER.load(Ordering::Relaxed),
+            arch: ARCH.load(Ordering::Relaxed),
+        }),
     }
 }
 
@@ -47,10 +76,13 @@ pub(crate) fn record() -> Result<(), Errno> {
 }
 
 extern "C" fn on_sigsys(_signal: c_int, info: *const siginfo_t, _context: *const c_void) {
-    // SAFETY: the kernel passes the siginfo_t of this signal, alive during the handler.
-    let info = unsafe { &*info };
-    // SAFETY: of SIGSYS, si_call_addr lies where other signals have si_addr: the first word of the union.
-    let address = unsafe { info.si_addr() };
-    ADDRESS.store(address.addr(), Ordering::Relaxed);
-    DATA.store(info.si_errno, Ordering::Relaxed);
+    // SAFETY: the kernel passes the siginfo_t of this signal, alive during the handler, whose beginning has for SIGSYS
+    // the layout of SigsysInfo, all of whose bytes are valid numbers.
+    let info = unsafe { &*info.cast::<SigsysInfo>() };
+    ADDRESS.store(info.address.addr(), Ordering::Relaxed);
+    CODE.store(info.code, Ordering::Relaxed);
+    NUMBER.store(info.nr, Ordering::Relaxed);
+    ARCH.store(info.arch, Ordering::Relaxed);
+    let raised = if info.signo == libc::SIGSYS { info.errno } else { NONE };
+    DATA.store(raised, Ordering::Relaxed);
 }
