@@ -8,9 +8,9 @@ use crate::attribute::{Arrangement, Attributes};
 use crate::chain::{self, ArgCmp};
 use crate::filter::{Change, Filter};
 use crate::program::{self, Verified};
+use crate::translate::Syscall;
 use crate::{
     Attribute, Capabilities, Error, Exactness, LoadPlan, Number, Token, action, lower, pfc,
-    translate,
 };
 
 /// A filter in the making, as `scmp_filter_ctx`.
@@ -214,10 +214,8 @@ impl Context {
             return Err(Error::ExactOnSeveral);
         }
         chain::check(comparisons)?;
-        let changes = self.consider(action, number, comparisons, exactness)?;
-        for (filter, changes) in self.filters.iter_mut().zip(changes) {
-            let filter = Arc::make_mut(filter);
-            changes.into_iter().for_each(|change| filter.apply(change));
+        for (place, change) in self.consider(action, number, comparisons, exactness)? {
+            Arc::make_mut(&mut self.filters[place]).apply(change);
         }
         self.notifies |= action.kind() == ActionKind::UserNotify;
         self.verified = None;
@@ -232,7 +230,8 @@ impl Context {
     pub fn syscall_priority(&mut self, number: Number, priority: u8) -> Result<(), Error> {
         self.first()?;
         self.check_number(number)?;
-        let on_arch = |filter: &Arc<Filter>| translate::priority(self.native, filter.arch, number);
+        let syscall = Syscall::new(self.native, number);
+        let on_arch = |filter: &Arc<Filter>| syscall.priority(filter.arch);
         let numbers: Result<Vec<_>, Error> = self.filters.iter().map(on_arch).collect();
         for (filter, number) in self.filters.iter_mut().zip(numbers?) {
             if let Some(number) = number {
@@ -359,20 +358,23 @@ impl Context {
         &self.attributes
     }
 
-    /// What a rule changes on each architecture.
+    /// What a rule changes, with the place of the architecture's filter.
     fn consider(
         &self,
         action: Action,
         number: Number,
         comparisons: &[ArgCmp],
         exactness: Exactness,
-    ) -> Result<Vec<Vec<Change>>, Error> {
-        let on_arch = |filter: &Arc<Filter>| {
-            let (native, arch) = (self.native, filter.arch);
-            let stored = translate::rules(native, arch, number, comparisons, exactness)?;
-            stored.into_iter().map(|rule| filter.consider(rule, action)).collect()
-        };
-        self.filters.iter().map(on_arch).collect()
+    ) -> Result<Vec<(usize, Change)>, Error> {
+        let syscall = Syscall::new(self.native, number);
+        let mut changes = Vec::with_capacity(2 * self.filters.len());
+        for (place, filter) in self.filters.iter().enumerate() {
+            let stored = syscall.rules(filter.arch, comparisons, exactness)?;
+            for rule in stored.into_iter().flatten() {
+                changes.push((place, filter.consider(rule, action)?));
+            }
+        }
+        Ok(changes)
     }
 
     fn check_number(&self, number: Number) -> Result<(), Error> {

@@ -1,11 +1,10 @@
 //! The filter of one architecture within a context.
 
-use std::collections::BTreeMap;
-
 use callgate_syscalls::{Action, Arch, SyscallNr};
 
 use crate::chain::Chain;
-use crate::entry::Entry;
+use crate::entry::{Entries, Entry};
+use crate::resolve::number_base;
 use crate::rules::{Effect, Rules};
 use crate::{Error, Number};
 
@@ -13,7 +12,7 @@ use crate::{Error, Number};
 #[derive(Clone, Debug)]
 pub(crate) struct Filter {
     pub(crate) arch: Arch,
-    entries: BTreeMap<SyscallNr, Entry>,
+    entries: Entries,
 }
 
 /// A rule as one architecture stores it.
@@ -32,12 +31,12 @@ pub(crate) struct Change {
 
 impl Filter {
     pub(crate) const fn new(arch: Arch) -> Self {
-        Self { arch, entries: BTreeMap::new() }
+        Self { arch, entries: Entries::new(number_base(arch)) }
     }
 
     /// The entries, ascending by number as filters see it: pseudo numbers last.
     pub(crate) fn entries(&self) -> impl DoubleEndedIterator<Item = (SyscallNr, &Entry)> {
-        self.entries.iter().map(|(&nr, entry)| (nr, entry))
+        self.entries.iter()
     }
 
     /// What a rule would change; nothing is changed yet.
@@ -47,7 +46,7 @@ impl Filter {
     pub(crate) fn consider(&self, rule: Stored, action: Action) -> Result<Change, Error> {
         let Stored { number, chain } = rule;
         let nr = number.unsigned();
-        let rules = self.entries.get(&nr).map_or(&Rules::None, |entry| &entry.rules);
+        let rules = self.entries.get(nr).map_or(&Rules::None, |entry| &entry.rules);
         let effect = rules.consider(self.arch, chain, action);
         let arch = self.arch;
         effect.map(|effect| Change { nr, effect }).map_err(|_| Error::Conflict { arch, number })
@@ -56,13 +55,12 @@ impl Filter {
     /// Makes the change.
     pub(crate) fn apply(&mut self, Change { nr, effect }: Change) {
         let made_by_rule = || Entry { made_by_rule: true, ..Entry::default() };
-        self.entries.entry(nr).or_insert_with(made_by_rule).rules.apply(effect);
+        self.entries.or_insert(nr, made_by_rule).rules.apply(effect);
     }
 
     /// Raises the priority of a number; it is never lowered.
     pub(crate) fn prioritise(&mut self, number: Number, priority: u8) {
-        let raise = |entry: &mut Entry| entry.priority = entry.priority.max(priority);
-        let entry = self.entries.entry(number.unsigned());
-        entry.and_modify(raise).or_insert_with(|| Entry::with_priority(priority));
+        let entry = self.entries.or_insert(number.unsigned(), || Entry::with_priority(priority));
+        entry.priority = entry.priority.max(priority);
     }
 }

@@ -35,18 +35,18 @@ pub fn resolve_number(arch: Arch, number: Number) -> Option<&'static str> {
 /// The pseudo number of a syscall (`__PNR_*`), whether or not an architecture needs it.
 #[must_use]
 pub fn pseudo_number(name: &str) -> Option<Number> {
-    let name = Name::parse(name)?;
+    pseudo_of(Name::parse(name)?)
+}
+
+fn pseudo_of(name: Name) -> Option<Number> {
     mux::pseudo(name).or_else(|| pseudo::number(name).map(Number::new))
 }
 
 /// As [`resolve_name`], of a known name.
 pub(crate) fn number_of(arch: Arch, name: Name) -> Option<Number> {
-    let multiplexed = mux::pseudo(name);
-    if mux::multiplexes(arch) && multiplexed.is_some() {
-        return multiplexed;
-    }
-    let direct = arch.syscall(name).map(|syscall| syscall.nr.into());
-    direct.or(multiplexed).or_else(|| pseudo::number(name).map(Number::new))
+    let multiplexed = if mux::multiplexes(arch) { mux::pseudo(name) } else { None };
+    let direct = || arch.syscall(name).map(|syscall| syscall.nr.into());
+    multiplexed.or_else(direct).or_else(|| pseudo_of(name))
 }
 
 /// As [`resolve_number`].
@@ -64,15 +64,20 @@ pub(crate) fn name_of(arch: Arch, number: Number) -> Option<Name> {
 
 /// A number as filters see it, from one that may lack the base of its architecture.
 fn with_base(arch: Arch, number: Number) -> SyscallNr {
-    let base = match arch {
+    let base = number_base(arch);
+    let raw = number.unsigned().raw();
+    SyscallNr::new(if raw < base { raw + base } else { raw })
+}
+
+/// Where the numbers of an architecture begin.
+pub(crate) const fn number_base(arch: Arch) -> u32 {
+    match arch {
         Arch::Mips | Arch::Mipsel => 4000,
         Arch::Mips64 | Arch::Mipsel64 => 5000,
         Arch::Mips64n32 | Arch::Mipsel64n32 => 6000,
         Arch::X32 => X32_BIT,
         _ => 0,
-    };
-    let raw = number.unsigned().raw();
-    SyscallNr::new(if raw < base { raw + base } else { raw })
+    }
 }
 
 #[cfg(test)]

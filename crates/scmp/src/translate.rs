@@ -4,7 +4,7 @@
 //! multiplexes a call gets two rules: one on the multiplexer with the call as first argument, and one on the call itself.
 //! On the multiplexer the comparisons of the other arguments are kept as they are, as libseccomp does.
 
-use callgate_syscalls::Arch;
+use callgate_syscalls::{Arch, Name};
 
 use crate::chain::{self, ArgCmp};
 use crate::filter::Stored;
@@ -14,60 +14,96 @@ use crate::{Error, Exactness, Number};
 
 const EQ: u32 = 4;
 
-/// The rules that one architecture stores for a rule of a caller; none where it lacks the syscall and may adapt.
-///
-/// # Errors
-/// [`Error::Untranslatable`]; for exact rules [`Error::NotOnArch`] and [`Error::Multiplexed`].
-pub(crate) fn rules(
+/// A syscall as a caller names it: by a number of the native architecture.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Syscall {
     native: Arch,
-    arch: Arch,
     number: Number,
-    comparisons: &[ArgCmp],
-    exactness: Exactness,
-) -> Result<Vec<Stored>, Error> {
-    let plain = |number| chain::read(arch, comparisons).map(|chain| vec![Stored { number, chain }]);
-    if number == Number::ERROR {
-        return plain(number);
+    name: Option<Name>,
+}
+
+/// What one architecture stores for a rule of a caller: nothing where it lacks the syscall and may adapt, two rules where
+/// it multiplexes the call.
+pub(crate) type Pair = [Option<Stored>; 2];
+
+impl Syscall {
+    pub(crate) fn new(native: Arch, number: Number) -> Self {
+        Self { native, number, name: name_of(native, number) }
     }
-    let own = translate(native, arch, number)?;
-    let exact = exactness == Exactness::Exact;
-    if let Some(call) = call(arch, own)? {
-        if exact && !comparisons.is_empty() {
-            return Err(Error::Multiplexed { arch });
+
+    /// The rules that one architecture stores.
+    ///
+    /// # Errors
+    /// [`Error::Untranslatable`]; for exact rules [`Error::NotOnArch`] and [`Error::Multiplexed`].
+    pub(crate) fn rules(
+        &self,
+        arch: Arch,
+        comparisons: &[ArgCmp],
+        exactness: Exactness,
+    ) -> Result<Pair, Error> {
+        let plain =
+            |number| Ok([Some(Stored { number, chain: chain::read(arch, comparisons)? }), None]);
+        let number = self.number;
+        if number == Number::ERROR {
+            return plain(number);
         }
-        return multiplexed(arch, &call, comparisons);
+        let own = self.on(arch)?;
+        let exact = exactness == Exactness::Exact;
+        if let Some(call) = self.call(arch, own)? {
+            if exact && !comparisons.is_empty() {
+                return Err(Error::Multiplexed { arch });
+            }
+            return multiplexed(arch, &call, comparisons);
+        }
+        match own.raw() >= 0 {
+            true => plain(own),
+            false if exact => Err(Error::NotOnArch { number, arch }),
+            false if mux::multiplexes(arch) => Ok([None, None]),
+            false => plain(own),
+        }
     }
-    match own.raw() >= 0 {
-        true => plain(own),
-        false if exact => Err(Error::NotOnArch { number, arch }),
-        false if mux::multiplexes(arch) => Ok(Vec::new()),
-        false => plain(own),
-    }
-}
 
-/// The number whose priority a caller means on one architecture; none where it lacks the syscall.
-///
-/// # Errors
-/// [`Error::Untranslatable`].
-pub(crate) fn priority(native: Arch, arch: Arch, number: Number) -> Result<Option<Number>, Error> {
-    if number == Number::ERROR {
-        return Ok(Some(number));
+    /// The number whose priority is meant on one architecture; none where it lacks the syscall.
+    ///
+    /// # Errors
+    /// [`Error::Untranslatable`].
+    pub(crate) fn priority(&self, arch: Arch) -> Result<Option<Number>, Error> {
+        if self.number == Number::ERROR {
+            return Ok(Some(self.number));
+        }
+        let own = self.on(arch)?;
+        let mux = Multiplexer::of_pseudo(own).filter(|_| mux::multiplexes(arch));
+        Ok(match mux {
+            Some(mux) => mux.number(arch),
+            None => Some(own).filter(|own| own.raw() >= 0),
+        })
     }
-    let own = translate(native, arch, number)?;
-    let mux = Multiplexer::of_pseudo(own).filter(|_| mux::multiplexes(arch));
-    Ok(match mux {
-        Some(mux) => mux.number(arch),
-        None => Some(own).filter(|own| own.raw() >= 0),
-    })
-}
 
-/// The number of the same syscall on another architecture, by its name.
-fn translate(native: Arch, arch: Arch, number: Number) -> Result<Number, Error> {
-    if arch == native {
-        return Ok(number);
+    /// The number of the syscall on an architecture, by its name.
+    fn on(&self, arch: Arch) -> Result<Number, Error> {
+        let Self { native, number, name } = *self;
+        if arch == native {
+            return Ok(number);
+        }
+        name.and_then(|name| number_of(arch, name)).ok_or(Error::Untranslatable { number, arch })
     }
-    let name = name_of(native, number);
-    name.and_then(|name| number_of(arch, name)).ok_or(Error::Untranslatable { number, arch })
+
+    /// The multiplexed call that is meant, by pseudo number or by name; `own` is the architecture's number.
+    fn call(&self, arch: Arch, own: Number) -> Result<Option<Call>, Error> {
+        if !mux::multiplexes(arch) {
+            return Ok(None);
+        }
+        let Some((name, pseudo)) = self.name.and_then(|name| Some((name, mux::pseudo(name)?)))
+        else {
+            return match Multiplexer::of_pseudo(own) {
+                Some(_) => Err(Error::Untranslatable { number: own, arch }),
+                None => Ok(None),
+            };
+        };
+        let direct = arch.syscall(name).map(|syscall| syscall.nr.into());
+        let mux = Multiplexer::of_pseudo(pseudo);
+        Ok(mux.map(|mux| Call { mux, pseudo, direct: direct.unwrap_or(pseudo) }))
+    }
 }
 
 /// A call that an architecture multiplexes.
@@ -78,33 +114,16 @@ struct Call {
     direct: Number,
 }
 
-/// The multiplexed call that a number means, by pseudo number or by name.
-fn call(arch: Arch, number: Number) -> Result<Option<Call>, Error> {
-    if !mux::multiplexes(arch) {
-        return Ok(None);
-    }
-    let name = name_of(arch, number);
-    let Some(pseudo) = name.and_then(mux::pseudo) else {
-        return match Multiplexer::of_pseudo(number) {
-            Some(_) => Err(Error::Untranslatable { number, arch }),
-            None => Ok(None),
-        };
-    };
-    let direct = name.and_then(|name| arch.syscall(name)).map(|syscall| syscall.nr.into());
-    let mux = Multiplexer::of_pseudo(pseudo);
-    Ok(mux.map(|mux| Call { mux, pseudo, direct: direct.unwrap_or(pseudo) }))
-}
-
-fn multiplexed(arch: Arch, call: &Call, comparisons: &[ArgCmp]) -> Result<Vec<Stored>, Error> {
+fn multiplexed(arch: Arch, call: &Call, comparisons: &[ArgCmp]) -> Result<Pair, Error> {
     let pseudo = call.pseudo;
     let untranslatable = Error::Untranslatable { number: pseudo, arch };
     let number = call.mux.number(arch).ok_or(untranslatable)?;
     let others = comparisons.iter().filter(|comparison| comparison.arg != 0).copied();
     let which = ArgCmp { arg: 0, op: EQ, datum_a: call.mux.call(pseudo).into(), datum_b: 0 };
     let all: Vec<ArgCmp> = std::iter::once(which).chain(others).collect();
-    Ok(vec![
-        Stored { number, chain: chain::read(arch, &all)? },
-        Stored { number: call.direct, chain: chain::read(arch, comparisons)? },
+    Ok([
+        Some(Stored { number, chain: chain::read(arch, &all)? }),
+        Some(Stored { number: call.direct, chain: chain::read(arch, comparisons)? }),
     ])
 }
 
@@ -118,8 +137,8 @@ mod tests {
         number: i32,
         exactness: Exactness,
     ) -> Result<Vec<i32>, Error> {
-        let stored = rules(native, arch, Number::new(number), &[], exactness)?;
-        Ok(stored.iter().map(|rule| rule.number.raw()).collect())
+        let stored = Syscall::new(native, Number::new(number)).rules(arch, &[], exactness)?;
+        Ok(stored.iter().flatten().map(|rule| rule.number.raw()).collect())
     }
 
     #[test]
@@ -158,8 +177,8 @@ mod tests {
         assert_eq!(exact(Arch::X86, -10_001), not_on(-10_001, Arch::X86));
         assert_eq!(exact(Arch::X86, 359), Ok(vec![102, 359]));
         let some = [ArgCmp { arg: 1, op: EQ, datum_a: 0, datum_b: 0 }];
-        let number = Number::new(359);
-        let refused = rules(Arch::X86, Arch::X86, number, &some, Exactness::Exact);
+        let syscall = Syscall::new(Arch::X86, Number::new(359));
+        let refused = syscall.rules(Arch::X86, &some, Exactness::Exact);
         assert_eq!(refused.err(), Some(Error::Multiplexed { arch: Arch::X86 }));
     }
 
@@ -167,10 +186,11 @@ mod tests {
     fn the_multiplexer_gets_the_call_instead_of_the_first_argument() {
         let cmp = |arg, datum_a| ArgCmp { arg, op: EQ, datum_a, datum_b: 0 };
         let given = [cmp(0, 2), cmp(1, 3)];
-        let number = Number::new(41);
-        let stored = rules(Arch::X86_64, Arch::Ppc64, number, &given, Exactness::Adapted).unwrap();
+        let syscall = Syscall::new(Arch::X86_64, Number::new(41));
+        let stored = syscall.rules(Arch::Ppc64, &given, Exactness::Adapted).unwrap();
         let data: Vec<Vec<u64>> = stored
             .iter()
+            .flatten()
             .map(|rule| rule.chain.iter().map(|step| step.test.datum).collect())
             .collect();
         assert_eq!(data, [[1, 3], [2, 3]]);
@@ -179,7 +199,7 @@ mod tests {
     #[test]
     fn priorities_go_to_the_multiplexer_and_never_to_pseudo_numbers() {
         let on = |arch, number| {
-            let own = priority(Arch::X86_64, arch, Number::new(number)).unwrap();
+            let own = Syscall::new(Arch::X86_64, Number::new(number)).priority(arch).unwrap();
             own.map(Number::raw)
         };
         assert_eq!(on(Arch::X86, 41), Some(102));

@@ -1,7 +1,7 @@
 //! Look-ups in the generated tables: name to number and back, and the kernel version of each number.
 //!
-//! The tables are arrays of integers and one text: they need no relocation and no start-up work. By name a look-up is
-//! one index into a dense array, by number a binary search.
+//! The tables are arrays of integers and one text: they need no relocation and no start-up work. A name is found by its
+//! hash; from it a look-up is one index into a dense array, by number a binary search.
 
 use core::fmt;
 use core::ops::Range;
@@ -30,16 +30,25 @@ impl Name {
     /// Looks a name up: the kernel's, as in its tables and in profiles (`openat`, `_llseek`).
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        let (mut low, mut high) = (0, tables::NAME_COUNT);
-        while low < high {
-            let middle = Self(low + (high - low) / 2);
-            match middle.as_str().cmp(name) {
-                core::cmp::Ordering::Less => low = middle.0 + 1,
-                core::cmp::Ordering::Equal => return Some(middle),
-                core::cmp::Ordering::Greater => high = middle.0,
+        let mut place = slot(name.as_bytes());
+        // The table has free places, so the search ends.
+        while SLOTS[place] != FREE {
+            let found = Self(SLOTS[place]);
+            if found.as_str() == name {
+                return Some(found);
             }
+            place = (place + 1) % SLOT_COUNT;
         }
         None
+    }
+
+    /// How many names there are.
+    pub const COUNT: usize = tables::NAME_COUNT as usize;
+
+    /// The place of the name among all, from 0.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
     }
 
     /// The text of the name.
@@ -153,6 +162,43 @@ impl Arch {
     const fn number_base(self) -> u32 {
         if matches!(self, Self::X32) { X32_BIT } else { 0 }
     }
+}
+
+/// A free place of [`SLOTS`].
+const FREE: u16 = u16::MAX;
+
+/// The names by their hash, each at its place or at the next free one behind it; at most half are taken.
+static SLOTS: [u16; SLOT_COUNT] = {
+    let mut slots = [FREE; SLOT_COUNT];
+    let text = tables::NAME_TEXT.as_bytes();
+    let mut name = 0;
+    while name < tables::NAME_COUNT {
+        let starts = &tables::NAME_STARTS;
+        let (start, end) = (starts[name as usize] as usize, starts[name as usize + 1] as usize);
+        let mut place = slot(text.split_at(end).0.split_at(start).1);
+        while slots[place] != FREE {
+            place = (place + 1) % SLOT_COUNT;
+        }
+        slots[place] = name;
+        name += 1;
+    }
+    slots
+};
+
+const SLOT_COUNT: usize = 1024;
+
+const _: () = assert!(2 * Name::COUNT <= SLOT_COUNT);
+
+/// Where in [`SLOTS`] a name is looked for first.
+const fn slot(name: &[u8]) -> usize {
+    // FNV-1a.
+    let mut hash: u32 = 0x811c_9dc5;
+    let mut place = 0;
+    while place < name.len() {
+        hash = (hash ^ name[place] as u32).wrapping_mul(0x0100_0193);
+        place += 1;
+    }
+    (hash ^ hash >> 16) as usize % SLOT_COUNT
 }
 
 /// One of the words that a text and the places of their beginnings hold.
