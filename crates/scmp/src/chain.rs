@@ -45,7 +45,7 @@ pub(crate) struct Test {
 }
 
 /// The operators of stored tests; the others are these with the answer no.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Stored {
     Equal,
     /// Equal under a mask, be it of all bits: not the same test as [`Stored::Equal`].

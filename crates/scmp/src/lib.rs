@@ -48,6 +48,7 @@ mod resolve;
 mod rules;
 mod token;
 mod translate;
+mod windows;
 mod word;
 
 pub use attribute::Attribute;

@@ -3,6 +3,7 @@
 use callgate_syscalls::{Action, Arch};
 
 use crate::chain::{Chain, Step};
+use crate::windows::Windows;
 
 /// Whether a rule may be adapted to architectures that can't express it as given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +40,22 @@ pub(crate) enum Rules {
     /// One without comparisons: it hides all others.
     Always(Action),
     /// Those with comparisons.
-    Listed(Vec<Listed>),
+    Listed(List),
+}
+
+/// Rules with comparisons, in the order of their acceptance.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct List {
+    rules: Vec<Listed>,
+    windows: Windows,
+}
+
+impl std::ops::Deref for List {
+    type Target = [Listed];
+
+    fn deref(&self) -> &[Listed] {
+        &self.rules
+    }
 }
 
 /// What accepting a rule will change.
@@ -65,13 +81,14 @@ impl Rules {
         chain: Chain,
         action: Action,
     ) -> Result<Effect, Conflict> {
-        let listed: &[Listed] = match self {
+        let list = match self {
             Self::Always(_) => return Ok(Effect::None),
             _ if chain.is_empty() => return Ok(Effect::Always(action)),
-            Self::None => &[],
-            Self::Listed(listed) => listed,
+            Self::None => {
+                return Ok(Effect::Append { rule: Rule { chain, action }, removes: Vec::new() });
+            }
+            Self::Listed(list) => list,
         };
-        let in_force = listed.iter().enumerate().filter(|(_, listed)| !listed.redundant);
         // A part of the new rule that does not begin it is asked first, and decides: only the text can tell whether the
         // rest is kept. libseccomp keeps it where the actions differ, unless the part is one word and ends the rule.
         let one_word = |rule: &Rule| rule.chain.len() == 1 && arch.word_bits() == 32;
@@ -81,16 +98,19 @@ impl Rules {
             false if rule.chain.len() >= chain.len() => false,
             false => begins(&rule.chain, &chain) || one_word(rule) && ends(rule),
         };
-        if in_force.clone().any(|(_, listed)| covers(&listed.rule)) {
+        if list.in_force(list.windows.parts(&chain)).any(|(_, rule)| covers(rule)) {
             return Ok(Effect::None);
         }
         let contradicts = |rule: &Rule| rule.action != action && begins(&chain, &rule.chain);
-        if in_force.clone().any(|(_, listed)| contradicts(&listed.rule)) {
+        let wholes = || list.in_force(list.windows.wholes(&chain));
+        if wholes().any(|(_, rule)| contradicts(rule)) {
             return Err(Conflict);
         }
         let redundant = |rule: &Rule| rule.action == action && contains(&rule.chain, &chain);
-        let removes = in_force.filter(|(_, listed)| redundant(&listed.rule));
-        let removes = removes.map(|(place, _)| place).collect();
+        let removes = wholes().filter(|(_, rule)| redundant(rule)).map(|(place, _)| place);
+        let mut removes: Vec<usize> = removes.collect();
+        removes.sort_unstable();
+        removes.dedup();
         Ok(Effect::Append { rule: Rule { chain, action }, removes })
     }
 
@@ -100,21 +120,34 @@ impl Rules {
             Effect::None => {}
             Effect::Always(action) => *self = Self::Always(action),
             Effect::Append { rule, removes } => {
-                let mut listed = match std::mem::take(self) {
-                    Self::Listed(listed) => listed,
-                    Self::None | Self::Always(_) => Vec::new(),
+                let mut list = match std::mem::take(self) {
+                    Self::Listed(list) => list,
+                    Self::None | Self::Always(_) => List::default(),
                 };
                 for &place in &removes {
-                    listed[place].redundant = true;
+                    list.rules[place].redundant = true;
                 }
-                listed.push(Listed { rule, removes, redundant: false });
-                *self = Self::Listed(listed);
+                list.windows.add(&rule.chain);
+                list.rules.push(Listed { rule, removes, redundant: false });
+                *self = Self::Listed(list);
             }
         }
     }
 
     pub(crate) const fn is_none(&self) -> bool {
         matches!(self, Self::None)
+    }
+}
+
+impl List {
+    /// Those of the rules at these places that are in force, with their places.
+    fn in_force(
+        &self,
+        places: impl Iterator<Item = usize>,
+    ) -> impl Iterator<Item = (usize, &Rule)> {
+        let at = |place: usize| self.rules.get(place).map(|listed| (place, listed));
+        let in_force = places.filter_map(at).filter(|(_, listed)| !listed.redundant);
+        in_force.map(|(place, listed)| (place, &listed.rule))
     }
 }
 
