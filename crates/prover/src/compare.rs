@@ -6,7 +6,7 @@ use std::fmt;
 use callgate_policy::Condition;
 use callgate_syscalls::{Action, ArchToken, SeccompData, SyscallNr};
 
-use crate::diagram::{Diagrams, NodeId, OUTSIDE};
+use crate::diagram::{DEPENDS, Diagrams, NodeId, OUTSIDE};
 use crate::meaning::{Meaning, endian_of};
 use crate::numbers::Interval;
 use crate::prover::{Common, for_each_common};
@@ -79,9 +79,12 @@ impl Prover {
         let mut equal = true;
         let mut seen = HashSet::new();
         let mut depending = false;
+        // Wider scopes make diagrams as they go.
+        let anywhere = scope != Scope::Exact || self.diagrams.any_depends();
         self.for_each_class(left, right, scope, |d, common| {
             equal &= common.left == common.right;
-            depending |= depends(d, common.left, &mut seen) || depends(d, common.right, &mut seen);
+            let mut inside = |side| side == DEPENDS || anywhere && depends(d, side, &mut seen);
+            depending |= inside(common.left) || inside(common.right);
             Ok(())
         })?;
         match equal && depending {

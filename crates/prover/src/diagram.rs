@@ -140,6 +140,13 @@ impl Diagrams {
         }
     }
 
+    /// Whether any diagram of more than a leaf has a leaf [`DEPENDS`]. Few programs shift by so much, and looking at the nodes once is much less
+    /// than following each function.
+    pub(crate) fn any_depends(&self) -> bool {
+        let depends = |node: &Node| node.low == DEPENDS || node.high == DEPENDS;
+        self.nodes.iter().any(|node| node.level < LEVELS && depends(node))
+    }
+
     /// Whether the function depends on the arch token or the number.
     pub(crate) fn reads_class(&self, id: NodeId) -> bool {
         self.node(id).level < ARGUMENT_LEVEL

@@ -64,7 +64,7 @@ impl Verified {
 pub(crate) fn build(policy: &Policy, endian: Endian) -> Result<Verified, Error> {
     let compiled = callgate_compiler::compile(policy);
     if let Ok(program) = &compiled {
-        match Verified::whole(policy, program.clone(), &Options::default()) {
+        match Verified::whole(policy, program.clone(), &usual()) {
             Ok(verified) => return Ok(verified),
             Err(ProverError::Undecided(_)) => {}
             Err(reason) => return Err(Error::NotProved { reason }),
@@ -81,9 +81,15 @@ pub(crate) fn build(policy: &Policy, endian: Endian) -> Result<Verified, Error> 
     }
 }
 
+/// The prover's own budget, with fewer calls tried beside the proof: filters are built while containers and services wait,
+/// and the proof does not rest on those calls.
+fn usual() -> Options {
+    Options { calls_max: 512, ..Options::default() }
+}
+
 /// Sixteen times the usual budget.
 fn patient() -> Options {
-    let mut options = Options::default();
+    let mut options = usual();
     options.nodes_max *= 16;
     options.time_max *= 16;
     options
