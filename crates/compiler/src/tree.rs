@@ -73,8 +73,8 @@ fn halve(
 enum Shape {
     /// It is one interval.
     Leaf,
-    /// `nr >= start of middle`.
-    Split { middle: usize },
+    /// `nr >= start of middle`, which lies in a window and so is a small number.
+    Split { middle: u8 },
     /// Every second interval, beginning with the first or the second, is a single number; the others mean the same.
     Chain { singles_first: bool },
 }
@@ -135,6 +135,7 @@ impl<'a> Search<'a> {
             }
         }
         let costs = vec![0; (len + 1) * (len + 1)];
+        // A table of whole words would be so large that the allocator would map it anew for each window.
         let shapes = vec![Shape::Leaf; costs.len()];
         Self { variable, window, place, costs, shapes, before, alike_until, single_until }
     }
@@ -163,7 +164,7 @@ impl<'a> Search<'a> {
         for middle in self.middles(from, to) {
             let cost = self.solve(from, middle) + self.solve(middle, to) + test;
             if cost < best.0 {
-                best = (cost, Shape::Split { middle });
+                best = (cost, Shape::Split { middle: small(middle) });
             }
         }
         // Longer runs have more single numbers than a chain may.
@@ -225,6 +226,7 @@ impl<'a> Search<'a> {
         match self.shapes[self.at(from, to)] {
             Shape::Leaf => self.window[from].entry,
             Shape::Split { middle } => {
+                let middle = usize::from(middle);
                 let low = self.emit(graph, from, middle);
                 let high = self.emit(graph, middle, to);
                 let start = self.window[middle].start;
@@ -241,6 +243,12 @@ impl<'a> Search<'a> {
             }
         }
     }
+}
+
+/// A place in a window.
+fn small(place: usize) -> u8 {
+    const { assert!(WINDOW <= u8::MAX as usize) }
+    u8::try_from(place).unwrap_or(u8::MAX)
 }
 
 /// Whether an interval is a single number.
