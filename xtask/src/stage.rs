@@ -21,6 +21,9 @@ pub(crate) const TOOLS: [&str; 5] =
     ["scmp_api_level", "scmp_arch_detect", "scmp_bpf_disasm", "scmp_bpf_sim", "scmp_sys_resolver"];
 const TOOLS_PAGES: &str = "packaging/man1";
 
+/// How the C library is built: see the profile in `Cargo.toml`.
+const LIBRARY_PROFILE: &str = "dist";
+
 /// The folder of the headers in this project.
 const INCLUDE: &str = "crates/libseccomp/include";
 const GENERATED: &str = "seccomp-syscalls.h";
@@ -33,10 +36,10 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
             write(&path, headers::syscalls().as_bytes())
         }
         [folder] if !folder.starts_with('-') => {
-            build("callgate-cli")?;
+            build("callgate-cli", "release")?;
             library(Path::new(folder))?;
             let bin = Path::new(folder).join("bin");
-            copy(&release().join("callgate"), &bin.join("callgate"))?;
+            copy(&target("release").join("callgate"), &bin.join("callgate"))?;
             tools(Path::new(folder))?;
             println!("stage: {folder} is laid out");
             Ok(())
@@ -47,9 +50,9 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
 
 /// Lays out libseccomp's commands: one binary, links to it, and their pages.
 pub(crate) fn tools(folder: &Path) -> Result<(), String> {
-    build("callgate-tools")?;
+    build("callgate-tools", "release")?;
     let bin = folder.join("bin");
-    copy(&release().join(TOOLS_BINARY), &bin.join(TOOLS_BINARY))?;
+    copy(&target("release").join(TOOLS_BINARY), &bin.join(TOOLS_BINARY))?;
     for name in TOOLS {
         link(TOOLS_BINARY, &bin.join(name))?;
         let page = format!("{name}.1");
@@ -60,10 +63,11 @@ pub(crate) fn tools(folder: &Path) -> Result<(), String> {
 
 /// Lays out the C library alone: `lib`, `include` and `share`.
 pub(crate) fn library(folder: &Path) -> Result<(), String> {
-    build("callgate-libseccomp")?;
+    build("callgate-libseccomp", LIBRARY_PROFILE)?;
     let lib = folder.join("lib");
-    copy(&release().join("libseccomp.so"), &lib.join(SHARED))?;
-    copy(&release().join("libseccomp.a"), &lib.join("libseccomp.a"))?;
+    let built = target(LIBRARY_PROFILE);
+    copy(&built.join("libseccomp.so"), &lib.join(SHARED))?;
+    copy(&built.join("libseccomp.a"), &lib.join("libseccomp.a"))?;
     for link in LINKS {
         self::link(SHARED, &lib.join(link))?;
     }
@@ -92,17 +96,19 @@ pub(crate) fn check_headers() -> Result<(), String> {
     }
 }
 
-fn build(package: &str) -> Result<(), String> {
-    let status = cargo(&["build", "--release", "--quiet", "--package", package]).status();
+fn build(package: &str, profile: &str) -> Result<(), String> {
+    let arguments = ["build", "--quiet", "--profile", profile, "--package", package];
+    let status = cargo(&arguments).status();
     match status.is_ok_and(|status| status.success()) {
         true => Ok(()),
         false => Err(format!("cannot build {package}")),
     }
 }
 
-fn release() -> PathBuf {
+/// Where cargo leaves what it builds with a profile.
+fn target(profile: &str) -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root().join("target"), PathBuf::from);
-    target.join("release")
+    target.join(profile)
 }
 
 fn copy(from: &Path, to: &Path) -> Result<(), String> {
