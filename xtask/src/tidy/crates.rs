@@ -85,6 +85,17 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("callgate-tools", &["callgate-bpf", "callgate-process", "callgate-scmp", "callgate-syscalls"]),
+    (
+        "callgate-python",
+        &[
+            "callgate-kernel",
+            "callgate-process",
+            "callgate-scmp",
+            "callgate-syscalls",
+            "libc",
+            "pyo3",
+        ],
+    ),
     ("callgate-testkit", &["callgate-bpf", "callgate-policy", "callgate-syscalls", "fastrand"]),
 ];
 
