@@ -41,6 +41,7 @@ const STEPS: &[Step] = &[
     Step { name: "conformance: prover", command: || xtask(&["conformance", "prover"]) },
     Step { name: "abi", command: || xtask(&["abi"]) },
     Step { name: "conformance: libseccomp", command: || xtask(&["conformance", "libseccomp"]) },
+    Step { name: "python", command: || xtask(&["python", "--wheel"]) },
     Step { name: "bench goldens", command: || xtask(&["bench", "--goldens"]) },
     Step { name: "fuzz", command: || xtask(&["fuzz"]) },
     Step { name: "live: real programs", command: || xtask(&["live"]) },

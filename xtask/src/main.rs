@@ -9,6 +9,7 @@ mod codegen;
 mod conformance;
 mod fuzz;
 mod live;
+mod python;
 mod stage;
 mod tables;
 mod tidy;
@@ -47,6 +48,11 @@ const TASKS: &[Task] = &[
     },
     Task { name: "fuzz", about: "run every fuzz target for some SECONDS", run: fuzz::run },
     Task { name: "live", about: "run real programs under the profile container", run: live::run },
+    Task {
+        name: "python",
+        about: "build and test the Python module; --wheel also as a wheel",
+        run: python::run,
+    },
     Task { name: "tidy", about: "check the architecture's invariants", run: tidy::run },
     Task {
         name: "codegen",
