@@ -2,6 +2,7 @@
 
 mod kernel;
 mod libseccomp;
+mod live;
 mod prover;
 
 use std::time::Instant;
@@ -9,8 +10,12 @@ use std::time::Instant;
 /// A suite: its name, and the function that runs it.
 type Suite = (&'static str, fn(&[String]) -> Result<(), String>);
 
-const SUITES: &[Suite] =
-    &[("kernel", kernel::run), ("libseccomp", libseccomp::run), ("prover", prover::run)];
+const SUITES: &[Suite] = &[
+    ("kernel", kernel::run),
+    ("libseccomp", libseccomp::run),
+    ("live", live::run),
+    ("prover", prover::run),
+];
 
 /// Runs the suite that the first argument names with the other arguments.
 pub(crate) fn run(args: &[String]) -> Result<(), String> {
