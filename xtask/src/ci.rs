@@ -44,6 +44,7 @@ const STEPS: &[Step] = &[
     Step { name: "conformance: libseccomp", command: || xtask(&["conformance", "libseccomp"]) },
     Step { name: "python", command: || xtask(&["python", "--wheel"]) },
     Step { name: "bench goldens", command: || xtask(&["bench", "--goldens"]) },
+    Step { name: "bench", command: || xtask(&["bench", "--quick"]) },
     Step { name: "fuzz", command: || xtask(&["fuzz"]) },
     Step { name: "live: real programs", command: || xtask(&["live"]) },
 ];

@@ -7,6 +7,8 @@ mod prover;
 
 use std::time::Instant;
 
+pub(crate) use prover::common as common_profile;
+
 /// A suite: its name, and the function that runs it.
 type Suite = (&'static str, fn(&[String]) -> Result<(), String>);
 

@@ -27,7 +27,7 @@ struct Task {
 const TASKS: &[Task] = &[
     Task {
         name: "bench",
-        about: "compare our filters with other compilers', or --goldens: counts only",
+        about: "compare our filters with other compilers' [--quick] [--json FILE]; --goldens, --growth",
         run: bench::run,
     },
     Task { name: "ci", about: "run every check, or those whose name contains WORD", run: ci::run },

@@ -1,8 +1,9 @@
-//! `bench-seccompiler RULES ROUNDS OUT`: as `libseccomp.c` beside it, with seccompiler, for x86_64.
+//! `bench-seccompiler RULES MILLISECONDS OUT`: as `libseccomp.c` beside it, with seccompiler, for rules
+//! of x86_64 by number whose values are equal.
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
@@ -17,11 +18,12 @@ fn read(path: &str) -> Rules {
     let rule = |line: &str| {
         let mut words = line.split_whitespace().skip(1);
         let number = words.next().expect("a rule has a number").parse().expect("a number");
-        let test = |word: &str| {
-            let (arg, value) = word.split_once(':').expect("ARG:VALUE");
-            (arg.parse().expect("an index"), value.parse().expect("a value"))
+        let words: Vec<&str> = words.collect();
+        let test = |test: &[&str]| {
+            assert_eq!(test[1], "SCMP_CMP_EQ", "other operators are not measured");
+            (test[0].parse().expect("an index"), test[2].parse().expect("a value"))
         };
-        (number, words.map(test).collect())
+        (number, words.chunks_exact(4).map(test).collect())
     };
     rules.map(rule).collect()
 }
@@ -44,14 +46,14 @@ fn build(rules: &Rules) -> BpfProgram {
 fn main() {
     let args: Vec<String> = std::env::args().collect();
     let rules = read(&args[1]);
-    let rounds: usize = args[2].parse().expect("rounds");
-    let mut times: Vec<u128> = (0..rounds)
-        .map(|_| {
-            let start = Instant::now();
-            std::hint::black_box(build(&rules));
-            start.elapsed().as_nanos()
-        })
-        .collect();
+    let limit = Duration::from_millis(args[2].parse().expect("milliseconds"));
+    let begin = Instant::now();
+    let mut times: Vec<u128> = Vec::new();
+    while times.is_empty() || begin.elapsed() < limit {
+        let start = Instant::now();
+        std::hint::black_box(build(&rules));
+        times.push(start.elapsed().as_nanos());
+    }
     times.sort_unstable();
     let bytes: Vec<u8> = build(&rules)
         .iter()
@@ -62,5 +64,5 @@ fn main() {
         })
         .collect();
     std::fs::write(&args[3], bytes).expect("the program can be written");
-    println!("{}", times[rounds / 2]);
+    println!("{}", times[times.len() / 2]);
 }

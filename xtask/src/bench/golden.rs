@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use callgate_prover::{Options, Prover, Scope, prove};
+use callgate_prover::prove_stack;
 
 use super::measure::{self, Counts};
-use super::reference::{self, Reference};
+use super::reference;
 use crate::root;
 
 fn path() -> PathBuf {
@@ -43,32 +43,14 @@ pub(crate) fn bless() -> Result<(), String> {
 
 fn text() -> Result<String, String> {
     let mut text = String::from("# reference filters instructions mean max\n");
-    for reference in reference::all()? {
+    for reference in reference::goldens()? {
         let stack = measure::filters(&reference.policy)?;
-        prove_all(&reference, &stack)?;
-        let counts: Vec<Counts> =
+        let each: Vec<Counts> =
             stack.programs().iter().map(|program| Counts::of(program, &reference)).collect();
-        let total = Counts {
-            instructions: counts.iter().map(|counts| counts.instructions).sum(),
-            mean: counts.iter().map(|counts| counts.mean).sum(),
-            max: counts.iter().map(|counts| counts.max).sum(),
-        };
-        text.push_str(&format!("{} {} {total}\n", reference.name, counts.len()));
+        prove_stack(&reference.policy, stack, &measure::proof_options())
+            .map_err(|e| format!("{}: {e}", reference.name))?;
+        let total = Counts::sum(&each);
+        text.push_str(&format!("{} {} {total}\n", reference.name, each.len()));
     }
     Ok(text)
-}
-
-fn prove_all(reference: &Reference, stack: &callgate_bpf::Stack) -> Result<(), String> {
-    let named = |e: callgate_prover::Error| format!("{}: {e}", reference.name);
-    let options = Options { nodes_max: 8_000_000, ..Options::default() };
-    if let [only] = stack.programs() {
-        return prove(&reference.policy, only.clone(), &options).map(|_| ()).map_err(named);
-    }
-    let mut prover = Prover::new(options);
-    let meant = prover.policy(&reference.policy).map_err(named)?;
-    let written = prover.stack(stack).map_err(named)?;
-    match prover.equal(&meant, &written, Scope::Effective).map_err(named)? {
-        true => Ok(()),
-        false => Err(format!("{}: the filters do not mean what the policy does", reference.name)),
-    }
 }

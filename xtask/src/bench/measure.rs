@@ -1,13 +1,13 @@
 //! Counts and times of filters.
 
 use std::fmt;
-use std::path::Path;
-use std::time::Instant;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use callgate_bpf::{Program, Stack, decode};
 use callgate_compiler::{Options, compile_stacked};
 use callgate_policy::{ArchPolicy, Policy, SeccompData};
-use callgate_syscalls::Endian;
+use callgate_prover::{ProvedStack, prove_stack};
 
 use super::reference::Reference;
 
@@ -41,10 +41,24 @@ impl Counts {
         }
     }
 
-    pub(crate) fn of_file(path: &Path, reference: &Reference) -> Result<Self, String> {
-        let bytes = std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?;
-        let decoded = decode(&bytes).map_err(|e| format!("{}: {e}", path.display()))?;
-        Ok(Self::of(&decoded.program, reference))
+    /// Of filters in files, all of which every call is asked of.
+    pub(crate) fn of_files(paths: &[PathBuf], reference: &Reference) -> Option<Self> {
+        let each: Option<Vec<Self>> = paths
+            .iter()
+            .map(|path| {
+                Some(Self::of(&decode(&std::fs::read(path).ok()?).ok()?.program, reference))
+            })
+            .collect();
+        each.filter(|each| !each.is_empty()).map(|each| Self::sum(&each))
+    }
+
+    /// Of several filters together.
+    pub(crate) fn sum(each: &[Self]) -> Self {
+        Self {
+            instructions: each.iter().map(|counts| counts.instructions).sum(),
+            mean: each.iter().map(|counts| counts.mean).sum(),
+            max: each.iter().map(|counts| counts.max).sum(),
+        }
     }
 }
 
@@ -53,22 +67,33 @@ pub(crate) fn filters(policy: &Policy) -> Result<Stack, String> {
     compile_stacked(policy, &Options::default()).map_err(|e| e.to_string())
 }
 
-/// Writes the first filter and says how many there are.
-pub(crate) fn write_filters(policy: &Policy, path: &Path) -> Result<usize, String> {
-    let stack = filters(policy)?;
-    if let Some(first) = stack.programs().first() {
-        std::fs::write(path, first.to_bytes(Endian::native()))
-            .map_err(|e| format!("{}: {e}", path.display()))?;
-    }
-    Ok(stack.programs().len())
+/// The filters of a policy that is made rule by rule, as peers have to.
+pub(crate) fn compiled(policy: &Policy) -> Result<Stack, String> {
+    filters(&rebuilt(policy)?)
 }
 
-/// The median time in microseconds from rules to filters: as for the peers, making the policy counts.
-pub(crate) fn build_time(policy: &Policy, builds: usize) -> Result<f64, String> {
-    let mut times = Vec::with_capacity(builds);
-    for _ in 0..builds {
+/// The same, with their proof.
+pub(crate) fn proved(policy: &Policy) -> Result<ProvedStack, String> {
+    let policy = rebuilt(policy)?;
+    prove_stack(&policy, filters(&policy)?, &proof_options()).map_err(|e| e.to_string())
+}
+
+/// Limits that suffice for the largest reference.
+pub(crate) fn proof_options() -> callgate_prover::Options {
+    callgate_prover::Options { nodes_max: 8_000_000, ..Default::default() }
+}
+
+/// The median time in microseconds of doing something again and again for that long, and at least once.
+pub(crate) fn repeated<T>(
+    milliseconds: u32,
+    mut work: impl FnMut() -> Result<T, String>,
+) -> Result<f64, String> {
+    let limit = Duration::from_millis(milliseconds.into());
+    let begin = Instant::now();
+    let mut times = Vec::new();
+    while times.is_empty() || begin.elapsed() < limit {
         let start = Instant::now();
-        std::hint::black_box(filters(&rebuilt(policy)?)?);
+        std::hint::black_box(work()?);
         times.push(start.elapsed().as_secs_f64() * 1e6);
     }
     Ok(median(&mut times))
@@ -92,6 +117,7 @@ fn rebuilt(policy: &Policy) -> Result<Policy, String> {
     builder.build().map_err(|e| e.to_string())
 }
 
+/// The middle one; no number of none.
 pub(crate) fn median(times: &mut [f64]) -> f64 {
     times.sort_by(f64::total_cmp);
     times.get(times.len() / 2).copied().unwrap_or(f64::NAN)

@@ -1,102 +1,214 @@
-//! `cargo xtask bench`: our filters beside those of other compilers, on the same policies, in one run; and
-//! `cargo xtask bench --goldens`: instruction counts against the committed ones (`--bless` writes them).
+//! `cargo xtask bench`: our filters beside those of other compilers, on the same policies, in one run.
 //!
-//! Counts are the same on every machine, so that they can be goldens; times are only ever compared within a run.
+//! | options | what |
+//! |---|---|
+//! | none | every reference; builds, attaching, calls on the running kernel, proofs |
+//! | `--quick` | the same of a few references, less exactly |
+//! | `--json FILE` | the figures also as JSON |
+//! | `--goldens` | instruction counts against the committed ones; with `--bless` they are written |
+//! | `--growth` | cost against size, into `docs/growth.md` and its plots |
+//!
+//! Counts are the same on every machine, so that they can be goldens; times are only ever compared within a run. All
+//! contenders are measured in turn, several times over, and medians are shown.
 
+mod contender;
 mod golden;
+mod growth;
+mod kernel;
 mod measure;
-mod peers;
+mod plot;
+mod proofs;
 mod reference;
+mod report;
 
-use measure::Counts;
-use peers::Peer;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use contender::Contender;
+use kernel::Kernel;
 use reference::Reference;
+use report::{Report, Row};
 
-/// How often each compiler is asked; medians are over all.
-const ROUNDS: usize = 7;
+/// How exactly is measured.
+#[derive(Clone, Copy)]
+struct Effort {
+    /// How often each contender has its turn.
+    rounds: usize,
+    /// How long it builds the same filter in a turn, at least once.
+    milliseconds: u32,
+    /// After how long with one contender and reference no further turn is taken.
+    cell_seconds: f64,
+    /// How many children attach a filter in a turn.
+    children: usize,
+}
 
-/// How many filters each is asked for at a time.
-const BUILDS: usize = 40;
+const FULL: Effort = Effort { rounds: 7, milliseconds: 50, cell_seconds: 4.0, children: 15 };
+const QUICK: Effort = Effort { rounds: 3, milliseconds: 10, cell_seconds: 1.0, children: 7 };
 
 pub(crate) fn run(args: &[String]) -> Result<(), String> {
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     match words.as_slice() {
-        [] => compare(),
-        ["--goldens"] => golden::check(),
-        ["--goldens", "--bless"] => golden::bless(),
-        _ => Err("expected nothing, --goldens, or --goldens --bless".to_owned()),
+        ["--goldens"] => return golden::check(),
+        ["--goldens", "--bless"] => return golden::bless(),
+        _ if cfg!(debug_assertions) => return optimised(args),
+        ["--growth"] => return growth::run(),
+        _ => {}
+    }
+    let (effort, references, rest) = match words.split_first() {
+        Some((&"--quick", rest)) => (QUICK, reference::few()?, rest),
+        _ => (FULL, reference::all()?, words.as_slice()),
+    };
+    let json = match rest {
+        [] => None,
+        ["--json", path] => Some(PathBuf::from(path)),
+        _ => {
+            return Err("expected [--quick] [--json FILE], --growth, or --goldens [--bless]".into());
+        }
+    };
+    let start = Instant::now();
+    let report = in_folder(|folder| compare(&references, effort, folder))?;
+    json.map_or(Ok(()), |path| report.write_json(&path))?;
+    println!("\nbench: {} rows in {:.0} s", report.rows.len(), start.elapsed().as_secs_f64());
+    report.check()
+}
+
+/// The same again as an optimised program: the times of another say nothing.
+fn optimised(args: &[String]) -> Result<(), String> {
+    let mut command =
+        crate::cargo(&["run", "--quiet", "--release", "--package", "xtask", "--", "bench"]);
+    match command.args(args).status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("the optimised program ended with {status}")),
+        Err(error) => Err(format!("{command:?}: {error}")),
     }
 }
 
-fn compare() -> Result<(), String> {
-    let directory = std::env::temp_dir().join(format!("callgate-bench-{}", std::process::id()));
-    std::fs::create_dir_all(&directory).map_err(|e| format!("{}: {e}", directory.display()))?;
-    let result = peers::build(&directory).and_then(|(peers, attach)| {
-        println!(
-            "reference         compiler            insns  mean  max  build us  x ours  attach us"
-        );
-        for reference in reference::all()? {
-            if let Some(rules) = reference.rules_text() {
-                table(&reference, &rules, &peers, &attach, &directory)?;
-            }
-        }
-        Ok(())
-    });
-    std::fs::remove_dir_all(&directory).map_err(|e| format!("{}: {e}", directory.display()))?;
+/// Does something with an empty folder, which is removed afterwards.
+fn in_folder<T>(work: impl FnOnce(&Path) -> Result<T, String>) -> Result<T, String> {
+    let folder = std::env::temp_dir().join(format!("callgate-bench-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+    let result = work(&folder);
+    std::fs::remove_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     result
 }
 
-fn table(
-    reference: &Reference,
-    rules: &str,
-    peers: &[Peer],
-    attach: &std::path::Path,
-    directory: &std::path::Path,
-) -> Result<(), String> {
-    let path = directory.join("rules");
-    std::fs::write(&path, rules).map_err(|e| format!("{}: {e}", path.display()))?;
-    // libseccomp takes seconds for some of the large ones.
-    let is_large = rules.lines().count() > 350;
-    let (rounds, builds) = if is_large { (3, 1) } else { (ROUNDS, BUILDS) };
-    let mut ours = Vec::new();
-    let mut theirs: Vec<Vec<f64>> = vec![Vec::new(); peers.len()];
-    for _ in 0..rounds {
-        ours.push(measure::build_time(&reference.policy, builds)?);
-        for (peer, times) in peers.iter().zip(&mut theirs) {
-            times.push(peer.run(&path, builds, directory)?);
+fn compare(references: &[Reference], effort: Effort, folder: &Path) -> Result<Report, String> {
+    let contenders = contender::all(folder);
+    let kernel = Kernel::build(folder)?;
+    let mut report = Report::default();
+    println!("{}\n\n{}", growth::machine(), Row::HEADING);
+    for reference in references {
+        for row in rows(reference, &contenders, &kernel, effort, folder)? {
+            println!("{row}");
+            report.rows.push(row);
+        }
+        if let Some(bound) = measure::entropy_bound(reference) {
+            println!("{:<17} {:<18} {:>6} {bound:>6.2}", reference.name, "entropy bound", "");
         }
     }
-    let ours_time = measure::median(&mut ours);
-    let program = directory.join("callgate.bpf");
-    let filters = measure::write_filters(&reference.policy, &program)?;
-    let counts = if filters == 1 { Some(Counts::of_file(&program, reference)?) } else { None };
-    row(reference, "callgate", counts, ours_time, ours_time, peers::attach(attach, &program).ok());
-    if filters > 1 {
-        println!("{:<17} (ours is {filters} stacked filters)", "");
-    }
-    for (peer, times) in peers.iter().zip(&mut theirs) {
-        let program = peer.output(directory);
-        let counts = Counts::of_file(&program, reference).ok();
-        let attached = peers::attach(attach, &program).ok();
-        row(reference, peer.name, counts, measure::median(times), ours_time, attached);
-    }
-    if let Some(bound) = measure::entropy_bound(reference) {
-        println!("{:<17} {:<18} {:>6} {bound:>5.2}", reference.name, "entropy bound", "");
-    }
-    Ok(())
+    println!("\n{}", report.ratios());
+    report.proofs = proofs::rows(references, folder)?;
+    proofs::print(&report.proofs);
+    Ok(report)
 }
 
-fn row(
+/// What each contender that can express the reference makes of it.
+fn rows(
     reference: &Reference,
-    name: &str,
-    counts: Option<Counts>,
-    time: f64,
-    ours: f64,
-    attach: Option<f64>,
-) {
-    let counts =
-        counts.map_or_else(|| format!("{:>6} {:>5} {:>4}", "-", "-", "-"), |c| c.to_string());
-    let attach = attach.map_or_else(|| "refused".to_owned(), |attach| format!("{attach:.1}"));
-    let ratio = time / ours;
-    println!("{:<17} {name:<18} {counts} {time:>9.1} {ratio:>7.2} {attach:>10}", reference.name);
+    contenders: &[Contender],
+    kernel: &Kernel,
+    effort: Effort,
+    folder: &Path,
+) -> Result<Vec<Row>, String> {
+    let able: Vec<&Contender> = contenders.iter().filter(|c| c.can(reference)).collect();
+    let rules = folder.join("rules");
+    std::fs::write(&rules, reference.rules.as_deref().unwrap_or_default())
+        .map_err(|e| format!("{}: {e}", rules.display()))?;
+    let mut cells: Vec<Cell> = able.iter().map(|_| Cell::default()).collect();
+    for _ in 0..effort.rounds {
+        for (contender, cell) in able.iter().zip(&mut cells) {
+            cell.build(contender, reference, &rules, effort, folder);
+        }
+    }
+    for _ in 0..effort.rounds {
+        for (contender, cell) in able.iter().zip(&mut cells) {
+            cell.attach(&contender.outputs(reference, folder), reference, kernel, effort);
+        }
+    }
+    let row = |(contender, cell): (&&Contender, Cell)| cell.row(contender, reference, folder);
+    Ok(able.iter().zip(cells).map(row).collect())
+}
+
+/// What is known of a contender's filter of a reference.
+#[derive(Default)]
+struct Cell {
+    build: Vec<f64>,
+    spent: f64,
+    attach: Vec<f64>,
+    denied: Vec<f64>,
+    checked: Vec<f64>,
+    failure: Option<String>,
+}
+
+impl Cell {
+    fn build(
+        &mut self,
+        contender: &Contender,
+        reference: &Reference,
+        rules: &Path,
+        effort: Effort,
+        folder: &Path,
+    ) {
+        if self.failure.is_some() || self.spent > effort.cell_seconds {
+            return;
+        }
+        let start = Instant::now();
+        match contender.build(reference, rules, effort.milliseconds, folder) {
+            Ok(microseconds) => self.build.push(microseconds),
+            Err(reason) => self.failure = Some(reason),
+        }
+        self.spent += start.elapsed().as_secs_f64();
+    }
+
+    fn attach(
+        &mut self,
+        programs: &[PathBuf],
+        reference: &Reference,
+        kernel: &Kernel,
+        effort: Effort,
+    ) {
+        if self.failure.is_some() {
+            return;
+        }
+        for (call, times) in
+            [(reference.denied, &mut self.denied), (reference.checked, &mut self.checked)]
+        {
+            let Some(call) = call else { continue };
+            match kernel.measure(programs, call, effort.children) {
+                Ok((attached, called)) => {
+                    self.attach.push(attached);
+                    times.push(called);
+                }
+                Err(reason) => {
+                    self.failure = Some(reason);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn row(mut self, contender: &Contender, reference: &Reference, folder: &Path) -> Row {
+        let outputs = contender.outputs(reference, folder);
+        Row {
+            reference: reference.name.clone(),
+            contender: contender.name,
+            filters: outputs.len(),
+            counts: measure::Counts::of_files(&outputs, reference),
+            build: measure::median(&mut self.build),
+            attach: measure::median(&mut self.attach),
+            denied: measure::median(&mut self.denied),
+            checked: measure::median(&mut self.checked),
+            failure: self.failure,
+        }
+    }
 }

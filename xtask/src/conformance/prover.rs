@@ -16,6 +16,8 @@ use callgate_syscalls::Endian;
 
 use super::{Request, timed};
 
+pub(crate) use libseccomp::common;
+
 /// How many mutants must be shown to differ: what every run of CI does, and a full run.
 const MUTANTS: u32 = 2_000;
 const MUTANTS_FULL: u32 = 20_000;

@@ -57,6 +57,23 @@ pub(super) fn run() -> Result<String, String> {
     ))
 }
 
+/// What both libseccomp and we can say of the profile `container`: our policy, its default action, and the rules as
+/// the driver reads them.
+pub(crate) struct Common {
+    pub(crate) policy: Policy,
+    pub(crate) default: Action,
+    pub(crate) rules: String,
+}
+
+/// The profile with the names that both sides have.
+pub(crate) fn common() -> Result<Common, String> {
+    let mut profile = applicable()?;
+    let skipped = Driver::build()?.differing(&profile)?;
+    drop_names(&mut profile, &skipped);
+    let default = action(profile.default_action, profile.default_errno_ret)?;
+    Ok(Common { policy: resolved(&profile)?, default, rules: rules(&profile)? })
+}
+
 /// Proves each pair equal.
 fn times(policy: &Policy, programs: [&Program; 3]) -> Result<String, String> {
     let policy = Side::Policy(policy);

@@ -1,0 +1,91 @@
+//! How long proofs take: of our programs, and of those that libseccomp makes of the same profile.
+
+use std::path::Path;
+
+use callgate_bpf::{Program, Stack, decode};
+use callgate_policy::Policy;
+use callgate_prover::prove_stack;
+use serde_json::{Value, json};
+
+use super::contender::file_name;
+use super::measure::{self, median};
+use super::reference::{self, Reference};
+
+/// The proof of a program.
+pub(crate) struct Proof {
+    policy: String,
+    program: &'static str,
+    instructions: usize,
+    microseconds: f64,
+    nodes: usize,
+}
+
+/// How often each proof is made.
+const ROUNDS: usize = 5;
+
+/// Whose programs of the whole profile are proved beside ours.
+const THEIRS: [&str; 2] = ["libseccomp", "libseccomp tree"];
+
+/// Proofs of all references, of smaller ones, and of the programs that libseccomp left in the folder.
+pub(crate) fn rows(references: &[Reference], folder: &Path) -> Result<Vec<Proof>, String> {
+    let mut rows = Vec::new();
+    for reference in references.iter().chain(&reference::small()?) {
+        let stack = measure::compiled(&reference.policy)?;
+        rows.push(proof(&reference.name, &reference.policy, "callgate", &stack)?);
+    }
+    for reference in references.iter().filter(|r| r.name == reference::WHOLE && r.rules.is_some()) {
+        for name in THEIRS {
+            let path = folder.join(file_name(name, reference, 0));
+            // Its absence was explained when it could not be built.
+            if !path.exists() {
+                continue;
+            }
+            let stack = Stack::new([read(&path)?]);
+            rows.push(proof(&reference.name, &reference.policy, name, &stack)?);
+        }
+    }
+    Ok(rows)
+}
+
+fn read(path: &Path) -> Result<Program, String> {
+    let bytes = std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?;
+    decode(&bytes).map(|decoded| decoded.program).map_err(|e| format!("{}: {e}", path.display()))
+}
+
+fn proof(
+    name: &str,
+    policy: &Policy,
+    program: &'static str,
+    stack: &Stack,
+) -> Result<Proof, String> {
+    let mut times = Vec::new();
+    let mut nodes = 0;
+    for _ in 0..ROUNDS {
+        let proved = prove_stack(policy, stack.clone(), &measure::proof_options());
+        let proved = proved.map_err(|e| format!("{program}'s program of {name}: {e}"))?;
+        times.push(proved.certificate().time.as_secs_f64() * 1e6);
+        nodes = proved.certificate().nodes;
+    }
+    let instructions = stack.programs().iter().map(Program::len).sum();
+    let microseconds = median(&mut times);
+    Ok(Proof { policy: name.to_owned(), program, instructions, microseconds, nodes })
+}
+
+pub(crate) fn print(proofs: &[Proof]) {
+    println!("proof of          program              insns      time us     nodes");
+    for Proof { policy, program, instructions, microseconds, nodes } in proofs {
+        println!("{policy:<17} {program:<18} {instructions:>7} {microseconds:>12.1} {nodes:>9}");
+    }
+}
+
+impl Proof {
+    pub(crate) fn json(&self) -> Value {
+        json!({
+            "policy": self.policy,
+            "program": self.program,
+            "instructions": self.instructions,
+            "time_us": self.microseconds,
+            "nodes": self.nodes,
+        })
+    }
+}
