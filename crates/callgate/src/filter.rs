@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 
 use callgate_bpf::Program;
 use callgate_kernel::child::Child;
-use callgate_kernel::{Command, Interruption, Options, Scope};
+use callgate_kernel::{Command, Enforced, Interruption, Options, Scope, Wants};
 use callgate_policy::{Action, Policy, SeccompData};
 use callgate_profiles::Resolved;
 use callgate_prover::Proved;
@@ -124,6 +124,14 @@ impl Filter {
                 Err(error.into())
             }
         }
+    }
+
+    /// Installs the filter with what the kernel has of what is wanted, and says what that was.
+    ///
+    /// # Errors
+    /// [`Error::Kernel`], also where the kernel lacks what is required; nothing was installed then.
+    pub fn enforce(&self, scope: Scope, wants: &Wants) -> Result<Enforced, Error> {
+        Ok(callgate_kernel::enforce(self.program(), scope, wants)?)
     }
 
     /// Installs the filter and returns the descriptor on which a supervisor receives the calls that the filter answers

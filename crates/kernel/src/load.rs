@@ -197,24 +197,30 @@ pub fn set_no_new_privs() -> Result<(), Error> {
 }
 
 /// Does what a load needs done before, and adds the flags of the scope.
-fn prepare(scope: Scope, options: &Options, mut flags: Flags) -> Result<Flags, Error> {
-    match scope {
-        Scope::ThisThread => {}
-        Scope::BeforeExec => require_single_thread()?,
-        // The kernel has one number to return. Where that is a descriptor, it can't be a thread.
-        Scope::AllThreads if flags.contains(Flag::NewListener) => {
-            flags = flags.with(Flag::Tsync).with(Flag::TsyncEsrch);
-        }
-        Scope::AllThreads => flags = flags.with(Flag::Tsync),
+fn prepare(scope: Scope, options: &Options, flags: Flags) -> Result<Flags, Error> {
+    if scope == Scope::BeforeExec {
+        require_single_thread()?;
     }
     if options.no_new_privs == NoNewPrivs::Set {
         set_no_new_privs()?;
     }
-    Ok(flags)
+    Ok(scope_flags(scope, flags))
+}
+
+/// These flags with those of the scope.
+pub(crate) fn scope_flags(scope: Scope, flags: Flags) -> Flags {
+    match scope {
+        Scope::ThisThread | Scope::BeforeExec => flags,
+        // The kernel has one number to return. Where that is a descriptor, it can't be a thread.
+        Scope::AllThreads if flags.contains(Flag::NewListener) => {
+            flags.with(Flag::Tsync).with(Flag::TsyncEsrch)
+        }
+        Scope::AllThreads => flags.with(Flag::Tsync),
+    }
 }
 
 impl Options {
-    fn flags(&self) -> Flags {
+    pub(crate) fn flags(&self) -> Flags {
         let mut flags = Flags::default();
         if self.logging == Logging::On {
             flags = flags.with(Flag::Log);
