@@ -9,6 +9,7 @@ use callgate_policy::{Action, Policy, SeccompData};
 use callgate_profiles::Resolved;
 use callgate_prover::Proved;
 use callgate_supervise::Listener;
+use callgate_syscalls::Endian;
 
 use crate::{Error, FilterBuilder, Unproved};
 
@@ -61,6 +62,29 @@ impl Filter {
     #[must_use]
     pub const fn proved(&self) -> &Proved {
         &self.proved
+    }
+
+    /// The program as Rust source: a constant of that name, with the bytes that the kernel reads as `sock_filter`s.
+    ///
+    /// A build script writes it to a file in `OUT_DIR`, with the byte order of the target; the application includes the
+    /// file and loads [`Program::from_bytes`], without compiler or prover. `examples/embedded` does so.
+    ///
+    /// # Examples
+    /// ```
+    /// use callgate::{Action, Arch, Endian, Filter, Program, names};
+    ///
+    /// let filter = Filter::builder(Action::KILL_PROCESS)
+    ///     .arches([Arch::X86_64])
+    ///     .allow([names::READ, names::EXIT_GROUP])
+    ///     .build()?;
+    /// let source = filter.to_rust("FILTER", Endian::Little);
+    /// let size = 8 * filter.program().len();
+    /// assert!(source.contains(&format!("pub const FILTER: [u8; {size}] = [")));
+    /// # Ok::<(), callgate::Error>(())
+    /// ```
+    #[must_use]
+    pub fn to_rust(&self, name: &str, endian: Endian) -> String {
+        callgate_compiler::rust_source(name, self.program(), endian)
     }
 
     /// The action for a call, from the policy.

@@ -48,6 +48,38 @@
 //! Docker, Podman and OCI profiles are read by [`profiles`], resolved for a machine ([`this_machine`]) and become a filter
 //! by [`Filter::from_profile`]. `examples/run_profile.rs` does all of it.
 //!
+//! # Filters made by a build script
+//!
+//! An application whose filter never changes can have it compiled and proved while it is built. With `callgate` among
+//! the build-dependencies, `build.rs` says
+//!
+//! ```no_run
+//! use callgate::{Action, Arch, Filter, names};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let target: Arch = std::env::var("CARGO_CFG_TARGET_ARCH")?.parse()?;
+//! let filter = Filter::builder(Action::KILL_PROCESS)
+//!     .arches([target])
+//!     .allow([names::READ, names::WRITE, names::EXIT_GROUP])
+//!     .build()?; // fails the build if it is not proved
+//! let path = std::path::Path::new(&std::env::var("OUT_DIR")?).join("filter.rs");
+//! std::fs::write(path, filter.to_rust("FILTER", target.endian()))?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! and the application, which depends on `callgate-bpf`, `callgate-kernel` and `callgate-syscalls` alone,
+//!
+//! ```text
+//! include!(concat!(env!("OUT_DIR"), "/filter.rs"));
+//!
+//! let program = Program::from_bytes(&FILTER, Endian::native())?;
+//! callgate_kernel::load(&program, Scope::BeforeExec, &Options::default())?;
+//! ```
+//!
+//! `examples/embedded` is such an application, with its test. A filter of `callgate compile` can be embedded in the same
+//! way, with `include_bytes!`.
+//!
 //! # Coming from seccompiler
 //!
 //! | seccompiler | here |

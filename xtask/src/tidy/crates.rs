@@ -96,11 +96,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "pyo3",
         ],
     ),
+    ("callgate-embedded", &["callgate", "callgate-bpf", "callgate-kernel", "callgate-syscalls"]),
     ("callgate-testkit", &["callgate-bpf", "callgate-policy", "callgate-syscalls", "fastrand"]),
 ];
 
 /// Crates that nothing but tests and the commands of the house may use.
-const UNPUBLISHED: &[&str] = &["callgate-testkit", "xtask"];
+const UNPUBLISHED: &[&str] = &["callgate-embedded", "callgate-testkit", "xtask"];
 
 /// Licences that the project can be distributed with. Of an `OR` one side suffices.
 const LICENCES: &[&str] = &[
