@@ -27,7 +27,11 @@ pub fn optimize(program: &Program, options: &Options) -> Result<Program, Error> 
     let mut prover = Prover::default();
     let meaning = prover.program(program)?;
     match compiled(&mut prover, &meaning, options, Scope::Exact) {
-        Ok(compiled) if compiled.len() <= program.len() => Ok(compiled),
+        Ok(compiled) if compiled.len() < program.len() => Ok(compiled),
+        // Without weights of the caller's there is no reason to take one of the same length for better.
+        Ok(compiled) if compiled.len() == program.len() && *options != Options::default() => {
+            Ok(compiled)
+        }
         Ok(_)
         | Err(Error::Compile(_) | Error::Proof(callgate_prover::Error::NotExpressible { .. })) => {
             Ok(program.clone())
@@ -103,6 +107,19 @@ mod tests {
     fn short_programs_do_not_grow() {
         let program = list([60]);
         assert!(optimize(&program, &Options::default()).unwrap().len() <= program.len());
+    }
+
+    #[test]
+    fn a_program_of_the_same_length_is_better_only_by_weights() {
+        for [first, second] in [[60, 231], [231, 60]] {
+            let text = format!(
+                "ld [4]\njeq #0xc000003e, ok, bad\nok: ld [0]\njeq #{first}, allow, next\n\
+                 next: jeq #{second}, allow, bad\nallow: ret #0x7fff0000\nbad: ret #0x80000000\n"
+            );
+            let program = callgate_bpf::assemble(&text, callgate_syscalls::Endian::Little).unwrap();
+            assert_eq!(program.len(), list([first, second]).len());
+            assert_eq!(optimize(&program, &Options::default()).unwrap(), program);
+        }
     }
 
     #[test]
