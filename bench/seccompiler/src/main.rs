@@ -40,7 +40,11 @@ fn build(rules: &Rules) -> BpfProgram {
         }
     }
     let filter = SeccompFilter::new(map, SeccompAction::Errno(1), SeccompAction::Allow, TargetArch::x86_64);
-    filter.expect("two actions").try_into().unwrap_or_default()
+    let program = filter.expect("two actions").try_into();
+    program.unwrap_or_else(|error| {
+        eprintln!("{error}");
+        std::process::exit(3)
+    })
 }
 
 fn main() {

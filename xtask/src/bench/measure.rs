@@ -45,11 +45,21 @@ impl Counts {
     pub(crate) fn of_files(paths: &[PathBuf], reference: &Reference) -> Option<Self> {
         let each: Option<Vec<Self>> = paths
             .iter()
-            .map(|path| {
-                Some(Self::of(&decode(&std::fs::read(path).ok()?).ok()?.program, reference))
-            })
+            .map(|path| Self::of_bytes(&std::fs::read(path).ok()?, reference))
             .collect();
         each.filter(|each| !each.is_empty()).map(|each| Self::sum(&each))
+    }
+
+    /// Of what the kernel would refuse, only the length is known.
+    fn of_bytes(bytes: &[u8], reference: &Reference) -> Option<Self> {
+        match decode(bytes) {
+            Ok(decoded) => Some(Self::of(&decoded.program, reference)),
+            Err(_) if bytes.is_empty() => None,
+            Err(_) => {
+                let instructions = bytes.len() / callgate_bpf::Instruction::SIZE;
+                Some(Self { instructions, mean: 0.0, max: 0 })
+            }
+        }
     }
 
     /// Of several filters together.
