@@ -76,7 +76,7 @@ pub unsafe extern "C" fn seccomp_notify_receive(fd: c_int, req: *mut Notificatio
         // SAFETY: the caller's promise: NULL, or a notification that nothing else uses.
         let notification = unsafe { req.as_mut() }.ok_or(Error::Null)?;
         // SAFETY: the caller keeps the descriptor open.
-        let listener = unsafe { listener(fd) }?;
+        let listener = unsafe { listener(fd) };
         notify::receive(listener, notification).map(|()| 0).map_err(|_| refused())
     })
 }
@@ -95,7 +95,7 @@ pub unsafe extern "C" fn seccomp_notify_respond(fd: c_int, resp: *mut Response) 
         // SAFETY: the caller's promise: NULL, or a response that nothing else uses.
         let response = unsafe { resp.as_mut() }.ok_or(Error::Null)?;
         // SAFETY: the caller keeps the descriptor open.
-        let listener = unsafe { listener(fd) }?;
+        let listener = unsafe { listener(fd) };
         notify::respond(listener, response).map(|()| 0).map_err(|_| refused())
     })
 }
@@ -113,7 +113,7 @@ pub unsafe extern "C" fn seccomp_notify_id_valid(fd: c_int, id: u64) -> c_int {
         require(Some(process::kernel()))?;
         // SAFETY: the caller keeps the descriptor open.
         let listener = unsafe { listener(fd) };
-        let valid = listener.ok().is_some_and(|listener| notify::id_valid(listener, id).is_ok());
+        let valid = notify::id_valid(listener, id).is_ok();
         if valid { Ok(0) } else { Err(Error::Kernel(code::ENOENT)) }
     })
 }
@@ -155,7 +155,7 @@ pub unsafe extern "C" fn seccomp_notify_addfd(fd: c_int, addfd: *mut AddFd) -> c
         // SAFETY: the caller's promise: NULL, or to be read.
         let add = unsafe { addfd.as_ref() }.ok_or(Error::Null)?;
         // SAFETY: the caller keeps the descriptor open.
-        let listener = unsafe { listener(fd) }?;
+        let listener = unsafe { listener(fd) };
         notify::add_fd(listener, *add).map_err(|errno| match errno {
             code::EINVAL => unsupported(),
             _ => refused(),
@@ -195,12 +195,11 @@ fn require(kernel: Option<Capabilities>) -> Result<(), Error> {
 
 /// # Safety
 /// `fd` stays open as long as the result is used. A number that is not open only makes requests fail.
-unsafe fn listener<'a>(fd: c_int) -> Result<BorrowedFd<'a>, Error> {
-    if fd < 0 {
-        return Err(refused());
-    }
+unsafe fn listener<'a>(fd: c_int) -> BorrowedFd<'a> {
+    // -1 is no value of the type. The largest number is never open, so that the request itself fails, and sets errno.
+    let fd = if fd < 0 { c_int::MAX } else { fd };
     // SAFETY: not -1, and the caller keeps it open.
-    Ok(unsafe { BorrowedFd::borrow_raw(fd) })
+    unsafe { BorrowedFd::borrow_raw(fd) }
 }
 
 fn unsupported() -> Error {

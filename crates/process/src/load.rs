@@ -18,17 +18,23 @@ use crate::{Error, state};
 pub fn load(context: &mut Context) -> Result<(), Error> {
     let plan = context.load_plan(&state::kernel(), state::listener().is_some())?;
     let foreign = context.endian()? != NATIVE_ENDIAN;
-    let program = context.precompute()?.program();
+    let program = match context.precompute() {
+        Ok(compiled) => Some(compiled.program()),
+        Err(callgate_scmp::Error::TooLong { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
     if plan.no_new_privs {
         set_no_new_privs().map_err(|error| {
             Error::Kernel(plan.kernel_error(error.errno().unwrap_or(code::EFAULT)))
         })?;
     }
-    let answer = match plan.flags {
-        // What the kernel would say to a program of the other byte order, all of whose opcodes are unknown to it.
+    let answer = match (program, plan.flags) {
+        // What the kernel would say to a program of the other byte order, all of whose opcodes are unknown to it, and to
+        // one that is too long for it, which libseccomp makes and we do not.
         _ if foreign => Err(code::EINVAL),
-        Some(flags) => load_raw(program, flags),
-        None => load_by_prctl(program).map(|()| 0),
+        (None, _) => Err(code::EINVAL),
+        (Some(program), Some(flags)) => load_raw(program, flags),
+        (Some(program), None) => load_by_prctl(program).map(|()| 0),
     };
     match plan.result(answer) {
         LoadResult::Listener(descriptor) => state::set_listener(descriptor),
