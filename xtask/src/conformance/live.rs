@@ -1,13 +1,14 @@
 //! `cargo xtask conformance live`: filters on the running kernel, row by row.
 //!
 //! The rows are what the kernel's own tests of seccomp check, and what those leave out; each has a name of ours, and makes its
-//! observations through the library (`callgate`, `callgate-kernel`). Every row runs in processes of its own, which are
-//! thrown away.
+//! observations through the library (`callgate`, `callgate-kernel`) or, where libseccomp's interface can say it, through the
+//! C library. Every row runs in processes of its own, which are thrown away.
 //!
 //! A row that this kernel or machine can't show is skipped with its reason, and counted. An argument picks the rows whose
-//! names contain it.
+//! names contain it; the rows in C are all called `capi-` something.
 
 mod actions;
+mod c;
 mod general;
 mod loading;
 mod notify;
@@ -71,6 +72,13 @@ pub(super) fn run(args: &[String]) -> Result<(), String> {
                 println!("     took {:.0} s", start.elapsed().as_secs_f64());
             }
         }
+    }
+    // The rows in C cost a build of the library: not where others are asked for.
+    if args.first().is_none_or(|part| part.starts_with("capi")) {
+        let mut tell = |name: &str, about: &str, verdict| {
+            report("C library", name, about, verdict, &mut counts);
+        };
+        c::run(&wanted, &mut tell)?;
     }
     let Counts { passed, skipped, failed } = counts;
     println!("live: {passed} rows passed, {skipped} skipped, {failed} failed");
