@@ -46,6 +46,7 @@ const STEPS: &[Step] = &[
     Step { name: "bench goldens", command: || xtask(&["bench", "--goldens"]) },
     Step { name: "bench", command: || xtask(&["bench", "--quick"]) },
     Step { name: "fuzz", command: || xtask(&["fuzz"]) },
+    Step { name: "guide", command: || xtask(&["guide"]) },
     Step { name: "live: real programs", command: || xtask(&["live"]) },
 ];
 

@@ -8,6 +8,7 @@ mod ci;
 mod codegen;
 mod conformance;
 mod fuzz;
+mod guide;
 mod live;
 mod python;
 mod stage;
@@ -47,6 +48,7 @@ const TASKS: &[Task] = &[
         run: stage::run,
     },
     Task { name: "fuzz", about: "run every fuzz target for some SECONDS", run: fuzz::run },
+    Task { name: "guide", about: "do what the guide says", run: guide::run },
     Task { name: "live", about: "run real programs under the profile container", run: live::run },
     Task {
         name: "python",
