@@ -127,9 +127,13 @@ fn text(all: &[Series]) -> String {
         );
         for Point { size, counts, compiling, proving } in points {
             let Counts { instructions, mean, max } = counts;
+            let executed = match max {
+                0 => "- | -".to_owned(),
+                _ => format!("{mean:.2} | {max}"),
+            };
             let _ = writeln!(
                 text,
-                "| {size} | {instructions} | {mean:.2} | {max} | {compiling:.0} us | {proving:.0} us |"
+                "| {size} | {instructions} | {executed} | {compiling:.0} us | {proving:.0} us |"
             );
         }
     }
