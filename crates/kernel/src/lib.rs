@@ -24,6 +24,7 @@ mod enforce;
 mod error;
 mod exec;
 mod flag;
+mod inherited;
 #[cfg(feature = "conformance")]
 #[doc(hidden)]
 pub mod lab;
@@ -42,6 +43,7 @@ pub use enforce::{Enforced, Want, Wants, enforce, enforce_with_listener};
 pub use error::Error;
 pub use exec::{Command, Supervised};
 pub use flag::Flag;
+pub use inherited::{InheritedDescriptor, inherited_descriptors};
 pub use load::{
     Interruption, Logging, NoNewPrivs, Options, Scope, Speculation, load, load_stack,
     load_with_listener, set_no_new_privs,

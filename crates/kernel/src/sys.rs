@@ -5,6 +5,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod disposable;
+pub(crate) mod inherited;
 #[cfg(feature = "conformance")]
 pub(crate) mod lab;
 pub(crate) mod machine;
