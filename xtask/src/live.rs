@@ -3,6 +3,8 @@
 //! Each program runs through the command `callgate run`, in a temporary folder, and is judged by what it produced. A
 //! program that is not installed is an error and not a skip: `.ci/run` installs them all.
 
+mod containers;
+
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -23,6 +25,8 @@ const SCENARIOS: &[Scenario] = &[
     ("nginx serves a page on loopback", nginx),
     ("bubblewrap takes the compiled filter", bubblewrap),
     ("the library's examples", examples),
+    ("runc hands a container to the agent", containers::runc),
+    ("crun hands a container to the agent", containers::crun),
 ];
 
 /// Plays all scenarios.
@@ -211,18 +215,22 @@ fn free_port() -> Result<u16, String> {
     listener.local_addr().map(|address| address.port()).map_err(|error| error.to_string())
 }
 
-/// The page at `/`, asked for until the server answers, at most ten seconds.
 fn get(port: u16) -> Result<String, String> {
+    get_path(port, "/")
+}
+
+/// A page, asked for until the server answers, at most ten seconds.
+fn get_path(port: u16, path: &str) -> Result<String, String> {
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {
         let answer = TcpStream::connect(("127.0.0.1", port)).and_then(|mut stream| {
-            stream.write_all(b"GET / HTTP/1.0\r\n\r\n")?;
+            write!(stream, "GET {path} HTTP/1.0\r\n\r\n")?;
             let mut answer = String::new();
             stream.read_to_string(&mut answer).map(|_| answer)
         });
         match answer {
             Ok(answer) => return Ok(answer),
-            Err(error) if Instant::now() > deadline => return Err(format!("nginx: {error}")),
+            Err(error) if Instant::now() > deadline => return Err(format!("port {port}: {error}")),
             Err(_) => std::thread::sleep(Duration::from_millis(50)),
         }
     }

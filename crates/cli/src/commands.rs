@@ -1,5 +1,6 @@
 //! The commands, one module each: its arguments and what it does with them.
 
+mod agent;
 mod asm;
 mod check;
 mod combine;
@@ -39,6 +40,7 @@ pub(crate) enum Command {
     Subset(subset::Args),
     Intersect(combine::IntersectArgs),
     Union(combine::UnionArgs),
+    Agent(agent::Args),
     Doctor(doctor::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -64,6 +66,7 @@ pub(crate) fn run(command: &Command) -> Result<Status, Error> {
         Command::Subset(args) => subset::run(args),
         Command::Intersect(args) => combine::intersect(args),
         Command::Union(args) => combine::union(args),
+        Command::Agent(args) => agent::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),

@@ -88,6 +88,8 @@ pub(crate) enum Error {
     Prover(callgate_prover::Error),
     /// The kernel refused.
     Kernel(callgate_kernel::Error),
+    /// The agent does not work.
+    Agent(callgate_agent::Error),
     /// The command was not executed.
     NotExecuted(callgate_kernel::Error),
     /// The process has no filters.
@@ -150,6 +152,7 @@ impl fmt::Display for Error {
             Self::Filter(error) => error.fmt(f),
             Self::Prover(error) => error.fmt(f),
             Self::Kernel(error) | Self::NotExecuted(error) => error.fmt(f),
+            Self::Agent(error) => error.fmt(f),
             Self::NoFilters { tid } => write!(f, "process {tid} has no filters"),
             Self::Write { what, reason } => write!(f, "cannot write {what}: {reason}"),
             Self::BinaryToTerminal => f.write_str(
@@ -172,6 +175,7 @@ impl std::error::Error for Error {
             Self::Filter(error) => error.source(),
             Self::Prover(error) => error.source(),
             Self::Kernel(error) | Self::NotExecuted(error) => error.source(),
+            Self::Agent(error) => error.source(),
             _ => None,
         }
     }

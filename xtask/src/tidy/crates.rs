@@ -41,9 +41,26 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "callgate-agent",
+        &[
+            "callgate-kernel",
+            "callgate-policy",
+            "callgate-profiles",
+            "callgate-supervise",
+            "callgate-syscalls",
+            "rustix",
+            "serde",
+            "serde_ignored",
+            "serde_json",
+            "serde_path_to_error",
+            "tokio",
+        ],
+    ),
+    (
         "callgate-cli",
         &[
             "callgate",
+            "callgate-agent",
             "callgate-bpf",
             "callgate-compiler",
             "callgate-kernel",

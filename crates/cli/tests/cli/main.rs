@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "what cannot be had fails the test that needs it")]
 #![expect(clippy::print_stdout, reason = "a skipped test says why")]
 
+mod agent;
 mod bad_input;
 mod compare;
 mod compile;
