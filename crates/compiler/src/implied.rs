@@ -4,11 +4,10 @@
 //! range answers is skipped. Work is bounded by [`VISITS_MAX`]; a graph that needs more stays as it is, which is never
 //! wrong, only longer.
 
-use std::collections::HashMap;
-
 use callgate_bpf::{DataWord, Test};
 
 use crate::graph::{Graph, Node, NodeId, Question};
+use crate::hash::FastMap;
 
 /// The most nodes a walk may visit.
 const VISITS_MAX: usize = 20_000;
@@ -18,7 +17,7 @@ const DEPTH_MAX: usize = 500;
 
 /// The graph with the same meaning as that from `entry`, with fewer tests where the walk finds any to remove.
 pub(crate) fn remove(graph: &mut Graph, entry: NodeId) -> NodeId {
-    let mut walk = Walk { visits: 0, done: HashMap::new() };
+    let mut walk = Walk { visits: 0, done: FastMap::default() };
     walk.visit(graph, entry, &Facts::default(), 0).unwrap_or(entry)
 }
 
@@ -28,7 +27,7 @@ struct Facts(Vec<(DataWord, u32, u32)>);
 
 struct Walk {
     visits: usize,
-    done: HashMap<(NodeId, Facts), NodeId>,
+    done: FastMap<(NodeId, Facts), NodeId>,
 }
 
 impl Walk {

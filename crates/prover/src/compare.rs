@@ -1,12 +1,13 @@
 //! Equality, inclusion and differences of meanings.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use callgate_policy::Condition;
 use callgate_syscalls::{Action, ArchToken, SeccompData, SyscallNr};
 
 use crate::diagram::{DEPENDS, Diagrams, NodeId, OUTSIDE};
+use crate::hash::{FastMap, FastSet};
 use crate::meaning::{Meaning, endian_of};
 use crate::numbers::Interval;
 use crate::prover::{Common, for_each_common};
@@ -77,7 +78,7 @@ impl Prover {
         scope: Scope,
     ) -> Result<bool, Error> {
         let mut equal = true;
-        let mut seen = HashSet::new();
+        let mut seen = FastSet::default();
         let mut depending = false;
         // Wider scopes make diagrams as they go.
         let anywhere = scope != Scope::Exact || self.diagrams.any_depends();
@@ -182,7 +183,7 @@ impl Prover {
         let mut list: Vec<Differing> = Vec::new();
         let mut places: BTreeMap<(Interval, NodeId, NodeId), usize> = BTreeMap::new();
         let mut depending = false;
-        let mut seen = HashSet::new();
+        let mut seen = FastSet::default();
         self.for_each_class(left, right, scope, |d, Common { tokens, numbers, left, right }| {
             depending |= left == right && depends(d, left, &mut seen);
             if left != right {
@@ -208,7 +209,7 @@ impl Prover {
         self.own(left)?;
         self.own(right)?;
         let d = &mut self.diagrams;
-        let mut seen = HashMap::new();
+        let mut seen = FastMap::default();
         for_each_common(&left.classes, &right.classes, |mut common| {
             common.restrict(d)?;
             if scope != Scope::Exact && common.left != common.right {

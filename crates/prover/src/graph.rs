@@ -5,17 +5,16 @@
 //! order it tests the bits in; only then it is put in front of what follows. That keeps a chain of rules linear: a
 //! rule's condition is small, and what follows is passed through along one path instead of being rebuilt.
 
-use std::collections::HashMap;
-
 use crate::budget::Undecided;
 use crate::diagram::{Diagrams, NodeId};
+use crate::hash::FastMap;
 use crate::machine::{Machine, Stop, Way};
 use crate::state::Place;
 
 /// The tests that have been found.
 #[derive(Debug, Default)]
 pub(crate) struct Graph {
-    index: HashMap<Place, TestId>,
+    index: FastMap<Place, TestId>,
     tests: Vec<TestNode>,
 }
 

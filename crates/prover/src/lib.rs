@@ -22,6 +22,7 @@ mod diagram;
 mod error;
 mod export;
 mod graph;
+mod hash;
 mod machine;
 mod meaning;
 mod numbers;

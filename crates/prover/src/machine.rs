@@ -2,13 +2,12 @@
 //!
 //! References: `net/core/filter.c` (`bpf_convert_filter`).
 
-use std::collections::HashMap;
-
 use callgate_bpf::{Operation, Program, Test};
 use callgate_syscalls::Action;
 
 use crate::budget::{Undecided, WideShift};
 use crate::diagram::{DEPENDS, Diagrams, FALSE, NodeId, TRUE};
+use crate::hash::FastMap;
 use crate::state::{Live, Memories, Place, State};
 use crate::word::{Value, Words};
 
@@ -198,7 +197,7 @@ impl<'d> Machine<'d> {
         let mut result = d.action(Action::from_raw(0))?;
         for (place, bit) in bits.into_iter().enumerate().filter(|&(_, bit)| bit != FALSE) {
             let set = |action: Action| Action::from_raw(action.raw() | 1 << place);
-            let with = d.map_actions(result, &mut HashMap::new(), &set)?;
+            let with = d.map_actions(result, &mut FastMap::default(), &set)?;
             result = d.ite(bit, with, result)?;
         }
         Ok(Stop::Result(result))

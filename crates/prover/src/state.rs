@@ -3,10 +3,9 @@
 //! Two ways through a program that reach the same instruction in the same state continue alike, so the work is done
 //! once. To find them alike, registers and slots that will be written before they are read are forgotten.
 
-use std::collections::HashMap;
-
 use callgate_bpf::{DataWord, Operand, Operation, Register, Slot};
 
+use crate::hash::FastMap;
 use crate::word::Value;
 
 /// An instruction about to be executed in a state.
@@ -86,13 +85,13 @@ impl State {
 #[derive(Debug)]
 pub(crate) struct Memories {
     contents: Vec<Memory>,
-    index: HashMap<Memory, MemoryId>,
+    index: FastMap<Memory, MemoryId>,
 }
 
 impl Memories {
     pub(crate) fn new() -> Self {
         let zero = [ZERO; Slot::COUNT as usize];
-        Self { contents: vec![zero], index: HashMap::from([(zero, MemoryId(0))]) }
+        Self { contents: vec![zero], index: FastMap::from_iter([(zero, MemoryId(0))]) }
     }
 
     pub(crate) fn load(&self, state: &State, slot: Slot) -> Value {

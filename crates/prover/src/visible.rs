@@ -6,14 +6,13 @@
 //!
 //! Numbers without a known signature, and tokens that are not told apart, are compared with all their bits.
 
-use std::collections::HashMap;
-
 use callgate_policy::Field;
 use callgate_syscalls::{Arch, ArchToken, ArgumentWidth, Syscall};
 
 use crate::budget::Undecided;
 use crate::compare::where_holds;
 use crate::diagram::{Diagrams, FALSE, InputBit, NodeId, View};
+use crate::hash::FastMap;
 use crate::meaning::endian_of;
 use crate::numbers::Interval;
 use crate::policy::words_of;
@@ -64,7 +63,7 @@ fn what_can_be_had(
     functions: [NodeId; 2],
 ) -> Result<[NodeId; 2], Undecided> {
     let Some(unread) = Unread::of(arch, syscall) else { return Ok(functions) };
-    let mut seen = HashMap::new();
+    let mut seen = FastMap::default();
     let mut loosest = functions;
     for function in &mut loosest {
         *function = d.loosest_over(*function, &mut seen, &|bit| unread.contains(bit))?;

@@ -3,7 +3,7 @@
 //! Both diagrams are walked together, 0 before 1, so that the first call found for a pair of actions is the smallest in
 //! the order of the diagrams' bits.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use callgate_bpf::DataWord;
 use callgate_policy::Field;
@@ -11,6 +11,7 @@ use callgate_syscalls::{Action, ArchToken, SeccompData, SyscallNr};
 
 use crate::budget::Undecided;
 use crate::diagram::{DEPENDS, Diagrams, NodeId, View};
+use crate::hash::FastSet;
 use crate::meaning::endian_of;
 use crate::policy::{split, words_of};
 
@@ -27,7 +28,7 @@ pub(crate) struct Pairs {
 
 struct Walk<'d> {
     diagrams: &'d mut Diagrams,
-    seen: HashSet<(NodeId, NodeId)>,
+    seen: FastSet<(NodeId, NodeId)>,
     words: Words,
     pairs: Pairs,
 }
@@ -39,13 +40,13 @@ pub(crate) fn pairs(
     right: NodeId,
     words: Words,
 ) -> Result<Pairs, Undecided> {
-    let mut walk = Walk { diagrams, seen: HashSet::new(), words, pairs: Pairs::default() };
+    let mut walk = Walk { diagrams, seen: FastSet::default(), words, pairs: Pairs::default() };
     walk.visit(left, right)?;
     Ok(walk.pairs)
 }
 
 /// Whether a function is [`DEPENDS`] anywhere.
-pub(crate) fn depends(diagrams: &Diagrams, function: NodeId, seen: &mut HashSet<NodeId>) -> bool {
+pub(crate) fn depends(diagrams: &Diagrams, function: NodeId, seen: &mut FastSet<NodeId>) -> bool {
     if let View::Test { low, high, .. } = diagrams.view(function) {
         return seen.insert(function)
             && (depends(diagrams, low, seen) || depends(diagrams, high, seen));

@@ -3,12 +3,11 @@
 //! Real filters hold constants and input words, whole or masked; those are kept as such and compared with constants in
 //! one diagram node a bit. Everything else is 32 Boolean diagrams, one a bit, in `arithmetic.rs`.
 
-use std::collections::HashMap;
-
 use callgate_bpf::{Alu, DataWord, Shift, Test};
 
 use crate::budget::Undecided;
 use crate::diagram::{Diagrams, FALSE, InputBit, NodeId, TRUE, View};
+use crate::hash::FastMap;
 
 /// The bits of a value, the lowest first.
 pub(crate) type Bits = [NodeId; 32];
@@ -44,7 +43,7 @@ impl Value {
 #[derive(Debug, Default)]
 pub(crate) struct Words {
     vectors: Vec<Bits>,
-    index: HashMap<Bits, u32>,
+    index: FastMap<Bits, u32>,
 }
 
 impl Words {

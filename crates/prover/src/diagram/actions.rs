@@ -1,12 +1,11 @@
 //! Operations on functions whose results are actions.
 
-use std::collections::HashMap;
-
 use callgate_bpf::{DataWord, Test};
 use callgate_syscalls::Action;
 
 use super::{DEPENDS, Diagrams, FALSE, InputBit, LEVELS, NodeId, TRUE, View};
 use crate::budget::Undecided;
+use crate::hash::FastMap;
 use crate::numbers::Interval;
 
 /// How two actions become one.
@@ -107,7 +106,7 @@ impl Diagrams {
     pub(crate) fn map_actions(
         &mut self,
         id: NodeId,
-        seen: &mut HashMap<NodeId, NodeId>,
+        seen: &mut FastMap<NodeId, NodeId>,
         map: &impl Fn(Action) -> Action,
     ) -> Result<NodeId, Undecided> {
         match self.view(id) {
@@ -131,7 +130,7 @@ impl Diagrams {
     pub(crate) fn loosest_over(
         &mut self,
         id: NodeId,
-        seen: &mut HashMap<NodeId, NodeId>,
+        seen: &mut FastMap<NodeId, NodeId>,
         chosen: &impl Fn(InputBit) -> bool,
     ) -> Result<NodeId, Undecided> {
         let View::Test { bit, low, high } = self.view(id) else { return Ok(id) };
