@@ -32,7 +32,7 @@ pub(crate) struct Case {
     pub(crate) next: Id,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug)]
 pub(crate) enum Node {
     /// No rule holds.
     Open,
@@ -87,30 +87,35 @@ struct Maker {
     endian: Endian,
     variables: Vec<Variable>,
     nodes: Vec<Node>,
-    ids: FastMap<Node, Id>,
+    /// Apart by kind, because a key of several kinds has bytes that are not always written.
+    decided: FastMap<Action, Id>,
+    switches: FastMap<(usize, Rc<[Case]>), Id>,
     joined: FastMap<(Join, Id, Id), Id>,
     cases_left: usize,
 }
 
 impl Maker {
     fn new(variables: Vec<Variable>, endian: Endian, size: usize) -> Self {
-        let mut ids = FastMap::with_capacity_and_hasher(size, <_>::default());
-        ids.insert(Node::Open, OPEN);
+        let switches = FastMap::with_capacity_and_hasher(size, <_>::default());
         let joined = FastMap::with_capacity_and_hasher(size, <_>::default());
         let nodes = vec![Node::Open];
-        Self { endian, variables, nodes, ids, joined, cases_left: CASES_MAX }
+        let decided = FastMap::default();
+        Self { endian, variables, nodes, decided, switches, joined, cases_left: CASES_MAX }
     }
 
-    fn intern(&mut self, node: Node) -> Option<Id> {
-        if let Some(&id) = self.ids.get(&node) {
+    /// The node that decides an action.
+    fn decide(&mut self, action: Action) -> Option<Id> {
+        if let Some(&id) = self.decided.get(&action) {
             return Some(id);
         }
-        if let Node::Switch { cases, .. } = &node {
-            self.cases_left = self.cases_left.checked_sub(cases.len())?;
-        }
+        let id = self.push(Node::Decided(action))?;
+        self.decided.insert(action, id);
+        Some(id)
+    }
+
+    fn push(&mut self, node: Node) -> Option<Id> {
         let id = Id(u32::try_from(self.nodes.len()).ok()?);
-        self.nodes.push(node.clone());
-        self.ids.insert(node, id);
+        self.nodes.push(node);
         Some(id)
     }
 
@@ -119,7 +124,16 @@ impl Maker {
         cases.dedup_by_key(|case| case.next);
         match cases.as_slice() {
             [only] => Some(only.next),
-            _ => self.intern(Node::Switch { variable, cases: cases.into() }),
+            _ => {
+                let key = (variable, cases.into());
+                if let Some(&id) = self.switches.get(&key) {
+                    return Some(id);
+                }
+                self.cases_left = self.cases_left.checked_sub(key.1.len())?;
+                let id = self.push(Node::Switch { variable, cases: Rc::clone(&key.1) })?;
+                self.switches.insert(key, id);
+                Some(id)
+            }
         }
     }
 
@@ -127,7 +141,7 @@ impl Maker {
     ///
     /// Recursion is bounded: a condition nests at most [`Condition::DEPTH_MAX`] deep.
     fn condition(&mut self, condition: &Condition, action: Action) -> Option<Id> {
-        let decided = self.intern(Node::Decided(action))?;
+        let decided = self.decide(action)?;
         let (join, list, empty) = match condition.view() {
             View::Compare(comparison) => return self.compare(comparison, decided),
             View::All(list) => (Join::Both, list, decided),

@@ -146,14 +146,18 @@ impl Plan {
         let beside = [value, value.wrapping_add(1), value.wrapping_sub(1)];
         self.first.extend(beside.into_iter().chain([value.rotate_left(32), !value]).map(with));
         let own = field.of(met);
-        let flipped = (0..u64::BITS).map(|bit| own ^ 1 << bit);
-        let halves = values.iter().copied().map(u64::from).flat_map(|word| {
+        let alternative = |index: usize| {
             const LOW: u64 = 0xffff_ffff;
-            [own & !LOW | word, own & LOW | word << 32]
-        });
-        let step = (64 + 2 * values.len()).div_ceil(self.changes_max).max(1);
-        let chosen = flipped.chain(halves).skip(self.comparison % step).step_by(step);
-        self.second.extend(chosen.map(with));
+            match index.checked_sub(64).and_then(|rest| Some((rest % 2, *values.get(rest / 2)?))) {
+                None => own ^ 1 << index,
+                Some((0, word)) => own & !LOW | u64::from(word),
+                Some((_, word)) => own & LOW | u64::from(word) << 32,
+            }
+        };
+        let count = 64 + 2 * values.len();
+        let step = count.div_ceil(self.changes_max).max(1);
+        let chosen = (self.comparison % step..count).step_by(step);
+        self.second.extend(chosen.map(alternative).map(with));
         self.comparison += 1;
     }
 }
