@@ -12,12 +12,15 @@ use callgate_scmp::Context;
 use libc::c_int;
 
 use crate::error::Error;
+use crate::reserve::{InForce, Reserve};
 
 /// What a `scmp_filter_ctx` points to.
 #[derive(Debug)]
 #[repr(C)]
 pub struct Handle {
     context: Context,
+    /// For changes; absent after it was needed, until the next.
+    reserve: Option<Reserve>,
     /// Set during a call, and so after one that panicked.
     in_use: bool,
     /// Last, because allocators write to the beginning of what they get back.
@@ -28,11 +31,19 @@ pub struct Handle {
 const LIVE: u32 = 0x7363_6d70;
 const RELEASED: u32 = !LIVE;
 
+/// Enough for a new context and the first changes.
+const FIRST_RESERVE: usize = 128 << 10;
+
 impl Handle {
-    /// Hands a context to C.
-    pub(crate) fn new(context: Context) -> NonNull<Self> {
-        let handle = Box::new(Self { context, in_use: false, mark: LIVE });
-        NonNull::from(Box::leak(handle))
+    /// Makes a context and hands it to C.
+    pub(crate) fn new(
+        make: impl FnOnce() -> Result<Context, Error>,
+    ) -> Result<NonNull<Self>, Error> {
+        let in_force = InForce::new(Reserve::new(FIRST_RESERVE)?);
+        let context = make()?;
+        let mut handle = Box::new(Self { context, reserve: None, in_use: false, mark: LIVE });
+        handle.reserve = in_force.into_unused();
+        Ok(NonNull::from(Box::leak(handle)))
     }
 
     /// Takes a context back and drops it. What is no context is left alone.
@@ -86,9 +97,25 @@ pub(crate) unsafe fn on_context(
     })
 }
 
+/// As [`on_context`], for functions that may need memory: `-ENOMEM` before anything is done, or all of it.
+///
+/// # Safety
+/// As [`on_context`].
+pub(crate) unsafe fn changing(
+    handle: *mut Handle,
+    function: impl FnOnce(&mut Context) -> Result<(), Error>,
+) -> c_int {
+    code(|| {
+        // SAFETY: the caller answers for the pointer, and the borrow ends with this closure.
+        let mut borrowed = unsafe { Borrowed::new(handle) }?;
+        borrowed.change(function).map(|()| 0)
+    })
+}
+
 /// A context in use.
 pub(crate) struct Borrowed<'a> {
     pub(crate) context: &'a mut Context,
+    reserve: &'a mut Option<Reserve>,
     in_use: &'a mut bool,
 }
 
@@ -99,11 +126,27 @@ impl Borrowed<'_> {
         // SAFETY: the caller answers for the pointer.
         unsafe { checked(handle) }?;
         // SAFETY: a live handle, which the caller says nothing else uses.
-        let Handle { context, in_use, .. } = unsafe { &mut *handle };
+        let Handle { context, reserve, in_use, .. } = unsafe { &mut *handle };
         match std::mem::replace(in_use, true) {
             true => Err(Error::Panicked),
-            false => Ok(Self { context, in_use }),
+            false => Ok(Self { context, reserve, in_use }),
         }
+    }
+
+    /// Runs a function that may need as much memory as a change of the context.
+    pub(crate) fn change<T>(
+        &mut self,
+        function: impl FnOnce(&mut Context) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let len = self.context.change_memory();
+        let reserve = match self.reserve.take().filter(|kept| kept.len() >= len) {
+            Some(kept) => kept,
+            None => Reserve::new(2 * len)?,
+        };
+        let in_force = InForce::new(reserve);
+        let result = function(self.context);
+        *self.reserve = in_force.into_unused();
+        result
     }
 }
 
@@ -154,8 +197,8 @@ mod tests {
     use super::*;
 
     fn handle() -> *mut Handle {
-        let context = Context::new(Arch::X86_64, Action::ALLOW, &Capabilities::ALL).unwrap();
-        Handle::new(context).as_ptr()
+        let make = || Ok(Context::new(Arch::X86_64, Action::ALLOW, &Capabilities::ALL)?);
+        Handle::new(make).unwrap().as_ptr()
     }
 
     #[test]

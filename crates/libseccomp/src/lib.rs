@@ -7,6 +7,7 @@
 //!
 //! - `entry` stands between C and Rust: panics, poisoned and released contexts, NULL.
 //! - `state` is what a process has once: what the kernel can do, and the notification descriptor.
+//! - `reserve` is the allocator: functions answer `-ENOMEM` before they begin, or have all that they need.
 //! - Memory that C frees with free(3) comes from malloc(3) (`memory`).
 //! - `include/` has the headers, `exports.txt` the symbols; `cargo xtask abi` holds both against a C compiler and another
 //!   libseccomp.
@@ -29,6 +30,7 @@ mod layout;
 mod load;
 mod memory;
 mod notify;
+mod reserve;
 mod resolve;
 mod rule;
 mod transaction;

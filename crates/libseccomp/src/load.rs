@@ -1,9 +1,11 @@
 //! `seccomp_load`.
 
 use callgate_process::load;
+use callgate_scmp::Context;
 use libc::c_int;
 
 use crate::entry::{Handle, on_context};
+use crate::export::precompute;
 
 /// Loads the filter. Where it was precomputed and nothing has changed since, this allocates nothing.
 ///
@@ -14,8 +16,12 @@ use crate::entry::{Handle, on_context};
 /// seccomp_load(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seccomp_load(ctx: *mut Handle) -> c_int {
+    let call = |context: &mut Context| {
+        precompute(context)?;
+        Ok(load(context)?)
+    };
     // SAFETY: the caller's promise is that of `on_context`.
-    unsafe { on_context(ctx, |context| Ok(load(context)?)) }
+    unsafe { on_context(ctx, call) }
 }
 
 #[cfg(test)]

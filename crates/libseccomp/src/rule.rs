@@ -10,7 +10,7 @@ use callgate_scmp::{ArgCmp, Context, Exactness, Number};
 use callgate_syscalls::Action;
 use libc::{c_int, c_uint};
 
-use crate::entry::{Handle, on_context};
+use crate::entry::{Handle, changing};
 use crate::error::Error;
 use crate::layout::scmp_arg_cmp;
 
@@ -35,8 +35,8 @@ pub unsafe extern "C" fn seccomp_rule_add(
     f: scmp_arg_cmp,
 ) -> c_int {
     let given = Given { list: [&a, &b, &c, &d, &e, &f], count: arg_cnt };
-    // SAFETY: the caller's promise is that of `on_context`.
-    unsafe { on_context(ctx, |context| given.add(context, action, syscall, Exactness::Adapted)) }
+    // SAFETY: the caller's promise is that of `changing`.
+    unsafe { changing(ctx, |context| given.add(context, action, syscall, Exactness::Adapted)) }
 }
 
 /// As [`seccomp_rule_add`], unless an architecture can't express the rule as given.
@@ -60,8 +60,8 @@ pub unsafe extern "C" fn seccomp_rule_add_exact(
     f: scmp_arg_cmp,
 ) -> c_int {
     let given = Given { list: [&a, &b, &c, &d, &e, &f], count: arg_cnt };
-    // SAFETY: the caller's promise is that of `on_context`.
-    unsafe { on_context(ctx, |context| given.add(context, action, syscall, Exactness::Exact)) }
+    // SAFETY: the caller's promise is that of `changing`.
+    unsafe { changing(ctx, |context| given.add(context, action, syscall, Exactness::Exact)) }
 }
 
 /// As [`seccomp_rule_add`], with the comparisons in an array.
@@ -116,8 +116,8 @@ pub unsafe extern "C" fn seccomp_syscall_priority(
     priority: u8,
 ) -> c_int {
     let syscall = Number::new(syscall);
-    // SAFETY: the caller's promise is that of `on_context`.
-    unsafe { on_context(ctx, |context| Ok(context.syscall_priority(syscall, priority)?)) }
+    // SAFETY: the caller's promise is that of `changing`.
+    unsafe { changing(ctx, |context| Ok(context.syscall_priority(syscall, priority)?)) }
 }
 
 /// Comparisons as a caller gives them: those from `count` on must not be looked at.
@@ -164,8 +164,8 @@ unsafe fn add_array(
         let read: Vec<ArgCmp> = given.iter().map(|&given| given.into()).collect();
         add(context, action, syscall, &read, exactness)
     };
-    // SAFETY: the caller's promise is that of `on_context`.
-    unsafe { on_context(ctx, call) }
+    // SAFETY: the caller's promise is that of `changing`.
+    unsafe { changing(ctx, call) }
 }
 
 fn add(

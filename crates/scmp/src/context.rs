@@ -291,6 +291,11 @@ impl Context {
         self.verified.as_deref()
     }
 
+    /// Forgets the program that [`Context::precompute`] made.
+    pub fn forget_program(&mut self) {
+        self.verified = None;
+    }
+
     /// The program in the byte order of the architectures (`seccomp_export_bpf`).
     ///
     /// # Errors

@@ -44,6 +44,10 @@ impl Entries {
         Self { base, list: Vec::new(), near: Vec::new(), far: BTreeMap::new() }
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.list.len()
+    }
+
     pub(crate) fn get(&self, nr: SyscallNr) -> Option<&Entry> {
         self.place(nr).map(|place| &self.list[place].1)
     }

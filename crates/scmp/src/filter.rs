@@ -13,6 +13,8 @@ use crate::{Error, Number};
 pub(crate) struct Filter {
     pub(crate) arch: Arch,
     entries: Entries,
+    /// How many rules with comparisons were ever accepted, each counted once and once more for each part of it.
+    listed: usize,
 }
 
 /// A rule as one architecture stores it.
@@ -31,12 +33,17 @@ pub(crate) struct Change {
 
 impl Filter {
     pub(crate) const fn new(arch: Arch) -> Self {
-        Self { arch, entries: Entries::new(number_base(arch)) }
+        Self { arch, entries: Entries::new(number_base(arch)), listed: 0 }
     }
 
     /// The entries, ascending by number as filters see it: pseudo numbers last.
     pub(crate) fn entries(&self) -> impl DoubleEndedIterator<Item = (SyscallNr, &Entry)> {
         self.entries.iter()
+    }
+
+    /// How much the filter holds: its entries, and its rules with comparisons, more for longer ones.
+    pub(crate) fn extent(&self) -> (usize, usize) {
+        (self.entries.len(), self.listed)
     }
 
     /// What a rule would change; nothing is changed yet.
@@ -55,6 +62,9 @@ impl Filter {
     /// Makes the change.
     pub(crate) fn apply(&mut self, Change { nr, effect }: Change) {
         let made_by_rule = || Entry { made_by_rule: true, ..Entry::default() };
+        if let Effect::Append { rule, .. } = &effect {
+            self.listed += 1 + rule.chain.len() * (rule.chain.len() + 1) / 2;
+        }
         self.entries.or_insert(nr, made_by_rule).rules.apply(effect);
     }
 

@@ -37,6 +37,7 @@ mod error;
 mod filter;
 mod load;
 mod lower;
+mod memory;
 mod mux;
 mod number;
 mod order;
