@@ -10,6 +10,7 @@ mod conformance;
 mod fuzz;
 mod guide;
 mod live;
+mod package;
 mod python;
 mod stage;
 mod tables;
@@ -50,6 +51,11 @@ const TASKS: &[Task] = &[
     Task { name: "fuzz", about: "run every fuzz target for some SECONDS", run: fuzz::run },
     Task { name: "guide", about: "do what the guide says", run: guide::run },
     Task { name: "live", about: "run real programs under the profile container", run: live::run },
+    Task {
+        name: "package",
+        about: "build Debian's and Fedora's packages; --install tries them out",
+        run: package::run,
+    },
     Task {
         name: "python",
         about: "build and test the Python module; --wheel also as a wheel",

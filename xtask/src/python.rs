@@ -43,11 +43,16 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
 }
 
 /// The folder of the module, built and laid out under `target/python`.
-pub(crate) fn lay_out() -> Result<PathBuf, String> {
-    succeed(&mut cargo(&["build", "--release", "--quiet", "--package", "callgate-python"]))?;
+fn lay_out() -> Result<PathBuf, String> {
     let folder = target().join("python");
-    let package = folder.join("seccomp");
-    fs::create_dir_all(&package).map_err(|error| format!("{}: {error}", package.display()))?;
+    install(&folder.join("seccomp"))?;
+    Ok(folder)
+}
+
+/// Builds the module into a folder of its name.
+pub(crate) fn install(package: &Path) -> Result<(), String> {
+    succeed(&mut cargo(&["build", "--release", "--quiet", "--package", "callgate-python"]))?;
+    fs::create_dir_all(package).map_err(|error| format!("{}: {error}", package.display()))?;
     let sources = root().join(SOURCES).join("python/seccomp");
     let entries =
         fs::read_dir(&sources).map_err(|error| format!("{}: {error}", sources.display()))?;
@@ -58,8 +63,7 @@ pub(crate) fn lay_out() -> Result<PathBuf, String> {
         }
     }
     let library = target().join("release/libcallgate_python.so");
-    copy(&library, &package.join("_native.abi3.so"))?;
-    Ok(folder)
+    copy(&library, &package.join("_native.abi3.so"))
 }
 
 /// The interpreters of this machine that start.

@@ -1,15 +1,22 @@
 //! `cargo xtask stage DIR`: the command and the C library, laid out as packages install them.
 //!
+//! Options for packagers: `--prefix PREFIX`, where the folder will be in the end (by default where it is); `--libdir LIBDIR`,
+//! the folder of libraries in it (by default `lib`); `--python FOLDER`, to lay out the Python module in that folder of it.
+//!
 //! `cargo xtask stage --headers` writes the generated header anew, after a change of the syscall tables.
 
 mod headers;
+mod layout;
 mod manual;
 
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use crate::{cargo, root};
+use crate::{cargo, python, root};
+
+pub(crate) use layout::Layout;
 
 /// The file that holds the shared library, and the names that lead to it.
 const SHARED: &str = "libseccomp.so.2.6.1";
@@ -20,6 +27,13 @@ const TOOLS_BINARY: &str = "scmp";
 pub(crate) const TOOLS: [&str; 5] =
     ["scmp_api_level", "scmp_arch_detect", "scmp_bpf_disasm", "scmp_bpf_sim", "scmp_sys_resolver"];
 const TOOLS_PAGES: &str = "packaging/man1";
+
+/// Where shells look for completions.
+const COMPLETIONS: [(&str, &str); 3] = [
+    ("bash", "share/bash-completion/completions/callgate"),
+    ("fish", "share/fish/vendor_completions.d/callgate.fish"),
+    ("zsh", "share/zsh/vendor-completions/_callgate"),
+];
 
 /// How the C library is built: see the profile in `Cargo.toml`.
 const LIBRARY_PROFILE: &str = "dist";
@@ -35,17 +49,33 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
             let path = root().join(INCLUDE).join(GENERATED);
             write(&path, headers::syscalls().as_bytes())
         }
-        [folder] if !folder.starts_with('-') => {
-            build("callgate-cli", "release")?;
-            library(Path::new(folder))?;
-            let bin = Path::new(folder).join("bin");
-            copy(&target("release").join("callgate"), &bin.join("callgate"))?;
-            tools(Path::new(folder))?;
-            println!("stage: {folder} is laid out");
+        _ => {
+            let layout = Layout::parse(args)?;
+            library_in(&layout)?;
+            command(&layout.folder)?;
+            tools(&layout.folder)?;
+            if let Some(folder) = &layout.python {
+                python::install(&layout.folder.join(folder).join("seccomp"))?;
+            }
+            println!("stage: {} is laid out", layout.folder.display());
             Ok(())
         }
-        _ => Err("name one folder, or --headers".into()),
     }
+}
+
+/// Lays out the command with its pages and completions.
+fn command(folder: &Path) -> Result<(), String> {
+    build("callgate-cli", "release")?;
+    let built = target("release").join("callgate");
+    copy(&built, &folder.join("bin/callgate"))?;
+    let pages = folder.join("share/man/man1");
+    fs::create_dir_all(&pages).map_err(|error| format!("{}: {error}", pages.display()))?;
+    output(Command::new(&built).args(["man", "--out"]).arg(&pages))?;
+    for (shell, path) in COMPLETIONS {
+        let text = output(Command::new(&built).args(["completions", shell]))?;
+        write(&folder.join(path), &text)?;
+    }
+    Ok(())
 }
 
 /// Lays out libseccomp's commands: one binary, links to it, and their pages.
@@ -63,8 +93,13 @@ pub(crate) fn tools(folder: &Path) -> Result<(), String> {
 
 /// Lays out the C library alone: `lib`, `include` and `share`.
 pub(crate) fn library(folder: &Path) -> Result<(), String> {
+    library_in(&Layout::of(folder)?)
+}
+
+fn library_in(layout: &Layout) -> Result<(), String> {
     build("callgate-libseccomp", LIBRARY_PROFILE)?;
-    let lib = folder.join("lib");
+    let folder = &layout.folder;
+    let lib = folder.join(&layout.libdir);
     let built = target(LIBRARY_PROFILE);
     copy(&built.join("libseccomp.so"), &lib.join(SHARED))?;
     copy(&built.join("libseccomp.a"), &lib.join("libseccomp.a"))?;
@@ -77,8 +112,8 @@ pub(crate) fn library(folder: &Path) -> Result<(), String> {
     let template = root().join("crates/libseccomp/libseccomp.pc.in");
     let template =
         fs::read_to_string(&template).map_err(|e| format!("{}: {e}", template.display()))?;
-    let prefix = std::path::absolute(folder).map_err(|error| error.to_string())?;
-    let config = template.replace("@PREFIX@", &prefix.to_string_lossy());
+    let config = template.replace("@PREFIX@", &layout.prefix.to_string_lossy());
+    let config = config.replace("@LIBDIR@", &layout.libdir.to_string_lossy());
     write(&lib.join("pkgconfig/libseccomp.pc"), config.as_bytes())?;
     for (name, page) in manual::pages()? {
         write(&folder.join("share/man/man3").join(name), page.as_bytes())?;
@@ -109,6 +144,15 @@ fn build(package: &str, profile: &str) -> Result<(), String> {
 fn target(profile: &str) -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root().join("target"), PathBuf::from);
     target.join(profile)
+}
+
+/// What a command prints, where it succeeds.
+fn output(command: &mut Command) -> Result<Vec<u8>, String> {
+    match command.output() {
+        Ok(output) if output.status.success() => Ok(output.stdout),
+        Ok(output) => Err(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr))),
+        Err(error) => Err(format!("{command:?}: {error}")),
+    }
 }
 
 fn copy(from: &Path, to: &Path) -> Result<(), String> {

@@ -1,0 +1,141 @@
+//! Packages installed into roots of their own, and what runs there on them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::{fresh, succeed, text};
+
+/// Something to be done in a root: what it shows, the command, and what it must print.
+struct Trial {
+    shows: &'static str,
+    command: &'static str,
+    prints: &'static str,
+}
+
+/// With the library in the place of Debian's, and no other there.
+const DEBIAN: &[Trial] = &[
+    Trial {
+        shows: "the library is ours",
+        command: "dpkg -S /usr/lib/*/libseccomp.so.2; dpkg-query -W -f '${Status}' libseccomp2 || true",
+        prints: "libcallgate-seccomp2:",
+    },
+    Trial {
+        shows: "apt updates under its own filter",
+        command: "apt-get -o APT::Sandbox::Seccomp=1 update && echo done",
+        prints: "done",
+    },
+    Trial {
+        shows: "apt installs systemd and QEMU, which accept the library for Debian's",
+        command: "DEBIAN_FRONTEND=noninteractive apt-get -o APT::Sandbox::Seccomp=1 install -y \
+                  --no-install-recommends systemd qemu-system-x86 && dpkg --audit && echo done",
+        prints: "done",
+    },
+    Trial {
+        shows: "systemd resolves its groups of syscalls",
+        command: "systemd-analyze syscall-filter @file-system",
+        prints: "openat2",
+    },
+    Trial {
+        shows: "QEMU starts in its sandbox",
+        command: "{ sleep 2; grep Seccomp: /proc/[0-9]*/task/*/status >&2; echo quit; } 2>/seen | \
+                  qemu-system-x86_64 -machine none -display none -monitor stdio -sandbox \
+                  on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny && cat /seen",
+        prints: "Seccomp:\t2",
+    },
+    Trial {
+        shows: "Python loads a filter",
+        command: "python3 -c 'import seccomp as s, os; f = s.SyscallFilter(s.ALLOW); \
+                  f.add_rule(s.ERRNO(7), \"getppid\"); f.load(); print(os.getppid())'",
+        prints: "-7",
+    },
+    Trial {
+        shows: "the commands run",
+        command: "scmp_sys_resolver read; callgate run -- grep Seccomp: /proc/self/status",
+        prints: "Seccomp:\t2",
+    },
+];
+
+const FEDORA: &[Trial] = &[
+    Trial {
+        shows: "the library stands in for Fedora's",
+        command: "rpm --root \"$PWD\" -q --provides callgate-libseccomp",
+        prints: "libseccomp.so.2()(64bit)",
+    },
+    Trial {
+        shows: "installed files are as packaged",
+        command: "rpm --root \"$PWD\" -Va --nodeps --nouser --nogroup && echo done",
+        prints: "done",
+    },
+    Trial {
+        shows: "programs are compiled, linked and run",
+        command: "printf '#include <seccomp.h>\\n#include <stdio.h>\\nint main(void) \
+                  { printf(\"%u\\\\n\", seccomp_version()->minor); return 0; }\\n' > version.c && \
+                  cc -Iusr/include version.c -Lusr/lib64 -lseccomp -o version && \
+                  LD_LIBRARY_PATH=usr/lib64 ./version",
+        prints: "6",
+    },
+    Trial {
+        shows: "the commands run",
+        command: "usr/bin/scmp_sys_resolver -a x86_64 write; usr/bin/callgate --version",
+        prints: "callgate",
+    },
+];
+
+/// Installs Debian's packages as a user would, in place of Debian's own.
+pub(super) fn debs(folder: &Path, packages: &[PathBuf]) -> Result<(), String> {
+    let root = fresh(&folder.join("root-deb"))?;
+    println!("package: making a Debian root");
+    let mut make = Command::new("debootstrap");
+    make.args(["--variant=minbase", "--include=ca-certificates,python3-minimal"]);
+    succeed(make.arg("bookworm").arg(&root))?;
+    for package in packages {
+        copy(package, &root.join("tmp"))?;
+    }
+    let install = "cd /tmp && DEBIAN_FRONTEND=noninteractive apt-get install -y ./*.deb";
+    succeed(&mut inside(&root, install))?;
+    attempt(DEBIAN, |command| inside(&root, command))
+}
+
+/// Installs Fedora's packages where only they are, for this machine has no Fedora to install them on.
+pub(super) fn rpms(folder: &Path, packages: &[PathBuf]) -> Result<(), String> {
+    let root = fresh(&folder.join("root-rpm"))?;
+    let rpm = || {
+        let mut rpm = Command::new("rpm");
+        rpm.arg("--root").arg(&root);
+        rpm
+    };
+    succeed(rpm().arg("--initdb"))?;
+    succeed(rpm().args(["--install", "--nodeps"]).args(packages))?;
+    attempt(FEDORA, |command| {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", command]).current_dir(&root);
+        shell
+    })
+}
+
+fn attempt(trials: &[Trial], command: impl Fn(&str) -> Command) -> Result<(), String> {
+    for trial in trials {
+        let printed = text(&mut command(trial.command))?;
+        if !printed.contains(trial.prints) {
+            return Err(format!("{}: {:?} is not in:\n{printed}", trial.shows, trial.prints));
+        }
+        println!("package: {}", trial.shows);
+    }
+    Ok(())
+}
+
+/// A shell in a root, with its own /proc and no process of ours in sight.
+fn inside(root: &Path, command: &str) -> Command {
+    let mut shell = Command::new("unshare");
+    shell.args(["--mount", "--pid", "--fork", "--kill-child"]);
+    shell.arg(format!("--mount-proc={}", root.join("proc").display()));
+    shell.arg("chroot").arg(root).args(["sh", "-c", command]);
+    shell
+}
+
+fn copy(from: &Path, folder: &Path) -> Result<(), String> {
+    let name = from.file_name().unwrap_or_default();
+    let copied = fs::copy(from, folder.join(name)).map(drop);
+    copied.map_err(|error| format!("{}: {error}", from.display()))
+}
