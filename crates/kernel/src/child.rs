@@ -14,7 +14,12 @@ use crate::{Error, Tid};
 #[cfg(feature = "test-support")]
 mod outcome;
 #[cfg(feature = "test-support")]
+mod target;
+
+#[cfg(feature = "test-support")]
 pub use outcome::{Call, Outcome, outcomes};
+#[cfg(feature = "test-support")]
+pub use target::{CALLS_MAX, Restart, Target, handle_interruptions, interrupt, own_tid};
 
 /// The exit code of a child whose closure panicked, as that of every Rust program that panics.
 pub const PANIC_CODE: u8 = 101;
