@@ -23,6 +23,12 @@ const STEPS: &[Step] = &[
     },
     Step { name: "tests", command: || cargo(&["test", "--workspace", "--quiet"]) },
     Step {
+        name: "tests, tokio",
+        command: || {
+            cargo(&["test", "--package", "callgate-supervise", "--features", "tokio", "--quiet"])
+        },
+    },
+    Step {
         name: "tests, release",
         // Without debug assertions and overflow checks; the documentation's examples ran above.
         command: || {

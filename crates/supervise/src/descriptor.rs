@@ -108,7 +108,7 @@ impl<'l, S: State> Notification<'l, S> {
         on_exec: OnExec,
         flags: u32,
     ) -> Result<Added, Error> {
-        let add = request(self.id(), descriptor, placement, on_exec, flags);
+        let add = request(self.raw_id(), descriptor, placement, on_exec, flags);
         loop {
             let reason = match notify::add_fd_undisturbed(self.listener().as_fd(), add) {
                 Ok(number) => return Ok(Added::As(number.unsigned_abs())),

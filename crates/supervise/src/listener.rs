@@ -8,7 +8,7 @@ use callgate_kernel::running_kernel;
 use callgate_syscalls::{Errno, KernelVersion};
 
 use crate::error::errno;
-use crate::{Error, Notification, Pollable};
+use crate::{Delivery, Error, Id, Left, Notification, Pollable};
 
 /// The listener of a filter: where the calls arrive that the filter hands over.
 ///
@@ -114,6 +114,12 @@ impl Listener {
         Calls { listener: Some(self) }
     }
 
+    /// A call that was received before and left waiting ([`Notification::leave`]). A number that is none, or none any more,
+    /// is a call that is gone.
+    pub const fn left(&self, id: Id) -> Left<'_> {
+        Left::new(self, id)
+    }
+
     /// The same listener for an event loop, where nothing may wait.
     #[must_use]
     pub fn into_pollable(self) -> Pollable {
@@ -138,13 +144,24 @@ impl Listener {
         }
     }
 
+    /// Answers a call, trying again where a signal came before anything was done.
+    pub(crate) fn send(&self, response: notify::Response) -> Result<Delivery, Error> {
+        loop {
+            let Err(reason) = self.format.respond(self.as_fd(), response) else {
+                return Ok(Delivery::Delivered);
+            };
+            match i32::from(reason.raw()) {
+                libc::ENOENT => return Ok(Delivery::Gone),
+                libc::EINPROGRESS => return Err(Error::AnsweredElsewhere),
+                libc::EINTR => {}
+                _ => return Err(Error::Kernel { call: "answering a notification", errno: reason }),
+            }
+        }
+    }
+
     pub(crate) fn turn(&self) -> MutexGuard<'_, ()> {
         // It guards no data: a panic leaves nothing half done.
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) const fn format(&self) -> Format {
-        self.format
     }
 }
 

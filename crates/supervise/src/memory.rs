@@ -42,7 +42,7 @@ impl Notification<'_, Examined> {
     /// The memory of the calling process.
     #[must_use]
     pub const fn memory(&self) -> Memory<'_> {
-        Memory { listener: self.listener(), id: self.id(), caller: self.caller() }
+        Memory { listener: self.listener(), id: self.raw_id(), caller: self.caller() }
     }
 
     /// A copy of a descriptor of the calling thread.

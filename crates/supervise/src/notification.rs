@@ -2,7 +2,6 @@
 
 use std::marker::PhantomData;
 use std::mem;
-use std::os::fd::AsFd;
 
 use callgate_kernel::{Tid, notify};
 use callgate_syscalls::{Arch, ArchToken, SeccompData, SyscallNr};
@@ -79,6 +78,24 @@ pub struct Notification<'l, S: State = Fresh> {
     state: PhantomData<S>,
 }
 
+/// The kernel's number for a notification: unique for its listener, and no secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Id(u64);
+
+impl Id {
+    /// Wraps a number, as [`Id::raw`] gave it.
+    #[must_use]
+    pub const fn new(raw: u64) -> Self {
+        Self(raw)
+    }
+
+    /// The raw number.
+    #[must_use]
+    pub const fn raw(self) -> u64 {
+        self.0
+    }
+}
+
 /// Why a call may go on although what it points to was looked at: see [`Notification::proceed_despite`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Excuse {
@@ -148,10 +165,21 @@ impl<S: State> Notification<'_, S> {
         self.caller
     }
 
-    /// The kernel's number for this notification, unique for the listener.
+    /// The kernel's number for this notification.
     #[must_use]
-    pub const fn id(&self) -> u64 {
-        self.id
+    pub const fn id(&self) -> Id {
+        Id(self.id)
+    }
+
+    /// Leaves the call waiting, to be answered by number: by [`Listener::left`], here or in another process that has the
+    /// listener. If nobody does, it waits until the listener is closed.
+    ///
+    /// That is how a supervisor can be restarted in the middle of a call: the kernel shows a call only once.
+    #[must_use]
+    pub fn leave(self) -> Id {
+        let id = self.id();
+        mem::forget(self);
+        id
     }
 
     /// An argument (0 to 5; else 0) that is an address: without the high half where the call's architecture has 32 bits.
@@ -200,24 +228,15 @@ impl<S: State> Notification<'_, S> {
     }
 
     fn send(&self, val: i64, error: i32, flags: u32) -> Result<Delivery, Error> {
-        let response = notify::Response { id: self.id, val, error, flags };
-        loop {
-            let listener = self.listener.as_fd();
-            let Err(reason) = self.listener.format().respond(listener, response) else {
-                return Ok(Delivery::Delivered);
-            };
-            match i32::from(reason.raw()) {
-                libc::ENOENT => return Ok(Delivery::Gone),
-                libc::EINPROGRESS => return Err(Error::AnsweredElsewhere),
-                // A signal came before anything was done.
-                libc::EINTR => {}
-                _ => return Err(Error::Kernel { call: "answering a notification", errno: reason }),
-            }
-        }
+        self.listener.send(notify::Response { id: self.id, val, error, flags })
     }
 
     pub(crate) const fn listener(&self) -> &Listener {
         self.listener
+    }
+
+    pub(crate) const fn raw_id(&self) -> u64 {
+        self.id
     }
 
     /// The call was answered in another way.
@@ -230,5 +249,39 @@ impl<S: State> Drop for Notification<'_, S> {
     fn drop(&mut self) {
         // Whether the call is gone or the kernel refuses: there is nobody left to be told.
         let _ = self.send(0, Failure::enosys().negative(), 0);
+    }
+}
+
+/// A call that was left waiting, of which only the number is known; made by [`Listener::left`].
+#[derive(Debug)]
+#[must_use = "a call that was left waits until it is answered"]
+pub struct Left<'l> {
+    listener: &'l Listener,
+    id: Id,
+}
+
+impl<'l> Left<'l> {
+    pub(crate) const fn new(listener: &'l Listener, id: Id) -> Self {
+        Self { listener, id }
+    }
+
+    /// Makes the call fail.
+    ///
+    /// # Errors
+    /// As [`Notification::fail`].
+    pub fn fail(self, failure: Failure) -> Result<Delivery, Error> {
+        self.respond(0, failure.negative())
+    }
+
+    /// Makes the call return a value, without having been made.
+    ///
+    /// # Errors
+    /// As [`Notification::fail`].
+    pub fn succeed(self, value: Value) -> Result<Delivery, Error> {
+        self.respond(value.raw(), 0)
+    }
+
+    fn respond(&self, val: i64, error: i32) -> Result<Delivery, Error> {
+        self.listener.send(notify::Response { id: self.id.0, val, error, flags: 0 })
     }
 }

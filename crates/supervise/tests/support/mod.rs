@@ -10,15 +10,24 @@ use callgate_kernel::child::{self, Child, Ending};
 use callgate_kernel::notify::handover;
 use callgate_kernel::{Interruption, Options, Scope, load_with_listener};
 use callgate_supervise::{Event, Fresh, Listener, Notification};
-use callgate_syscalls::{Action, Arch, Name};
+use callgate_syscalls::{Action, Arch, Name, SyscallNr};
+
+/// The number of a syscall on this machine.
+pub(crate) fn number(name: Name) -> SyscallNr {
+    Arch::native().unwrap().syscall(name).unwrap().nr
+}
 
 /// A program that hands these calls over and allows all others.
 pub(crate) fn handing_over(names: &[Name]) -> Program {
-    let number = |name| Arch::native().unwrap().syscall(name).unwrap().nr.raw();
+    answering(names, Action::USER_NOTIFY)
+}
+
+/// A program that answers these calls with an action and allows all others.
+pub(crate) fn answering(names: &[Name], action: Action) -> Program {
     let mut instructions = vec![Instruction::new(0x20, 0)];
     for &name in names {
-        instructions.push(Instruction { code: 0x15, jt: 0, jf: 1, k: number(name) });
-        instructions.push(Instruction::new(0x06, Action::USER_NOTIFY.raw()));
+        instructions.push(Instruction { code: 0x15, jt: 0, jf: 1, k: number(name).raw() });
+        instructions.push(Instruction::new(0x06, action.raw()));
     }
     instructions.push(Instruction::new(0x06, Action::ALLOW.raw()));
     Program::new(instructions).unwrap()
