@@ -45,6 +45,7 @@ const STEPS: &[Step] = &[
     },
     Step { name: "conformance: kernel", command: || xtask(&["conformance", "kernel"]) },
     Step { name: "conformance: live", command: || xtask(&["conformance", "live"]) },
+    Step { name: "conformance: notify", command: || xtask(&["conformance", "notify"]) },
     Step { name: "conformance: prover", command: || xtask(&["conformance", "prover"]) },
     Step { name: "abi", command: || xtask(&["abi"]) },
     Step { name: "conformance: libseccomp", command: || xtask(&["conformance", "libseccomp"]) },

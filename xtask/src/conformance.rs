@@ -3,6 +3,7 @@
 mod kernel;
 mod libseccomp;
 mod live;
+mod notify;
 mod prover;
 
 use std::time::Instant;
@@ -16,6 +17,7 @@ const SUITES: &[Suite] = &[
     ("kernel", kernel::run),
     ("libseccomp", libseccomp::run),
     ("live", live::run),
+    ("notify", notify::run),
     ("prover", prover::run),
 ];
 

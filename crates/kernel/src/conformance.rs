@@ -2,6 +2,8 @@
 //!
 //! For `cargo xtask conformance kernel` alone; behind the feature `conformance` and no part of the interface.
 
+pub mod swarm;
+
 use std::array;
 use std::marker::PhantomData;
 use std::os::fd::OwnedFd;

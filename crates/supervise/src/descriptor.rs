@@ -115,7 +115,8 @@ impl<'l, S: State> Notification<'l, S> {
                 Err(reason) => reason,
             };
             match i32::from(reason.raw()) {
-                libc::ENOENT => return Ok(Added::Gone),
+                // The call was over before the request, or is over since.
+                libc::ENOENT | libc::ESRCH => return Ok(Added::Gone),
                 libc::EMFILE | libc::EBADF => return Err(Error::NoRoom { errno: reason }),
                 libc::EINPROGRESS => return Err(Error::AnsweredElsewhere),
                 // A stop of this thread, which can't be held back. Nothing was done.

@@ -1,4 +1,6 @@
 //! A call that waits for its answer.
+//!
+//! Claim: C-LOOKED
 
 use std::marker::PhantomData;
 use std::mem;
