@@ -33,6 +33,7 @@ mod condition;
 mod decide;
 mod error;
 mod policy;
+mod rules;
 
 pub use callgate_syscalls::{
     Action, ActionKind, Arch, ArchToken, KernelVersion, SeccompData, SyscallNr,

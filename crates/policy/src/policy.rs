@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use callgate_syscalls::{Action, ActionKind, Arch, KernelVersion, SyscallNr};
 
+use crate::rules::RuleLists;
 use crate::{Condition, Error};
 
 /// A total map from calls to actions; see the [crate documentation](crate).
@@ -82,8 +83,10 @@ impl Builder {
         if self.arches.is_empty() {
             return Err(Error::NoArchitecture);
         }
-        for (&arch, policy) in &self.arches {
-            for &nr in policy.rules.keys() {
+        // Only x86_64's token stands for more than one architecture.
+        let shared = |arch: &Arch| arch.token() == Arch::X86_64.token();
+        for (&arch, policy) in self.arches.iter().filter(|(arch, _)| shared(arch)) {
+            for (nr, _) in policy.rules.iter() {
                 if Arch::of_call(arch.token(), nr) != Some(arch) {
                     return Err(Error::NumberOutsideArchitecture { arch, nr });
                 }
@@ -98,7 +101,7 @@ impl Builder {
 pub struct ArchPolicy {
     default: Action,
     unknown: Option<Unknown>,
-    rules: BTreeMap<SyscallNr, Vec<Rule>>,
+    rules: RuleLists,
 }
 
 /// What happens to syscalls that a baseline kernel does not have.
@@ -124,7 +127,7 @@ impl ArchPolicy {
     /// A policy that answers `default` to every call.
     #[must_use]
     pub const fn new(default: Action) -> Self {
-        Self { default, unknown: None, rules: BTreeMap::new() }
+        Self { default, unknown: None, rules: RuleLists::new() }
     }
 
     /// Answers `unknown.action` instead of the default to syscalls that the baseline kernel does not have.
@@ -135,7 +138,7 @@ impl ArchPolicy {
 
     /// Appends a rule to a number's list. Earlier rules are asked first.
     pub fn rule(&mut self, nr: SyscallNr, condition: Condition, action: Action) -> &mut Self {
-        self.rules.entry(nr).or_default().push(Rule { condition, action });
+        self.rules.push(nr, Rule { condition, action });
         self
     }
 
@@ -153,13 +156,13 @@ impl ArchPolicy {
 
     /// The numbers that have rules, ascending, each with its rules in order.
     pub fn rules(&self) -> impl ExactSizeIterator<Item = (SyscallNr, &[Rule])> {
-        self.rules.iter().map(|(nr, rules)| (*nr, rules.as_slice()))
+        self.rules.iter()
     }
 
     /// The rules of one number, in order; empty where it has none.
     #[must_use]
     pub fn rules_for(&self, nr: SyscallNr) -> &[Rule] {
-        self.rules.get(&nr).map_or(&[], Vec::as_slice)
+        self.rules.of(nr)
     }
 }
 
