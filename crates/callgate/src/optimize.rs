@@ -109,6 +109,20 @@ mod tests {
         assert!(optimize(&program, &Options::default()).unwrap().len() <= program.len());
     }
 
+    /// Filters that answer all calls alike, in more words than that takes.
+    #[test]
+    fn constant_programs_become_one_return() {
+        let assemble = |text: &str| callgate_bpf::assemble(text, callgate_syscalls::Endian::Little);
+        for action in ["#0x7fff0000", "#0", "#0x80000000", "#0x00050026"] {
+            let short = assemble(&format!("ret {action}")).unwrap();
+            let long = format!("ld [0]\njeq #7, yes, no\nyes: ret {action}\nno: ret {action}");
+            let long = assemble(&long).unwrap();
+            assert_eq!(optimize(&long, &Options::default()), Ok(short.clone()));
+            assert_eq!(optimize(&short, &Options::default()), Ok(short.clone()));
+            assert_eq!(merge(&Stack::new([long, short.clone()]), &Options::default()), Ok(short));
+        }
+    }
+
     #[test]
     fn a_program_of_the_same_length_is_better_only_by_weights() {
         for [first, second] in [[60, 231], [231, 60]] {

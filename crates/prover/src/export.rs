@@ -49,6 +49,7 @@ fn write(d: &Diagrams, classes: &[ArchClass]) -> Result<Policy, Error> {
     let foreign = foreign.ok_or_else(|| not("it has no unassigned arch tokens"))?;
     let mut builder = Policy::builder(foreign);
     let mut rules_left = RULES_MAX;
+    let mut is_constant = true;
     for class in classes {
         let Some(token) = class.tokens.single().filter(|&token| known(token)) else { continue };
         let token = ArchToken::new(token);
@@ -56,10 +57,15 @@ fn write(d: &Diagrams, classes: &[ArchClass]) -> Result<Policy, Error> {
             let numbers = numbers_of(arch, class);
             if !numbers.iter().all(|class| action(d, class.node) == Some(foreign)) {
                 builder = builder.arch(arch, arch_policy(d, arch, &numbers, &mut rules_left)?);
+                is_constant = false;
             }
         }
     }
-    builder.build().map_err(|_| not("it tells no architectures apart"))
+    // A policy names an architecture, and any will do.
+    if is_constant {
+        builder = builder.arch(Arch::X86_64, ArchPolicy::new(foreign));
+    }
+    builder.build().map_err(|_| not("it has numbers outside their architectures"))
 }
 
 /// The part of a class that belongs to an architecture.

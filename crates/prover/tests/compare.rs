@@ -10,7 +10,7 @@ use callgate_bpf::{
 };
 use callgate_policy::{ArchPolicy, Comparison, Condition, Field, Operator, Policy};
 use callgate_prover::{Error, Options, Prover, Scope, Undecided, WideShift, prove};
-use callgate_syscalls::{Action, Arch, SyscallNr, names};
+use callgate_syscalls::{Action, Arch, ArchToken, SeccompData, SyscallNr, names};
 
 const ALLOW: Action = Action::ALLOW;
 const KILL: Action = Action::KILL_PROCESS;
@@ -168,7 +168,7 @@ fn subsets_follow_the_kernels_order() {
 fn the_newest_filter_wins_ties_and_allow_loses_its_data() {
     let [first, second] = [1, 2].map(|n| program(&[ret(Action::errno(n).unwrap())]));
     let tagged = program(&[ret(Action::from_raw(0x7fff_0001))]);
-    let call = callgate_syscalls::SeccompData::new(Arch::X86_64, SyscallNr::new(0));
+    let call = SeccompData::new(Arch::X86_64, SyscallNr::new(0));
     let mut prover = Prover::default();
     for (stack, expected) in [
         (Stack::new([first.clone(), second.clone()]), Action::errno(2).unwrap()),
@@ -383,11 +383,30 @@ fn only_what_policies_can_say_is_written_back() {
         ret(ALLOW),
         ret(KILL),
     ]);
-    for program in [by_token, odd, program(&[ret(ALLOW)])] {
+    for program in [by_token, odd] {
         let mut prover = Prover::default();
         let meaning = prover.program(&program).unwrap();
         let written = prover.to_policy(&meaning);
         assert!(matches!(written, Err(Error::NotExpressible { .. })), "{written:?}");
+    }
+}
+
+#[test]
+fn a_constant_is_written_back_as_a_policy_without_rules() {
+    for action in [ALLOW, KILL] {
+        let program = program(&[ret(action)]);
+        let mut prover = Prover::default();
+        let meaning = prover.program(&program).unwrap();
+        let written = prover.to_policy(&meaning).unwrap();
+        assert!(written.arches().all(|(_, arch)| arch.rules().len() == 0));
+        for token in [Arch::X86_64.token(), Arch::Aarch64.token(), ArchToken::new(0)] {
+            for nr in [0, 0x4000_0000, u32::MAX] {
+                let mut call = SeccompData::new(Arch::X86_64, SyscallNr::new(nr));
+                call.arch = token;
+                assert_eq!(written.decide(&call), action, "{call:?}");
+            }
+        }
+        prove(&written, program, &Options::default()).unwrap();
     }
 }
 
@@ -402,7 +421,7 @@ fn an_intersection_written_back_means_the_same() {
     let both = prover.intersect(&l, &r).unwrap();
     let written = prover.to_policy(&both).unwrap();
     for arg2 in [5, 4, 0x1_0000_000d, 0x2_0000_0005, 0x1_0000_000c] {
-        let call = callgate_syscalls::SeccompData::new(Arch::X86_64, nr);
+        let call = SeccompData::new(Arch::X86_64, nr);
         let call = call.with_args([0, 0, arg2, 0, 0, 0]);
         let expected = left.decide(&call) == ALLOW && right.decide(&call) == ALLOW;
         assert_eq!(written.decide(&call) == ALLOW, expected, "{arg2:#x}");
