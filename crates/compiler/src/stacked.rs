@@ -23,32 +23,36 @@ const FILTERS_MAX: usize = 16;
 /// mean by effect.
 ///
 /// # Errors
-/// [`Error::TooLong`] where the kernel's budget for all filters of a process does not suffice.
+/// [`Error::TooLong`] where the kernel's budget for all filters of a process does not suffice, as it counts where its JIT
+/// hides constants.
 pub fn compile_stacked(policy: &Policy, options: &Options) -> Result<Stack, Error> {
     let mut graph = Graph::new();
     let dispatched = dispatch(policy, options, &mut graph);
-    let whole = layout(&graph, dispatched.root).len();
-    let too_long = |graph: &Graph, dispatched: &Dispatched| Error::TooLong {
-        len: whole,
+    // How long one filter would be: the first is tried whole.
+    let mut whole = None;
+    let too_long = |len: usize, graph: &Graph, dispatched: &Dispatched| Error::TooLong {
+        len,
         costliest: dispatched.costliest(graph),
     };
     let mut programs = Vec::new();
     let mut open = vec![dispatched.root];
     while let Some(root) = open.pop() {
         let instructions = layout(&graph, root);
+        let whole = *whole.get_or_insert(instructions.len());
         if instructions.len() <= Program::LEN_MAX {
             programs.push(Program::new(instructions).map_err(|reason| Error::Rejected { reason })?);
             continue;
         }
         match part(&mut graph, root) {
             Some(parts) if programs.len() + open.len() < FILTERS_MAX => open.extend(parts),
-            _ => return Err(too_long(&graph, &dispatched)),
+            _ => return Err(too_long(whole, &graph, &dispatched)),
         }
     }
     let stack = Stack::new(programs);
-    match stack.path_len(Hardening::Off) <= PATH_LEN_MAX {
+    // With a hardened JIT, constants are blinded and programs count for more.
+    match stack.path_len(Hardening::On) <= PATH_LEN_MAX {
         true => Ok(stack),
-        false => Err(too_long(&graph, &dispatched)),
+        false => Err(too_long(whole.unwrap_or_default(), &graph, &dispatched)),
     }
 }
 
