@@ -20,6 +20,9 @@ const WRITTEN_MAX: usize = 64;
 
 /// The graph of a rule list: the first rule that holds decides, else `fallback`.
 pub(crate) fn rules(graph: &mut Graph, endian: Endian, rules: &[Rule], fallback: NodeId) -> NodeId {
+    if let Some(rule) = rules.first().filter(|rule| rule.condition().is_always()) {
+        return graph.ret(rule.action());
+    }
     let comparisons: usize = rules.iter().map(|rule| rule.condition().comparisons()).sum();
     if comparisons <= 1 {
         return condition::rules(graph, endian, rules, fallback);

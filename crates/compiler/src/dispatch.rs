@@ -11,7 +11,8 @@ use callgate_syscalls::X32_BIT;
 use crate::graph::{Graph, Node, NodeId, Question};
 use crate::tree::{self, Interval};
 use crate::variable::Variable;
-use crate::{Cost, Options, arguments, weights};
+use crate::weights::Calls;
+use crate::{Cost, Options, arguments};
 
 /// A policy as a graph, with the entry of each syscall that has argument tests.
 pub(crate) struct Dispatched {
@@ -37,7 +38,7 @@ impl Dispatched {
 pub(crate) fn dispatch(policy: &Policy, options: &Options, graph: &mut Graph) -> Dispatched {
     let foreign = graph.ret(policy.foreign());
     let mut syscalls = Vec::new();
-    let mut by_token: BTreeMap<ArchToken, Vec<(Arch, Entries)>> = BTreeMap::new();
+    let mut by_token: BTreeMap<ArchToken, Vec<(Arch, Entries<'_>)>> = BTreeMap::new();
     for (arch, rules) in policy.arches() {
         let entries = entries(graph, options, arch, rules, &mut syscalls);
         by_token.entry(arch.token()).or_default().push((arch, entries));
@@ -51,18 +52,20 @@ pub(crate) fn dispatch(policy: &Policy, options: &Options, graph: &mut Graph) ->
 }
 
 /// Where the numbers of an architecture lead: `numbers` by number, ascending, and all others to `gap`.
-struct Entries {
+struct Entries<'a> {
+    calls: Calls<'a>,
     gap: NodeId,
     numbers: Vec<(u32, NodeId, u32)>,
 }
 
-fn entries(
+fn entries<'a>(
     graph: &mut Graph,
-    options: &Options,
+    options: &'a Options,
     arch: Arch,
     policy: &ArchPolicy,
     syscalls: &mut Vec<(Arch, SyscallNr, NodeId)>,
-) -> Entries {
+) -> Entries<'a> {
+    let calls = Calls::new(options, arch);
     let default = graph.ret(policy.default_action());
     let mut numbers = Vec::with_capacity(512);
     let mut named = arch.syscalls().peekable();
@@ -72,7 +75,7 @@ fn entries(
             if policy.unknown_action().is_some() {
                 let action = policy.action_without_rule(arch, next.nr);
                 let entry = graph.ret(action);
-                let weight = weights::of_number(options, arch, next.nr, Node::Return(action));
+                let weight = calls.of_number(next.nr, Node::Return(action));
                 numbers.push((next.nr.raw(), entry, weight));
             }
         }
@@ -86,12 +89,12 @@ fn entries(
         if matches!(graph.node(entry), Node::Ask { .. }) {
             syscalls.push((arch, nr, entry));
         }
-        let weight = weights::of_number(options, arch, nr, graph.node(entry));
+        let weight = calls.of_number(nr, graph.node(entry));
         numbers.push((nr.raw(), entry, weight));
     }
     without_rules(graph, &mut numbers, None);
     let gap = policy.unknown_action().map_or(default, |unknown| graph.ret(unknown.action));
-    Entries { gap, numbers }
+    Entries { calls, gap, numbers }
 }
 
 /// The numbers that belong to an architecture under its token, as inclusive ranges.
@@ -104,8 +107,8 @@ const fn number_ranges(arch: Arch) -> &'static [(u32, u32)] {
 }
 
 /// All numbers under one token, cut where the meaning changes.
-fn intervals(arches: &[(Arch, Entries)], foreign: NodeId) -> Vec<Interval> {
-    let mut ranges: Vec<(u32, u32, &Entries)> = Vec::new();
+fn intervals(arches: &[(Arch, Entries<'_>)], foreign: NodeId) -> Vec<Interval> {
+    let mut ranges: Vec<(u32, u32, &Entries<'_>)> = Vec::new();
     for (arch, entries) in arches {
         ranges.extend(number_ranges(*arch).iter().map(|&(a, b)| (a, b, entries)));
     }
@@ -126,20 +129,21 @@ fn intervals(arches: &[(Arch, Entries)], foreign: NodeId) -> Vec<Interval> {
 }
 
 /// Appends the intervals of `first..=last`.
-fn cut(result: &mut Vec<Interval>, first: u32, last: u32, entries: &Entries) {
+fn cut(result: &mut Vec<Interval>, first: u32, last: u32, entries: &Entries<'_>) {
     let mut next = Some(first);
     for &(nr, entry, weight) in &entries.numbers {
         if nr < first || nr > last {
             continue;
         }
         if let Some(start) = next.filter(|&start| start < nr) {
-            push(result, start, entries.gap, 0);
+            push(result, start, entries.gap, entries.calls.of_gap(start, nr));
         }
         push(result, nr, entry, weight);
         next = nr.checked_add(1);
     }
     if let Some(start) = next.filter(|&start| start <= last) {
-        push(result, start, entries.gap, 0);
+        let end = last.saturating_add(1);
+        push(result, start, entries.gap, entries.calls.of_gap(start, end));
     }
 }
 

@@ -3,6 +3,8 @@
 //! Nodes are hash-consed: equal nodes have equal identity, so shared tails cost nothing and comparing meanings of two
 //! syscalls is comparing two numbers. A node refers only to nodes made before it, so a graph has no cycles.
 
+use std::hash::{Hash, Hasher};
+
 use callgate_bpf::{DataWord, Test};
 use callgate_policy::Action;
 
@@ -18,12 +20,26 @@ impl NodeId {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Node {
     /// End with an action.
     Return(Action),
     /// Go on at `yes` if the question's answer is yes, else at `no`.
     Ask { question: Question, yes: NodeId, no: NodeId },
+}
+
+impl Hash for Node {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self {
+            Self::Return(action) => state.write_u32(action.raw()),
+            Self::Ask { question: Question { word, mask, test, value }, yes, no } => {
+                let pair = |high: u32, low: u32| u64::from(high) << 32 | u64::from(low);
+                let what = u32::from(word.index()) << 8 | *test as u32;
+                state.write_u64(pair(*value, what) ^ u64::from(!mask).rotate_left(16));
+                state.write_u64(pair(yes.0, no.0));
+            }
+        }
+    }
 }
 
 /// `(word & mask) test value`, on a 32-bit word of the call.
@@ -39,6 +55,8 @@ pub(crate) struct Question {
 pub(crate) struct Graph {
     nodes: Vec<Node>,
     ids: FastMap<Node, NodeId>,
+    /// The return asked for last: most syscalls of a policy have the same.
+    returned: Option<(Action, NodeId)>,
 }
 
 impl Graph {
@@ -46,6 +64,7 @@ impl Graph {
         Self {
             nodes: Vec::with_capacity(256),
             ids: FastMap::with_capacity_and_hasher(256, <_>::default()),
+            returned: None,
         }
     }
 
@@ -58,7 +77,14 @@ impl Graph {
     }
 
     pub(crate) fn ret(&mut self, action: Action) -> NodeId {
-        self.intern(Node::Return(action))
+        match self.returned {
+            Some((known, id)) if known == action => id,
+            _ => {
+                let id = self.intern(Node::Return(action));
+                self.returned = Some((action, id));
+                id
+            }
+        }
     }
 
     /// The node that returns what that leaf does.
@@ -115,7 +141,7 @@ impl Graph {
     }
 
     fn intern(&mut self, node: Node) -> NodeId {
-        let Self { nodes, ids } = self;
+        let Self { nodes, ids, .. } = self;
         *ids.entry(node).or_insert_with(|| {
             let id = u32::try_from(nodes.len()).unwrap_or(u32::MAX);
             nodes.push(node);

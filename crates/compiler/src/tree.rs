@@ -5,8 +5,11 @@
 //! the common meaning. The cost of a tree is how many tests a call meets, weighted by how often the call is made, plus a
 //! little for each test's place in the program.
 //!
-//! The tree is found by dynamic programming over runs of at most [`WINDOW`] intervals, with splits near the middle of each
-//! run's weight; longer lists are first halved by weight, which far from the leaves is as good.
+//! The tree is found by dynamic programming over all runs of at most [`WINDOW`] intervals. Where a run is best split moves
+//! with its ends (Knuth, Optimum binary search trees, 1971), so that few splits are tried for each. Longer lists are first
+//! halved by weight, which far from the leaves is as good.
+
+use std::ops::Range;
 
 use callgate_bpf::Test;
 
@@ -22,22 +25,33 @@ pub(crate) struct Interval {
     pub(crate) weight: u32,
 }
 
-/// How many intervals the search for the best tree looks at together.
+/// The longest list of intervals for which the best tree is searched for.
 const WINDOW: usize = 96;
 
-/// How far from the middle of a run's weight it is split. Farther splits have not been seen to pay.
-const RADIUS: usize = 2;
+/// Lists longer than this are parted into shorter runs: where there are so many, time matters more.
+const LONG: usize = 2 * WINDOW;
+
+/// The longest run of such a list for which the best tree is searched for.
+const PART: usize = 48;
 
 /// The most single numbers that one chain asks for. Longer chains never pay.
 const CHAIN_MAX: usize = 6;
+
+/// The longest run that one chain settles.
+const CHAINED_MAX: usize = 2 * CHAIN_MAX + 1;
+
+/// The longest run in which chains disturb the order of the best splits enough to matter.
+const SLACK_MAX: usize = 6;
 
 /// A test costs its place in the program as much as this fraction of all calls meeting one test more.
 const PLACE_FRACTION: u64 = 64;
 
 /// The graph that leads each number to its interval's entry. The first interval starts at 0.
 pub(crate) fn build(graph: &mut Graph, variable: Variable, intervals: &[Interval]) -> NodeId {
+    let len = intervals.len();
+    let window = if len <= LONG { WINDOW } else { PART };
     let total: u64 = intervals.iter().map(|interval| u64::from(interval.weight)).sum();
-    halve(graph, variable, intervals, 0, intervals.len(), total / PLACE_FRACTION + 1)
+    halve(graph, variable, intervals, 0..len, window, total / PLACE_FRACTION + 1)
 }
 
 /// Splits by weight until the best tree can be searched for. Each level at least halves weight or count, so that
@@ -46,40 +60,29 @@ fn halve(
     graph: &mut Graph,
     variable: Variable,
     intervals: &[Interval],
-    first: usize,
-    end: usize,
+    run: Range<usize>,
+    window: usize,
     place: u64,
 ) -> NodeId {
-    if end - first <= WINDOW {
-        return Search::new(variable, intervals, first, end, place).tree(graph);
+    if run.len() <= window {
+        return Search::new(variable, intervals, run, place).tree(graph);
     }
     // Every interval weighs something, else a run of empty ones would make the tree as deep as the run is long.
     let weight = |index: usize| u64::from(intervals[index].weight) + place;
-    let total: u64 = (first..end).map(weight).sum();
+    let total: u64 = run.clone().map(weight).sum();
     let mut left = 0;
-    let mut best = (u64::MAX, first + 1);
-    for middle in first + 1..end {
+    let mut best = (u64::MAX, run.start + 1);
+    for middle in run.start + 1..run.end {
         left += weight(middle - 1);
         best = best.min((left.abs_diff(total - left), middle));
     }
     let middle = best.1;
-    let low = halve(graph, variable, intervals, first, middle, place);
-    let high = halve(graph, variable, intervals, middle, end, place);
+    let low = halve(graph, variable, intervals, run.start..middle, window, place);
+    let high = halve(graph, variable, intervals, middle..run.end, window, place);
     graph.ask(variable.question(Test::GreaterOrEqual, intervals[middle].start), high, low)
 }
 
-/// How a run of intervals is told apart.
-#[derive(Clone, Copy, Debug)]
-enum Shape {
-    /// It is one interval.
-    Leaf,
-    /// `nr >= start of middle`, which lies in a window and so is a small number.
-    Split { middle: u8 },
-    /// Every second interval, beginning with the first or the second, is a single number; the others mean the same.
-    Chain { singles_first: bool },
-}
-
-/// The single numbers of a chain; there are few, and the search looks at thousands of chains.
+/// The single numbers of a chain; there are few, and the search looks at hundreds of chains.
 struct Singles {
     count: usize,
     indices: [usize; CHAIN_MAX],
@@ -91,127 +94,139 @@ impl Singles {
     }
 }
 
+/// A run in which every second interval is a single number and the others mean the same.
+#[derive(Clone, Copy, Debug)]
+enum Chain {
+    /// The first interval is a single number.
+    SinglesFirst,
+    /// The second one is.
+    CommonFirst,
+}
+
 /// The best trees for all runs of a window of intervals.
 struct Search<'a> {
     variable: Variable,
     window: &'a [Interval],
-    place: u64,
-    /// For the run of intervals from `i` to before `j`, at `i * (window.len() + 1) + j`. Apart from the shapes, because
-    /// the search reads hundreds of costs for each shape.
-    costs: Vec<u64>,
-    shapes: Vec<Shape>,
-    /// The weight of the intervals before each one.
-    before: Vec<u64>,
-    /// Up to which interval every second one, from each one on, means the same.
-    alike_until: Vec<usize>,
-    /// Up to which interval every second one, from each one on, is a single number.
-    single_until: Vec<usize>,
+    /// What a test's place costs.
+    place: u32,
+    /// What the best tree costs for the run of intervals from `i` to before `j`, at `j * (len + 1) + i`.
+    costs: Vec<u32>,
+    /// Before which interval that run is best split, at the same place.
+    splits: Vec<u8>,
+    places: Vec<Place>,
+}
+
+/// What is known of an interval and those after it, or of the end.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    weight: u32,
+    /// The weight of the intervals before.
+    before: u32,
+    /// Where the longest chain ends that begins here with a common interval, and with a single number.
+    common_first: usize,
+    singles_first: usize,
 }
 
 impl<'a> Search<'a> {
-    fn new(
-        variable: Variable,
-        intervals: &'a [Interval],
-        first: usize,
-        end: usize,
-        place: u64,
-    ) -> Self {
-        let window = &intervals[first..end];
+    fn new(variable: Variable, intervals: &'a [Interval], run: Range<usize>, place: u64) -> Self {
+        let window = &intervals[run.clone()];
         let len = window.len();
-        let mut before = vec![0; len + 1];
-        for (index, interval) in window.iter().enumerate() {
-            before[index + 1] = before[index] + u64::from(interval.weight);
+        let weight: u64 = window.iter().map(|interval| u64::from(interval.weight)).sum();
+        let scale = Scale::of(weight + place);
+        let end = Place { weight: 0, before: 0, common_first: len, singles_first: len };
+        let mut places = vec![end; len + 1];
+        let mut before = 0;
+        for (place, interval) in places.iter_mut().zip(window) {
+            (place.weight, place.before) = (scale.apply(interval.weight.into()), before);
+            before += place.weight;
         }
-        let single = |index: usize| is_single(intervals, first + index);
-        let (mut alike_until, mut single_until) = (vec![len; len], vec![len; len]);
-        for index in (0..len).rev() {
-            if index + 2 < len {
-                let alike = window[index].entry == window[index + 2].entry;
-                alike_until[index] = if alike { alike_until[index + 2] } else { index + 2 };
-                single_until[index] = single_until[index + 2];
-            }
-            if !single(index) {
-                single_until[index] = index;
-            }
-        }
+        places[len].before = before;
+        note_chains(&mut places, intervals, run);
+        const { assert!(WINDOW <= u8::MAX as usize, "a split is noted in a byte") }
         let costs = vec![0; (len + 1) * (len + 1)];
-        // A table of whole words would be so large that the allocator would map it anew for each window.
-        let shapes = vec![Shape::Leaf; costs.len()];
-        Self { variable, window, place, costs, shapes, before, alike_until, single_until }
+        let mut splits = vec![0; costs.len()];
+        for (index, single) in (0..).zip(splits[len + 1..].iter_mut().step_by(len + 2)) {
+            *single = index;
+        }
+        Self { variable, window, place: scale.apply(place), costs, splits, places }
     }
 
     fn tree(mut self, graph: &mut Graph) -> NodeId {
         let len = self.window.len();
-        self.solve(0, len);
+        for to in 2..=len {
+            for from in (0..to - 1).rev() {
+                let (split, at) = self.split(from, to);
+                let cost = split + self.weight(from, to) + self.place;
+                self.costs[to * (len + 1) + from] = match to - from <= CHAINED_MAX {
+                    true => cost.min(self.chain(from, to, Chain::CommonFirst)).min(self.chain(
+                        from,
+                        to,
+                        Chain::SinglesFirst,
+                    )),
+                    false => cost,
+                };
+                self.splits[to * (len + 1) + from] = u8::try_from(at).unwrap_or(u8::MAX);
+            }
+        }
         self.emit(graph, 0, len)
     }
 
-    const fn at(&self, from: usize, to: usize) -> usize {
-        from * (self.window.len() + 1) + to
+    fn weight(&self, from: usize, to: usize) -> u32 {
+        self.places[to].before - self.places[from].before
     }
 
-    /// The cost of the best tree for a run, which is noted with its shape.
-    ///
-    /// Recursion is as deep as a run is long, at most [`WINDOW`].
-    fn solve(&mut self, from: usize, to: usize) -> u64 {
-        let at = self.at(from, to);
-        // No run of several intervals costs nothing.
-        if to - from == 1 || self.costs[at] != 0 {
-            return self.costs[at];
-        }
-        let mut best = (u64::MAX, Shape::Leaf);
-        let test = self.before[to] - self.before[from] + self.place;
-        for middle in self.middles(from, to) {
-            let cost = self.solve(from, middle) + self.solve(middle, to) + test;
-            if cost < best.0 {
-                best = (cost, Shape::Split { middle: small(middle) });
+    /// What the parts of a run cost where it is split best, and the split: between that of the run without its last
+    /// interval and that of the one without its first, or a little beyond where chains can disturb that order.
+    fn split(&self, from: usize, to: usize) -> (u32, usize) {
+        let stride = self.window.len() + 1;
+        let row = to * stride;
+        let slack = usize::from(to - from <= SLACK_MAX);
+        // A single interval counts as split before itself.
+        let without_last = usize::from(self.splits[row - stride + from]);
+        let without_first = usize::from(self.splits[row + from + 1]);
+        let first = without_last.saturating_sub(slack).max(from + 1);
+        let last = (without_first + slack).min(to - 1).max(first);
+        let mut column = first * stride + from;
+        let (mut least, mut split) = (u32::MAX, 0);
+        for middle in first..last + 1 {
+            let cost = self.costs[column] + self.costs[row + middle];
+            if cost < least {
+                (least, split) = (cost, middle);
             }
+            column += stride;
         }
-        // Longer runs have more single numbers than a chain may.
-        let chains = if to - from <= 2 * CHAIN_MAX + 1 { &[false, true][..] } else { &[] };
-        for &singles_first in chains {
-            if let Some(cost) = self.chain(from, to, singles_first).filter(|&cost| cost < best.0) {
-                best = (cost, Shape::Chain { singles_first });
-            }
-        }
-        (self.costs[at], self.shapes[at]) = best;
-        best.0
+        (least, split)
     }
 
-    /// Where splitting a run is tried: around where it falls into halves of equal weight.
-    fn middles(&self, from: usize, to: usize) -> std::ops::Range<usize> {
-        let half = self.before[from] + (self.before[to] - self.before[from]) / 2;
-        let middle = from + self.before[from..to].partition_point(|&before| before < half);
-        let first = middle.saturating_sub(RADIUS).clamp(from + 1, to - 1);
-        first..(middle + RADIUS).clamp(first + 1, to)
-    }
-
-    /// The cost of settling a run by a chain, where its intervals allow one.
-    fn chain(&self, from: usize, to: usize, singles_first: bool) -> Option<u64> {
-        let first_common = from + usize::from(singles_first);
-        let first_single = from + usize::from(!singles_first);
-        if to.saturating_sub(first_single).div_ceil(2) > CHAIN_MAX
-            || self.alike_until[first_common] < to
-            || self.single_until[first_single] < to
-        {
-            return None;
+    /// The cost of settling a run by a chain, or more than any tree's where its intervals do not allow it.
+    fn chain(&self, from: usize, to: usize, chain: Chain) -> u32 {
+        let Place { common_first, singles_first, .. } = self.places[from];
+        let (end, first_single) = match chain {
+            Chain::CommonFirst => (common_first, from + 1),
+            Chain::SinglesFirst => (singles_first, from),
+        };
+        if to > end {
+            return u32::MAX;
         }
-        let mut left = self.before[to] - self.before[from];
+        // All meet all tests, but of each two single numbers the heavier one is spared that for the other.
+        let all = self.weight(from, to) + self.place;
         let mut cost = 0;
-        for index in self.by_weight(first_single, to).iter() {
-            cost += left + self.place;
-            left -= u64::from(self.window[index].weight);
+        for index in (first_single..to).step_by(2) {
+            cost += all;
+            for other in (first_single..index).step_by(2) {
+                cost -= self.places[index].weight.max(self.places[other].weight);
+            }
         }
-        Some(cost)
+        cost
     }
 
     /// Every second interval of a run, the heaviest first.
     fn by_weight(&self, first: usize, to: usize) -> Singles {
         let mut singles = Singles { count: 0, indices: [0; CHAIN_MAX] };
         for index in (first..to).step_by(2).take(CHAIN_MAX) {
-            let weight = self.window[index].weight;
+            let weight = self.places[index].weight;
             let mut place = singles.count;
-            while place > 0 && self.window[singles.indices[place - 1]].weight < weight {
+            while place > 0 && self.places[singles.indices[place - 1]].weight < weight {
                 singles.indices[place] = singles.indices[place - 1];
                 place -= 1;
             }
@@ -223,32 +238,77 @@ impl<'a> Search<'a> {
 
     /// Recursion is as deep as the tree, which has at most [`WINDOW`] intervals.
     fn emit(&self, graph: &mut Graph, from: usize, to: usize) -> NodeId {
-        match self.shapes[self.at(from, to)] {
-            Shape::Leaf => self.window[from].entry,
-            Shape::Split { middle } => {
-                let middle = usize::from(middle);
-                let low = self.emit(graph, from, middle);
-                let high = self.emit(graph, middle, to);
-                let start = self.window[middle].start;
-                graph.ask(self.variable.question(Test::GreaterOrEqual, start), high, low)
-            }
-            Shape::Chain { singles_first } => {
-                let common = self.window[from + usize::from(singles_first)].entry;
-                let singles = self.by_weight(from + usize::from(!singles_first), to);
-                singles.iter().rev().fold(common, |otherwise, index| {
-                    let Interval { start, entry, .. } = self.window[index];
-                    let is = self.variable.question(Test::Equal, start);
-                    graph.ask(is, entry, otherwise)
-                })
-            }
+        if to - from == 1 {
+            return self.window[from].entry;
+        }
+        let at = to * (self.window.len() + 1) + from;
+        let chains = [Chain::CommonFirst, Chain::SinglesFirst];
+        let Some(chain) = chains.into_iter().find(|chain| self.is_best(*chain, from, to)) else {
+            let middle = usize::from(self.splits[at]);
+            let low = self.emit(graph, from, middle);
+            let high = self.emit(graph, middle, to);
+            let start = self.window[middle].start;
+            return graph.ask(self.variable.question(Test::GreaterOrEqual, start), high, low);
+        };
+        let (first_single, first_common) = chain.firsts(from);
+        let common = self.window[first_common].entry;
+        self.by_weight(first_single, to).iter().rev().fold(common, |otherwise, index| {
+            let Interval { start, entry, .. } = self.window[index];
+            graph.ask(self.variable.question(Test::Equal, start), entry, otherwise)
+        })
+    }
+
+    /// Whether a run is best settled by that chain.
+    fn is_best(&self, chain: Chain, from: usize, to: usize) -> bool {
+        self.chain(from, to, chain) == self.costs[to * (self.window.len() + 1) + from]
+    }
+}
+
+impl Chain {
+    /// The first single number and the first interval of the common meaning of the chain that starts there.
+    const fn firsts(self, from: usize) -> (usize, usize) {
+        match self {
+            Self::SinglesFirst => (from, from + 1),
+            Self::CommonFirst => (from + 1, from),
         }
     }
 }
 
-/// A place in a window.
-fn small(place: usize) -> u8 {
-    const { assert!(WINDOW <= u8::MAX as usize) }
-    u8::try_from(place).unwrap_or(u8::MAX)
+/// Notes where chains end, from each interval of a run on.
+fn note_chains(places: &mut [Place], intervals: &[Interval], run: Range<usize>) {
+    let len = run.len();
+    // Up to where every second interval means the same, and up to where every second one is a single number.
+    let (mut alike, mut single) = ([len; 2], [len; 2]);
+    for index in (0..len).rev() {
+        let parity = index % 2;
+        let at = run.start + index;
+        if index + 2 < len && intervals[at].entry != intervals[at + 2].entry {
+            alike[parity] = index + 2;
+        }
+        if !is_single(intervals, at) {
+            single[parity] = index;
+        }
+        let place = &mut places[index];
+        place.common_first = alike[parity].min(single[1 - parity]).min(index + CHAINED_MAX);
+        place.singles_first = alike[1 - parity].min(single[parity]).min(index + CHAINED_MAX - 1);
+    }
+}
+
+/// Makes weights so small that no sum of them overflows: a tree of [`WINDOW`] intervals meets each at most that often.
+#[derive(Clone, Copy)]
+struct Scale {
+    shift: u32,
+}
+
+impl Scale {
+    fn of(total: u64) -> Self {
+        let most = u32::MAX / 256;
+        Self { shift: (u64::BITS - total.leading_zeros()).saturating_sub(most.ilog2()) }
+    }
+
+    fn apply(self, weight: u64) -> u32 {
+        u32::try_from(weight >> self.shift).unwrap_or(u32::MAX / 256)
+    }
 }
 
 /// Whether an interval is a single number.

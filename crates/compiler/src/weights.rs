@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use callgate_bpf::cached_numbers;
-use callgate_policy::{Action, ActionKind, Arch, SyscallNr};
+use callgate_policy::{Action, ActionKind, Arch, KernelVersion, SyscallNr};
 use callgate_syscalls::Name;
 
 use crate::Options;
@@ -91,17 +91,49 @@ const REFUSED: u32 = 1;
 /// How much less a call counts for which the kernel does not run the filter, except while it is attached.
 const CACHED_FRACTION: u32 = 16;
 
-/// The weight of a syscall whose number leads to a node.
-pub(crate) fn of_number(options: &Options, arch: Arch, nr: SyscallNr, node: Node) -> u32 {
-    // What was not recorded can still be called, so it keeps a weight of its own.
-    let shared = options.weights.share(arch, nr).map_or(0, |share| share * PASSED);
-    let weight = of_node(node) + shared;
-    let cached = |kernel| cached_numbers(arch, kernel).is_some_and(|numbers| nr.raw() < numbers);
-    match node == Node::Return(Action::ALLOW) && options.kernel.is_some_and(cached) {
-        true => weight / CACHED_FRACTION,
-        false => weight,
+/// How often a call counts for being asked while the filter is attached: the kernel asks a filter for each number of its
+/// cache whether it allows that in any case.
+const ATTACHED: u32 = 1;
+
+/// How often the calls of an architecture are made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Calls<'a> {
+    weights: &'a Weights,
+    arch: Arch,
+    /// The numbers below this are asked for while the filter is attached.
+    attached: u32,
+    /// The numbers below this are answered by the kernel's cache, where they can be.
+    cached: u32,
+}
+
+impl<'a> Calls<'a> {
+    pub(crate) fn new(options: &'a Options, arch: Arch) -> Self {
+        let numbers = |kernel| cached_numbers(arch, kernel).unwrap_or(0);
+        let cached = options.kernel.map_or(0, numbers);
+        let attached = options.kernel.map_or_else(|| numbers(NEWEST), |_| cached);
+        Self { weights: &options.weights, arch, attached, cached }
+    }
+
+    /// The weight of a syscall whose number leads to a node.
+    pub(crate) fn of_number(&self, nr: SyscallNr, node: Node) -> u32 {
+        // What was not recorded can still be called, so it keeps a weight of its own.
+        let shared = self.weights.share(self.arch, nr).map_or(0, |share| share * PASSED);
+        let weight = of_node(node) + shared;
+        let weight = match node == Node::Return(Action::ALLOW) && nr.raw() < self.cached {
+            true => weight / CACHED_FRACTION,
+            false => weight,
+        };
+        weight + if nr.raw() < self.attached { ATTACHED } else { 0 }
+    }
+
+    /// The weight of the numbers from `first` to before `end`, for which the policy has no rules.
+    pub(crate) fn of_gap(&self, first: u32, end: u32) -> u32 {
+        end.min(self.attached).saturating_sub(first) * ATTACHED
     }
 }
+
+/// The kernel that is meant where none is named.
+const NEWEST: KernelVersion = KernelVersion::new(u8::MAX, u8::MAX);
 
 /// The weight of a call that reaches a node.
 pub(crate) const fn of_node(node: Node) -> u32 {
@@ -166,7 +198,6 @@ const TYPICAL: &[(&str, u32)] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use callgate_policy::KernelVersion;
 
     #[test]
     fn recorded_weights_name_the_line_that_is_wrong() {
@@ -190,10 +221,13 @@ mod tests {
         let allow = Node::Return(Action::ALLOW);
         let weight = |kernel: KernelVersion, arch| {
             let options = Options { weights: Weights::Uniform, kernel: Some(kernel) };
-            of_number(&options, arch, SyscallNr::new(1), allow)
+            Calls::new(&options, arch).of_number(SyscallNr::new(1), allow)
         };
         assert_eq!(weight(KernelVersion::new(5, 10), Arch::X86_64), PASSED);
-        assert_eq!(weight(KernelVersion::new(5, 11), Arch::X86_64), PASSED / CACHED_FRACTION);
+        assert_eq!(
+            weight(KernelVersion::new(5, 11), Arch::X86_64),
+            PASSED / CACHED_FRACTION + ATTACHED
+        );
         assert_eq!(weight(KernelVersion::new(6, 12), Arch::Mips), PASSED);
     }
 }

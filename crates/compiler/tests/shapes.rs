@@ -1,7 +1,7 @@
 //! The shapes that argument conditions compile to: each proved, and as short as it should be.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use callgate_bpf::{Program, Stack};
+use callgate_bpf::{Hardening, PATH_LEN_MAX, Program, Stack};
 use callgate_compiler::{
     Emit, Error, Options, Weights, compile, compile_stacked, compile_with, emit,
 };
@@ -136,9 +136,30 @@ fn what_is_too_long_is_parted_into_filters_that_mean_the_same() {
         let stack = compile_stacked(&policy, &Options::default()).unwrap();
         assert!(stack.programs().len() > 1);
         assert!(stack.programs().iter().all(|program| program.len() <= Program::LEN_MAX));
+        assert!(stack.path_len(Hardening::On) <= PATH_LEN_MAX);
         assert_means(&policy, &stack);
         assert!(stack.cacheable(Arch::X86_64.token(), SyscallNr::new(400)));
     }
+}
+
+/// The kernel counts more instructions where its JIT hides constants: what fits only without is refused.
+#[test]
+fn stacks_fit_the_kernel_whatever_its_jit_hides() {
+    let (mut fitting, mut refused) = (0, 0);
+    for rules in (2000..=5000).step_by(500) {
+        match compile_stacked(&spread(rules), &Options::default()) {
+            Ok(stack) => {
+                fitting += 1;
+                assert!(stack.path_len(Hardening::On) <= PATH_LEN_MAX, "{rules}");
+            }
+            Err(Error::TooLong { len, .. }) => {
+                refused += 1;
+                assert!(Program::LEN_MAX < len && len < PATH_LEN_MAX, "{rules}: {len}");
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert!(fitting > 0 && refused > 0, "{fitting} {refused}");
 }
 
 #[test]
@@ -171,6 +192,31 @@ fn weights_change_the_steps_and_not_the_meaning() {
     assert!(steps(&futex) < steps(&Options::default()));
     for kernel in [None, Some(KernelVersion::new(4, 19)), Some(KernelVersion::new(6, 12))] {
         steps(&Options { weights: Weights::Typical, kernel });
+    }
+}
+
+/// As many single numbers in one range as a chain settles, one less and one more, alike and of different weights.
+#[test]
+fn single_numbers_in_a_range_are_told_apart() {
+    let mut text = String::new();
+    for (count, name) in
+        ["read", "open", "stat", "poll", "mmap", "ioctl", "pipe"].iter().enumerate()
+    {
+        text.push_str(&format!("{name} {}\n", 1u64 << (8 * count)));
+    }
+    for singles in [1, 2, 5, 6, 7, 8, 13] {
+        for first in [0, 1] {
+            let mut rules = ArchPolicy::new(Action::errno(1).unwrap());
+            for single in 0..singles {
+                rules.rule(SyscallNr::new(first + 2 * single), Condition::always(), Action::ALLOW);
+            }
+            let policy = Policy::builder(Action::KILL_PROCESS).arch(Arch::X86_64, rules);
+            let policy = policy.build().unwrap();
+            for weights in [Weights::Uniform, Weights::Typical, Weights::parse(&text).unwrap()] {
+                let program = compile_with(&policy, &Options { weights, kernel: None }).unwrap();
+                prove(&policy, program, &options()).unwrap();
+            }
+        }
     }
 }
 

@@ -47,6 +47,12 @@ fn text() -> Result<String, String> {
         let stack = measure::filters(&reference.policy)?;
         let each: Vec<Counts> =
             stack.programs().iter().map(|program| Counts::of(program, &reference)).collect();
+        // Whatever is allowed without conditions must be the kernel's to answer alone.
+        for &(arch, nr) in &reference.allowed {
+            if !stack.cacheable(arch.token(), nr) {
+                return Err(format!("{}: number {nr} on {arch} can't be cached", reference.name));
+            }
+        }
         prove_stack(&reference.policy, stack, &measure::proof_options())
             .map_err(|e| format!("{}: {e}", reference.name))?;
         let total = Counts::sum(&each);
