@@ -138,7 +138,7 @@ fn refused(raw: bool, errno: c_int) -> Error {
 #[cfg(test)]
 mod tests {
     use std::fs::File;
-    use std::io::Read;
+    use std::io::{Read, Seek, SeekFrom, Write};
     use std::os::fd::AsRawFd;
     use std::ptr::null_mut;
 
@@ -161,6 +161,24 @@ mod tests {
         assert_eq!(unsafe { seccomp_export_pfc(context, -1) }, -libc::EBADF);
         // SAFETY: as above.
         assert_eq!(unsafe { seccomp_export_bpf(context, full.as_raw_fd()) }, -libc::ENOSPC);
+        // SAFETY: as above, used no more.
+        unsafe { seccomp_release(context) };
+    }
+
+    #[test]
+    fn text_goes_where_the_file_stands() {
+        let context = seccomp_init(0);
+        let path = std::env::temp_dir().join(format!("callgate-export-{}", std::process::id()));
+        let mut file = File::create_new(&path).unwrap();
+        file.write_all(b"0123456789").unwrap();
+        file.seek(SeekFrom::Start(2)).unwrap();
+        // SAFETY: a live context, here and below.
+        assert_eq!(unsafe { seccomp_export_pfc(context, file.as_raw_fd()) }, 0);
+        file.seek(SeekFrom::Start(0)).unwrap();
+        file.write_all(b"x").unwrap();
+        let written = std::fs::read_to_string(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert!(written.starts_with("x1#\n# pseudo filter code start"), "{written}");
         // SAFETY: as above, used no more.
         unsafe { seccomp_release(context) };
     }

@@ -1,14 +1,13 @@
 //! Random contexts, as the driver reads them.
 
-use std::fmt::Write;
-
 use callgate_scmp::Token;
-use callgate_syscalls::{Arch, Endian};
+use callgate_syscalls::{Arch, Endian, SyscallNr};
 
 use super::NEWER;
 
 const ALLOW: u32 = 0x7fff_0000;
-const ACTIONS: [u32; 5] = [ALLOW, 0x0005_0001, 0x0005_0026, 0x7ff0_0007, 0x7ffc_0000];
+const DEFAULTS: [u32; 4] = [0x0005_0063, 0x0005_0063, 0, ALLOW];
+const ACTIONS: [u32; 6] = [ALLOW, 0x0005_0001, 0x0005_0026, 0x7ff0_0007, 0x7ffc_0000, 0x0003_0000];
 
 /// Numbers of x86_64 that every architecture has, some of which others multiplex, and few, so that rules meet.
 const NUMBERS: [i32; 6] = [0, 1, 3, 41, 42, 16];
@@ -16,70 +15,233 @@ const NUMBERS: [i32; 6] = [0, 1, 3, 41, 42, 16];
 /// Data that meet each other in parts.
 const DATA: [u64; 6] = [0, 1, 0xff, 0x1_0000_0000, 0x1_0000_0001, u64::MAX];
 
-/// The script of one context.
-pub(super) fn context(random: &mut fastrand::Rng) -> String {
-    let mut text = String::new();
-    let big = random.u8(..4) == 0;
-    line(&mut text, format_args!("I {}", 0x0005_0063));
-    let mut arches: Vec<Arch> = Arch::ALL
-        .into_iter()
-        .filter(|arch| !NEWER.contains(arch) && (arch.endian() == Endian::Big) == big)
-        .collect();
-    random.shuffle(&mut arches);
-    if big {
-        line(&mut text, format_args!("D 0"));
-    }
-    for arch in arches.iter().take(random.usize(usize::from(big)..4)) {
-        line(&mut text, format_args!("A {}", Token::of(*arch).raw()));
-    }
-    if random.bool() {
-        line(&mut text, format_args!("T 8 {}", random.u32(1..=2)));
-    }
-    // A refused rule comes before all others: after them libseccomp forgets priorities.
-    if random.u8(..4) == 0 {
-        line(&mut text, format_args!("X {ALLOW} {} 6", random.i32(-300..5000)));
-    }
-    for _ in 0..random.usize(..3) {
-        // A priority without a rule, where it sorts first, makes libseccomp lose the rules after it.
-        let number = NUMBERS[random.usize(..3)];
-        line(&mut text, format_args!("R {} {number} 0", action(number)));
-        line(&mut text, format_args!("P {number} {}", random.u8(..)));
-    }
-    for _ in 0..random.usize(..8) {
-        rule(random, &mut text);
-    }
-    line(&mut text, format_args!("E"));
-    text
+const EQ: u32 = 4;
+const MASKED_EQ: u32 = 7;
+
+/// What the driver is to do with one context.
+#[derive(Clone, Default)]
+pub(super) struct Script {
+    lines: Vec<Line>,
 }
 
-fn rule(random: &mut fastrand::Rng, text: &mut String) {
-    const EQ: u32 = 4;
-    const MASKED_EQ: u32 = 7;
+/// One line, and whether it stands in a transaction that is rejected: then only ours, which has transactions, does it.
+#[derive(Clone)]
+struct Line {
+    text: String,
+    undone: bool,
+}
+
+/// How much of a script libseccomp is to do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    All,
+    /// No rule that is refused: it forgets things after one.
+    Accepted,
+    /// As well no priority and no rule of a pseudo number, which say nothing of any call: where one of them sorts first it
+    /// loses the number of the call.
+    Rules,
+}
+
+impl Script {
+    /// For ours.
+    pub(super) fn ours(&self) -> String {
+        let dot = |line: &Line| if line.undone { "." } else { "" };
+        self.lines.iter().map(|line| format!("{}{}\n", dot(line), line.text)).collect()
+    }
+
+    /// For libseccomp, where ours answered with these codes.
+    pub(super) fn theirs(&self, part: Part, codes: &[&str]) -> String {
+        let mut codes = codes.iter();
+        let mut text = String::new();
+        for line in self.lines.iter().filter(|line| !line.undone) {
+            let refused = line.reports() && codes.next().is_some_and(|code| code.starts_with('-'));
+            let left_out = match part {
+                Part::All => false,
+                Part::Accepted => refused && line.is_rule(),
+                Part::Rules => {
+                    refused && line.is_rule() || line.text.starts_with('P') || line.is_pseudo()
+                }
+            };
+            if !left_out {
+                text.push_str(&line.text);
+                text.push('\n');
+            }
+        }
+        text
+    }
+
+    /// Which codes are those of rules.
+    pub(super) fn rules(&self) -> impl Iterator<Item = bool> + '_ {
+        self.lines.iter().filter(|line| !line.undone && line.reports()).map(Line::is_rule)
+    }
+
+    /// Whether something in it says nothing of any call.
+    pub(super) fn has_idle(&self) -> bool {
+        self.lines.iter().any(|line| line.text.starts_with('P') || line.is_pseudo())
+    }
+
+    pub(super) fn push(&mut self, text: String) {
+        self.lines.push(Line { text, undone: false });
+    }
+}
+
+impl Line {
+    fn reports(&self) -> bool {
+        !self.text.starts_with(['S', 'E'])
+    }
+
+    fn is_rule(&self) -> bool {
+        self.text.starts_with(['R', 'X'])
+    }
+
+    fn is_pseudo(&self) -> bool {
+        let number = self.text.split(' ').nth(2).and_then(|number| number.parse::<i32>().ok());
+        self.is_rule() && number.is_some_and(|number| number < -1)
+    }
+}
+
+/// One context whose rules compare with EQ and MASKED_EQ.
+pub(super) fn context(random: &mut fastrand::Rng) -> Script {
+    let mut script = Script::default();
+    let big = random.u8(..4) == 0;
+    let default = DEFAULTS[random.usize(..DEFAULTS.len())];
+    let mut arches = arches(random, big);
+    script.push(format!("I {default}"));
+    let count = random.usize(usize::from(big)..4);
+    members(&mut script, &mut arches, big, count);
+    for _ in 0..random.usize(..3) {
+        attribute(random, &mut script);
+    }
+    let mixed = random.u8(..4) == 0;
+    rules(random, &mut script, mixed);
+    if random.u8(..4) == 0 {
+        transaction(random, &mut script, &arches, mixed);
+        rules(random, &mut script, mixed);
+    }
+    if random.u8(..6) == 0 {
+        merge(random, &mut script, &mut arches, (default, big, mixed));
+        rules(random, &mut script, mixed);
+    }
+    script.push("E".into());
+    script
+}
+
+/// The architectures of a byte order in random order.
+pub(super) fn arches(random: &mut fastrand::Rng, big: bool) -> Vec<Arch> {
+    let fits = |arch: &Arch| {
+        !NEWER.contains(arch) && *arch != Arch::X86_64 && (arch.endian() == Endian::Big) == big
+    };
+    let mut arches: Vec<Arch> = Arch::ALL.into_iter().filter(fits).collect();
+    random.shuffle(&mut arches);
+    arches
+}
+
+/// Adds architectures, in place of the native one if the byte order is the other.
+pub(super) fn members(script: &mut Script, arches: &mut Vec<Arch>, big: bool, count: usize) {
+    if big {
+        script.push("D 0".into());
+    }
+    for arch in arches.drain(..count.min(arches.len())) {
+        script.push(format!("A {}", Token::of(arch).raw()));
+    }
+}
+
+/// Any attribute, but those for which the running kernel is asked, with a value that may be wrong.
+fn attribute(random: &mut fastrand::Rng, script: &mut Script) {
+    const ATTRIBUTES: [u32; 8] = [0, 1, 2, 3, 5, 8, 8, 9];
+    const VALUES: [u32; 7] = [0, 1, 2, 2, 3, ALLOW, 0x0005_0002];
+    let attribute = ATTRIBUTES[random.usize(..ATTRIBUTES.len())];
+    script.push(format!("T {attribute} {}", VALUES[random.usize(..VALUES.len())]));
+}
+
+/// Some rules and priorities.
+fn rules(random: &mut fastrand::Rng, script: &mut Script, mixed: bool) {
+    for _ in 0..random.usize(..8) {
+        let number = NUMBERS[random.usize(..NUMBERS.len())];
+        if random.u8(..5) == 0 {
+            script.push(format!("P {number} {}", random.u8(..)));
+        }
+        let any = random.usize(..ACTIONS.len());
+        let action = if mixed { ACTIONS[any] } else { action(number) };
+        let text = rule(random, action, number, &[EQ, MASKED_EQ]);
+        script.push(text);
+    }
+    if random.u8(..8) == 0 {
+        let number = match random.u8(..4) {
+            0 | 1 => -1,
+            2 => random.i32(-300..335),
+            _ => random.i32(1000..5000),
+        };
+        let number = if everywhere(number) { number } else { NUMBERS[0] };
+        script.push(format!("R {ALLOW} {number} {}", 6 * random.u8(..2)));
+    }
+}
+
+/// Whether a number of x86_64 is that of a call which every architecture makes directly, or of none at all. Others would
+/// become rules of pseudo numbers, which libseccomp trips over, without that being seen in the script.
+fn everywhere(number: i32) -> bool {
+    let number = u32::try_from(number).map(SyscallNr::new);
+    let call = number.ok().and_then(|number| Arch::X86_64.syscall_at(number));
+    call.is_none_or(|call| Arch::ALL.iter().all(|arch| arch.syscall(call.name).is_some()))
+}
+
+/// A rule with comparisons of up to two arguments; one of eight is to be exact.
+pub(super) fn rule(
+    random: &mut fastrand::Rng,
+    action: u32,
+    number: i32,
+    operators: &[u32],
+) -> String {
+    let letter = if random.u8(..8) == 0 { 'X' } else { 'R' };
     let mut args = [0, 1, 2];
     random.shuffle(&mut args);
     let count = random.usize(..3);
-    let number = NUMBERS[random.usize(..NUMBERS.len())];
-    let mut words = format!("R {} {number} {count}", action(number));
+    let mut text = format!("{letter} {action} {number} {count}");
     for arg in &args[..count] {
         let mut datum = || DATA[random.usize(..DATA.len())];
         let (a, b) = (datum(), datum());
-        let op = if random.bool() { EQ } else { MASKED_EQ };
-        line_part(&mut words, format_args!(" {arg} {op} {a} {b}"));
+        let op = operators[random.usize(..operators.len())];
+        text.push_str(&format!(" {arg} {op} {a} {b}"));
     }
-    line(text, format_args!("{words}"));
+    text
 }
 
-/// One action for each number: a conflict would be a refused rule with others after it.
-fn action(number: i32) -> u32 {
+/// One action for each number.
+pub(super) fn action(number: i32) -> u32 {
     ACTIONS[usize::try_from(number).unwrap_or(0) % ACTIONS.len()]
 }
 
-fn line(text: &mut String, words: std::fmt::Arguments<'_>) {
-    line_part(text, words);
-    text.push('\n');
+/// A transaction that is rejected, with one within it that is committed.
+fn transaction(random: &mut fastrand::Rng, script: &mut Script, arches: &[Arch], mixed: bool) {
+    let begin = script.lines.len();
+    script.push("B".into());
+    rules(random, script, mixed);
+    script.push("B".into());
+    if let Some(arch) = arches.first() {
+        script.push(format!("A {}", Token::of(*arch).raw()));
+    }
+    rules(random, script, mixed);
+    script.push("C".into());
+    script.push("J".into());
+    script.lines[begin..].iter_mut().for_each(|line| line.undone = true);
 }
 
-fn line_part(text: &mut String, words: std::fmt::Arguments<'_>) {
-    // Writing to a string cannot fail.
-    let _ = text.write_fmt(words);
+/// A second context, merged into the first; sometimes they do not fit.
+fn merge(
+    random: &mut fastrand::Rng,
+    script: &mut Script,
+    arches: &mut Vec<Arch>,
+    (default, big, mixed): (u32, bool, bool),
+) {
+    let other = random.u8(..8) == 0;
+    script.push("S 1".into());
+    script.push(format!("I {}", if other { 0x0005_0064 } else { default }));
+    let count = 1 + random.usize(..2);
+    members(script, arches, big, count);
+    if !big && random.u8(..8) != 0 {
+        script.push("D 0".into());
+    }
+    rules(random, script, mixed);
+    script.push("S 0".into());
+    script.push("M".into());
 }

@@ -1,0 +1,170 @@
+//! Contexts whose rules compare with every operator: ours must mean the union of its rules, and theirs is counted.
+//!
+//! All rules of a number have one action, so that the union is what any reader of the rules expects, in whatever order.
+
+use callgate_policy::{ArchPolicy, Comparison, Condition, Field, Operator, Policy};
+use callgate_syscalls::{Action, Arch, Name, SyscallNr};
+
+use super::driver::{Answer, Driver, Found, Whose, compare};
+use super::script::{self, Script};
+
+const BATCH: usize = 250;
+const DEFAULT: u32 = 0x0005_0063;
+
+/// Calls that every architecture makes directly, by their numbers on x86_64.
+const CALLS: [(i32, &str); 4] = [(0, "read"), (1, "write"), (3, "close"), (16, "ioctl")];
+
+const OPERATORS: [u32; 7] = [1, 2, 3, 4, 5, 6, 7];
+
+#[derive(Default)]
+struct Counts {
+    contexts: usize,
+    rules: usize,
+    undecided: usize,
+    right: usize,
+    wrong: usize,
+    refused: usize,
+    lost: usize,
+}
+
+/// Compares that many contexts with the oracle.
+pub(super) fn run(
+    driver: &Driver,
+    random: &mut fastrand::Rng,
+    wanted: usize,
+) -> Result<String, String> {
+    let mut counts = Counts::default();
+    while counts.contexts < wanted {
+        let cases: Result<Vec<Case>, String> = (0..BATCH).map(|_| Case::new(random)).collect();
+        batch(driver, &cases?, &mut counts)?;
+    }
+    let Counts { contexts, rules, undecided, right, wrong, refused, lost } = counts;
+    if undecided * 100 > contexts {
+        return Err(format!("{undecided} undecided of {contexts}"));
+    }
+    Ok(format!(
+        "{contexts} contexts, {rules} rules: ours is the union of its rules ({undecided} undecided); theirs is in {right}, is \
+         not in {wrong}, refuses a rule in {refused}, never ends in {lost}"
+    ))
+}
+
+/// A context, and the policy that it stands for.
+struct Case {
+    script: Script,
+    rules: usize,
+    oracle: Policy,
+}
+
+impl Case {
+    fn new(random: &mut fastrand::Rng) -> Result<Self, String> {
+        let mut script = Script::default();
+        let big = random.u8(..4) == 0;
+        let mut pool = script::arches(random, big);
+        let count = random.usize(usize::from(big)..3);
+        let mut arches: Vec<Arch> = pool.iter().take(count).copied().collect();
+        script.push(format!("I {DEFAULT}"));
+        script::members(&mut script, &mut pool, big, count);
+        if !big {
+            arches.push(Arch::X86_64);
+        }
+        script.push(format!("T 8 {}", random.u32(1..=2)));
+        let rules: Vec<String> = (0..random.usize(1..7))
+            .map(|_| {
+                let (number, _) = CALLS[random.usize(..CALLS.len())];
+                script::rule(random, script::action(number), number, &OPERATORS).replace('X', "R")
+            })
+            .collect();
+        rules.iter().for_each(|rule| script.push(rule.clone()));
+        script.push("E".into());
+        Ok(Self { script, rules: rules.len(), oracle: oracle(&arches, &rules)? })
+    }
+}
+
+fn batch(driver: &Driver, cases: &[Case], counts: &mut Counts) -> Result<(), String> {
+    let scripts: Vec<String> = cases.iter().map(|case| case.script.ours()).collect();
+    let ours = driver.contexts(Whose::Ours, &scripts)?;
+    let theirs = driver.contexts(Whose::Theirs, &scripts)?;
+    for ((case, ours), theirs) in cases.iter().zip(&ours).zip(&theirs) {
+        let failed = |error: String| format!("{error}\nscript:\n{}", case.script.ours());
+        let ours = ours.as_ref().ok_or_else(|| failed("ours never ends".into()))?;
+        if let Some(code) = ours.codes().iter().find(|code| code.starts_with('-')) {
+            return Err(failed(format!("ours refuses a rule: {code}")));
+        }
+        counts.contexts += 1;
+        counts.rules += case.rules;
+        match against(case, ours)? {
+            Found::Same => {}
+            Found::Different(call) => return Err(failed(format!("not the union: {call}"))),
+            Found::Undecided => counts.undecided += 1,
+        }
+        match theirs {
+            None => counts.lost += 1,
+            Some(theirs) if theirs.codes() != ours.codes() => counts.refused += 1,
+            Some(theirs) => match against(case, theirs)? {
+                Found::Different(_) => counts.wrong += 1,
+                Found::Same | Found::Undecided => counts.right += 1,
+            },
+        }
+    }
+    Ok(())
+}
+
+fn against(case: &Case, answer: &Answer) -> Result<Found, String> {
+    let program = answer.program()?;
+    compare(|prover| prover.program(&program), |prover| prover.policy(&case.oracle))
+}
+
+/// The union of rules as the script has them, on each architecture.
+fn oracle(arches: &[Arch], rules: &[String]) -> Result<Policy, String> {
+    let mut builder = Policy::builder(Action::KILL_THREAD);
+    for &arch in arches {
+        let mut policy = ArchPolicy::new(Action::from_raw(DEFAULT));
+        for rule in rules {
+            let words = rule.split(' ').skip(1).map(str::parse);
+            let words: Vec<u64> =
+                words.collect::<Result<_, _>>().map_err(|e| format!("{rule}: {e}"))?;
+            let [action, number, _, comparisons @ ..] = words.as_slice() else {
+                return Err(format!("no rule: {rule}"));
+            };
+            let action = Action::from_raw(u32::try_from(*action).map_err(|e| e.to_string())?);
+            let all = comparisons.chunks_exact(4).map(|four| comparison(arch, four));
+            let all: Result<Vec<Condition>, _> = all.collect();
+            policy.rule(
+                number_on(arch, *number)?,
+                Condition::all(all?).map_err(|e| e.to_string())?,
+                action,
+            );
+        }
+        builder = builder.arch(arch, policy);
+    }
+    builder.build().map_err(|error| error.to_string())
+}
+
+fn number_on(arch: Arch, number: u64) -> Result<SyscallNr, String> {
+    let name = CALLS.iter().find(|(known, _)| u64::try_from(*known) == Ok(number));
+    let name = name.and_then(|(_, name)| Name::parse(name)).ok_or("an unknown number")?;
+    let syscall = arch.syscall(name).ok_or_else(|| format!("{arch} has no {}", name.as_str()))?;
+    Ok(syscall.nr)
+}
+
+/// What one comparison says, on 64 bits or on the low 32.
+fn comparison(arch: Arch, four: &[u64]) -> Result<Condition, String> {
+    let &[arg, op, a, b] = four else { return Err("half a comparison".into()) };
+    let index = usize::try_from(arg).map_err(|error| error.to_string())?;
+    let field = Field::arg(index).map_err(|error| error.to_string())?;
+    let operator = match op {
+        1 => Operator::Ne,
+        2 => Operator::Lt,
+        3 => Operator::Le,
+        4 | 7 => Operator::Eq,
+        5 => Operator::Ge,
+        _ => Operator::Gt,
+    };
+    let (mask, value) = if op == 7 { (a, b & a) } else { (u64::MAX, a) };
+    let low = |value: u64| u32::try_from(value & u64::from(u32::MAX)).unwrap_or_default();
+    Ok(match arch.word_bits() {
+        64 => Comparison::masked(field, mask, operator, value),
+        _ => Comparison::low32(field, low(mask), operator, low(value)),
+    }
+    .into())
+}
