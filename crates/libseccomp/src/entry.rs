@@ -133,6 +133,13 @@ impl Borrowed<'_> {
         }
     }
 
+    /// Gives the reserve back; the next change makes sure of another.
+    ///
+    /// To be called before a filter is loaded: what is given back after it may take a system call that the filter refuses.
+    pub(crate) fn give_back_reserve(&mut self) {
+        *self.reserve = None;
+    }
+
     /// Runs a function that may need as much memory as a change of the context.
     pub(crate) fn change<T>(
         &mut self,

@@ -1,10 +1,9 @@
 //! `seccomp_load`.
 
 use callgate_process::load;
-use callgate_scmp::Context;
 use libc::c_int;
 
-use crate::entry::{Handle, on_context};
+use crate::entry::{Borrowed, Handle, code};
 use crate::export::precompute;
 
 /// Loads the filter. Where it was precomputed and nothing has changed since, this allocates nothing.
@@ -16,12 +15,13 @@ use crate::export::precompute;
 /// seccomp_load(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seccomp_load(ctx: *mut Handle) -> c_int {
-    let call = |context: &mut Context| {
-        precompute(context)?;
-        Ok(load(context)?)
-    };
-    // SAFETY: the caller's promise is that of `on_context`.
-    unsafe { on_context(ctx, call) }
+    code(|| {
+        // SAFETY: the caller's promise is that of `on_context`, and the borrow ends with this closure.
+        let mut borrowed = unsafe { Borrowed::new(ctx) }?;
+        precompute(borrowed.context)?;
+        borrowed.give_back_reserve();
+        Ok(load(borrowed.context).map(|()| 0)?)
+    })
 }
 
 #[cfg(test)]
@@ -59,6 +59,24 @@ mod tests {
         });
         // SAFETY: as above, used no more.
         unsafe { seccomp_release(context) };
+    }
+
+    #[test]
+    fn a_release_after_a_load_makes_no_call() {
+        const KILL_PROCESS: u32 = 0x8000_0000;
+        in_child(|| {
+            let context = seccomp_init(KILL_PROCESS);
+            for call in [libc::SYS_exit_group, libc::SYS_exit] {
+                let call = i32::try_from(call).unwrap_or(-1);
+                // SAFETY: a live context, here and below.
+                unsafe { seccomp_rule_add_array(context, ALLOW, call, 0, std::ptr::null()) };
+            }
+            // SAFETY: as above.
+            let loaded = unsafe { seccomp_load(context) };
+            // SAFETY: as above, used no more.
+            unsafe { seccomp_release(context) };
+            loaded == 0
+        });
     }
 
     #[test]
