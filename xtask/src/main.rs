@@ -5,6 +5,7 @@
 mod abi;
 mod bench;
 mod ci;
+mod clients;
 mod codegen;
 mod conformance;
 mod fuzz;
@@ -33,6 +34,11 @@ const TASKS: &[Task] = &[
         run: bench::run,
     },
     Task { name: "ci", about: "run every check, or those whose name contains WORD", run: ci::run },
+    Task {
+        name: "clients",
+        about: "run Debian's programs on our libseccomp.so.2: NAME..., --all, --list",
+        run: clients::run,
+    },
     Task {
         name: "conformance",
         about: "hold a part against what it must agree with",

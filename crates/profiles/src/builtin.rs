@@ -14,11 +14,18 @@ pub struct Builtin {
     pub json: &'static str,
 }
 
-const ALL: &[Builtin] = &[Builtin {
-    name: "container",
-    summary: "what container engines allow by default: ordinary programs, nothing that reconfigures the machine",
-    json: include_str!("builtin/container.json"),
-}];
+const ALL: &[Builtin] = &[
+    Builtin {
+        name: "container",
+        summary: "what container engines allow by default: ordinary programs, nothing that reconfigures the machine",
+        json: include_str!("builtin/container.json"),
+    },
+    Builtin {
+        name: "qemu",
+        summary: "what QEMU needs to run a guest with disks and user networking; no new processes, ids or namespaces",
+        json: include_str!("builtin/qemu.json"),
+    },
+];
 
 /// Every embedded profile.
 #[must_use]

@@ -18,7 +18,10 @@ fn with_caps(caps: &str) -> Resolved {
 
 #[test]
 fn it_is_listed() {
-    assert_eq!(list().iter().map(|builtin| builtin.name).collect::<Vec<_>>(), ["container"]);
+    assert_eq!(
+        list().iter().map(|builtin| builtin.name).collect::<Vec<_>>(),
+        ["container", "qemu"]
+    );
 }
 
 #[test]

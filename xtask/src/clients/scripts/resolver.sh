@@ -1,0 +1,3 @@
+scmp_sys_resolver openat
+scmp_sys_resolver -a aarch64 openat
+scmp_sys_resolver -t -a x86 257
