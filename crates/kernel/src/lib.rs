@@ -3,7 +3,7 @@
 //!
 //! - [`load()`] attaches a [`Program`](callgate_bpf::Program) with an explicit [`Scope`]; [`load_with_listener`] one
 //!   that hands calls to a supervisor. Both work between fork and exec: they allocate nothing.
-//! - [`enforce`] takes what the kernel offers of what is wanted, and reports it.
+//! - [`enforce()`] takes what the kernel offers of what is wanted, and reports it.
 //! - [`Error`] tells the kernel's reasons apart, also where it has one errno for several, and says what to do.
 //! - [`Command`] finds a command first and loads last, so that a filter must allow execve(2) and nothing else.
 //! - [`filters_of`] reads what another process runs under.

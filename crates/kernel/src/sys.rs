@@ -6,6 +6,8 @@
 pub(crate) mod audit;
 pub(crate) mod disposable;
 pub(crate) mod inherited;
+#[cfg(feature = "test-support")]
+pub(crate) mod interruption;
 #[cfg(feature = "conformance")]
 pub(crate) mod lab;
 pub(crate) mod machine;

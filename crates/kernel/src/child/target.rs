@@ -10,8 +10,8 @@ use callgate_syscalls::Errno;
 
 use super::{Call, Child, Ending, Outcome, start};
 use crate::notify::handover;
-use crate::sys::disposable;
 use crate::sys::shared::Shared;
+use crate::sys::{disposable, interruption};
 use crate::{Error, Interruption, Options, Scope, Tid, load_with_listener};
 
 /// The most calls of one [`Target`].
@@ -109,7 +109,7 @@ pub enum Restart {
 /// # Errors
 /// [`Error::Kernel`] for what the kernel should not say.
 pub fn handle_interruptions(restart: Restart) -> Result<(), Error> {
-    disposable::handle_interruptions(restart == Restart::Always)
+    interruption::handle_interruptions(restart == Restart::Always)
         .map_err(|errno| Error::Kernel { call: "sigaction", errno })
 }
 
@@ -118,14 +118,14 @@ pub fn handle_interruptions(restart: Restart) -> Result<(), Error> {
 /// # Errors
 /// [`Error::Kernel`] where there is no such thread.
 pub fn interrupt(process: Tid, thread: Tid) -> Result<(), Error> {
-    disposable::signal(process, thread, libc::SIGUSR1)
+    interruption::signal(process, thread, libc::SIGUSR1)
         .map_err(|errno| Error::Kernel { call: "tgkill", errno })
 }
 
 /// The calling thread.
 #[must_use]
 pub fn own_tid() -> Option<Tid> {
-    disposable::own_tid()
+    interruption::own_tid()
 }
 
 /// How long a child may take.
