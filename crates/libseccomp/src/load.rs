@@ -1,9 +1,11 @@
 //! `seccomp_load`.
 
-use callgate_process::load;
+use callgate_process::{load, load_too_long};
+use callgate_scmp::Error as ContextError;
 use libc::c_int;
 
 use crate::entry::{Borrowed, Handle, code};
+use crate::error::Error;
 use crate::export::precompute;
 
 /// Loads the filter. Where it was precomputed and nothing has changed since, this allocates nothing.
@@ -18,9 +20,16 @@ pub unsafe extern "C" fn seccomp_load(ctx: *mut Handle) -> c_int {
     code(|| {
         // SAFETY: the caller's promise is that of `on_context`, and the borrow ends with this closure.
         let mut borrowed = unsafe { Borrowed::new(ctx) }?;
-        precompute(borrowed.context)?;
+        let too_long = match precompute(borrowed.context) {
+            Err(Error::Context(ContextError::TooLong { .. })) => true,
+            made => made.map(|()| false)?,
+        };
         borrowed.give_back_reserve();
-        Ok(load(borrowed.context).map(|()| 0)?)
+        match too_long {
+            true => load_too_long(borrowed.context)?,
+            false => load(borrowed.context)?,
+        }
+        Ok(0)
     })
 }
 

@@ -12,5 +12,5 @@ mod load;
 mod state;
 
 pub use error::Error;
-pub use load::load;
+pub use load::{load, load_too_long};
 pub use state::{assume, forget, kernel, known_kernel, level, listener, native};

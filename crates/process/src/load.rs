@@ -1,8 +1,8 @@
 //! The load of a context into this process.
 
 use callgate_kernel::{load_by_prctl, load_raw, set_no_new_privs};
-use callgate_scmp::{Context, LoadResult, code};
-use callgate_syscalls::Endian;
+use callgate_scmp::{Context, LoadPlan, LoadResult, code};
+use callgate_syscalls::{Endian, Errno};
 
 use crate::{Error, state};
 
@@ -19,24 +19,38 @@ pub fn load(context: &mut Context) -> Result<(), Error> {
     let plan = context.load_plan(&state::kernel(), state::listener().is_some())?;
     let foreign = context.endian()? != NATIVE_ENDIAN;
     let program = match context.precompute() {
-        Ok(compiled) => Some(compiled.program()),
-        Err(callgate_scmp::Error::TooLong { .. }) => None,
+        Ok(compiled) => compiled.program(),
+        Err(callgate_scmp::Error::TooLong { .. }) => return attach(&plan, || REFUSED),
         Err(error) => return Err(error.into()),
     };
+    attach(&plan, || match plan.flags {
+        // What the kernel would say to a program of the other byte order, all of whose opcodes are unknown to it.
+        _ if foreign => REFUSED,
+        Some(flags) => load_raw(program, flags),
+        None => load_by_prctl(program).map(|()| 0),
+    })
+}
+
+/// What [`load`] does with a context whose program is known to be too long for a kernel: libseccomp makes it, and the
+/// kernel refuses it.
+///
+/// # Errors
+/// [`Error::Kernel`] with what libseccomp returns for that refusal; [`Error::Context`] where the context is unusable.
+pub fn load_too_long(context: &Context) -> Result<(), Error> {
+    let plan = context.load_plan(&state::kernel(), state::listener().is_some())?;
+    attach(&plan, || REFUSED)
+}
+
+/// How the kernel refuses a program that it can't run.
+const REFUSED: Result<i32, Errno> = Err(code::EINVAL);
+
+fn attach(plan: &LoadPlan, answer: impl FnOnce() -> Result<i32, Errno>) -> Result<(), Error> {
     if plan.no_new_privs {
         set_no_new_privs().map_err(|error| {
             Error::Kernel(plan.kernel_error(error.errno().unwrap_or(code::EFAULT)))
         })?;
     }
-    let answer = match (program, plan.flags) {
-        // What the kernel would say to a program of the other byte order, all of whose opcodes are unknown to it, and to
-        // one that is too long for it, which libseccomp makes and we do not.
-        _ if foreign => Err(code::EINVAL),
-        (None, _) => Err(code::EINVAL),
-        (Some(program), Some(flags)) => load_raw(program, flags),
-        (Some(program), None) => load_by_prctl(program).map(|()| 0),
-    };
-    match plan.result(answer) {
+    match plan.result(answer()) {
         LoadResult::Listener(descriptor) => state::set_listener(descriptor),
         LoadResult::Failed(errno) => return Err(Error::Kernel(errno)),
         _ => {}
