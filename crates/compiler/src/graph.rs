@@ -76,6 +76,11 @@ impl Graph {
         self.nodes.len()
     }
 
+    /// All nodes, each after those it leads to.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = NodeId> + use<> {
+        (0..u32::try_from(self.nodes.len()).unwrap_or(u32::MAX)).map(NodeId)
+    }
+
     pub(crate) fn ret(&mut self, action: Action) -> NodeId {
         match self.returned {
             Some((known, id)) if known == action => id,

@@ -2,7 +2,8 @@
 //!
 //! Instructions are placed from the last to the first, so that every jump's target is placed before the jump and its
 //! distance is known. A node follows its `no` side directly where that side was not placed before. Conditional jumps
-//! reach 255 instructions; for what lies farther a copy of the return, or an unconditional jump, is placed in between.
+//! reach 255 instructions: a return is placed where the first jump to it needs it, and again where it is out of reach;
+//! for other nodes out of reach, an unconditional jump is placed in between.
 //!
 //! A node's code is up to three instructions: load the word, mask it, test it. A jump from a node that left the
 //! accumulator as needed enters behind the load or behind the mask, and a load nobody needs is not placed.
@@ -25,8 +26,9 @@ pub(crate) fn layout(graph: &Graph, root: NodeId) -> Vec<Instruction> {
     };
     for id in order {
         match graph.node(id) {
-            Node::Return(action) => layout.place_return(id, action.raw()),
             Node::Ask { question, yes, no } => layout.place_question(id, &question, yes, no),
+            Node::Return(action) if id == root => layout.place_return(id, action.raw()),
+            Node::Return(_) => {}
         }
     }
     layout.reversed.reverse();
@@ -53,7 +55,8 @@ struct Layout<'a> {
     reversed: Vec<Instruction>,
     /// The earliest entry that each node's code must offer, by node.
     entries: Vec<Entry>,
-    /// The nearest place from which an entry of a node can be reached, counted from the end, by node and entry.
+    /// The nearest place from which an entry of a node can be reached, counted from the end, by node and entry; 0 where
+    /// there is none yet.
     places: Vec<[usize; 3]>,
 }
 
@@ -76,8 +79,10 @@ fn entry(held: Held, expected: Held) -> Entry {
     }
 }
 
-/// The nodes from `root`, each after both its sides, the `no` side last where it is new.
+/// The nodes from `root`, each after both its sides: the `no` side last where it is new, so that it follows at once, but
+/// a side that no conditional jump passes over first.
 fn placement_order(graph: &Graph, root: NodeId) -> Vec<NodeId> {
+    let sizes = sizes(graph, root);
     let mut order = Vec::new();
     let mut opened = vec![false; graph.len()];
     let mut stack = vec![(root, false)];
@@ -87,12 +92,27 @@ fn placement_order(graph: &Graph, root: NodeId) -> Vec<NodeId> {
         } else if !std::mem::replace(&mut opened[id.index()], true) {
             stack.push((id, true));
             if let Node::Ask { yes, no, .. } = graph.node(id) {
-                stack.push((no, false));
-                stack.push((yes, false));
+                let size = |side: NodeId| sizes[side.index()];
+                let yes_follows = size(no) > BRANCH_MAX && size(yes) < BRANCH_MAX / 2;
+                let (first, last) = if yes_follows { (no, yes) } else { (yes, no) };
+                stack.push((last, false));
+                stack.push((first, false));
             }
         }
     }
     order
+}
+
+/// About how many instructions each node up to `root` takes with all it leads to, shared ones counted each time.
+fn sizes(graph: &Graph, root: NodeId) -> Vec<usize> {
+    let mut sizes = vec![1usize; root.index() + 1];
+    for id in graph.ids().take(sizes.len()) {
+        if let Node::Ask { yes, no, .. } = graph.node(id) {
+            sizes[id.index()] =
+                sizes[yes.index()].saturating_add(sizes[no.index()]).saturating_add(1);
+        }
+    }
+    sizes
 }
 
 /// The earliest entry that the edges into each node need. The last in the order is the root, entered from outside.
@@ -154,12 +174,19 @@ impl Layout<'_> {
     fn reach(&mut self, yes: (NodeId, Entry), no: (NodeId, Entry)) -> (u8, u8) {
         // A relay for one side moves the other one farther, by one: hence the margin.
         for side in [yes, no] {
-            if self.distance(side) + 1 > BRANCH_MAX {
-                self.place_relay(side);
+            match self.graph.node(side.0) {
+                _ if self.is_near(side) => {}
+                Node::Return(action) => self.place_return(side.0, action.raw()),
+                Node::Ask { .. } => self.place_jump(side),
             }
         }
         let offset = |distance| u8::try_from(distance).unwrap_or(u8::MAX);
         (offset(self.distance(yes)), offset(self.distance(no)))
+    }
+
+    /// Whether a target is placed and a jump reaches it, also from one instruction farther.
+    fn is_near(&self, target: (NodeId, Entry)) -> bool {
+        self.place(target) > 0 && self.distance(target) < BRANCH_MAX
     }
 
     /// How many instructions a jump at the next place skips to reach a target.
@@ -171,17 +198,10 @@ impl Layout<'_> {
         self.places[id.index()][entry as usize]
     }
 
-    /// Places a way to a far target here: the return itself, or a jump.
-    fn place_relay(&mut self, target: (NodeId, Entry)) {
-        let copied = self.reversed[self.place(target) - 1];
-        let relay = match copied.operation() {
-            Ok(Operation::Return(value)) => Operation::Return(value),
-            _ => {
-                let skip = self.distance(target);
-                Operation::Jump(u32::try_from(skip).unwrap_or(u32::MAX))
-            }
-        };
-        self.push(relay);
+    /// Places a way to a far target here.
+    fn place_jump(&mut self, target: (NodeId, Entry)) {
+        let skip = self.distance(target);
+        self.push(Operation::Jump(u32::try_from(skip).unwrap_or(u32::MAX)));
         self.mark(target.0, target.1);
     }
 
