@@ -10,7 +10,7 @@ use callgate_syscalls::Endian;
 
 use crate::graph::{Graph, Node, NodeId};
 use crate::ordered::{self, Diagram, VARIABLES_MAX};
-use crate::tree::{self, Interval};
+use crate::tree::{self, Interval, Shape};
 use crate::variable::{Halves, Regions, Variable};
 use crate::{bits, condition, implied, layout, weights};
 
@@ -18,19 +18,26 @@ use crate::{bits, condition, implied, layout, weights};
 /// they take a test for each comparison, and a search takes fewer.
 const WRITTEN_MAX: usize = 64;
 
+/// How calls lay out their arguments, and what their tests are to be like.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Form {
+    pub(crate) endian: Endian,
+    pub(crate) shape: Shape,
+}
+
 /// The graph of a rule list: the first rule that holds decides, else `fallback`.
-pub(crate) fn rules(graph: &mut Graph, endian: Endian, rules: &[Rule], fallback: NodeId) -> NodeId {
+pub(crate) fn rules(graph: &mut Graph, form: Form, rules: &[Rule], fallback: NodeId) -> NodeId {
     if let Some(rule) = rules.first().filter(|rule| rule.condition().is_always()) {
         return graph.ret(rule.action());
     }
     let comparisons: usize = rules.iter().map(|rule| rule.condition().comparisons()).sum();
     if comparisons <= 1 {
-        return condition::rules(graph, endian, rules, fallback);
+        return condition::rules(graph, form.endian, rules, fallback);
     }
-    match candidates(endian, rules, comparisons, graph.node(fallback)) {
+    match candidates(form, rules, comparisons, graph.node(fallback)) {
         Some((best, root)) => graph.import(&best, root),
         None => {
-            let entry = condition::rules(graph, endian, rules, fallback);
+            let entry = condition::rules(graph, form.endian, rules, fallback);
             implied::remove(graph, entry)
         }
     }
@@ -38,13 +45,13 @@ pub(crate) fn rules(graph: &mut Graph, endian: Endian, rules: &[Rule], fallback:
 
 /// The shortest candidate, in a graph of its own; `None` where only the one as written is left, which may be large.
 fn candidates(
-    endian: Endian,
+    form: Form,
     rules: &[Rule],
     comparisons: usize,
     fallback: Node,
 ) -> Option<(Graph, NodeId)> {
     let mut found = Vec::with_capacity(3);
-    if let Some(counted) = variables(rules, endian) {
+    if let Some(counted) = variables(rules, form.endian) {
         let natural: Vec<Variable> = counted.iter().map(|(variable, _)| *variable).collect();
         let mut counted = counted;
         // What has few constants is common to many rules: asked first, it is asked once.
@@ -54,13 +61,12 @@ fn candidates(
         if comparisons <= WRITTEN_MAX && natural != orders[0] {
             orders.push(natural);
         }
-        found
-            .extend(orders.into_iter().filter_map(|order| ordered(endian, rules, order, fallback)));
+        found.extend(orders.into_iter().filter_map(|order| ordered(form, rules, order, fallback)));
     }
     if comparisons <= WRITTEN_MAX {
         let mut graph = Graph::new();
         let fallback = graph.leaf(fallback);
-        let entry = condition::rules(&mut graph, endian, rules, fallback);
+        let entry = condition::rules(&mut graph, form.endian, rules, fallback);
         let entry = implied::remove(&mut graph, entry);
         found.push((graph, entry));
     }
@@ -72,7 +78,7 @@ fn candidates(
 
 /// The graph that asks for the variables in that order.
 fn ordered(
-    endian: Endian,
+    form: Form,
     rules: &[Rule],
     order: Vec<Variable>,
     fallback: Node,
@@ -80,54 +86,64 @@ fn ordered(
     let mut words: Vec<_> = order.iter().map(|variable| variable.word).collect();
     words.sort_unstable();
     let dependent = words.windows(2).any(|pair| pair[0] == pair[1]);
-    let diagram = Diagram::of(rules, endian, order)?;
+    let diagram = Diagram::of(rules, form.endian, order)?;
     let mut graph = Graph::new();
     let fallback = graph.leaf(fallback);
-    let mut lowered = vec![None; diagram.root.index() + 1];
-    let root = lower(&mut graph, &diagram, diagram.root, fallback, &mut lowered);
+    let done = vec![None; diagram.root.index() + 1];
+    let mut lowering = Lowering { graph, diagram: &diagram, shape: form.shape, fallback, done };
+    let root = lowering.lower(diagram.root);
+    let mut graph = lowering.graph;
     // Only masks of one word can imply each other: each variable is asked once.
     let root = if dependent { implied::remove(&mut graph, root) } else { root };
     Some((graph, root))
 }
 
-/// The graph of a diagram's node. Recursion is bounded by the number of variables.
-fn lower(
-    graph: &mut Graph,
-    diagram: &Diagram,
-    id: ordered::Id,
+/// The making of a graph from a diagram.
+struct Lowering<'a> {
+    graph: Graph,
+    diagram: &'a Diagram,
+    shape: Shape,
     fallback: NodeId,
-    lowered: &mut Vec<Option<NodeId>>,
-) -> NodeId {
-    if let Some(done) = lowered[id.index()] {
-        return done;
-    }
-    let entry = match diagram.node(id) {
-        ordered::Node::Open => fallback,
-        ordered::Node::Decided(action) => graph.ret(*action),
-        ordered::Node::Switch { variable, cases } => {
-            let mut intervals: Vec<Interval> = Vec::with_capacity(cases.len());
-            for case in cases.iter() {
-                let entry = lower(graph, diagram, case.next, fallback, lowered);
-                let weight = weights::of_node(graph.node(entry));
-                // Two diagrams can be one graph: a rule may decide what the fallback does.
-                if intervals.last().is_none_or(|last| last.entry != entry) {
-                    intervals.push(Interval { start: case.start, entry, weight });
-                }
-            }
-            switch(graph, diagram.variables[*variable], intervals)
-        }
-    };
-    lowered[id.index()] = Some(entry);
-    entry
+    /// What was made of each node of the diagram.
+    done: Vec<Option<NodeId>>,
 }
 
-fn switch(graph: &mut Graph, variable: Variable, intervals: Vec<Interval>) -> NodeId {
-    match bits::split(variable, &intervals) {
-        None => tree::build(graph, variable, &intervals),
-        Some(bits::Split { question, yes, no }) => {
-            let yes = tree::build(graph, variable, &yes);
-            let no = tree::build(graph, variable, &no);
-            graph.ask(question, yes, no)
+impl Lowering<'_> {
+    /// The graph of a diagram's node. Recursion is bounded by the number of variables.
+    fn lower(&mut self, id: ordered::Id) -> NodeId {
+        if let Some(done) = self.done[id.index()] {
+            return done;
+        }
+        let diagram = self.diagram;
+        let entry = match diagram.node(id) {
+            ordered::Node::Open => self.fallback,
+            ordered::Node::Decided(action) => self.graph.ret(*action),
+            ordered::Node::Switch { variable, cases } => {
+                let mut intervals: Vec<Interval> = Vec::with_capacity(cases.len());
+                for case in cases.iter() {
+                    let entry = self.lower(case.next);
+                    let weight = weights::of_node(self.graph.node(entry));
+                    // Two diagrams can be one graph: a rule may decide what the fallback does.
+                    if intervals.last().is_none_or(|last| last.entry != entry) {
+                        intervals.push(Interval { start: case.start, entry, weight });
+                    }
+                }
+                self.switch(diagram.variables[*variable], &intervals)
+            }
+        };
+        self.done[id.index()] = Some(entry);
+        entry
+    }
+
+    fn switch(&mut self, variable: Variable, intervals: &[Interval]) -> NodeId {
+        let Self { graph, shape, .. } = self;
+        match bits::split(variable, intervals) {
+            None => tree::build(graph, variable, intervals, *shape),
+            Some(bits::Split { question, yes, no }) => {
+                let yes = tree::build(graph, variable, &yes, *shape);
+                let no = tree::build(graph, variable, &no, *shape);
+                graph.ask(question, yes, no)
+            }
         }
     }
 }

@@ -8,11 +8,12 @@ use callgate_bpf::{DataWord, Test};
 use callgate_policy::{Arch, ArchPolicy, ArchToken, Policy, SyscallNr};
 use callgate_syscalls::X32_BIT;
 
+use crate::arguments::{self, Form};
 use crate::graph::{Graph, Node, NodeId, Question};
-use crate::tree::{self, Interval};
+use crate::tree::{self, Interval, Shape};
 use crate::variable::Variable;
 use crate::weights::Calls;
-use crate::{Cost, Options, arguments};
+use crate::{Cost, Options};
 
 /// A policy as a graph, with the entry of each syscall that has argument tests.
 pub(crate) struct Dispatched {
@@ -35,17 +36,22 @@ impl Dispatched {
 }
 
 /// Builds the graph of a policy.
-pub(crate) fn dispatch(policy: &Policy, options: &Options, graph: &mut Graph) -> Dispatched {
+pub(crate) fn dispatch(
+    policy: &Policy,
+    options: &Options,
+    shape: Shape,
+    graph: &mut Graph,
+) -> Dispatched {
     let foreign = graph.ret(policy.foreign());
     let mut syscalls = Vec::new();
     let mut by_token: BTreeMap<ArchToken, Vec<(Arch, Entries<'_>)>> = BTreeMap::new();
     for (arch, rules) in policy.arches() {
-        let entries = entries(graph, options, arch, rules, &mut syscalls);
+        let entries = entries(graph, (options, shape), arch, rules, &mut syscalls);
         by_token.entry(arch.token()).or_default().push((arch, entries));
     }
     // The last test made is the first asked: 64-bit tokens are the largest numbers and the most used.
     let root = by_token.into_iter().fold(foreign, |otherwise, (token, arches)| {
-        let tree = tree::build(graph, Variable::NUMBER, &intervals(&arches, foreign));
+        let tree = tree::build(graph, Variable::NUMBER, &intervals(&arches, foreign), shape);
         graph.ask(Question::whole(DataWord::ARCH, Test::Equal, token.raw()), tree, otherwise)
     });
     Dispatched { root, syscalls }
@@ -60,12 +66,13 @@ struct Entries<'a> {
 
 fn entries<'a>(
     graph: &mut Graph,
-    options: &'a Options,
+    (options, shape): (&'a Options, Shape),
     arch: Arch,
     policy: &ArchPolicy,
     syscalls: &mut Vec<(Arch, SyscallNr, NodeId)>,
 ) -> Entries<'a> {
     let calls = Calls::new(options, arch);
+    let form = Form { endian: arch.endian(), shape };
     let default = graph.ret(policy.default_action());
     let mut numbers = Vec::with_capacity(512);
     let mut named = arch.syscalls().peekable();
@@ -85,7 +92,7 @@ fn entries<'a>(
     };
     for (nr, rules) in policy.rules() {
         without_rules(graph, &mut numbers, Some(nr));
-        let entry = arguments::rules(graph, arch.endian(), rules, default);
+        let entry = arguments::rules(graph, form, rules, default);
         if matches!(graph.node(entry), Node::Ask { .. }) {
             syscalls.push((arch, nr, entry));
         }

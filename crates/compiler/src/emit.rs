@@ -10,6 +10,7 @@ use callgate_policy::{Arch, Policy};
 use crate::dispatch::dispatch;
 use crate::graph::{Graph, Node, NodeId, Question};
 use crate::layout::layout;
+use crate::tree::Shape;
 use crate::{Error, Options};
 
 /// Which result of the compiler is written.
@@ -45,7 +46,7 @@ pub enum Emit {
 /// ```
 pub fn emit(policy: &Policy, options: &Options, what: Emit) -> Result<String, Error> {
     let mut graph = Graph::new();
-    let root = dispatch(policy, options, &mut graph).root;
+    let root = dispatch(policy, options, Shape::Fast, &mut graph).root;
     match what {
         Emit::Graph => Ok(lines(&graph, root)),
         Emit::Tree => Ok(tree(&graph, root)),

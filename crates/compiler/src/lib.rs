@@ -10,7 +10,8 @@
 //!    tests with the least expected cost to tell them apart, by how often calls are made ([`Weights`]);
 //! 4. `layout` orders the graph into instructions: shared tails, fall-through, jumps of any distance.
 //!
-//! A graph that takes more than the kernel's 4,096 instructions can be parted: [`compile_stacked`].
+//! Where a program takes more than the kernel's 4,096 instructions, `chains` makes shorter, slower searches for it; a
+//! graph that is still too long can be parted: [`compile_stacked`].
 //! [`emit()`] writes what the passes make.
 //!
 //! Calls that are allowed whatever their arguments are decided by number and architecture alone, so that the kernel's
@@ -21,6 +22,7 @@
 
 mod arguments;
 mod bits;
+mod chains;
 mod condition;
 mod dispatch;
 mod embed;
@@ -39,6 +41,8 @@ mod weights;
 
 use callgate_bpf::Program;
 use callgate_policy::Policy;
+
+use crate::tree::Shape;
 
 pub use embed::rust_source;
 pub use emit::{Emit, emit};
@@ -76,8 +80,19 @@ pub fn compile(policy: &Policy) -> Result<Program, Error> {
 /// # Errors
 /// As those of [`compile`].
 pub fn compile_with(policy: &Policy, options: &Options) -> Result<Program, Error> {
+    let first = compile_as(Shape::Fast, policy, options);
+    CHAINS.into_iter().fold(first, |compiled, singles_max| match compiled {
+        Err(Error::TooLong { .. }) => compile_as(Shape::Chains(singles_max), policy, options),
+        done => done,
+    })
+}
+
+/// How many single numbers one chain asks for, where a program is too long otherwise: the fewer, the faster.
+const CHAINS: [usize; 3] = [24, 96, usize::MAX];
+
+fn compile_as(shape: Shape, policy: &Policy, options: &Options) -> Result<Program, Error> {
     let mut graph = graph::Graph::new();
-    let dispatched = dispatch::dispatch(policy, options, &mut graph);
+    let dispatched = dispatch::dispatch(policy, options, shape, &mut graph);
     let instructions = layout::layout(&graph, dispatched.root);
     let len = instructions.len();
     Program::new(instructions).map_err(|reason| {

@@ -11,6 +11,7 @@ use callgate_policy::{Action, Policy};
 use crate::dispatch::{Dispatched, dispatch};
 use crate::graph::{Graph, Node, NodeId};
 use crate::layout::layout;
+use crate::tree::Shape;
 use crate::{Error, Options};
 
 /// The most filters that a policy is parted into: more do not fit the kernel's budget.
@@ -19,7 +20,8 @@ const FILTERS_MAX: usize = 16;
 /// Compiles a policy to as few filters as it takes, to be loaded one after the other.
 ///
 /// Each costs every call that it is run for, so one filter ([`compile_with`](crate::compile_with)) is better where one
-/// suffices; then the result is the same. For stacks ALLOW and ALLOW with data are the same action: compare what they
+/// suffices for fast searches; then the result is the same. Slow searches that only
+/// [`compile_with`](crate::compile_with) resorts to cost more than another filter. For stacks ALLOW and ALLOW with data are the same action: compare what they
 /// mean by effect.
 ///
 /// # Errors
@@ -27,7 +29,7 @@ const FILTERS_MAX: usize = 16;
 /// hides constants.
 pub fn compile_stacked(policy: &Policy, options: &Options) -> Result<Stack, Error> {
     let mut graph = Graph::new();
-    let dispatched = dispatch(policy, options, &mut graph);
+    let dispatched = dispatch(policy, options, Shape::Fast, &mut graph);
     // How long one filter would be: the first is tried whole.
     let mut whole = None;
     let too_long = |len: usize, graph: &Graph, dispatched: &Dispatched| Error::TooLong {

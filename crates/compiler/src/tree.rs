@@ -13,6 +13,7 @@ use std::ops::Range;
 
 use callgate_bpf::Test;
 
+use crate::chains;
 use crate::graph::{Graph, NodeId};
 use crate::variable::Variable;
 
@@ -23,6 +24,15 @@ pub(crate) struct Interval {
     pub(crate) entry: NodeId,
     /// How often its numbers are called, all together.
     pub(crate) weight: u32,
+}
+
+/// What counts: how many tests a call meets, or how many there are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Shape {
+    /// The least expected cost.
+    Fast,
+    /// Few tests, by chains of at most that many single numbers.
+    Chains(usize),
 }
 
 /// The longest list of intervals for which the best tree is searched for.
@@ -47,7 +57,15 @@ const SLACK_MAX: usize = 6;
 const PLACE_FRACTION: u64 = 64;
 
 /// The graph that leads each number to its interval's entry. The first interval starts at 0.
-pub(crate) fn build(graph: &mut Graph, variable: Variable, intervals: &[Interval]) -> NodeId {
+pub(crate) fn build(
+    graph: &mut Graph,
+    variable: Variable,
+    intervals: &[Interval],
+    shape: Shape,
+) -> NodeId {
+    if let Shape::Chains(singles_max) = shape {
+        return chains::build(graph, variable, intervals, singles_max);
+    }
     let len = intervals.len();
     let window = if len <= LONG { WINDOW } else { PART };
     let total: u64 = intervals.iter().map(|interval| u64::from(interval.weight)).sum();
@@ -312,7 +330,7 @@ impl Scale {
 }
 
 /// Whether an interval is a single number.
-fn is_single(intervals: &[Interval], index: usize) -> bool {
+pub(crate) fn is_single(intervals: &[Interval], index: usize) -> bool {
     let start = intervals[index].start;
     match intervals.get(index + 1) {
         Some(next) => start.checked_add(1) == Some(next.start),

@@ -9,11 +9,15 @@ use callgate_policy::{
     Action, Arch, ArchPolicy, Comparison, Condition, Field, Operator, Policy, SeccompData,
     SyscallNr,
 };
+use callgate_prover::prove;
 use callgate_syscalls::Endian;
 use callgate_testkit::{Rng, call, policy};
 
 const POLICIES: u64 = 4_000;
 const CALLS_PER_POLICY: usize = 50;
+
+/// Two instructions each, beside those for the architecture, the number, the x32 range and the default.
+const REFUSALS_MAX: u32 = 2_044;
 
 /// The byte order of the machine on which a call can occur.
 fn endian(call: &SeccompData) -> Endian {
@@ -125,4 +129,24 @@ fn a_policy_without_rules_is_as_short_as_can_be() {
     let allow = || ArchPolicy::new(Action::ALLOW);
     let policy = all_x86.fold(Policy::builder(Action::KILL_PROCESS), |b, a| b.arch(a, allow()));
     assert_eq!(compile(&policy.build().unwrap()).unwrap().len(), 4);
+}
+
+/// The policy that refuses as many calls with as many errnos, no two of them neighbours.
+fn refusals(rules: u32) -> Policy {
+    let mut arch = ArchPolicy::new(Action::ALLOW);
+    for index in 0..rules {
+        let errno = Action::errno(u16::try_from(index + 1).unwrap()).unwrap();
+        arch.rule(SyscallNr::new(2 * index), Condition::always(), errno);
+    }
+    x86_64(arch)
+}
+
+#[test]
+fn what_a_plain_chain_holds_is_not_too_long() {
+    for rules in [1_700, 1_900, 2_000, REFUSALS_MAX] {
+        let policy = refusals(rules);
+        let program = compile(&policy).unwrap();
+        prove(&policy, program, &callgate_prover::Options::default()).unwrap();
+    }
+    assert!(matches!(compile(&refusals(REFUSALS_MAX + 1)), Err(Error::TooLong { .. })));
 }

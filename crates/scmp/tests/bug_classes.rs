@@ -34,6 +34,21 @@ fn a_program_that_no_kernel_accepts_is_an_error_and_leaves_the_rules_alone() {
 }
 
 #[test]
+fn the_longest_list_of_errnos_that_libseccomp_loads_is_exported() {
+    let build = |rules: u16| {
+        let mut context = context(Arch::X86_64);
+        assert_eq!(context.reset(ALLOW, &KERNEL), Ok(()));
+        for index in 0..rules {
+            let errno = Action::errno(index + 1).unwrap();
+            add(&mut context, errno, 2 * i32::from(index), &[]).unwrap();
+        }
+        context.export_bpf().map(|_| ())
+    };
+    assert_eq!(build(2_044), Ok(()));
+    assert!(matches!(build(2_045), Err(Error::TooLong { .. })));
+}
+
+#[test]
 fn order_of_64_bit_values_is_decided_by_the_high_half_first() {
     let bound = 5 * H + 5;
     for (rule, holds) in [
