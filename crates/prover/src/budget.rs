@@ -75,6 +75,9 @@ impl fmt::Display for Undecided {
 
 impl std::error::Error for Undecided {}
 
+/// Ids have 31 bits, so that the cache can mark operations in the highest one; the last few are taken for others.
+const NODES_MAX: usize = (1 << 31) - 8;
+
 /// What is left of the limits.
 #[derive(Debug)]
 pub(crate) struct Budget {
@@ -89,8 +92,7 @@ const STEPS_BETWEEN_CLOCKS: u32 = 1 << 12;
 
 impl Budget {
     pub(crate) fn new(options: &Options) -> Self {
-        // Ids are 32 bits, of which the last few are taken.
-        let nodes_max = options.nodes_max.min(1 << 31);
+        let nodes_max = options.nodes_max.min(NODES_MAX);
         Self { nodes_max, time_max: options.time_max, start: Instant::now(), steps: 0 }
     }
 

@@ -152,6 +152,11 @@ impl Diagrams {
         self.node(id).level < ARGUMENT_LEVEL
     }
 
+    /// Whether a function reads only bits after that one.
+    pub(crate) fn comes_before(&self, bit: InputBit, id: NodeId) -> bool {
+        bit.0 < self.node(id).level
+    }
+
     /// The function that returns an action.
     pub(crate) fn action(&mut self, action: Action) -> Result<NodeId, Undecided> {
         self.intern(Node { level: LEVELS, low: NodeId(action.raw()), high: TRUE })
@@ -247,7 +252,7 @@ impl Diagrams {
         Ok(NodeId(id))
     }
 
-    /// Doubles the table of nodes and, up to its limit, the cache.
+    /// Doubles the table of nodes and gives the cache, up to its limit, a fourth of its length.
     fn grow(&mut self) {
         let len = self.unique.len() * 2;
         let mut unique = vec![0; len];
@@ -260,7 +265,7 @@ impl Diagrams {
             unique[place] = entry;
         }
         self.unique = unique;
-        let cache_len = len.min(CACHE_LEN_MAX);
+        let cache_len = (len / 4).min(CACHE_LEN_MAX);
         if cache_len > self.cache.len() {
             let mut cache = vec![VACANT; cache_len];
             for &entry in &self.cache {

@@ -18,6 +18,7 @@
 mod arithmetic;
 mod budget;
 mod compare;
+mod cubes;
 mod diagram;
 mod error;
 mod export;

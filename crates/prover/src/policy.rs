@@ -7,7 +7,8 @@ use callgate_policy::{ArchPolicy, Comparison, Condition, Field, Operator, Policy
 use callgate_syscalls::{Arch, ArchToken, Endian, SyscallNr, X32_BIT};
 
 use crate::budget::Undecided;
-use crate::diagram::{Diagrams, FALSE, NodeId, TRUE};
+use crate::cubes;
+use crate::diagram::{Diagrams, FALSE, NodeId};
 use crate::meaning::{ArchClass, NumberClass};
 use crate::numbers::Interval;
 
@@ -99,71 +100,115 @@ fn numbers_of_note(arch: Arch, policy: &ArchPolicy) -> Vec<SyscallNr> {
     numbers
 }
 
+/// The function of a rule list: the first rule that holds decides.
 fn rules_node(
     d: &mut Diagrams,
     rules: &[Rule],
     endian: Endian,
     otherwise: NodeId,
 ) -> Result<NodeId, Undecided> {
-    let mut node = otherwise;
-    for rule in rules.iter().rev() {
-        let condition = d.condition(rule.condition(), endian)?;
-        let action = d.action(rule.action())?;
-        node = d.ite(condition, action, node)?;
+    if rules.len() > 1 {
+        if let Some(node) = cubes::function(d, rules, endian, otherwise)? {
+            return Ok(node);
+        }
     }
-    Ok(node)
+    joined(d, rules, endian, otherwise)
+}
+
+/// The same by joining what each rule decides.
+///
+/// Each rule alone decides where it holds and leaves open what else there is. Joining neighbours first walks only along
+/// what two parts of the list have in common, where adding one rule after the other would walk along all of it each time.
+pub(crate) fn joined(
+    d: &mut Diagrams,
+    rules: &[Rule],
+    endian: Endian,
+    otherwise: NodeId,
+) -> Result<NodeId, Undecided> {
+    let actions = rules.iter().map(|rule| d.action(rule.action()));
+    let actions = actions.collect::<Result<Vec<NodeId>, Undecided>>()?;
+    // What is open ends as `otherwise`, and can be that from the start where no rule decides the same.
+    let open = if actions.contains(&otherwise) { FALSE } else { otherwise };
+    let mut parts = Vec::with_capacity(rules.len() + 1);
+    for (rule, &action) in rules.iter().zip(&actions) {
+        parts.push(d.where_holds(rule.condition(), endian, [action, open])?);
+    }
+    parts.push(otherwise);
+    while parts.len() > 1 {
+        let pairs = parts.chunks(2).map(|pair| match *pair {
+            [first, second] => d.first(open, first, second),
+            _ => Ok(pair[0]),
+        });
+        parts = pairs.collect::<Result<_, _>>()?;
+    }
+    Ok(parts[0])
 }
 
 impl Diagrams {
-    /// The calls for which a condition holds. A condition's depth is limited, so the recursion is.
-    pub(crate) fn condition(
+    /// The first function where a condition holds, the second elsewhere. A condition's depth is limited, so the recursion
+    /// is.
+    pub(crate) fn where_holds(
         &mut self,
         condition: &Condition,
         endian: Endian,
+        [yes, no]: [NodeId; 2],
     ) -> Result<NodeId, Undecided> {
         match condition.view() {
-            View::Compare(comparison) => self.comparison(comparison, endian),
-            View::All(list) => list.iter().rev().try_fold(TRUE, |all, condition| {
-                let condition = self.condition(condition, endian)?;
-                self.and(condition, all)
-            }),
-            View::Any(list) => list.iter().rev().try_fold(FALSE, |any, condition| {
-                let condition = self.condition(condition, endian)?;
-                self.or(condition, any)
-            }),
+            View::Compare(comparison) => self.compared(comparison, endian, [yes, no]),
+            View::All(list) => list
+                .iter()
+                .rev()
+                .try_fold(yes, |all, condition| self.where_holds(condition, endian, [all, no])),
+            View::Any(list) => list
+                .iter()
+                .rev()
+                .try_fold(no, |any, condition| self.where_holds(condition, endian, [yes, any])),
         }
     }
 
-    fn comparison(&mut self, c: &Comparison, endian: Endian) -> Result<NodeId, Undecided> {
-        let (positive, holds) = match c.operator() {
-            Operator::Eq | Operator::Ne => (self.equal_to(c, endian)?, Operator::Eq),
-            Operator::Ge | Operator::Lt => {
-                (self.ordered(c, Test::GreaterOrEqual, endian)?, Operator::Ge)
-            }
-            // Gt and Le are the operators left; a test goes through all there are.
-            _ => (self.ordered(c, Test::Greater, endian)?, Operator::Gt),
-        };
-        if c.operator() == holds { Ok(positive) } else { self.not(positive) }
+    fn compared(
+        &mut self,
+        c: &Comparison,
+        endian: Endian,
+        [yes, no]: [NodeId; 2],
+    ) -> Result<NodeId, Undecided> {
+        match c.operator() {
+            Operator::Eq => self.where_equal(c, endian, [yes, no]),
+            Operator::Ne => self.where_equal(c, endian, [no, yes]),
+            Operator::Ge => self.where_ordered(c, Test::GreaterOrEqual, endian, [yes, no]),
+            Operator::Lt => self.where_ordered(c, Test::GreaterOrEqual, endian, [no, yes]),
+            Operator::Gt => self.where_ordered(c, Test::Greater, endian, [yes, no]),
+            // Le is the operator left; a test goes through all there are.
+            _ => self.where_ordered(c, Test::Greater, endian, [no, yes]),
+        }
     }
 
-    fn equal_to(&mut self, c: &Comparison, endian: Endian) -> Result<NodeId, Undecided> {
+    fn where_equal(
+        &mut self,
+        c: &Comparison,
+        endian: Endian,
+        [yes, no]: [NodeId; 2],
+    ) -> Result<NodeId, Undecided> {
         let [high, low] = halves(c, endian);
-        let high = self.half(Test::Equal, high)?;
-        let low = self.half(Test::Equal, low)?;
-        self.and(high, low)
+        let low = self.half(Test::Equal, low, [yes, no])?;
+        self.half(Test::Equal, high, [low, no])
     }
 
-    fn ordered(&mut self, c: &Comparison, test: Test, endian: Endian) -> Result<NodeId, Undecided> {
+    fn where_ordered(
+        &mut self,
+        c: &Comparison,
+        test: Test,
+        endian: Endian,
+        [yes, no]: [NodeId; 2],
+    ) -> Result<NodeId, Undecided> {
         let [high, low] = halves(c, endian);
-        let above = self.half(Test::Greater, high)?;
-        let same = self.half(Test::Equal, high)?;
-        let low = self.half(test, low)?;
-        let low = self.and(same, low)?;
-        self.or(above, low)
+        let low = self.half(test, low, [yes, no])?;
+        let same = self.half(Test::Equal, high, [low, no])?;
+        self.half(Test::Greater, high, [yes, same])
     }
 
-    fn half(&mut self, test: Test, half: Half) -> Result<NodeId, Undecided> {
-        self.test_word(test, half.word, half.mask, half.value)
+    fn half(&mut self, test: Test, half: Half, sides: [NodeId; 2]) -> Result<NodeId, Undecided> {
+        self.where_word(test, half.word, half.mask, half.value, sides)
     }
 }
 

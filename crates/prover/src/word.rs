@@ -163,20 +163,47 @@ impl Diagrams {
         mask: u32,
         constant: u32,
     ) -> Result<NodeId, Undecided> {
+        self.word_above(test, (word, mask, constant), [TRUE, FALSE])
+    }
+
+    /// The first function where a masked data word stands in a relation to a constant, the second elsewhere.
+    pub(crate) fn where_word(
+        &mut self,
+        test: Test,
+        word: DataWord,
+        mask: u32,
+        constant: u32,
+        [yes, no]: [NodeId; 2],
+    ) -> Result<NodeId, Undecided> {
+        let last = InputBit::new(word, 0);
+        if self.comes_before(last, yes) && self.comes_before(last, no) {
+            return self.word_above(test, (word, mask, constant), [yes, no]);
+        }
+        let condition = self.test_word(test, word, mask, constant)?;
+        self.ite(condition, yes, no)
+    }
+
+    /// The same for functions that read later words only.
+    fn word_above(
+        &mut self,
+        test: Test,
+        (word, mask, constant): (DataWord, u32, u32),
+        [yes, no]: [NodeId; 2],
+    ) -> Result<NodeId, Undecided> {
         let mut result = match test {
-            Test::Equal | Test::GreaterOrEqual => TRUE,
-            Test::Greater | Test::AnyBit => FALSE,
+            Test::Equal | Test::GreaterOrEqual => yes,
+            Test::Greater | Test::AnyBit => no,
         };
         // From the lowest bit up: `result` is the verdict where all higher bits are equal.
         for bit in 0..u32::BITS {
             let expected = constant >> bit & 1 == 1;
             let (low, high) = match (test, expected) {
-                (Test::Equal, false) => (result, FALSE),
-                (Test::Equal, true) => (FALSE, result),
-                (Test::Greater | Test::GreaterOrEqual, false) => (result, TRUE),
-                (Test::Greater | Test::GreaterOrEqual, true) => (FALSE, result),
+                (Test::Equal, false) => (result, no),
+                (Test::Equal, true) => (no, result),
+                (Test::Greater | Test::GreaterOrEqual, false) => (result, yes),
+                (Test::Greater | Test::GreaterOrEqual, true) => (no, result),
                 (Test::AnyBit, false) => (result, result),
-                (Test::AnyBit, true) => (result, TRUE),
+                (Test::AnyBit, true) => (result, yes),
             };
             let readable = mask >> bit & 1 == 1;
             result = if readable { self.test(InputBit::new(word, bit), low, high)? } else { low };

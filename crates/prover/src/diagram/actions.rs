@@ -38,6 +38,9 @@ impl Combine {
 /// What stands in the cache as the third operand of [`Diagrams::differ`]: no node has this id.
 const DIFFER: NodeId = NodeId(u32::MAX - 2);
 
+/// The bit that is set in the third operand of [`Diagrams::first`] in the cache, and in the id of no node.
+const FIRST: u32 = 1 << 31;
+
 impl Diagrams {
     /// Combines the actions of two functions, input by input.
     pub(crate) fn combine(
@@ -68,6 +71,33 @@ impl Diagrams {
         let ((l0, l1), (r0, r1)) = (self.cofactors(left, level), self.cofactors(right, level));
         let low = self.combine(how, l0, r0)?;
         let high = self.combine(how, l1, r1)?;
+        let result = self.test(InputBit(level), low, high)?;
+        self.remember(operands, result);
+        Ok(result)
+    }
+
+    /// What the first function gives, and where that is the leaf `open`, the second.
+    pub(crate) fn first(
+        &mut self,
+        open: NodeId,
+        first: NodeId,
+        second: NodeId,
+    ) -> Result<NodeId, Undecided> {
+        if first == open || first == second {
+            return Ok(second);
+        }
+        if second == open || self.node(first).level == LEVELS {
+            return Ok(first);
+        }
+        let operands = [first, second, NodeId(open.0 | FIRST)];
+        if let Some(result) = self.cached(operands) {
+            return Ok(result);
+        }
+        self.budget.step()?;
+        let level = self.node(first).level.min(self.node(second).level);
+        let ((f0, f1), (s0, s1)) = (self.cofactors(first, level), self.cofactors(second, level));
+        let low = self.first(open, f0, s0)?;
+        let high = self.first(open, f1, s1)?;
         let result = self.test(InputBit(level), low, high)?;
         self.remember(operands, result);
         Ok(result)

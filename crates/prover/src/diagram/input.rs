@@ -9,6 +9,9 @@ const WORD_BITS: u32 = 32;
 pub(crate) struct InputBit(pub(super) u32);
 
 impl InputBit {
+    /// The one that diagrams test first.
+    pub(crate) const FIRST: Self = Self(0);
+
     /// A bit of a data word, 0 the lowest.
     pub(crate) fn new(word: DataWord, bit: u32) -> Self {
         let rank = match word.index() {
@@ -24,6 +27,22 @@ impl InputBit {
         let rank = u8::try_from(self.0 / WORD_BITS).unwrap_or(0);
         let index = if rank < 2 { 1 - rank } else { rank ^ 1 };
         DataWord::new(index).unwrap_or(DataWord::NR)
+    }
+
+    /// Where its word stands in the order.
+    pub(crate) const fn rank(self) -> usize {
+        (self.0 / WORD_BITS) as usize
+    }
+
+    /// The highest of the bits of the word at a place in the order.
+    pub(crate) fn highest(rank: usize, bits: u32) -> Option<Self> {
+        let level = u32::try_from(rank).ok()? * WORD_BITS + bits.leading_zeros();
+        (bits != 0).then_some(Self(level))
+    }
+
+    /// The bit after it.
+    pub(crate) fn next(self) -> Option<Self> {
+        (self.0 + 1 < super::LEVELS).then_some(Self(self.0 + 1))
     }
 
     /// Which bit of its word, 0 the lowest.
