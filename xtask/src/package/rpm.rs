@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use super::{NAME, Sources, fresh, packages, succeed, text};
+use crate::root;
 
 /// The packages, by what their files begin with.
 const PACKAGES: [&str; 5] = [
@@ -37,6 +38,7 @@ pub(super) fn build(sources: &Sources) -> Result<Vec<PathBuf>, String> {
     succeed(build.arg(&spec))?;
     let packages = packages(&top.join("RPMS"), ".rpm", &PACKAGES)?;
     let mut lint = Command::new("rpmlint");
+    lint.arg("--config").arg(root().join("packaging/rpm/rpmlint.toml"));
     print!("{}", text(lint.arg("--ignore-unused-rpmlintrc").args(&packages))?);
     for package in &packages {
         println!("package: {}", package.display());
