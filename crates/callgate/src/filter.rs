@@ -31,7 +31,8 @@ impl Filter {
     /// # Errors
     /// [`Error::Compile`] where the program would be too long, [`Error::Proof`] where it was not proved.
     pub fn from_policy(policy: Policy) -> Result<Self, Error> {
-        Unproved::compile(policy)?.prove(&callgate_prover::Options::default())
+        let options = callgate_prover::Options::while_waiting(&policy);
+        Unproved::compile(policy)?.prove(&options)
     }
 
     pub(crate) const fn new(policy: Policy, proved: Proved) -> Self {

@@ -43,8 +43,8 @@ impl FilterStack {
     /// [`Error::Compile`] where all filters that a process can have do not suffice, [`Error::Proof`] where they were not
     /// proved.
     pub fn from_policy(policy: Policy) -> Result<Self, Error> {
-        UnprovedStack::compile(policy, &callgate_compiler::Options::default())?
-            .prove(&callgate_prover::Options::default())
+        let options = callgate_prover::Options::while_waiting(&policy);
+        UnprovedStack::compile(policy, &callgate_compiler::Options::default())?.prove(&options)
     }
 
     pub(crate) const fn new(policy: Policy, proved: ProvedStack) -> Self {

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use callgate_policy::Policy;
+
 /// How a shift by 32 or more bits (by the index register) is understood.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -36,6 +38,22 @@ impl Default for Options {
             wide_shift: WideShift::default(),
             calls_max: 4096,
         }
+    }
+}
+
+/// How often conditions are evaluated, at most, on the calls tried beside a proof that somebody waits for.
+const EVALUATIONS_MAX: usize = 1 << 16;
+
+impl Options {
+    /// The default limits with fewer calls tried beside the proof, for filters that are built while a process waits to be
+    /// started. The proof does not rest on those calls. The longer the lists of rules that each may have to go through, the
+    /// fewer they are: 512 to 64.
+    #[must_use]
+    pub fn while_waiting(policy: &Policy) -> Self {
+        let lists = policy.arches().flat_map(|(_, arch)| arch.rules());
+        let longest = lists.map(|(_, rules)| rules.len()).max().unwrap_or(0);
+        let calls_max = (EVALUATIONS_MAX / longest.max(1)).clamp(64, 512);
+        Self { calls_max, ..Self::default() }
     }
 }
 

@@ -100,6 +100,9 @@ fn numbers_of_note(arch: Arch, policy: &ArchPolicy) -> Vec<SyscallNr> {
     numbers
 }
 
+/// Shorter lists are joined in less time than is needed to split them bit by bit.
+const CUBES_MIN: usize = 16;
+
 /// The function of a rule list: the first rule that holds decides.
 fn rules_node(
     d: &mut Diagrams,
@@ -107,7 +110,7 @@ fn rules_node(
     endian: Endian,
     otherwise: NodeId,
 ) -> Result<NodeId, Undecided> {
-    if rules.len() > 1 {
+    if rules.len() >= CUBES_MIN {
         if let Some(node) = cubes::function(d, rules, endian, otherwise)? {
             return Ok(node);
         }

@@ -23,7 +23,7 @@ use crate::meaning::endian_of;
 /// [`Error::Disagreement`] with the first call on which they differ.
 pub fn recheck(policy: &Policy, program: &Program, calls_max: usize) -> Result<usize, Error> {
     let plan = Plan::new(policy, std::slice::from_ref(program), calls_max);
-    plan.tried(calls_max, |call| (policy.decide(call), program.run(call, endian_of(call.arch))))
+    plan.tried(|call| (policy.decide(call), program.run(call, endian_of(call.arch))))
 }
 
 /// As [`recheck`], for filters that mean the policy together: compares what the kernel does with both words.
@@ -33,7 +33,7 @@ pub(crate) fn recheck_stack(
     calls_max: usize,
 ) -> Result<usize, Error> {
     let plan = Plan::new(policy, stack.programs(), calls_max);
-    plan.tried(calls_max, |call| {
+    plan.tried(|call| {
         let actual = stack.run(call, endian_of(call.arch)).action;
         (policy.decide(call).normalised(), actual.normalised())
     })
@@ -51,6 +51,7 @@ struct Plan {
     first: Vec<SeccompData>,
     /// Tried as far as there is room.
     second: Vec<SeccompData>,
+    calls_max: usize,
     /// How many of the changed fields of a comparison are taken into `second`.
     changes_max: usize,
     /// Counts the comparisons, so that each takes other changes.
@@ -63,7 +64,7 @@ impl Plan {
         let rules = policy.arches().flat_map(|(_, arch)| arch.rules()).flat_map(|(_, rules)| rules);
         let comparisons: usize = rules.map(|rule| rule.condition().comparisons()).sum();
         let changes_max = calls_max / comparisons.max(1) + 1;
-        let mut plan = Self { changes_max, ..Self::default() };
+        let mut plan = Self { calls_max, changes_max, ..Self::default() };
         plan.tokens(policy, &constants);
         let mut tokens: Vec<ArchToken> = policy.arches().map(|(arch, _)| arch.token()).collect();
         tokens.dedup();
@@ -74,13 +75,9 @@ impl Plan {
     }
 
     /// Asks both sides about the calls; gives their number.
-    fn tried(
-        &self,
-        calls_max: usize,
-        both: impl Fn(&SeccompData) -> (Action, Action),
-    ) -> Result<usize, Error> {
-        let room = calls_max.saturating_sub(self.first.len());
-        let chosen = thinned(&self.first, calls_max).chain(thinned(&self.second, room));
+    fn tried(&self, both: impl Fn(&SeccompData) -> (Action, Action)) -> Result<usize, Error> {
+        let room = self.calls_max.saturating_sub(self.first.len());
+        let chosen = thinned(&self.first, self.calls_max).chain(thinned(&self.second, room));
         let mut calls = 0;
         for call in chosen {
             let (expected, actual) = both(call);
@@ -92,6 +89,13 @@ impl Plan {
         Ok(calls)
     }
 
+    /// Notes calls that are tried where there is room, unless there is none already.
+    fn later(&mut self, calls: impl Iterator<Item = SeccompData>) {
+        if self.first.len() < self.calls_max {
+            self.second.extend(calls);
+        }
+    }
+
     fn tokens(&mut self, policy: &Policy, constants: &Constants) {
         let known = policy.arches().map(|(arch, _)| arch.token().raw());
         let known: BTreeSet<u32> = known.chain(constants.tokens.iter().copied()).collect();
@@ -99,7 +103,7 @@ impl Plan {
         for &token in &known {
             self.first.extend(near32(token).map(|token| empty_call(token, nr)));
             let flipped = (0..u32::BITS).map(|bit| token ^ 1 << bit);
-            self.second.extend(flipped.map(|token| empty_call(token, nr)));
+            self.later(flipped.map(|token| empty_call(token, nr)));
         }
     }
 
@@ -112,7 +116,7 @@ impl Plan {
         let near: BTreeSet<u32> = numbers.flat_map(near32).collect();
         self.first.extend(near.iter().map(|&nr| empty_call(token.raw(), nr)));
         let flipped = near.iter().zip((0..u32::BITS).cycle()).map(|(nr, bit)| nr ^ 1 << bit);
-        self.second.extend(flipped.map(|nr| empty_call(token.raw(), nr)));
+        self.later(flipped.map(|nr| empty_call(token.raw(), nr)));
         for (nr, rules) in with_rules {
             if rules.iter().any(|rule| rule.condition().comparisons() > 0) {
                 self.arguments(empty_call(token.raw(), nr.raw()), rules, &constants.values);
@@ -157,7 +161,7 @@ impl Plan {
         let count = 64 + 2 * values.len();
         let step = count.div_ceil(self.changes_max).max(1);
         let chosen = (self.comparison % step..count).step_by(step);
-        self.second.extend(chosen.map(alternative).map(with));
+        self.later(chosen.map(alternative).map(with));
         self.comparison += 1;
     }
 }

@@ -64,7 +64,7 @@ impl Verified {
 pub(crate) fn build(policy: &Policy, endian: Endian) -> Result<Verified, Error> {
     let compiled = callgate_compiler::compile(policy);
     if let Ok(program) = &compiled {
-        match Verified::whole(policy, program.clone(), &usual(policy)) {
+        match Verified::whole(policy, program.clone(), &Options::while_waiting(policy)) {
             Ok(verified) => return Ok(verified),
             Err(ProverError::Undecided(_)) => {}
             Err(reason) => return Err(Error::NotProved { reason }),
@@ -81,22 +81,9 @@ pub(crate) fn build(policy: &Policy, endian: Endian) -> Result<Verified, Error> 
     }
 }
 
-/// How often conditions are evaluated, at most, on the calls tried beside the proof.
-const EVALUATIONS_MAX: usize = 1 << 16;
-
-/// The prover's own budget, with fewer calls tried beside the proof: filters are built while containers and services wait,
-/// and the proof does not rest on those calls. The longer the lists of rules that each call may have to go through, the
-/// fewer they are.
-fn usual(policy: &Policy) -> Options {
-    let lists = policy.arches().flat_map(|(_, arch)| arch.rules());
-    let longest = lists.map(|(_, rules)| rules.len()).max().unwrap_or(0);
-    let calls_max = (EVALUATIONS_MAX / longest.max(1)).clamp(64, 512);
-    Options { calls_max, ..Options::default() }
-}
-
 /// Sixteen times the usual budget.
 fn patient(policy: &Policy) -> Options {
-    let mut options = usual(policy);
+    let mut options = Options::while_waiting(policy);
     options.nodes_max *= 16;
     options.time_max *= 16;
     options
