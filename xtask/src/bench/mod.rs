@@ -7,11 +7,13 @@
 //! | `--json FILE` | the figures also as JSON |
 //! | `--goldens` | instruction counts against the committed ones; with `--bless` they are written |
 //! | `--growth` | cost against size, into `docs/growth.md` and its plots |
+//! | `--costs` | what supervising and starting under a filter cost, beside the least that does the same |
 //!
 //! Counts are the same on every machine, so that they can be goldens; times are only ever compared within a run. All
 //! contenders are measured in turn, several times over, and medians are shown.
 
 mod contender;
+mod costs;
 mod golden;
 mod growth;
 mod kernel;
@@ -52,6 +54,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
         ["--goldens", "--bless"] => return golden::bless(),
         _ if cfg!(debug_assertions) => return optimised(args),
         ["--growth"] => return growth::run(),
+        ["--costs"] => return in_folder(costs::run),
         _ => {}
     }
     let (effort, references, rest) = match words.split_first() {
@@ -62,7 +65,10 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
         [] => None,
         ["--json", path] => Some(PathBuf::from(path)),
         _ => {
-            return Err("expected [--quick] [--json FILE], --growth, or --goldens [--bless]".into());
+            return Err(
+                "expected [--quick] [--json FILE], --growth, --costs, or --goldens [--bless]"
+                    .into(),
+            );
         }
     };
     let start = Instant::now();

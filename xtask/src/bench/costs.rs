@@ -1,0 +1,139 @@
+//! What supervising and starting under a filter cost, beside the least that does the same.
+//!
+//! A supervisor of ours answers the same calls as a C program that makes nothing but the two ioctls it takes; `callgate
+//! run` starts the same program as is started without it. Both sides have their turns one after the other; medians are
+//! shown, and only their ratio or difference means something.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+use callgate::supervise::{Delivery, Listener, Value};
+use callgate_kernel::notify::handover;
+
+use super::contender::{compile, succeed};
+use super::measure::median;
+use crate::cargo;
+
+/// How often each side has its turn.
+const ROUNDS: usize = 15;
+
+/// How many calls are answered in a turn.
+const CALLS: usize = 20_000;
+
+/// What the C program expects as the answer.
+const ANSWER: u32 = 4711;
+
+/// How often a program is started in a turn.
+const STARTS: usize = 20;
+
+pub(crate) fn run(folder: &Path) -> Result<(), String> {
+    println!("{}\n", super::growth::machine());
+    notifications(&compile("notify.c", &folder.join("notify"), &[])?)?;
+    starts(&command()?)
+}
+
+fn notifications(program: &Path) -> Result<(), String> {
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        theirs.push(answered_by_c(program)?);
+        ours.push(answered_by_us(program)?);
+    }
+    let (ours, theirs) = (median(&mut ours), median(&mut theirs));
+    println!("a call that a supervisor answers, {ROUNDS} turns of {CALLS} calls, medians");
+    println!("  two ioctls in C             {theirs:>8.0} ns");
+    println!("  callgate::supervise         {ours:>8.0} ns, {:.2} times as long\n", ours / theirs);
+    Ok(())
+}
+
+/// Nanoseconds for a call.
+fn answered_by_c(program: &Path) -> Result<f64, String> {
+    let (calling, answering) = pair()?;
+    let mut supervisor = start(Command::new(program).arg("answer"), answering)?;
+    let taken = start(&mut caller(program), calling).and_then(nanoseconds);
+    if taken.is_err() {
+        // It may still wait for a listener.
+        let _ = supervisor.kill();
+    }
+    let status = supervisor.wait().map_err(|e| e.to_string())?;
+    taken.and_then(|taken| match status.success() {
+        true => Ok(taken),
+        false => Err(format!("the supervisor in C ended with {status}")),
+    })
+}
+
+fn answered_by_us(program: &Path) -> Result<f64, String> {
+    let (calling, answering) = pair()?;
+    let caller = start(&mut caller(program), calling)?;
+    let message = handover::receive(answering.as_fd(), &mut [0]);
+    let message = message.map_err(|e| format!("no listener came: errno {}", e.raw()))?;
+    let listener = message.descriptors.into_iter().next().ok_or("no listener came")?;
+    let listener = Listener::new(listener).map_err(|e| e.to_string())?;
+    for call in listener.calls() {
+        let answered = call.and_then(|call| call.succeed(Value::from(ANSWER)));
+        match answered.map_err(|e| e.to_string())? {
+            Delivery::Delivered => {}
+            Delivery::Gone => return Err("a call went away".to_owned()),
+        }
+    }
+    nanoseconds(caller)
+}
+
+fn pair() -> Result<(OwnedFd, OwnedFd), String> {
+    let (one, other) = UnixStream::pair().map_err(|e| format!("a pair of sockets: {e}"))?;
+    Ok((one.into(), other.into()))
+}
+
+fn caller(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.arg("call").arg(CALLS.to_string());
+    command
+}
+
+fn start(command: &mut Command, input: OwnedFd) -> Result<Child, String> {
+    let started = command.stdin(input).stdout(Stdio::piped()).spawn();
+    started.map_err(|e| format!("{command:?}: {e}"))
+}
+
+fn nanoseconds(caller: Child) -> Result<f64, String> {
+    let output = caller.wait_with_output().map_err(|e| e.to_string())?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    match text.trim().parse() {
+        Ok(taken) if output.status.success() => Ok(taken),
+        _ => Err(format!("the caller ended with {} and {text:?}", output.status)),
+    }
+}
+
+/// The command, optimised.
+fn command() -> Result<PathBuf, String> {
+    succeed(&mut cargo(&["build", "--release", "--quiet", "--package", "callgate-cli"]))?;
+    let target = std::env::var_os("CARGO_TARGET_DIR");
+    let target = target.map_or_else(|| crate::root().join("target"), PathBuf::from);
+    Ok(target.join("release/callgate"))
+}
+
+fn starts(callgate: &Path) -> Result<(), String> {
+    let (mut plain, mut confined) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        for _ in 0..STARTS {
+            plain.push(milliseconds(&mut Command::new("true"))?);
+            confined.push(milliseconds(Command::new(callgate).args(["run", "--", "true"]))?);
+        }
+    }
+    let (plain, confined) = (median(&mut plain), median(&mut confined));
+    println!("starting true(1) and waiting for its end, {} times each, medians", ROUNDS * STARTS);
+    println!("  alone                       {plain:>8.2} ms");
+    println!("  callgate run                {confined:>8.2} ms, {:.2} ms more", confined - plain);
+    Ok(())
+}
+
+fn milliseconds(command: &mut Command) -> Result<f64, String> {
+    let start = Instant::now();
+    let status = command.status().map_err(|e| format!("{command:?}: {e}"))?;
+    match status.success() {
+        true => Ok(start.elapsed().as_secs_f64() * 1e3),
+        false => Err(format!("{command:?} ended with {status}")),
+    }
+}
