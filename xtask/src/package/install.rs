@@ -70,10 +70,18 @@ const FEDORA: &[Trial] = &[
     Trial {
         shows: "programs are compiled, linked and run",
         command: "printf '#include <seccomp.h>\\n#include <stdio.h>\\nint main(void) \
-                  { printf(\"%u\\\\n\", seccomp_version()->minor); return 0; }\\n' > version.c && \
+                  { printf(\"%%u\\\\n\", seccomp_version()->minor); return 0; }\\n' > version.c && \
                   cc -Iusr/include version.c -Lusr/lib64 -lseccomp -o version && \
                   LD_LIBRARY_PATH=usr/lib64 ./version",
         prints: "6",
+    },
+    Trial {
+        shows: "Fedora's own library can't come beside it",
+        command: "printf 'Name: libseccomp\\nVersion: 2.6.0\\nRelease: 1\\nSummary: a stand-in\\n\
+                  License: MIT\\nBuildArch: noarch\\n%%description\\nIt is empty.\\n%%files\\n' > it.spec && \
+                  rpmbuild -bb --quiet --define \"_topdir $PWD/stand-in\" it.spec && \
+                  ! rpm --root \"$PWD\" --install stand-in/RPMS/noarch/*.rpm 2>&1",
+        prints: "conflicts with (installed) callgate-libseccomp",
     },
     Trial {
         shows: "the commands run",
