@@ -4,13 +4,14 @@
 //! run` starts the same program as is started without it. Both sides have their turns one after the other; medians are
 //! shown, and only their ratio or difference means something.
 
+use std::num::NonZeroU8;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use callgate::supervise::{Delivery, Listener, Value};
+use callgate::supervise::{Dispatcher, Error, Listener, Value};
 use callgate_kernel::notify::handover;
 
 use super::contender::{compile, succeed};
@@ -36,15 +37,20 @@ pub(crate) fn run(folder: &Path) -> Result<(), String> {
 }
 
 fn notifications(program: &Path) -> Result<(), String> {
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    let (mut theirs, mut loops, mut dispatched) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         theirs.push(answered_by_c(program)?);
-        ours.push(answered_by_us(program)?);
+        loops.push(answered_by_us(program, answer_all)?);
+        dispatched.push(answered_by_us(program, dispatch)?);
     }
-    let (ours, theirs) = (median(&mut ours), median(&mut theirs));
+    let theirs = median(&mut theirs);
     println!("a call that a supervisor answers, {ROUNDS} turns of {CALLS} calls, medians");
     println!("  two ioctls in C             {theirs:>8.0} ns");
-    println!("  callgate::supervise         {ours:>8.0} ns, {:.2} times as long\n", ours / theirs);
+    for (name, times) in [("Listener::calls", &mut loops), ("Dispatcher", &mut dispatched)] {
+        let ours = median(times);
+        println!("  {name:<27} {ours:>8.0} ns, {:.2} times as long", ours / theirs);
+    }
+    println!();
     Ok(())
 }
 
@@ -64,21 +70,29 @@ fn answered_by_c(program: &Path) -> Result<f64, String> {
     })
 }
 
-fn answered_by_us(program: &Path) -> Result<f64, String> {
+fn answered_by_us(
+    program: &Path,
+    supervise: fn(Listener) -> Result<(), Error>,
+) -> Result<f64, String> {
     let (calling, answering) = pair()?;
     let caller = start(&mut caller(program), calling)?;
     let message = handover::receive(answering.as_fd(), &mut [0]);
     let message = message.map_err(|e| format!("no listener came: errno {}", e.raw()))?;
     let listener = message.descriptors.into_iter().next().ok_or("no listener came")?;
     let listener = Listener::new(listener).map_err(|e| e.to_string())?;
-    for call in listener.calls() {
-        let answered = call.and_then(|call| call.succeed(Value::from(ANSWER)));
-        match answered.map_err(|e| e.to_string())? {
-            Delivery::Delivered => {}
-            Delivery::Gone => return Err("a call went away".to_owned()),
-        }
-    }
+    supervise(listener).map_err(|e| e.to_string())?;
     nanoseconds(caller)
+}
+
+fn answer_all(listener: Listener) -> Result<(), Error> {
+    // A call that went away would not get its answer, which the caller would say.
+    listener.calls().try_for_each(|call| call?.succeed(Value::from(ANSWER)).map(drop))
+}
+
+/// One at a time, as the calls come.
+fn dispatch(listener: Listener) -> Result<(), Error> {
+    let dispatcher = Dispatcher::new(listener, NonZeroU8::MIN)?;
+    dispatcher.run(|call| call.succeed(Value::from(ANSWER))).map(drop)
 }
 
 fn pair() -> Result<(OwnedFd, OwnedFd), String> {
