@@ -352,7 +352,7 @@ pub(super) const CLIENTS: &[Client] = &[
         build: Some(binding::build),
         ..slow(quick(
             "libseccomp-rs",
-            "the tests of the crate libseccomp 0.4.0",
+            "the tests of the crate libseccomp 0.4.0, but for one that loads more with 2.6",
             &["seccomp"],
             "/stage/binding/tests",
             1,
