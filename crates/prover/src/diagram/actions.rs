@@ -58,22 +58,11 @@ impl Diagrams {
         if let (View::Action(l), View::Action(r)) = (self.view(left), self.view(right)) {
             return self.action(how.apply(l, r));
         }
-        let operands = [left, right, how.cache_key()];
-        if let Some(result) = self.cached(operands) {
-            return Ok(result);
-        }
-        self.budget.step()?;
-        let level = self.node(left).level.min(self.node(right).level);
-        if level == LEVELS {
+        if self.first_level(left, right) == LEVELS {
             // OUTSIDE or a Boolean leaf beside an action: not a meaning, so nothing is combined.
             return Ok(left);
         }
-        let ((l0, l1), (r0, r1)) = (self.cofactors(left, level), self.cofactors(right, level));
-        let low = self.combine(how, l0, r0)?;
-        let high = self.combine(how, l1, r1)?;
-        let result = self.test(InputBit(level), low, high)?;
-        self.remember(operands, result);
-        Ok(result)
+        self.descend([left, right, how.cache_key()], |d, l, r| d.combine(how, l, r))
     }
 
     /// What the first function gives, and where that is the leaf `open`, the second.
@@ -90,17 +79,7 @@ impl Diagrams {
             return Ok(first);
         }
         let operands = [first, second, NodeId(open.0 | FIRST)];
-        if let Some(result) = self.cached(operands) {
-            return Ok(result);
-        }
-        self.budget.step()?;
-        let level = self.node(first).level.min(self.node(second).level);
-        let ((f0, f1), (s0, s1)) = (self.cofactors(first, level), self.cofactors(second, level));
-        let low = self.first(open, f0, s0)?;
-        let high = self.first(open, f1, s1)?;
-        let result = self.test(InputBit(level), low, high)?;
-        self.remember(operands, result);
-        Ok(result)
+        self.descend(operands, |d, first, second| d.first(open, first, second))
     }
 
     /// The condition under which two functions differ.
@@ -108,18 +87,33 @@ impl Diagrams {
         if left == right {
             return Ok(FALSE);
         }
-        let level = self.node(left).level.min(self.node(right).level);
-        if level == LEVELS {
+        if self.first_level(left, right) == LEVELS {
             return Ok(TRUE);
         }
-        let operands = [left.min(right), left.max(right), DIFFER];
+        self.descend([left.min(right), left.max(right), DIFFER], Self::differ)
+    }
+
+    /// The level of the first bit that either of two functions reads.
+    fn first_level(&self, left: NodeId, right: NodeId) -> u32 {
+        self.node(left).level.min(self.node(right).level)
+    }
+
+    /// What an operation makes of two functions, not both leaves, by what it makes of them for each value of the first bit
+    /// that either reads. The third operand stands for the operation in the cache.
+    fn descend(
+        &mut self,
+        operands: [NodeId; 3],
+        operation: impl Fn(&mut Self, NodeId, NodeId) -> Result<NodeId, Undecided>,
+    ) -> Result<NodeId, Undecided> {
         if let Some(result) = self.cached(operands) {
             return Ok(result);
         }
         self.budget.step()?;
+        let [left, right, _] = operands;
+        let level = self.first_level(left, right);
         let ((l0, l1), (r0, r1)) = (self.cofactors(left, level), self.cofactors(right, level));
-        let low = self.differ(l0, r0)?;
-        let high = self.differ(l1, r1)?;
+        let low = operation(self, l0, r0)?;
+        let high = operation(self, l1, r1)?;
         let result = self.test(InputBit(level), low, high)?;
         self.remember(operands, result);
         Ok(result)
