@@ -11,7 +11,7 @@ use callgate_syscalls::Endian;
 
 use crate::budget::Undecided;
 use crate::diagram::{Diagrams, InputBit, NodeId};
-use crate::policy::{split, words_of};
+use crate::policy::{Half, halves};
 
 /// How many steps the cubes of a list may take on average: one for each bit of six arguments.
 const STEPS_PER_CUBE: usize = 6 * 64;
@@ -85,9 +85,7 @@ impl Cube {
     }
 
     fn equate(&mut self, comparison: &Comparison, endian: Endian) -> Restricted {
-        let (masks, values) = (split(comparison.mask()), split(comparison.value()));
-        let halves = words_of(comparison.field(), endian);
-        for ((word, mask), value) in halves.into_iter().zip(masks).zip(values) {
+        for Half { word, mask, value } in halves(comparison, endian) {
             let known = &mut self.words[InputBit::new(word, 0).rank()];
             let contradicts = (known.value ^ value) & known.mask & mask != 0;
             if value & !mask != 0 || contradicts {

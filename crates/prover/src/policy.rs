@@ -175,39 +175,22 @@ impl Diagrams {
         endian: Endian,
         [yes, no]: [NodeId; 2],
     ) -> Result<NodeId, Undecided> {
-        match c.operator() {
-            Operator::Eq => self.where_equal(c, endian, [yes, no]),
-            Operator::Ne => self.where_equal(c, endian, [no, yes]),
-            Operator::Ge => self.where_ordered(c, Test::GreaterOrEqual, endian, [yes, no]),
-            Operator::Lt => self.where_ordered(c, Test::GreaterOrEqual, endian, [no, yes]),
-            Operator::Gt => self.where_ordered(c, Test::Greater, endian, [yes, no]),
+        let (test, [yes, no]) = match c.operator() {
+            Operator::Eq => (Test::Equal, [yes, no]),
+            Operator::Ne => (Test::Equal, [no, yes]),
+            Operator::Ge => (Test::GreaterOrEqual, [yes, no]),
+            Operator::Lt => (Test::GreaterOrEqual, [no, yes]),
+            Operator::Gt => (Test::Greater, [yes, no]),
             // Le is the operator left; a test goes through all there are.
-            _ => self.where_ordered(c, Test::Greater, endian, [no, yes]),
-        }
-    }
-
-    fn where_equal(
-        &mut self,
-        c: &Comparison,
-        endian: Endian,
-        [yes, no]: [NodeId; 2],
-    ) -> Result<NodeId, Undecided> {
-        let [high, low] = halves(c, endian);
-        let low = self.half(Test::Equal, low, [yes, no])?;
-        self.half(Test::Equal, high, [low, no])
-    }
-
-    fn where_ordered(
-        &mut self,
-        c: &Comparison,
-        test: Test,
-        endian: Endian,
-        [yes, no]: [NodeId; 2],
-    ) -> Result<NodeId, Undecided> {
+            _ => (Test::Greater, [no, yes]),
+        };
         let [high, low] = halves(c, endian);
         let low = self.half(test, low, [yes, no])?;
         let same = self.half(Test::Equal, high, [low, no])?;
-        self.half(Test::Greater, high, [yes, same])
+        match test {
+            Test::Equal => Ok(same),
+            _ => self.half(Test::Greater, high, [yes, same]),
+        }
     }
 
     fn half(&mut self, test: Test, half: Half, sides: [NodeId; 2]) -> Result<NodeId, Undecided> {
@@ -217,14 +200,14 @@ impl Diagrams {
 
 /// One 32-bit half of a comparison.
 #[derive(Clone, Copy)]
-struct Half {
-    word: DataWord,
-    mask: u32,
-    value: u32,
+pub(crate) struct Half {
+    pub(crate) word: DataWord,
+    pub(crate) mask: u32,
+    pub(crate) value: u32,
 }
 
 /// The high and the low half of a comparison.
-fn halves(c: &Comparison, endian: Endian) -> [Half; 2] {
+pub(crate) fn halves(c: &Comparison, endian: Endian) -> [Half; 2] {
     let [mask_high, mask_low] = split(c.mask());
     let [value_high, value_low] = split(c.value());
     let [high, low] = words_of(c.field(), endian);
