@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::{cargo, root};
+use crate::{build_command, root, target};
 
 const CHAPTERS: &str = "docs/guide/src";
 
@@ -29,10 +29,7 @@ enum Part {
 }
 
 pub(crate) fn run(_args: &[String]) -> Result<(), String> {
-    let built = cargo(&["build", "--release", "--quiet", "--package", "callgate-cli"]).status();
-    if !built.is_ok_and(|status| status.success()) {
-        return Err("cannot build the command".into());
-    }
+    build_command()?;
     let folder = root().join(CHAPTERS);
     let entries = fs::read_dir(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     let mut chapters: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
@@ -69,11 +66,10 @@ fn play(chapter: &Path) -> Result<usize, String> {
 }
 
 fn attempt(shown: &Shown, folder: &Path) -> Result<(), String> {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root().join("target"), PathBuf::from);
     let path = std::env::var("PATH").unwrap_or_default();
     let mut shell = Command::new("sh");
     shell.args(["-c", &format!("exec 2>&1; {}", shown.command)]).current_dir(folder);
-    shell.env("PATH", format!("{}:{path}", target.join("release").display()));
+    shell.env("PATH", format!("{}:{path}", target().join("release").display()));
     let output = shell.output().map_err(|error| error.to_string())?;
     let printed = String::from_utf8_lossy(&output.stdout);
     let mut lines = printed.lines();

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use crate::{cargo, root};
+use crate::{build_command, cargo};
 
 /// One scenario: what it shows, and the function that plays it in an empty folder.
 type Scenario = (&'static str, fn(&Sandbox) -> Result<(), String>);
@@ -31,12 +31,9 @@ const SCENARIOS: &[Scenario] = &[
 
 /// Plays all scenarios.
 pub(crate) fn run(_args: &[String]) -> Result<(), String> {
-    let build = cargo(&["build", "--release", "--quiet", "--package", "callgate-cli"]).status();
-    if !build.is_ok_and(|status| status.success()) {
-        return Err("cannot build the command".into());
-    }
+    let callgate = build_command()?;
     for (name, play) in SCENARIOS {
-        let sandbox = Sandbox::new()?;
+        let sandbox = Sandbox::new(&callgate)?;
         let start = Instant::now();
         play(&sandbox).map_err(|error| format!("{name}: {error}"))?;
         println!("live: {name}: passed in {:.1} s", start.elapsed().as_secs_f64());
@@ -52,12 +49,10 @@ struct Sandbox {
 }
 
 impl Sandbox {
-    fn new() -> Result<Self, String> {
+    fn new(callgate: &Path) -> Result<Self, String> {
         let folder = std::env::temp_dir().join(format!("callgate-live-{}", std::process::id()));
         std::fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
-        let target =
-            std::env::var_os("CARGO_TARGET_DIR").map_or(root().join("target"), PathBuf::from);
-        Ok(Self { folder, callgate: target.join("release/callgate") })
+        Ok(Self { folder, callgate: callgate.to_owned() })
     }
 
     /// A command under the profile `container`, in the folder.

@@ -117,6 +117,20 @@ fn root() -> PathBuf {
     root
 }
 
+/// Where cargo leaves what it builds.
+fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+/// Builds the command `callgate`, optimised; gives its path.
+fn build_command() -> Result<PathBuf, String> {
+    let build = cargo(&["build", "--release", "--quiet", "--package", "callgate-cli"]).status();
+    match build.is_ok_and(|status| status.success()) {
+        true => Ok(target().join("release/callgate")),
+        false => Err("cannot build the command".into()),
+    }
+}
+
 /// A cargo command in the root of the project.
 fn cargo(args: &[&str]) -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());

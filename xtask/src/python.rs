@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::{cargo, root};
+use crate::{cargo, root, target};
 
 const SOURCES: &str = "crates/python";
 
@@ -121,10 +121,6 @@ fn wheels(environment: &Path) -> Result<(), String> {
     test(python.env_remove("PYTHONPATH"), "the installed wheel")?;
     println!("python: wheels are in {}", wheels.display());
     Ok(())
-}
-
-fn target() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
 fn copy(from: &Path, to: &Path) -> Result<(), String> {

@@ -11,10 +11,10 @@ mod manual;
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-use crate::{cargo, python, root};
+use crate::{build_command, cargo, python, root, target};
 
 pub(crate) use layout::Layout;
 
@@ -65,8 +65,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
 
 /// Lays out the command with its pages and completions.
 fn command(folder: &Path) -> Result<(), String> {
-    build("callgate-cli", "release")?;
-    let built = target("release").join("callgate");
+    let built = build_command()?;
     copy(&built, &folder.join("bin/callgate"))?;
     let pages = folder.join("share/man/man1");
     fs::create_dir_all(&pages).map_err(|error| format!("{}: {error}", pages.display()))?;
@@ -82,7 +81,7 @@ fn command(folder: &Path) -> Result<(), String> {
 pub(crate) fn tools(folder: &Path) -> Result<(), String> {
     build("callgate-tools", "release")?;
     let bin = folder.join("bin");
-    copy(&target("release").join(TOOLS_BINARY), &bin.join(TOOLS_BINARY))?;
+    copy(&target().join("release").join(TOOLS_BINARY), &bin.join(TOOLS_BINARY))?;
     for name in TOOLS {
         link(TOOLS_BINARY, &bin.join(name))?;
         let page = format!("{name}.1");
@@ -100,7 +99,7 @@ fn library_in(layout: &Layout) -> Result<(), String> {
     build("callgate-libseccomp", LIBRARY_PROFILE)?;
     let folder = &layout.folder;
     let lib = folder.join(&layout.libdir);
-    let built = target(LIBRARY_PROFILE);
+    let built = target().join(LIBRARY_PROFILE);
     copy(&built.join("libseccomp.so"), &lib.join(SHARED))?;
     copy(&built.join("libseccomp.a"), &lib.join("libseccomp.a"))?;
     for link in LINKS {
@@ -138,12 +137,6 @@ fn build(package: &str, profile: &str) -> Result<(), String> {
         true => Ok(()),
         false => Err(format!("cannot build {package}")),
     }
-}
-
-/// Where cargo leaves what it builds with a profile.
-fn target(profile: &str) -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root().join("target"), PathBuf::from);
-    target.join(profile)
 }
 
 /// What a command prints, where it succeeds.

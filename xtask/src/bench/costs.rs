@@ -7,16 +7,16 @@
 use std::num::NonZeroU8;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use callgate::supervise::{Dispatcher, Error, Listener, Value};
 use callgate_kernel::notify::handover;
 
-use super::contender::{compile, succeed};
+use super::contender::compile;
 use super::measure::median;
-use crate::cargo;
+use crate::build_command;
 
 /// How often each side has its turn.
 const ROUNDS: usize = 15;
@@ -33,7 +33,7 @@ const STARTS: usize = 20;
 pub(crate) fn run(folder: &Path) -> Result<(), String> {
     println!("{}\n", super::growth::machine());
     notifications(&compile("notify.c", &folder.join("notify"), &[])?)?;
-    starts(&command()?)
+    starts(&build_command()?)
 }
 
 fn notifications(program: &Path) -> Result<(), String> {
@@ -118,14 +118,6 @@ fn nanoseconds(caller: Child) -> Result<f64, String> {
         Ok(taken) if output.status.success() => Ok(taken),
         _ => Err(format!("the caller ended with {} and {text:?}", output.status)),
     }
-}
-
-/// The command, optimised.
-fn command() -> Result<PathBuf, String> {
-    succeed(&mut cargo(&["build", "--release", "--quiet", "--package", "callgate-cli"]))?;
-    let target = std::env::var_os("CARGO_TARGET_DIR");
-    let target = target.map_or_else(|| crate::root().join("target"), PathBuf::from);
-    Ok(target.join("release/callgate"))
 }
 
 fn starts(callgate: &Path) -> Result<(), String> {

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use super::list::{Client, TOOLS};
 use super::play::Library;
-use crate::{root, stage};
+use crate::{stage, target};
 
 /// Where the clients see our library, and the folder for traces.
 pub(super) const STAGE: &str = "/stage";
@@ -40,9 +40,7 @@ impl Home {
     /// # Errors
     /// What could not be installed or built.
     pub(super) fn prepare(clients: &[&Client]) -> Result<Self, String> {
-        let target =
-            std::env::var_os("CARGO_TARGET_DIR").map_or(root().join("target"), PathBuf::from);
-        let home = Self { folder: target.join("clients") };
+        let home = Self { folder: target().join("clients") };
         fs::create_dir_all(home.stage()).map_err(|error| error.to_string())?;
         if !home.root().join("usr/sbin/policy-rc.d").exists() {
             home.bootstrap()?;
