@@ -122,7 +122,7 @@ pub(super) const CLIENTS: &[Client] = &[
     },
     Client {
         name: "qemu-sandbox",
-        about: "as above, with all 24 combinations of `-sandbox on`",
+        about: "guests boot, and all else of `qemu`, with all 24 combinations of `-sandbox on`",
         script: concat!(
             "COMBINATIONS=all
 ",
