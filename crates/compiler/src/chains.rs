@@ -54,17 +54,26 @@ fn chain(graph: &mut Graph, variable: Variable, intervals: &[Interval], run: &Ru
     let mut singles: Vec<&Interval> = intervals[run.first_single..end].iter().step_by(2).collect();
     singles.sort_by_key(|single| Reverse(single.weight));
     let common = if run.first_single == start { start + 1 } else { start };
-    let common = intervals[common].entry;
-    singles.iter().rev().fold(common, |otherwise, single| {
+    ask(graph, variable, singles.into_iter(), intervals[common].entry)
+}
+
+/// Asks for single numbers one after the other; all else leads to `common`.
+pub(crate) fn ask<'a>(
+    graph: &mut Graph,
+    variable: Variable,
+    singles: impl DoubleEndedIterator<Item = &'a Interval>,
+    common: NodeId,
+) -> NodeId {
+    singles.rev().fold(common, |otherwise, single| {
         graph.ask(variable.question(Test::Equal, single.start), single.entry, otherwise)
     })
 }
 
 /// The longest run from an interval on, or that interval alone. One that starts with a single number has two at least.
 fn longest_run(intervals: &[Interval], from: usize, singles_max: usize) -> Run {
-    let common_first =
-        end(intervals, from, from + 1, singles_max.saturating_mul(2).saturating_add(1));
-    let singles_first = end(intervals, from, from, singles_max.saturating_mul(2));
+    let len_max = singles_max.saturating_mul(2);
+    let common_first = end(intervals, from, from + 1, len_max.saturating_add(1));
+    let singles_first = end(intervals, from, from, len_max);
     match common_first >= singles_first {
         true => Run { range: from..common_first, first_single: from + 1 },
         false => Run { range: from..singles_first, first_single: from },

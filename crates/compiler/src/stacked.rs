@@ -21,8 +21,8 @@ const FILTERS_MAX: usize = 16;
 ///
 /// Each costs every call that it is run for, so one filter ([`compile_with`](crate::compile_with)) is better where one
 /// suffices for fast searches; then the result is the same. Slow searches that only
-/// [`compile_with`](crate::compile_with) resorts to cost more than another filter. For stacks ALLOW and ALLOW with data are the same action: compare what they
-/// mean by effect.
+/// [`compile_with`](crate::compile_with) resorts to cost more than another filter. For stacks ALLOW and ALLOW with data
+/// are the same action: compare what they mean by effect.
 ///
 /// # Errors
 /// [`Error::TooLong`] where the kernel's budget for all filters of a process does not suffice, as it counts where its JIT

@@ -269,11 +269,9 @@ impl<'a> Search<'a> {
             return graph.ask(self.variable.question(Test::GreaterOrEqual, start), high, low);
         };
         let (first_single, first_common) = chain.firsts(from);
-        let common = self.window[first_common].entry;
-        self.by_weight(first_single, to).iter().rev().fold(common, |otherwise, index| {
-            let Interval { start, entry, .. } = self.window[index];
-            graph.ask(self.variable.question(Test::Equal, start), entry, otherwise)
-        })
+        let singles = self.by_weight(first_single, to);
+        let singles = singles.iter().map(|index| &self.window[index]);
+        chains::ask(graph, self.variable, singles, self.window[first_common].entry)
     }
 
     /// Whether a run is best settled by that chain.
