@@ -10,6 +10,7 @@ use callgate_syscalls::Endian;
 
 use crate::graph::{Graph, Node, NodeId};
 use crate::ordered::{self, Diagram, VARIABLES_MAX};
+use crate::search::Tables;
 use crate::tree::{self, Interval, Shape};
 use crate::variable::{Halves, Regions, Variable};
 use crate::{bits, condition, implied, layout, weights};
@@ -90,7 +91,8 @@ fn ordered(
     let mut graph = Graph::new();
     let fallback = graph.leaf(fallback);
     let done = vec![None; diagram.root.index() + 1];
-    let mut lowering = Lowering { graph, diagram: &diagram, shape: form.shape, fallback, done };
+    let (shape, tables) = (form.shape, Tables::default());
+    let mut lowering = Lowering { graph, diagram: &diagram, shape, fallback, done, tables };
     let root = lowering.lower(diagram.root);
     let mut graph = lowering.graph;
     // Only masks of one word can imply each other: each variable is asked once.
@@ -106,6 +108,7 @@ struct Lowering<'a> {
     fallback: NodeId,
     /// What was made of each node of the diagram.
     done: Vec<Option<NodeId>>,
+    tables: Tables,
 }
 
 impl Lowering<'_> {
@@ -136,12 +139,12 @@ impl Lowering<'_> {
     }
 
     fn switch(&mut self, variable: Variable, intervals: &[Interval]) -> NodeId {
-        let Self { graph, shape, .. } = self;
+        let Self { graph, shape, tables, .. } = self;
         match bits::split(variable, intervals) {
-            None => tree::build(graph, variable, intervals, *shape),
+            None => tree::build(graph, variable, intervals, *shape, tables),
             Some(bits::Split { question, yes, no }) => {
-                let yes = tree::build(graph, variable, &yes, *shape);
-                let no = tree::build(graph, variable, &no, *shape);
+                let yes = tree::build(graph, variable, &yes, *shape, tables);
+                let no = tree::build(graph, variable, &no, *shape, tables);
                 graph.ask(question, yes, no)
             }
         }

@@ -10,6 +10,7 @@ use callgate_syscalls::X32_BIT;
 
 use crate::arguments::{self, Form};
 use crate::graph::{Graph, Node, NodeId, Question};
+use crate::search::Tables;
 use crate::tree::{self, Interval, Shape};
 use crate::variable::Variable;
 use crate::weights::Calls;
@@ -49,9 +50,11 @@ pub(crate) fn dispatch(
         let entries = entries(graph, (options, shape), arch, rules, &mut syscalls);
         by_token.entry(arch.token()).or_default().push((arch, entries));
     }
+    let mut tables = Tables::default();
     // The last test made is the first asked: 64-bit tokens are the largest numbers and the most used.
     let root = by_token.into_iter().fold(foreign, |otherwise, (token, arches)| {
-        let tree = tree::build(graph, Variable::NUMBER, &intervals(&arches, foreign), shape);
+        let tree =
+            tree::build(graph, Variable::NUMBER, &intervals(&arches, foreign), shape, &mut tables);
         graph.ask(Question::whole(DataWord::ARCH, Test::Equal, token.raw()), tree, otherwise)
     });
     Dispatched { root, syscalls }

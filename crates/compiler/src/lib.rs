@@ -34,6 +34,7 @@ mod implied;
 mod layout;
 mod options;
 mod ordered;
+mod search;
 mod stacked;
 mod tree;
 mod variable;
