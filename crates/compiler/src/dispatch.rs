@@ -14,7 +14,7 @@ use crate::search::Tables;
 use crate::tree::{self, Interval, Shape};
 use crate::variable::Variable;
 use crate::weights::Calls;
-use crate::{Cost, Options};
+use crate::{Cost, Options, siblings};
 
 /// A policy as a graph, with the entry of each syscall that has argument tests.
 pub(crate) struct Dispatched {
@@ -53,18 +53,26 @@ pub(crate) fn dispatch(
     let mut tables = Tables::default();
     // The last test made is the first asked: 64-bit tokens are the largest numbers and the most used.
     let root = by_token.into_iter().fold(foreign, |otherwise, (token, arches)| {
-        let tree =
-            tree::build(graph, Variable::NUMBER, &intervals(&arches, foreign), shape, &mut tables);
+        let shared = match arches.as_slice() {
+            [(Arch::X86_64, x86_64), (Arch::X32, x32)] => {
+                siblings::build(graph, [x86_64, x32], shape, &mut tables)
+            }
+            _ => None,
+        };
+        let tree = shared.unwrap_or_else(|| {
+            let intervals = intervals(&arches, foreign);
+            tree::build(graph, Variable::NUMBER, &intervals, shape, &mut tables)
+        });
         graph.ask(Question::whole(DataWord::ARCH, Test::Equal, token.raw()), tree, otherwise)
     });
     Dispatched { root, syscalls }
 }
 
 /// Where the numbers of an architecture lead: `numbers` by number, ascending, and all others to `gap`.
-struct Entries<'a> {
+pub(crate) struct Entries<'a> {
     calls: Calls<'a>,
-    gap: NodeId,
-    numbers: Vec<(u32, NodeId, u32)>,
+    pub(crate) gap: NodeId,
+    pub(crate) numbers: Vec<(u32, NodeId, u32)>,
 }
 
 fn entries<'a>(
@@ -129,7 +137,7 @@ fn intervals(arches: &[(Arch, Entries<'_>)], foreign: NodeId) -> Vec<Interval> {
         if let Some(start) = next.filter(|&start| start < first) {
             push(&mut result, start, foreign, 0);
         }
-        cut(&mut result, first, last, entries);
+        cut(first, last, entries, |start, entry, weight| push(&mut result, start, entry, weight));
         next = last.checked_add(1);
     }
     if let Some(start) = next {
@@ -138,27 +146,32 @@ fn intervals(arches: &[(Arch, Entries<'_>)], foreign: NodeId) -> Vec<Interval> {
     result
 }
 
-/// Appends the intervals of `first..=last`.
-fn cut(result: &mut Vec<Interval>, first: u32, last: u32, entries: &Entries<'_>) {
+/// The intervals of `first..=last`, each number with an entry of its own apart.
+pub(crate) fn cut(
+    first: u32,
+    last: u32,
+    entries: &Entries<'_>,
+    mut interval: impl FnMut(u32, NodeId, u32),
+) {
     let mut next = Some(first);
     for &(nr, entry, weight) in &entries.numbers {
         if nr < first || nr > last {
             continue;
         }
         if let Some(start) = next.filter(|&start| start < nr) {
-            push(result, start, entries.gap, entries.calls.of_gap(start, nr));
+            interval(start, entries.gap, entries.calls.of_gap(start, nr));
         }
-        push(result, nr, entry, weight);
+        interval(nr, entry, weight);
         next = nr.checked_add(1);
     }
     if let Some(start) = next.filter(|&start| start <= last) {
         let end = last.saturating_add(1);
-        push(result, start, entries.gap, entries.calls.of_gap(start, end));
+        interval(start, entries.gap, entries.calls.of_gap(start, end));
     }
 }
 
 /// Appends an interval, joined with the last one where the meaning is the same.
-fn push(result: &mut Vec<Interval>, start: u32, entry: NodeId, weight: u32) {
+pub(crate) fn push(result: &mut Vec<Interval>, start: u32, entry: NodeId, weight: u32) {
     match result.last_mut() {
         Some(last) if last.entry == entry => last.weight += weight,
         _ => result.push(Interval { start, entry, weight }),

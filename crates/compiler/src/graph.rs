@@ -165,6 +165,17 @@ impl Question {
         Self::new(word, u32::MAX, test, value)
     }
 
+    /// The answer for a word.
+    pub(crate) const fn holds(&self, word: u32) -> bool {
+        let masked = word & self.mask;
+        match self.test {
+            Test::Equal => masked == self.value,
+            Test::Greater => masked > self.value,
+            Test::GreaterOrEqual => masked >= self.value,
+            Test::AnyBit => masked & self.value != 0,
+        }
+    }
+
     /// The answer if every word gives the same.
     const fn constant(&self) -> Option<bool> {
         let Self { mask, value, .. } = *self;
@@ -178,6 +189,7 @@ impl Question {
             _ => None,
         }
     }
+
     /// The cheapest question that tells the same words apart, and whether its answers are swapped.
     ///
     /// A mask takes an instruction and loses the word, so that bits are asked for by `AnyBit` where that can be, and
@@ -188,7 +200,8 @@ impl Question {
         let any_bit = |bits| Self::new(word, u32::MAX, Test::AnyBit, bits).as_comparison();
         match test {
             Test::AnyBit => (any_bit(value & mask), false),
-            _ if mask == u32::MAX => (self, false),
+            // A number without some bit stays in the accumulator for all that is asked about it.
+            _ if mask == u32::MAX || word == DataWord::NR => (self, false),
             Test::Equal if value == 0 => (any_bit(mask), true),
             Test::Equal if value == mask && mask.is_power_of_two() => (any_bit(mask), false),
             Test::Greater if value == 0 => (any_bit(mask), false),

@@ -73,12 +73,7 @@ impl Facts {
     /// The answer to a question if every value in the word's range gives the same.
     fn answer(&self, question: &Question) -> Option<bool> {
         let (low, high) = self.range(question.word);
-        let holds = |word: u32| match question.test {
-            Test::Equal => word & question.mask == question.value,
-            Test::Greater => word & question.mask > question.value,
-            Test::GreaterOrEqual => word & question.mask >= question.value,
-            Test::AnyBit => word & question.mask & question.value != 0,
-        };
+        let holds = |word: u32| question.holds(word);
         if low == high {
             return Some(holds(low));
         }

@@ -68,9 +68,38 @@ fn held_by(question: &Question) -> Held {
     }
 }
 
-/// Where a node that expects `expected` is entered from one that holds `held`.
-fn entry(held: Held, expected: Held) -> Entry {
-    if held == expected {
+/// What the accumulator holds where a question got an answer. A whole word that is known to be small has no bits that some
+/// masks would take: it is the same under them.
+#[derive(Clone, Copy)]
+struct Left {
+    held: Held,
+    /// The bits that can be set in the accumulator.
+    possible: u32,
+}
+
+impl Left {
+    fn after(question: &Question, answer: bool) -> Self {
+        let below = match (question.test, answer) {
+            (Test::GreaterOrEqual, false) => question.value.saturating_sub(1),
+            (Test::Greater, false) => question.value,
+            (Test::Equal, true) => question.value,
+            _ => u32::MAX,
+        };
+        let possible = u32::MAX.checked_shr(below.leading_zeros()).unwrap_or(0);
+        Self { held: held_by(question), possible }
+    }
+
+    /// Whether the accumulator holds that.
+    fn is(&self, expected: Held) -> bool {
+        let whole_word = self.held == (expected.0, u32::MAX);
+        self.held == expected || whole_word && self.possible & !expected.1 == 0
+    }
+}
+
+/// Where a node that expects `expected` is entered from one that left something in the accumulator.
+fn entry(left: Left, expected: Held) -> Entry {
+    let held = left.held;
+    if left.is(expected) {
         Entry::Test
     } else if held == (expected.0, u32::MAX) {
         Entry::Mask
@@ -123,19 +152,19 @@ fn demanded_entries(graph: &Graph, order: &[NodeId]) -> Vec<Entry> {
     }
     for &id in order {
         let Node::Ask { question, yes, no } = graph.node(id) else { continue };
-        for side in [yes, no] {
+        for (side, answer) in [(yes, true), (no, false)] {
             let demanded = &mut entries[side.index()];
-            *demanded = side_entry(graph, side, held_by(&question)).min(*demanded);
+            *demanded = side_entry(graph, side, Left::after(&question, answer)).min(*demanded);
         }
     }
     entries
 }
 
-/// Where a node is entered from one that holds `held`. Returns have one entry only.
-fn side_entry(graph: &Graph, side: NodeId, held: Held) -> Entry {
+/// Where a node is entered from one that left something in the accumulator. Returns have one entry only.
+fn side_entry(graph: &Graph, side: NodeId, left: Left) -> Entry {
     match graph.node(side) {
         Node::Return(_) => Entry::Load,
-        Node::Ask { question, .. } => entry(held, held_by(&question)),
+        Node::Ask { question, .. } => entry(left, held_by(&question)),
     }
 }
 
@@ -147,7 +176,8 @@ impl Layout<'_> {
 
     fn place_question(&mut self, id: NodeId, question: &Question, yes: NodeId, no: NodeId) {
         let held = held_by(question);
-        let (jt, jf) = self.reach(self.target(yes, held), self.target(no, held));
+        let target = |side, answer| self.target(side, Left::after(question, answer));
+        let (jt, jf) = self.reach(target(yes, true), target(no, false));
         let (test, value) = (question.test, Operand::K(tested_value(question)));
         self.push(Operation::Branch { test, operand: value, jt, jf });
         self.mark(id, Entry::Test);
@@ -165,9 +195,9 @@ impl Layout<'_> {
         }
     }
 
-    /// The entry of a placed node for a jump that leaves `held` in the accumulator.
-    fn target(&self, id: NodeId, held: Held) -> (NodeId, Entry) {
-        (id, side_entry(self.graph, id, held))
+    /// The entry of a placed node for a jump that leaves something in the accumulator.
+    fn target(&self, id: NodeId, left: Left) -> (NodeId, Entry) {
+        (id, side_entry(self.graph, id, left))
     }
 
     /// The jump offsets from the next place to two targets, after placing what is needed to reach them.

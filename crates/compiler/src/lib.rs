@@ -7,7 +7,8 @@
 //!    `bits` and `tree` for the tests;
 //! 2. `implied` removes tests whose outcome the path to them already decides;
 //! 3. `dispatch` cuts the numbers of each architecture token into intervals of equal meaning, and `tree` finds the
-//!    tests with the least expected cost to tell them apart, by how often calls are made ([`Weights`]);
+//!    tests with the least expected cost to tell them apart (`search`), by how often calls are made ([`Weights`]);
+//!    `siblings` leads x32's numbers into x86_64's tree where both mean the same;
 //! 4. `layout` orders the graph into instructions: shared tails, fall-through, jumps of any distance.
 //!
 //! Where a program takes more than the kernel's 4,096 instructions, `chains` makes shorter, slower searches for it; a
@@ -35,6 +36,7 @@ mod layout;
 mod options;
 mod ordered;
 mod search;
+mod siblings;
 mod stacked;
 mod tree;
 mod variable;
