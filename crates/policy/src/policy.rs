@@ -136,6 +136,12 @@ impl ArchPolicy {
         self
     }
 
+    /// Makes room for rules of that many numbers more.
+    pub fn reserve(&mut self, numbers: usize) -> &mut Self {
+        self.rules.reserve(numbers);
+        self
+    }
+
     /// Appends a rule to a number's list. Earlier rules are asked first.
     pub fn rule(&mut self, nr: SyscallNr, condition: Condition, action: Action) -> &mut Self {
         self.rules.push(nr, Rule { condition, action });

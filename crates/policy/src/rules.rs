@@ -30,6 +30,12 @@ impl RuleLists {
         Self { numbers: Vec::new(), lists: Vec::new() }
     }
 
+    /// Makes room for that many numbers more.
+    pub(crate) fn reserve(&mut self, numbers: usize) {
+        self.numbers.reserve(numbers);
+        self.lists.reserve(numbers);
+    }
+
     /// Appends a rule to a number's list.
     pub(crate) fn push(&mut self, nr: SyscallNr, rule: Rule) {
         let Self { numbers, lists } = self;

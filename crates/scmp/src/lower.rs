@@ -1,12 +1,13 @@
 //! From a context to the policy that its program must follow.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use callgate_policy::{ArchPolicy, Condition, Policy};
 use callgate_syscalls::{Arch, SyscallNr};
 
 use crate::chain;
 use crate::entry::Entry;
+use crate::filter::Filter;
 use crate::rules::Rules;
 use crate::{Context, Error, Number, order};
 
@@ -22,25 +23,15 @@ pub(crate) fn policy(context: &Context) -> Result<Policy, Error> {
     let attributes = context.attributes();
     let mut arches: BTreeMap<Arch, ArchPolicy> = BTreeMap::new();
     for filter in context.filters() {
-        arches.insert(filter.arch, ArchPolicy::new(attributes.default));
+        let (entries, _) = filter.extent();
+        arches.entry(filter.arch).or_insert(ArchPolicy::new(attributes.default)).reserve(entries);
     }
     let x32_alone = has(context, Arch::X32) && !has(context, Arch::X86_64);
     if x32_alone {
         arches.insert(Arch::X86_64, ArchPolicy::new(attributes.bad_arch));
     }
-    let mut done: BTreeSet<(Arch, SyscallNr)> = BTreeSet::new();
     for filter in context.filters() {
-        for (nr, entry) in filter.entries().filter(|(nr, _)| counts(context, *nr)) {
-            // A number of the sibling, on x86_64 and x32, counts only where the sibling is present.
-            let target = Arch::of_call(filter.arch.token(), nr);
-            let present = |target: &Arch| has(context, *target) || nr == MINUS_ONE;
-            let Some(target) = target.filter(present) else { continue };
-            if let Some(policy) = arches.get_mut(&target) {
-                if !entry.rules.is_none() && done.insert((target, nr)) {
-                    add(policy, filter.arch, nr, entry)?;
-                }
-            }
-        }
+        add_filter(context, filter, &mut arches)?;
     }
     if x32_alone {
         // A tracer's -1 comes under the token that both share; the model counts it to x86_64, libseccomp to both.
@@ -51,6 +42,33 @@ pub(crate) fn policy(context: &Context) -> Result<Policy, Error> {
     let builder =
         arches.into_iter().fold(builder, |builder, (arch, rules)| builder.arch(arch, rules));
     builder.build().map_err(|reason| Error::Lowering { reason })
+}
+
+/// Adds the rules of one architecture.
+fn add_filter(
+    context: &Context,
+    filter: &Filter,
+    arches: &mut BTreeMap<Arch, ArchPolicy>,
+) -> Result<(), Error> {
+    let token = filter.arch.token();
+    let shares_token = token == Arch::X86_64.token();
+    for (nr, entry) in filter.entries().filter(|(nr, _)| counts(context, *nr)) {
+        // A number of the sibling, on x86_64 and x32, counts only where the sibling is present.
+        let target = match shares_token {
+            true => Arch::of_call(token, nr).unwrap_or(filter.arch),
+            false => filter.arch,
+        };
+        if target != filter.arch && !has(context, target) && nr != MINUS_ONE {
+            continue;
+        }
+        // Where both siblings have rules for a number, those of the first count.
+        let policy = arches.get_mut(&target);
+        let policy = policy.filter(|policy| !shares_token || policy.rules_for(nr).is_empty());
+        if let Some(policy) = policy {
+            add(policy, filter.arch, nr, entry)?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether calls with this number can be filtered.

@@ -39,8 +39,8 @@ pub(crate) enum Rules {
     None,
     /// One without comparisons: it hides all others.
     Always(Action),
-    /// Those with comparisons.
-    Listed(List),
+    /// Those with comparisons. Few syscalls have any: apart, they keep the entries of all others small.
+    Listed(Box<List>),
 }
 
 /// Rules with comparisons, in the order of their acceptance.
@@ -122,7 +122,7 @@ impl Rules {
             Effect::Append { rule, removes } => {
                 let mut list = match std::mem::take(self) {
                     Self::Listed(list) => list,
-                    Self::None | Self::Always(_) => List::default(),
+                    Self::None | Self::Always(_) => Box::default(),
                 };
                 for &place in &removes {
                     list.rules[place].redundant = true;
@@ -132,10 +132,6 @@ impl Rules {
                 *self = Self::Listed(list);
             }
         }
-    }
-
-    pub(crate) const fn is_none(&self) -> bool {
-        matches!(self, Self::None)
     }
 }
 
