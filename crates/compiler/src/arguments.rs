@@ -19,6 +19,9 @@ use crate::{bits, condition, implied, layout, weights};
 /// they take a test for each comparison, and a search takes fewer.
 const WRITTEN_MAX: usize = 64;
 
+/// How many nodes a candidate has, but for long lists.
+const CANDIDATE: usize = 28;
+
 /// How calls lay out their arguments, and what their tests are to be like.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Form {
@@ -65,7 +68,7 @@ fn candidates(
         found.extend(orders.into_iter().filter_map(|order| ordered(form, rules, order, fallback)));
     }
     if comparisons <= WRITTEN_MAX {
-        let mut graph = Graph::new();
+        let mut graph = Graph::with_capacity(CANDIDATE);
         let fallback = graph.leaf(fallback);
         let entry = condition::rules(&mut graph, form.endian, rules, fallback);
         let entry = implied::remove(&mut graph, entry);
@@ -88,7 +91,7 @@ fn ordered(
     words.sort_unstable();
     let dependent = words.windows(2).any(|pair| pair[0] == pair[1]);
     let diagram = Diagram::of(rules, form.endian, order)?;
-    let mut graph = Graph::new();
+    let mut graph = Graph::with_capacity(CANDIDATE);
     let fallback = graph.leaf(fallback);
     let done = vec![None; diagram.root.index() + 1];
     let (shape, tables) = (form.shape, Tables::default());

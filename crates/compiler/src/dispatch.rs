@@ -5,11 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use callgate_bpf::{DataWord, Test};
-use callgate_policy::{Arch, ArchPolicy, ArchToken, Policy, SyscallNr};
-use callgate_syscalls::X32_BIT;
+use callgate_policy::{Arch, ArchPolicy, ArchToken, Policy, Rule, SyscallNr};
+use callgate_syscalls::{Endian, X32_BIT};
 
 use crate::arguments::{self, Form};
 use crate::graph::{Graph, Node, NodeId, Question};
+use crate::hash::FastMap;
 use crate::search::Tables;
 use crate::tree::{self, Interval, Shape};
 use crate::variable::Variable;
@@ -44,10 +45,10 @@ pub(crate) fn dispatch(
     graph: &mut Graph,
 ) -> Dispatched {
     let foreign = graph.ret(policy.foreign());
-    let mut syscalls = Vec::new();
+    let mut conditional = Conditional { shape, syscalls: Vec::new(), known: FastMap::default() };
     let mut by_token: BTreeMap<ArchToken, Vec<(Arch, Entries<'_>)>> = BTreeMap::new();
     for (arch, rules) in policy.arches() {
-        let entries = entries(graph, (options, shape), arch, rules, &mut syscalls);
+        let entries = entries(graph, options, arch, rules, &mut conditional);
         by_token.entry(arch.token()).or_default().push((arch, entries));
     }
     let mut tables = Tables::default();
@@ -65,7 +66,39 @@ pub(crate) fn dispatch(
         });
         graph.ask(Question::whole(DataWord::ARCH, Test::Equal, token.raw()), tree, otherwise)
     });
-    Dispatched { root, syscalls }
+    Dispatched { root, syscalls: conditional.syscalls }
+}
+
+/// The syscalls whose rules have conditions.
+struct Conditional<'a> {
+    shape: Shape,
+    syscalls: Vec<(Arch, SyscallNr, NodeId)>,
+    /// What was made of rule lists: architectures of one kind often have the same.
+    known: FastMap<(&'a [Rule], NodeId, Endian), NodeId>,
+}
+
+impl<'a> Conditional<'a> {
+    /// The graph of a syscall's rules.
+    fn entry(
+        &mut self,
+        graph: &mut Graph,
+        (arch, nr): (Arch, SyscallNr),
+        rules: &'a [Rule],
+        default: NodeId,
+    ) -> NodeId {
+        let form = Form { endian: arch.endian(), shape: self.shape };
+        if rules.first().is_some_and(|rule| rule.condition().is_always()) {
+            return arguments::rules(graph, form, rules, default);
+        }
+        let key = (rules, default, form.endian);
+        let known = self.known.get(&key).copied();
+        let entry = known.unwrap_or_else(|| arguments::rules(graph, form, rules, default));
+        self.known.insert(key, entry);
+        if matches!(graph.node(entry), Node::Ask { .. }) {
+            self.syscalls.push((arch, nr, entry));
+        }
+        entry
+    }
 }
 
 /// Where the numbers of an architecture lead: `numbers` by number, ascending, and all others to `gap`.
@@ -75,27 +108,25 @@ pub(crate) struct Entries<'a> {
     pub(crate) numbers: Vec<(u32, NodeId, u32)>,
 }
 
-fn entries<'a>(
+fn entries<'a, 'p>(
     graph: &mut Graph,
-    (options, shape): (&'a Options, Shape),
+    options: &'a Options,
     arch: Arch,
-    policy: &ArchPolicy,
-    syscalls: &mut Vec<(Arch, SyscallNr, NodeId)>,
+    policy: &'p ArchPolicy,
+    conditional: &mut Conditional<'p>,
 ) -> Entries<'a> {
     let calls = Calls::new(options, arch);
-    let form = Form { endian: arch.endian(), shape };
     let default = graph.ret(policy.default_action());
     let mut numbers = Vec::with_capacity(512);
-    let mut named = arch.syscalls().peekable();
+    // Without a baseline all numbers without rules are alike.
+    let named = policy.unknown_action().map(|_| arch.syscalls());
+    let mut named = named.into_iter().flatten().peekable();
     let mut without_rules = |graph: &mut Graph, numbers: &mut Vec<_>, end: Option<SyscallNr>| {
         while let Some(next) = named.next_if(|syscall| end.is_none_or(|end| syscall.nr < end)) {
-            // Without a baseline all numbers without rules are alike.
-            if policy.unknown_action().is_some() {
-                let action = policy.action_without_rule(arch, next.nr);
-                let entry = graph.ret(action);
-                let weight = calls.of_number(next.nr, Node::Return(action));
-                numbers.push((next.nr.raw(), entry, weight));
-            }
+            let action = policy.action_without_rule(arch, next.nr);
+            let entry = graph.ret(action);
+            let weight = calls.of_number(next.nr, Node::Return(action));
+            numbers.push((next.nr.raw(), entry, weight));
         }
         if let Some(end) = end {
             named.next_if(|syscall| syscall.nr == end);
@@ -103,10 +134,7 @@ fn entries<'a>(
     };
     for (nr, rules) in policy.rules() {
         without_rules(graph, &mut numbers, Some(nr));
-        let entry = arguments::rules(graph, form, rules, default);
-        if matches!(graph.node(entry), Node::Ask { .. }) {
-            syscalls.push((arch, nr, entry));
-        }
+        let entry = conditional.entry(graph, (arch, nr), rules, default);
         let weight = calls.of_number(nr, graph.node(entry));
         numbers.push((nr.raw(), entry, weight));
     }

@@ -60,12 +60,18 @@ pub(crate) struct Graph {
 }
 
 impl Graph {
-    pub(crate) fn new() -> Self {
+    /// A graph with room for that many nodes.
+    pub(crate) fn with_capacity(nodes: usize) -> Self {
         Self {
-            nodes: Vec::with_capacity(256),
-            ids: FastMap::with_capacity_and_hasher(256, <_>::default()),
+            nodes: Vec::with_capacity(nodes),
+            ids: FastMap::with_capacity_and_hasher(nodes, <_>::default()),
             returned: None,
         }
+    }
+
+    /// A graph with room for a policy's nodes.
+    pub(crate) fn new() -> Self {
+        Self::with_capacity(256)
     }
 
     pub(crate) fn node(&self, id: NodeId) -> Node {

@@ -31,10 +31,9 @@ type Row<T> = [T; WIDTH];
 #[derive(Debug, Default)]
 pub(crate) struct Tables {
     places: Vec<Place>,
-    /// What the best tree costs for the run of intervals from `i` to before `j`, in row `i` at `j`.
-    from_left: Vec<Row<u32>>,
-    /// The same in row `j` at `i`, so that the costs of both parts of a run lie in a row for all its splits.
-    from_right: Vec<Row<u32>>,
+    /// What the best tree costs for the run of intervals from `i` to before `j`, in row `i` at `j` and in row `j` at `i`, so
+    /// that the costs of both parts of a run lie in rows for all its splits.
+    costs: Vec<Row<u32>>,
     /// Before which interval that run is best split, in row `j` at `i`. A single interval counts as split before itself.
     splits: Vec<Row<u8>>,
 }
@@ -90,26 +89,26 @@ pub(crate) fn best(
 impl Search<'_> {
     /// Settles all runs: those that end first, and of these the shortest.
     fn fill(&mut self) {
-        let Tables { places, from_left, from_right, splits } = &mut *self.tables;
+        let Tables { places, costs, splits } = &mut *self.tables;
         for to in 1..=self.window.len() {
             let [.., without_last, row] = &mut splits[..=to] else { return };
-            let right = &mut from_right[to];
-            (from_left[to - 1][to], right[to - 1]) = (0, 0);
+            let (before, right) = costs.split_at_mut(to);
+            let Some(right) = right.first_mut() else { return };
             let mut split = to - 1;
-            row[to - 1] = in_row(split);
-            for from in (0..to - 1).rev() {
-                let left = &mut from_left[from];
-                let is_short = to - from <= CHAINED_MAX;
+            (before[to - 1][to], right[to - 1], row[to - 1]) = (0, 0, in_row(split));
+            for (from, left) in before[..to - 1].iter_mut().enumerate().rev() {
                 let slack = usize::from(to - from <= SLACK_MAX);
                 // The best split lies between that of the run without its last interval and that of the one without its
                 // first, or a little beyond where chains can disturb that order.
                 let first = usize::from(without_last[from]).saturating_sub(slack).max(from + 1);
                 let last = (split + slack).min(to - 1).max(first);
-                let (least, middle) = cheapest(left, right, first, last);
-                split = middle;
+                let least;
+                (least, split) = cheapest(left, right, first, last);
                 let all = places[to].before - places[from].before + self.place;
-                let chained = if is_short { chained(places, from, to, all) } else { u32::MAX };
-                let cost = chained.min(least + all);
+                let mut cost = least + all;
+                if to - from <= CHAINED_MAX {
+                    cost = cost.min(chained(places, from, to, all));
+                }
                 (left[to], right[from], row[from]) = (cost, cost, in_row(split));
             }
         }
@@ -120,7 +119,7 @@ impl Search<'_> {
         if to - from == 1 {
             return self.window[from].entry;
         }
-        let Some(chain) = self.best_chain(from, to, self.tables.from_right[to][from]) else {
+        let Some(chain) = self.best_chain(from, to, self.tables.costs[to][from]) else {
             let middle = usize::from(self.tables.splits[to][from]);
             let low = self.emit(graph, from, middle);
             let high = self.emit(graph, middle, to);
@@ -223,8 +222,7 @@ impl Tables {
     fn prepare(&mut self, intervals: &[Interval], run: Range<usize>, scale: Scale) {
         let len = run.len();
         if self.splits.len() <= len {
-            self.from_left.resize(len + 1, [0; WIDTH]);
-            self.from_right.resize(len + 1, [0; WIDTH]);
+            self.costs.resize(len + 1, [0; WIDTH]);
             self.splits.resize(len + 1, [0; WIDTH]);
         }
         let end = Place { weight: 0, before: 0, ends: [len; 2], spared: [0; CHAIN_MAX + 1] };

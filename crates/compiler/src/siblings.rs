@@ -158,7 +158,8 @@ fn common(one: &[NodeId], other: &[NodeId]) -> usize {
 
 /// The nodes that ask for the number on its way, and where they lead.
 fn path(graph: &Graph, root: NodeId, number: u32) -> Vec<NodeId> {
-    let mut path = vec![root];
+    let mut path = Vec::with_capacity(16);
+    path.push(root);
     let mut id = root;
     while let Node::Ask { question, yes, no } = graph.node(id) {
         if question.word != DataWord::NR {

@@ -38,10 +38,7 @@ pub(crate) enum Shape {
 /// The longest list of intervals for which the best tree is searched for.
 pub(crate) const WINDOW: usize = 96;
 
-/// Lists longer than this are parted into shorter runs: where there are so many, time matters more.
-const LONG: usize = 2 * WINDOW;
-
-/// The longest run of such a list for which the best tree is searched for.
+/// The longest run of a longer list for which the best tree is searched for: where there are so many, time matters more.
 const PART: usize = 48;
 
 /// A test costs its place in the program as much as this fraction of all calls meeting one test more.
@@ -59,7 +56,7 @@ pub(crate) fn build(
         return chains::build(graph, variable, intervals, singles_max);
     }
     let len = intervals.len();
-    let window = if len <= LONG { WINDOW } else { PART };
+    let window = if len <= WINDOW { WINDOW } else { PART };
     let total: u64 = intervals.iter().map(|interval| u64::from(interval.weight)).sum();
     let place = total / PLACE_FRACTION + 1;
     Halving { variable, intervals, window, place, tables }.build(graph, 0..len)

@@ -117,7 +117,7 @@ pub struct Unknown {
 }
 
 /// A condition and the action for calls that meet it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Rule {
     condition: Condition,
     action: Action,

@@ -88,6 +88,9 @@ pub(crate) fn check(comparisons: &[ArgCmp]) -> Result<(), Error> {
 /// # Errors
 /// As [`check`].
 pub(crate) fn read(arch: Arch, comparisons: &[ArgCmp]) -> Result<Chain, Error> {
+    if comparisons.is_empty() {
+        return Ok(Chain::default());
+    }
     let word = word_mask(arch);
     let mut steps = Vec::with_capacity(comparisons.len());
     for comparison in comparisons {

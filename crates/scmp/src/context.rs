@@ -28,6 +28,8 @@ pub struct Context {
     notifies: bool,
     snapshots: Vec<Vec<Arc<Filter>>>,
     verified: Option<Arc<Verified>>,
+    /// What a rule changes, with the place of the architecture's filter: empty between calls, and kept for its memory.
+    changes: Vec<(usize, Change)>,
 }
 
 impl Context {
@@ -45,6 +47,7 @@ impl Context {
             notifies: default.kind() == ActionKind::UserNotify,
             snapshots: Vec::new(),
             verified: None,
+            changes: Vec::new(),
         })
     }
 
@@ -214,7 +217,9 @@ impl Context {
             return Err(Error::ExactOnSeveral);
         }
         chain::check(comparisons)?;
-        for (place, change) in self.consider(action, number, comparisons, exactness)? {
+        self.changes.clear();
+        self.consider(action, number, comparisons, exactness)?;
+        for (place, change) in self.changes.drain(..) {
             Arc::make_mut(&mut self.filters[place]).apply(change);
         }
         self.notifies |= action.kind() == ActionKind::UserNotify;
@@ -363,23 +368,22 @@ impl Context {
         &self.attributes
     }
 
-    /// What a rule changes, with the place of the architecture's filter.
+    /// Notes what a rule changes.
     fn consider(
-        &self,
+        &mut self,
         action: Action,
         number: Number,
         comparisons: &[ArgCmp],
         exactness: Exactness,
-    ) -> Result<Vec<(usize, Change)>, Error> {
+    ) -> Result<(), Error> {
         let syscall = Syscall::new(self.native, number);
-        let mut changes = Vec::with_capacity(2 * self.filters.len());
         for (place, filter) in self.filters.iter().enumerate() {
-            let stored = syscall.rules(filter.arch, comparisons, exactness)?;
-            for rule in stored.into_iter().flatten() {
-                changes.push((place, filter.consider(rule, action)?));
-            }
+            syscall.rules(filter.arch, comparisons, exactness, |rule| {
+                self.changes.push((place, filter.consider(rule, action)?));
+                Ok(())
+            })?;
         }
-        Ok(changes)
+        Ok(())
     }
 
     fn check_number(&self, number: Number) -> Result<(), Error> {

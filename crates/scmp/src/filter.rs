@@ -25,7 +25,7 @@ pub(crate) struct Stored {
 }
 
 /// What accepting a rule will change in one filter.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Change {
     nr: SyscallNr,
     effect: Effect,

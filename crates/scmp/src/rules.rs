@@ -59,7 +59,7 @@ impl std::ops::Deref for List {
 }
 
 /// What accepting a rule will change.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Effect {
     /// Nothing: the rule is a repetition, or can't be reached.
     None,

@@ -22,27 +22,24 @@ pub(crate) struct Syscall {
     name: Option<Name>,
 }
 
-/// What one architecture stores for a rule of a caller: nothing where it lacks the syscall and may adapt, two rules where
-/// it multiplexes the call.
-pub(crate) type Pair = [Option<Stored>; 2];
-
 impl Syscall {
     pub(crate) fn new(native: Arch, number: Number) -> Self {
         Self { native, number, name: name_of(native, number) }
     }
 
-    /// The rules that one architecture stores.
+    /// The rules that one architecture stores for that of a caller: none where it lacks the syscall and may adapt, two where
+    /// it multiplexes the call.
     ///
     /// # Errors
-    /// [`Error::Untranslatable`]; for exact rules [`Error::NotOnArch`] and [`Error::Multiplexed`].
+    /// [`Error::Untranslatable`]; for exact rules [`Error::NotOnArch`] and [`Error::Multiplexed`]; those of `store`.
     pub(crate) fn rules(
         &self,
         arch: Arch,
         comparisons: &[ArgCmp],
         exactness: Exactness,
-    ) -> Result<Pair, Error> {
-        let plain =
-            |number| Ok([Some(Stored { number, chain: chain::read(arch, comparisons)? }), None]);
+        mut store: impl FnMut(Stored) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut plain = |number| store(Stored { number, chain: chain::read(arch, comparisons)? });
         let number = self.number;
         if number == Number::ERROR {
             return plain(number);
@@ -53,12 +50,12 @@ impl Syscall {
             if exact && !comparisons.is_empty() {
                 return Err(Error::Multiplexed { arch });
             }
-            return multiplexed(arch, &call, comparisons);
+            return multiplexed(arch, &call, comparisons, store);
         }
         match own.raw() >= 0 {
             true => plain(own),
             false if exact => Err(Error::NotOnArch { number, arch }),
-            false if mux::multiplexes(arch) => Ok([None, None]),
+            false if mux::multiplexes(arch) => Ok(()),
             false => plain(own),
         }
     }
@@ -114,17 +111,20 @@ struct Call {
     direct: Number,
 }
 
-fn multiplexed(arch: Arch, call: &Call, comparisons: &[ArgCmp]) -> Result<Pair, Error> {
+fn multiplexed(
+    arch: Arch,
+    call: &Call,
+    comparisons: &[ArgCmp],
+    mut store: impl FnMut(Stored) -> Result<(), Error>,
+) -> Result<(), Error> {
     let pseudo = call.pseudo;
     let untranslatable = Error::Untranslatable { number: pseudo, arch };
     let number = call.mux.number(arch).ok_or(untranslatable)?;
     let others = comparisons.iter().filter(|comparison| comparison.arg != 0).copied();
     let which = ArgCmp { arg: 0, op: EQ, datum_a: call.mux.call(pseudo).into(), datum_b: 0 };
     let all: Vec<ArgCmp> = std::iter::once(which).chain(others).collect();
-    Ok([
-        Some(Stored { number, chain: chain::read(arch, &all)? }),
-        Some(Stored { number: call.direct, chain: chain::read(arch, comparisons)? }),
-    ])
+    store(Stored { number, chain: chain::read(arch, &all)? })?;
+    store(Stored { number: call.direct, chain: chain::read(arch, comparisons)? })
 }
 
 #[cfg(test)]
@@ -137,8 +137,12 @@ mod tests {
         number: i32,
         exactness: Exactness,
     ) -> Result<Vec<i32>, Error> {
-        let stored = Syscall::new(native, Number::new(number)).rules(arch, &[], exactness)?;
-        Ok(stored.iter().flatten().map(|rule| rule.number.raw()).collect())
+        let mut numbers = Vec::new();
+        Syscall::new(native, Number::new(number)).rules(arch, &[], exactness, |rule| {
+            numbers.push(rule.number.raw());
+            Ok(())
+        })?;
+        Ok(numbers)
     }
 
     #[test]
@@ -178,7 +182,7 @@ mod tests {
         assert_eq!(exact(Arch::X86, 359), Ok(vec![102, 359]));
         let some = [ArgCmp { arg: 1, op: EQ, datum_a: 0, datum_b: 0 }];
         let syscall = Syscall::new(Arch::X86, Number::new(359));
-        let refused = syscall.rules(Arch::X86, &some, Exactness::Exact);
+        let refused = syscall.rules(Arch::X86, &some, Exactness::Exact, |_| Ok(()));
         assert_eq!(refused.err(), Some(Error::Multiplexed { arch: Arch::X86 }));
     }
 
@@ -187,12 +191,12 @@ mod tests {
         let cmp = |arg, datum_a| ArgCmp { arg, op: EQ, datum_a, datum_b: 0 };
         let given = [cmp(0, 2), cmp(1, 3)];
         let syscall = Syscall::new(Arch::X86_64, Number::new(41));
-        let stored = syscall.rules(Arch::Ppc64, &given, Exactness::Adapted).unwrap();
-        let data: Vec<Vec<u64>> = stored
-            .iter()
-            .flatten()
-            .map(|rule| rule.chain.iter().map(|step| step.test.datum).collect())
-            .collect();
+        let mut data: Vec<Vec<u64>> = Vec::new();
+        let stored = syscall.rules(Arch::Ppc64, &given, Exactness::Adapted, |rule| {
+            data.push(rule.chain.iter().map(|step| step.test.datum).collect());
+            Ok(())
+        });
+        assert_eq!(stored, Ok(()));
         assert_eq!(data, [[1, 3], [2, 3]]);
     }
 
