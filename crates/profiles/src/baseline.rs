@@ -9,16 +9,27 @@ use crate::errno::ErrnoSpec;
 ///
 /// Any, because an author who lists a syscall knows it also where it was wired up late. The first by name, of several.
 pub(crate) fn newest(names: impl IntoIterator<Item = Name>) -> Option<(KernelVersion, Name)> {
-    names.into_iter().filter_map(|name| Some((first_kernel(name)?, name))).reduce(|best, next| {
-        match next.0 > best.0 || (next.0 == best.0 && next.1 < best.1) {
-            true => next,
-            false => best,
+    let mut best: Option<(KernelVersion, Name)> = None;
+    for name in names {
+        let oldest = best.map_or(KernelVersion::new(0, 0), |(kernel, _)| kernel);
+        let Some(first) = first_kernel(name, oldest) else { continue };
+        if best.is_none_or(|best| first > best.0 || name < best.1) {
+            best = Some((first, name));
         }
-    })
+    }
+    best
 }
 
-fn first_kernel(name: Name) -> Option<KernelVersion> {
-    Arch::ALL.into_iter().filter_map(|arch| arch.syscall(name)).map(|syscall| syscall.since).min()
+/// The first kernel that had a syscall on any architecture, unless that is older than `oldest`.
+fn first_kernel(name: Name, oldest: KernelVersion) -> Option<KernelVersion> {
+    let mut first: Option<KernelVersion> = None;
+    for syscall in Arch::ALL.into_iter().filter_map(|arch| arch.syscall(name)) {
+        if syscall.since < oldest {
+            return None;
+        }
+        first = Some(first.map_or(syscall.since, |first| first.min(syscall.since)));
+    }
+    first
 }
 
 /// What an architecture answers to syscalls newer than the baseline, where the default is a refusal that would hide

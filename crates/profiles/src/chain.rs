@@ -109,8 +109,10 @@ pub(crate) struct Candidate {
 
 impl Candidate {
     pub(crate) fn condition(&self) -> Result<Condition, callgate_policy::Error> {
-        if let [test] = self.tests.as_slice() {
-            return test.comparison().map(Condition::compare);
+        match self.tests.as_slice() {
+            [] => return Ok(Condition::always()),
+            [test] => return test.comparison().map(Condition::compare),
+            _ => {}
         }
         let comparisons: Result<Vec<_>, _> = self.tests.iter().map(Test::comparison).collect();
         Condition::all(comparisons?.into_iter().map(Condition::compare))
@@ -165,6 +167,10 @@ impl Chain {
 
     pub(crate) fn rules(&self) -> &[Candidate] {
         &self.rules
+    }
+
+    pub(crate) fn into_rules(self) -> Vec<Candidate> {
+        self.rules
     }
 
     pub(crate) fn overruled(&self) -> &[(usize, usize)] {

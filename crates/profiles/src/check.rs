@@ -13,12 +13,37 @@ use crate::{Error, WarningKind};
 #[derive(Clone, Debug)]
 pub(crate) struct Rule {
     pub(crate) path: JsonPath,
-    /// Each name with its path.
-    pub(crate) names: Vec<(JsonPath, String)>,
+    pub(crate) names: Names,
     pub(crate) action: ActionSpec,
     pub(crate) args: Vec<Arg>,
     pub(crate) includes: Filter,
     pub(crate) excludes: Filter,
+}
+
+/// The names of a rule.
+#[derive(Clone, Debug)]
+pub(crate) enum Names {
+    /// The list `names`.
+    Listed(Vec<String>),
+    /// The text `name`, of old files.
+    Single(String),
+}
+
+impl Names {
+    pub(crate) fn as_slice(&self) -> &[String] {
+        match self {
+            Self::Listed(names) => names,
+            Self::Single(name) => std::slice::from_ref(name),
+        }
+    }
+
+    /// Where a name stands, in the rule of that path.
+    pub(crate) fn path(&self, rule: &JsonPath, index: usize) -> JsonPath {
+        match self {
+            Self::Listed(_) => rule.clone().key("names").index(index),
+            Self::Single(_) => rule.clone().key("name"),
+        }
+    }
 }
 
 /// An action whose number may depend on the architecture.
@@ -115,36 +140,28 @@ pub(crate) fn rule(
     Ok(Rule { path, names, action, args, includes, excludes })
 }
 
-fn names(
-    path: &JsonPath,
-    name: String,
-    names: Option<Vec<String>>,
-) -> Result<Vec<(JsonPath, String)>, Fault> {
-    let list_path = path.clone().key("names");
-    let listed: Vec<_> = match (name.is_empty(), names) {
+fn names(path: &JsonPath, name: String, names: Option<Vec<String>>) -> Result<Names, Fault> {
+    let list_fault = |reason| Err(Fault::at(path.clone().key("names"), reason));
+    let names = match (name.is_empty(), names) {
         (true, None) => {
             return Err(Fault::at(path.clone(), "the rule names no syscall: `names` is missing"));
         }
         (true, Some(names)) if names.is_empty() => {
-            return Err(Fault::at(list_path, "the list is empty: the rule names no syscall"));
+            return list_fault("the list is empty: the rule names no syscall");
         }
-        (true, Some(names)) => {
-            (0..).zip(names).map(|(i, n)| (list_path.clone().index(i), n)).collect()
-        }
-        (false, None) => vec![(path.clone().key("name"), name)],
-        (false, Some(names)) if names.is_empty() => vec![(path.clone().key("name"), name)],
+        (true, Some(names)) => Names::Listed(names),
+        (false, None) => Names::Single(name),
+        (false, Some(names)) if names.is_empty() => Names::Single(name),
         (false, Some(_)) => {
-            return Err(Fault::at(
-                list_path,
-                "stands beside `name`: only one of the two can be meant",
-            ));
+            return list_fault("stands beside `name`: only one of the two can be meant");
         }
     };
-    match listed.iter().find(|(_, name)| name.is_empty()) {
-        Some((path, _)) => {
-            Err(Fault::at(path.clone(), "an empty text is not the name of a syscall"))
+    match names.as_slice().iter().position(String::is_empty) {
+        Some(index) => {
+            let reason = "an empty text is not the name of a syscall";
+            Err(Fault::at(names.path(path, index), reason))
         }
-        None => Ok(listed),
+        None => Ok(names),
     }
 }
 

@@ -81,10 +81,13 @@ fn high_bits(
     candidates: &[Candidate],
     chain: &Chain,
 ) {
+    let tests = all_tests(candidates);
+    if tests.is_empty() {
+        return;
+    }
     let Some(signature) = arch.signature(name) else { return };
     for (argument, read) in (0..).zip(signature.arguments().map(|argument| bits(argument.width))) {
         let is_wide = |test: &&Test| test.argument == argument && !test.low32;
-        let tests = all_tests(candidates);
         if read == u64::MAX || !tests.iter().any(|test| is_wide(&test)) {
             continue;
         }

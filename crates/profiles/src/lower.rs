@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use callgate_policy::{ArchPolicy, Condition, Operator};
-use callgate_syscalls::{Action, Arch, Name};
+use callgate_syscalls::{Action, Arch, Name, SyscallNr};
 
 use crate::chain::{Candidate, Chain, Conflict, Redundant, Test};
 use crate::check::{Noted, Rule, is_permissive};
@@ -29,24 +29,19 @@ pub(crate) struct Lowering<'a> {
 impl Lowering<'_> {
     /// The policy of one architecture, without what happens to unknown syscalls.
     pub(crate) fn arch(&mut self, arch: Arch, default: Action) -> Result<ArchPolicy, Error> {
-        let mut chains = BTreeMap::new();
         let names: Vec<Name> = self.by_name.keys().copied().collect();
-        for name in names {
-            chains.insert(name, self.chain(name, arch, default)?);
-        }
+        let chains = names.into_iter().map(|name| Ok((name, self.chain(name, arch, default)?)));
+        let chains = chains.collect::<Result<Chains, Error>>()?;
         self.note_truncated(arch);
-        let mut extra = self.multiplexed(arch, default, &chains);
+        let extra = self.multiplexed(arch, default, &chains);
         let mut policy = ArchPolicy::new(default);
-        for name in chains.keys().chain(extra.clone().keys()).collect::<BTreeSet<_>>() {
-            let Some(syscall) = arch.syscall(*name) else { continue };
-            let mut rules = chains.get(name).map_or_else(Vec::new, |chain| chain.rules().to_vec());
-            rules.append(extra.get_mut(name).unwrap_or(&mut Vec::new()));
+        for (nr, rules) in by_number(arch, chains, extra) {
             if rules.is_empty() {
                 // The profile names it, so it is not unknown.
-                policy.rule(syscall.nr, Condition::always(), default);
+                policy.rule(nr, Condition::always(), default);
             }
             for rule in rules {
-                policy.rule(syscall.nr, rule.condition()?, rule.action);
+                policy.rule(nr, rule.condition()?, rule.action);
             }
         }
         Ok(policy)
@@ -94,16 +89,21 @@ impl Lowering<'_> {
         semantics: ArgsSemantics,
     ) -> Vec<Candidate> {
         let indices = self.by_name.get(&name).map_or(&[][..], Vec::as_slice);
-        indices
-            .iter()
-            .flat_map(|&index| {
-                let rule = self.rules[index];
-                let action = rule.action.on(self.native);
-                let lists = tests(&rule.args, arch, semantics);
-                lists.into_iter().map(move |tests| Candidate { rule: index, tests, action })
-            })
-            .filter(|candidate| candidate.action != default || !is_permissive(default))
-            .collect()
+        let mut candidates = Vec::with_capacity(indices.len());
+        for &index in indices {
+            let rule = self.rules[index];
+            let action = rule.action.on(self.native);
+            if action == default && is_permissive(default) {
+                continue;
+            }
+            if rule.args.is_empty() {
+                candidates.push(Candidate { rule: index, tests: Vec::new(), action });
+            } else {
+                let lists = tests(&rule.args, arch, semantics).into_iter();
+                candidates.extend(lists.map(|tests| Candidate { rule: index, tests, action }));
+            }
+        }
+        candidates
     }
 
     fn note_truncated(&mut self, arch: Arch) {
@@ -130,7 +130,7 @@ impl Lowering<'_> {
         &mut self,
         arch: Arch,
         default: Action,
-        chains: &BTreeMap<Name, Chain>,
+        chains: &Chains,
     ) -> BTreeMap<Name, Vec<Candidate>> {
         let mut extra = BTreeMap::<Name, Vec<Candidate>>::new();
         for multiplexer in Multiplexer::ALL {
@@ -138,10 +138,10 @@ impl Lowering<'_> {
             else {
                 continue;
             };
-            let own = chains.get(&through).map_or(&[][..], Chain::rules);
+            let own = chain_of(chains, through).map_or(&[][..], Chain::rules);
             let open = own.first().filter(|rule| rule.tests.is_empty());
-            for (&name, chain) in chains {
-                let Some(test) = multiplexer.test(name) else { continue };
+            for (name, test) in multiplexer.calls() {
+                let Some(chain) = chain_of(chains, name) else { continue };
                 let derived = derive(test, chain, default);
                 let outcome = open.or(derived.as_ref()).map_or(default, |rule| rule.action);
                 self.note_multiplexed(name, arch, chain, outcome);
@@ -161,6 +161,34 @@ impl Lowering<'_> {
             self.note(first.rule, Some(name), "multiplexed", |path| path, kind);
         }
     }
+}
+
+/// What the rules say about each syscall that they name, in the order of the names.
+type Chains = Vec<(Name, Chain)>;
+
+fn chain_of(chains: &Chains, name: Name) -> Option<&Chain> {
+    let place = chains.binary_search_by_key(&name, |(name, _)| *name).ok()?;
+    Some(&chains[place].1)
+}
+
+/// The rules of each syscall that an architecture has, ascending by number. `extra` comes behind the others.
+fn by_number(
+    arch: Arch,
+    chains: Chains,
+    mut extra: BTreeMap<Name, Vec<Candidate>>,
+) -> Vec<(SyscallNr, Vec<Candidate>)> {
+    let mut rules = Vec::with_capacity(chains.len() + extra.len());
+    for (name, chain) in chains {
+        let mut candidates = chain.into_rules();
+        candidates.extend(extra.remove(&name).unwrap_or_default());
+        rules.push((name, candidates));
+    }
+    rules.extend(extra);
+    let on_arch =
+        rules.into_iter().filter_map(|(name, rules)| Some((arch.syscall(name)?.nr, rules)));
+    let mut rules: Vec<_> = on_arch.collect();
+    rules.sort_by_key(|(nr, _)| *nr);
+    rules
 }
 
 /// The rule of a multiplexer that follows from the rules of one of its calls.

@@ -70,26 +70,26 @@ impl Multiplexer {
         })
     }
 
-    /// The test of the first argument that says that `name` is meant.
-    pub(crate) fn test(self, name: Name) -> Option<Test> {
-        let (call, mask) = match self {
-            Self::Socketcall => {
-                let position = SOCKET_CALLS.iter().position(|call| *call == name.as_str())?;
-                (u32::try_from(position).ok()? + 1, u32::MAX)
-            }
+    /// The calls that it stands for, in the order of their names, each with the test of the first argument that says
+    /// that it is meant.
+    pub(crate) fn calls(self) -> Vec<(Name, Test)> {
+        let (calls, mask): (Vec<(&str, u32)>, u32) = match self {
+            Self::Socketcall => (SOCKET_CALLS.into_iter().zip(1..).collect(), u32::MAX),
             // The high half of the number is a version of the interface.
-            Self::Ipc => {
-                let (_, call) = IPC_CALLS.iter().find(|(call, _)| *call == name.as_str())?;
-                (*call, 0xffff)
-            }
+            Self::Ipc => (IPC_CALLS.to_vec(), 0xffff),
         };
-        Some(Test {
+        let test = |call: u32| Test {
             argument: 0,
             operator: Operator::Eq,
             mask: mask.into(),
             datum: call.into(),
             low32: true,
-        })
+        };
+        let named =
+            calls.into_iter().filter_map(|(name, call)| Some((Name::parse(name)?, test(call))));
+        let mut calls: Vec<_> = named.collect();
+        calls.sort_by_key(|(name, _)| *name);
+        calls
     }
 }
 
@@ -100,8 +100,16 @@ mod tests {
     #[test]
     fn numbers_are_the_kernels() {
         let test = |multiplexer: Multiplexer, name| {
-            multiplexer.test(Name::parse(name).unwrap()).map(|test| test.datum)
+            let calls = multiplexer.calls();
+            let found = calls.iter().find(|(call, _)| call.as_str() == name);
+            found.map(|(_, test)| test.datum)
         };
+        for multiplexer in Multiplexer::ALL {
+            let names: Vec<Name> = multiplexer.calls().into_iter().map(|(name, _)| name).collect();
+            let expected = [SOCKET_CALLS.len(), IPC_CALLS.len()][multiplexer as usize];
+            assert_eq!(names.len(), expected, "a name is misspelt");
+            assert!(names.is_sorted());
+        }
         assert_eq!(test(Multiplexer::Socketcall, "socket"), Some(1));
         assert_eq!(test(Multiplexer::Socketcall, "sendto"), Some(11));
         assert_eq!(test(Multiplexer::Socketcall, "sendmmsg"), Some(20));

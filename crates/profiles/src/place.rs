@@ -1,5 +1,6 @@
 //! Where in a file something stands: its JSON path, line and column.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{
@@ -35,13 +36,13 @@ pub(crate) struct JsonPath(Vec<Step>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Step {
-    Key(String),
+    Key(Cow<'static, str>),
     Index(usize),
 }
 
 impl JsonPath {
-    pub(crate) fn key(mut self, key: &str) -> Self {
-        self.0.push(Step::Key(key.to_owned()));
+    pub(crate) fn key(mut self, key: impl Into<Cow<'static, str>>) -> Self {
+        self.0.push(Step::Key(key.into()));
         self
     }
 
@@ -56,7 +57,7 @@ impl JsonPath {
         match path {
             Path::Root => Self::default(),
             Path::Seq { parent, index } => Self::ignored(parent).index(*index),
-            Path::Map { parent, key } => Self::ignored(parent).key(key),
+            Path::Map { parent, key } => Self::ignored(parent).key(key.clone()),
             Path::Some { parent }
             | Path::NewtypeStruct { parent }
             | Path::NewtypeVariant { parent } => Self::ignored(parent),
@@ -74,7 +75,7 @@ impl JsonPath {
     /// The key or array that holds the value: the last key before the end of the path.
     pub(crate) fn parent_key(&self) -> Option<&str> {
         self.0.iter().rev().skip(1).find_map(|step| match step {
-            Step::Key(key) => Some(key.as_str()),
+            Step::Key(key) => Some(key.as_ref()),
             Step::Index(_) => None,
         })
     }

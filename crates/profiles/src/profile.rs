@@ -99,12 +99,12 @@ impl Profile {
     /// file before it is known for which machine it is.
     pub fn parse(bytes: &[u8], origin: &str) -> Result<Self, Error> {
         let document = read::read(bytes, origin)?;
-        let text = String::from_utf8_lossy(bytes).into_owned();
+        let text = document.text;
         let root = document.form.root();
         let mut noted: Noted =
             document.skipped.into_iter().map(|path| (path, WarningKind::UnknownField)).collect();
         let mut seccomp = document.seccomp;
-        let fault = |fault: Fault| fault.locate(origin, &text);
+        let fault = |fault: Fault| fault.locate(origin, text);
         let default = check::default_action(&root, &seccomp, &mut noted).map_err(fault)?;
         let syscalls = std::mem::take(&mut seccomp.syscalls);
         let rules = (0..).zip(syscalls).map(|(index, syscall)| {
@@ -113,7 +113,7 @@ impl Profile {
         let rules = rules.collect::<Result<_, _>>().map_err(fault)?;
         Ok(Self {
             origin: origin.to_owned(),
-            text,
+            text: text.to_owned(),
             form: document.form,
             default,
             architectures: seccomp.architectures.into_iter().map(|arch| arch.0).collect(),
@@ -206,10 +206,10 @@ impl Profile {
         let mut by_name = BTreeMap::<Name, Vec<usize>>::new();
         let mut noted = self.noted.clone();
         for (index, rule) in rules.iter().enumerate() {
-            for (path, text) in &rule.names {
+            for (place, text) in rule.names.as_slice().iter().enumerate() {
                 match Name::parse(text) {
                     Some(name) => by_name.entry(name).or_default().push(index),
-                    None => noted.push(self.unknown_name(rule, path, text, options)?),
+                    None => noted.push(self.unknown_name(rule, place, text, options)?),
                 }
             }
         }
@@ -222,15 +222,16 @@ impl Profile {
     fn unknown_name(
         &self,
         rule: &Rule,
-        path: &JsonPath,
+        place: usize,
         text: &str,
         options: &Options,
     ) -> Result<(JsonPath, WarningKind), Error> {
+        let path = rule.names.path(&rule.path, place);
         let near = nearest(text, Name::all().map(Name::as_str)).and_then(Name::parse);
         let name = text.to_owned();
         match is_permissive(rule.action.on(options.native)) {
-            true => Ok((path.clone(), WarningKind::UnknownSyscall { name, near })),
-            false => Err(Error::UnknownSyscall { place: self.place(path), name, near }),
+            true => Ok((path, WarningKind::UnknownSyscall { name, near })),
+            false => Err(Error::UnknownSyscall { place: self.place(&path), name, near }),
         }
     }
 
@@ -238,12 +239,12 @@ impl Profile {
     ///
     /// All rules count, also those for other machines: the author knew their syscalls too.
     fn known_kernel(&self, unknown: UnknownSyscalls) -> Option<(KernelVersion, Option<Name>)> {
-        let names = self.rules.iter().flat_map(|rule| &rule.names);
+        let names = self.rules.iter().flat_map(|rule| rule.names.as_slice());
         match unknown {
             UnknownSyscalls::Off => None,
             UnknownSyscalls::Baseline(kernel) => Some((kernel, None)),
             UnknownSyscalls::Infer => {
-                let newest = baseline::newest(names.filter_map(|(_, text)| Name::parse(text)))?;
+                let newest = baseline::newest(names.filter_map(|text| Name::parse(text)))?;
                 Some((newest.0, Some(newest.1)))
             }
         }

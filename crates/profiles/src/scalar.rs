@@ -143,8 +143,19 @@ pub struct ArchName(pub Arch);
 
 impl fmt::Display for ArchName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SCMP_ARCH_{}", self.0.name().to_ascii_uppercase())
+        write!(f, "{}{}", Self::PREFIX, self.0.name().to_ascii_uppercase())
     }
+}
+
+impl ArchName {
+    /// The architecture of a word that [`ArchName`] displays as.
+    fn parse(text: &str) -> Option<Self> {
+        let name = text.strip_prefix(Self::PREFIX)?;
+        let is_upper = !name.bytes().any(|byte| byte.is_ascii_lowercase());
+        Arch::from_name(&name.to_ascii_lowercase()).filter(|_| is_upper).map(Self)
+    }
+
+    const PREFIX: &str = "SCMP_ARCH_";
 }
 
 impl Serialize for ArchName {
@@ -158,7 +169,7 @@ impl<'de> Deserialize<'de> for ArchName {
         deserializer.deserialize_str(Word {
             what: "architecture",
             accepted: || Arch::ALL.iter().map(|&arch| Self(arch).to_string()).collect(),
-            parse: |text| Arch::ALL.into_iter().map(Self).find(|arch| arch.to_string() == text),
+            parse: Self::parse,
         })
     }
 }
@@ -301,4 +312,20 @@ where
     T: Deserialize<'de> + Default,
 {
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn architectures_are_read_as_they_are_written() {
+        for arch in Arch::ALL.map(ArchName) {
+            assert_eq!(ArchName::parse(&arch.to_string()), Some(arch));
+            assert_eq!(ArchName::parse(&arch.to_string().to_lowercase()), None);
+        }
+        for text in ["", "SCMP_ARCH_", "X86", "SCMP_ARCH_x86", "scmp_arch_X86", "SCMP_ARCH_X86_"] {
+            assert_eq!(ArchName::parse(text), None, "{text}");
+        }
+    }
 }
