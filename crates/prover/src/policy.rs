@@ -78,8 +78,14 @@ fn arch_numbers(
         if let Some(before) = before {
             NumberClass::push(classes, before, gap);
         }
-        let otherwise = d.action(policy.action_without_rule(arch, nr))?;
-        let node = rules_node(d, policy.rules_for(nr), endian, otherwise)?;
+        let node = match policy.rules_for(nr) {
+            // Most numbers have one rule, without conditions.
+            [rule, ..] if rule.condition().is_always() => d.action(rule.action())?,
+            rules => {
+                let otherwise = d.action(policy.action_without_rule(arch, nr))?;
+                rules_node(d, rules, endian, otherwise)?
+            }
+        };
         NumberClass::push(classes, Interval::point(nr.raw()), node);
         next = nr.raw().checked_add(1);
     }
@@ -94,7 +100,8 @@ fn numbers_of_note(arch: Arch, policy: &ArchPolicy) -> Vec<SyscallNr> {
     let mut numbers: Vec<SyscallNr> = policy.rules().map(|(nr, _)| nr).collect();
     if policy.unknown_action().is_some() {
         numbers.extend(arch.syscalls().map(|syscall| syscall.nr));
-        numbers.sort_unstable();
+        // Two ascending lists: a stable sort merges them.
+        numbers.sort();
         numbers.dedup();
     }
     numbers
