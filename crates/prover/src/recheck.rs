@@ -45,12 +45,23 @@ fn thinned<T>(list: &[T], count: usize) -> impl Iterator<Item = &T> {
     list.iter().step_by(step.max(1)).take(count)
 }
 
+/// A call to try. Of thousands that are planned, hundreds are tried, so they are kept small.
+#[derive(Clone, Copy)]
+enum Trial {
+    /// A token and a number, without arguments.
+    Empty(u32, u32),
+    /// The index of a call in [`Plan::whole`].
+    Whole(usize),
+}
+
 /// The calls to try.
 #[derive(Default)]
 struct Plan {
-    first: Vec<SeccompData>,
+    first: Vec<Trial>,
     /// Tried as far as there is room.
-    second: Vec<SeccompData>,
+    second: Vec<Trial>,
+    /// The calls with arguments.
+    whole: Vec<SeccompData>,
     calls_max: usize,
     /// How many of the changed fields of a comparison are taken into `second`.
     changes_max: usize,
@@ -79,21 +90,29 @@ impl Plan {
         let room = self.calls_max.saturating_sub(self.first.len());
         let chosen = thinned(&self.first, self.calls_max).chain(thinned(&self.second, room));
         let mut calls = 0;
-        for call in chosen {
-            let (expected, actual) = both(call);
+        for &trial in chosen {
+            let call = match trial {
+                Trial::Empty(token, nr) => empty_call(token, nr),
+                Trial::Whole(index) => self.whole[index],
+            };
+            let (expected, actual) = both(&call);
             if expected != actual {
-                return Err(Error::Disagreement { call: Box::new(*call), expected, actual });
+                return Err(Error::Disagreement { call: Box::new(call), expected, actual });
             }
             calls += 1;
         }
         Ok(calls)
     }
 
-    /// Notes calls that are tried where there is room, unless there is none already.
-    fn later(&mut self, calls: impl Iterator<Item = SeccompData>) {
-        if self.first.len() < self.calls_max {
-            self.second.extend(calls);
-        }
+    /// Whether a call of `second` can be tried, as far as is known.
+    fn has_room(&self) -> bool {
+        self.first.len() < self.calls_max
+    }
+
+    /// Keeps a call with arguments.
+    fn keep(&mut self, call: SeccompData) -> Trial {
+        self.whole.push(call);
+        Trial::Whole(self.whole.len() - 1)
     }
 
     fn tokens(&mut self, policy: &Policy, constants: &Constants) {
@@ -101,9 +120,11 @@ impl Plan {
         let known: BTreeSet<u32> = known.chain(constants.tokens.iter().copied()).collect();
         let nr = constants.numbers.first().copied().unwrap_or(0);
         for &token in &known {
-            self.first.extend(near32(token).map(|token| empty_call(token, nr)));
-            let flipped = (0..u32::BITS).map(|bit| token ^ 1 << bit);
-            self.later(flipped.map(|token| empty_call(token, nr)));
+            self.first.extend(near32(token).map(|token| Trial::Empty(token, nr)));
+            if self.has_room() {
+                let flipped = (0..u32::BITS).map(|bit| token ^ 1 << bit);
+                self.second.extend(flipped.map(|token| Trial::Empty(token, nr)));
+            }
         }
     }
 
@@ -113,10 +134,14 @@ impl Plan {
             arches.flat_map(|(_, rules)| rules.rules()).collect();
         let numbers = with_rules.iter().map(|(nr, _)| nr.raw());
         let numbers = numbers.chain(constants.numbers.iter().copied()).chain(BORDERS);
-        let near: BTreeSet<u32> = numbers.flat_map(near32).collect();
-        self.first.extend(near.iter().map(|&nr| empty_call(token.raw(), nr)));
-        let flipped = near.iter().zip((0..u32::BITS).cycle()).map(|(nr, bit)| nr ^ 1 << bit);
-        self.later(flipped.map(|nr| empty_call(token.raw(), nr)));
+        let mut near: Vec<u32> = numbers.flat_map(near32).collect();
+        near.sort_unstable();
+        near.dedup();
+        self.first.extend(near.iter().map(|&nr| Trial::Empty(token.raw(), nr)));
+        if self.has_room() {
+            let flipped = near.iter().zip((0..u32::BITS).cycle()).map(|(nr, bit)| nr ^ 1 << bit);
+            self.second.extend(flipped.map(|nr| Trial::Empty(token.raw(), nr)));
+        }
         for (nr, rules) in with_rules {
             if rules.iter().any(|rule| rule.condition().comparisons() > 0) {
                 self.arguments(empty_call(token.raw(), nr.raw()), rules, &constants.values);
@@ -132,7 +157,8 @@ impl Plan {
             for comparison in comparisons.iter().rev() {
                 set(&mut met, comparison.field(), satisfying(comparison));
             }
-            self.first.push(met);
+            let trial = self.keep(met);
+            self.first.push(trial);
             for comparison in comparisons {
                 self.changed(&met, &comparison, values);
             }
@@ -148,7 +174,10 @@ impl Plan {
             call
         };
         let beside = [value, value.wrapping_add(1), value.wrapping_sub(1)];
-        self.first.extend(beside.into_iter().chain([value.rotate_left(32), !value]).map(with));
+        for value in beside.into_iter().chain([value.rotate_left(32), !value]) {
+            let trial = self.keep(with(value));
+            self.first.push(trial);
+        }
         let own = field.of(met);
         let alternative = |index: usize| {
             const LOW: u64 = 0xffff_ffff;
@@ -160,8 +189,12 @@ impl Plan {
         };
         let count = 64 + 2 * values.len();
         let step = count.div_ceil(self.changes_max).max(1);
-        let chosen = (self.comparison % step..count).step_by(step);
-        self.later(chosen.map(alternative).map(with));
+        if self.has_room() {
+            for index in (self.comparison % step..count).step_by(step) {
+                let trial = self.keep(with(alternative(index)));
+                self.second.push(trial);
+            }
+        }
         self.comparison += 1;
     }
 }
