@@ -11,6 +11,7 @@ mod error;
 mod input;
 mod measure;
 mod output;
+mod prepared;
 
 use std::process::ExitCode;
 

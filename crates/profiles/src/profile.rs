@@ -132,6 +132,21 @@ impl Profile {
         self.form
     }
 
+    /// The kernels from which on the profile means something else than for those before, ascending: the first of all,
+    /// and those that rules name as the oldest that they apply to or not.
+    ///
+    /// ```
+    /// let container = callgate_profiles::builtin("container")?;
+    /// assert_eq!(container.kernels().into_iter().map(|k| k.to_string()).collect::<Vec<_>>(), ["0.0", "4.8"]);
+    /// # Ok::<(), callgate_profiles::Error>(())
+    /// ```
+    #[must_use]
+    pub fn kernels(&self) -> BTreeSet<KernelVersion> {
+        let filters = self.rules.iter().flat_map(|rule| [&rule.includes, &rule.excludes]);
+        let named = filters.filter_map(|filter| filter.min_kernel).map(|kernel| kernel.0);
+        std::iter::once(KernelVersion::new(0, 0)).chain(named).collect()
+    }
+
     /// The policy of this profile for one machine, kernel and set of capabilities.
     ///
     /// # Errors

@@ -4,16 +4,17 @@ use std::ffi::{CString, OsString};
 use std::os::unix::ffi::OsStringExt;
 
 use callgate::FilterStack;
+use callgate_bpf::{Program, Stack};
 use callgate_kernel::{Command, Logging, Options, Speculation};
-use callgate_policy::Policy;
 use callgate_profiles::Flag;
-use callgate_syscalls::{Action, ActionKind, Arch, SeccompData, names};
+use callgate_syscalls::{Action, ActionKind, Arch, Endian, SeccompData, names};
 use clap::ValueHint;
 
 use crate::args::group::ProfileArgs;
 use crate::args::value;
 use crate::error::{Error, Status};
 use crate::input::{self, Source};
+use crate::prepared;
 
 /// Run a command under a profile
 ///
@@ -67,16 +68,34 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Status, Error> {
+    let (filters, flags) = match ready(args)? {
+        Some(program) => (Stack::new([program]), Vec::new()),
+        None => made(args)?,
+    };
+    refuse_without_listener(&filters)?;
+    let command = Command::resolve_here(c_strings(&args.command)?).map_err(Error::NotExecuted)?;
+    Err(Error::NotExecuted(command.exec_under(&filters, &options(args.log, &flags))))
+}
+
+/// The filter that was proved when callgate was built, where that is what is asked for.
+fn ready(args: &Args) -> Result<Option<Program>, Error> {
+    match (&args.profile, args.default) {
+        (Source::Builtin(profile), None) => {
+            Ok(prepared::filter(*profile, &args.how.options(&args.arches)?))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Compiles the profile and proves the filters equal to it; with the flags that it asks for.
+fn made(args: &Args) -> Result<(Stack, Vec<Flag>), Error> {
     let resolved = input::profile(&args.profile)?.resolve(&args.how, &args.arches)?;
-    let options = options(args.log, &resolved.flags);
     let policy = match args.default {
         Some(default) => resolved.policy.with_default(default),
         None => resolved.policy,
     };
     let filters = FilterStack::from_policy(policy).map_err(Error::Filter)?;
-    refuse_without_listener(filters.policy())?;
-    let command = Command::resolve_here(c_strings(&args.command)?).map_err(Error::NotExecuted)?;
-    Err(Error::NotExecuted(command.exec_under(filters.stack(), &options)))
+    Ok((filters.stack().clone(), resolved.flags))
 }
 
 /// How the filter is attached. Of the profile's flags, the others are about threads, of which there is one, and
@@ -94,12 +113,12 @@ fn options(log: bool, flags: &[Flag]) -> Options {
 
 /// Refuses a filter that hands the call to execute the command to a listener or tracer: nobody would answer it.
 /// What else may keep the call from happening is found out when the command is executed.
-fn refuse_without_listener(policy: &Policy) -> Result<(), Error> {
+fn refuse_without_listener(filters: &Stack) -> Result<(), Error> {
     let Some((arch, execve)) = Arch::native().and_then(|a| Some((a, a.syscall(names::EXECVE)?)))
     else {
         return Ok(());
     };
-    let action = policy.decide(&SeccompData::new(arch, execve.nr));
+    let action = filters.run(&SeccompData::new(arch, execve.nr), Endian::native()).action;
     match action.kind() {
         ActionKind::UserNotify | ActionKind::Trace => Err(Error::Usage(format!(
             "the profile answers {action} to execve, without which no command can be executed: \

@@ -1,0 +1,62 @@
+//! Compiles and proves the filters of the embedded profiles for the machine that the command is built for, so that
+//! `callgate run` has nothing left to do but to load them. A filter that is not proved fails the build.
+//!
+//! What a profile means also depends on the kernel it is read for: there is a filter for every stretch of kernels between
+//! which no rule comes or goes. `src/prepared.rs` chooses among them.
+//!
+//! Claim: C-PROVED
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::{env, fs};
+
+use callgate::profiles::{Options, builtin, list};
+use callgate::{Arch, Endian, Filter, KernelVersion};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed=build.rs");
+    let folder = PathBuf::from(env::var("OUT_DIR")?);
+    fs::write(folder.join("prepared.rs"), prepared(target()?)?)?;
+    Ok(())
+}
+
+/// The architecture that the command is built for. None where cargo's words for it leave two, as for the byte orders of
+/// MIPS: the command then does at its start what is not done here.
+fn target() -> Result<Option<Arch>, env::VarError> {
+    let arch = env::var("CARGO_CFG_TARGET_ARCH")?.parse::<Arch>().ok();
+    let endian = match env::var("CARGO_CFG_TARGET_ENDIAN")?.as_str() {
+        "big" => Endian::Big,
+        _ => Endian::Little,
+    };
+    Ok(arch.filter(|arch| arch.endian() == endian))
+}
+
+/// The source of the table of filters, with the programs that it refers to.
+fn prepared(target: Option<Arch>) -> Result<String, Box<dyn Error>> {
+    let (mut programs, mut rows) = (String::new(), String::new());
+    for (arch, profile) in target.iter().flat_map(|arch| list().iter().map(move |p| (*arch, p))) {
+        let kernels = builtin(profile.name)?.kernels();
+        for since in kernels {
+            let name = format!("FILTER_{}", rows.lines().count());
+            let filter = proved(profile.name, arch, since)?;
+            programs.push_str(&filter.to_rust(&name, arch.endian()));
+            let KernelVersion { major, minor } = since;
+            writeln!(
+                rows,
+                "    Prepared {{ profile: {:?}, arch: Arch::{arch:?}, since: KernelVersion::new({major}, {minor}), \
+                 program: &{name} }},",
+                profile.name
+            )?;
+        }
+    }
+    Ok(format!("{programs}pub(super) const ALL: &[Prepared] = &[\n{rows}];\n"))
+}
+
+fn proved(profile: &str, arch: Arch, kernel: KernelVersion) -> Result<Filter, Box<dyn Error>> {
+    let resolved = builtin(profile)?.resolve(&Options::new(arch, kernel))?;
+    if !resolved.flags.is_empty() {
+        return Err(format!("{profile} has flags, which would be lost here").into());
+    }
+    Ok(Filter::from_profile(&resolved)?)
+}
