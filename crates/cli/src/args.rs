@@ -4,9 +4,11 @@ pub(crate) mod group;
 pub(crate) mod tune;
 pub(crate) mod value;
 
-use clap::Parser;
+use std::ffi::OsString;
 
-use crate::commands::Command;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand as _};
+
+use crate::commands::{self, Command};
 
 /// Syscall filters: written, compiled, proved, run, read
 ///
@@ -21,9 +23,34 @@ use crate::commands::Command;
     after_help = "See `callgate help COMMAND` for a command, with examples.",
     after_long_help = LONG_HELP
 )]
-pub(crate) struct Cli {
-    #[command(subcommand)]
-    pub(crate) command: Command,
+struct Root;
+
+/// The parser of the command line, with all commands.
+pub(crate) fn parser() -> clap::Command {
+    Command::augment_subcommands(Root::command()).subcommand_required(true)
+}
+
+/// The parser of the command line, with the one command whose users wait for something else to start. To describe all
+/// the others takes longer than to load a filter.
+fn parser_of_run() -> clap::Command {
+    commands::with_run_alone(Root::command()).subcommand_required(true)
+}
+
+/// Finds out what the command line, the program's name first, asks for.
+///
+/// # Errors
+/// What is wrong with it, or the help or version that it asks for.
+pub(crate) fn parse(words: &[OsString]) -> Result<Command, clap::Error> {
+    let mut parser = match words.get(1) {
+        Some(word) if word == commands::RUN => parser_of_run(),
+        _ => parser(),
+    };
+    parse_with(&mut parser, words)
+}
+
+fn parse_with(parser: &mut clap::Command, words: &[OsString]) -> Result<Command, clap::Error> {
+    let mut matches = parser.try_get_matches_from_mut(words)?;
+    Command::from_arg_matches_mut(&mut matches).map_err(|error| error.format(parser))
 }
 
 const LONG_HELP: &str = "\
@@ -56,12 +83,36 @@ Exit status:
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn arguments_are_consistent() {
-        Cli::command().debug_assert();
+        parser().debug_assert();
+        parser_of_run().debug_assert();
+    }
+
+    #[test]
+    fn a_run_is_parsed_as_among_all_commands() {
+        let lines = [
+            "true",
+            "-- sh -c x",
+            "--profile qemu --caps ALL --kernel 5.4 --arch x86 --default log --log -- a --log",
+            "--help",
+            "-h",
+            "",
+            "--log",
+            "--profle x -- true",
+            "--default nothing -- true",
+            "--args-semantics",
+        ];
+        for line in lines {
+            let words = ["callgate", "run"].into_iter().chain(line.split_whitespace());
+            let words: Vec<_> = words.map(OsString::from).collect();
+            let outcome = |mut parser: clap::Command| {
+                let parsed = parse_with(&mut parser, &words);
+                parsed.map(|command| format!("{command:?}")).map_err(|error| error.to_string())
+            };
+            assert_eq!(outcome(parser_of_run()), outcome(parser()), "{line}");
+        }
     }
 }

@@ -19,7 +19,7 @@ mod sim;
 mod subset;
 mod syscalls;
 
-use clap::Subcommand;
+use clap::{Args as _, Subcommand};
 
 use crate::error::{Error, Status};
 
@@ -44,6 +44,14 @@ pub(crate) enum Command {
     Doctor(doctor::Args),
     Completions(completions::Args),
     Man(man::Args),
+}
+
+/// The name of [`Command::Run`].
+pub(crate) const RUN: &str = "run";
+
+/// Adds `run` alone to a parser, without the other commands.
+pub(crate) fn with_run_alone(parser: clap::Command) -> clap::Command {
+    parser.subcommand(run::Args::augment_args(clap::Command::new(RUN)))
 }
 
 /// Does what the command line asks for.

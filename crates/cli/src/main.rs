@@ -13,15 +13,12 @@ mod measure;
 mod output;
 mod prepared;
 
+use std::env;
 use std::process::ExitCode;
 
-use clap::Parser;
-
-use crate::args::Cli;
-
 fn main() -> ExitCode {
-    let outcome = match Cli::try_parse() {
-        Ok(cli) => commands::run(&cli.command),
+    let outcome = match args::parse(&env::args_os().collect::<Vec<_>>()) {
+        Ok(command) => commands::run(&command),
         Err(answer) => return output::parser_answer(&answer).into(),
     };
     match outcome {

@@ -1,9 +1,8 @@
 //! `callgate completions`: completion scripts for shells.
 
-use clap::CommandFactory;
 use clap_complete::Shell;
 
-use crate::args::Cli;
+use crate::args::parser;
 use crate::error::{Error, Status};
 use crate::output;
 
@@ -23,7 +22,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     // The generator panics where it cannot write, so it writes to memory.
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "callgate", &mut script);
+    clap_complete::generate(args.shell, &mut parser(), "callgate", &mut script);
     output::text(|out| out.write_all(&script))?;
     Ok(Status::Success)
 }

@@ -3,11 +3,10 @@
 use std::io;
 use std::path::PathBuf;
 
-use clap::CommandFactory;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
 
-use crate::args::Cli;
+use crate::args::parser;
 use crate::error::{Error, Status};
 use crate::output;
 
@@ -55,7 +54,7 @@ struct Page {
 
 /// The page of callgate, then those of its commands in the order of `--help`.
 fn pages() -> Vec<Page> {
-    let mut callgate = Cli::command().disable_help_subcommand(true);
+    let mut callgate = parser().disable_help_subcommand(true);
     callgate.build();
     let commands: Vec<_> = callgate.get_subcommands().cloned().collect();
     let page = |command: clap::Command| {
