@@ -5,11 +5,13 @@
 //! which no rule comes or goes. `src/prepared.rs` chooses among them.
 //!
 //! Claim: C-PROVED
+//!
+//! The command also gets its own copy of the unwinder, as the C library does.
 
 use std::error::Error;
 use std::fmt::Write as _;
-use std::path::PathBuf;
-use std::{env, fs};
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
 
 use callgate::profiles::{Options, builtin, list};
 use callgate::{Arch, Endian, Filter, KernelVersion};
@@ -18,6 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build.rs");
     let folder = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(folder.join("prepared.rs"), prepared(target()?)?)?;
+    own_unwinder(&folder)?;
     Ok(())
 }
 
@@ -59,4 +62,14 @@ fn proved(profile: &str, arch: Arch, kernel: KernelVersion) -> Result<Filter, Bo
         return Err(format!("{profile} has flags, which would be lost here").into());
     }
     Ok(Filter::from_profile(&resolved)?)
+}
+
+/// Gives the command its own copy of the unwinder, for which it would ask for `libgcc_s.so.1`: see
+/// `crates/libseccomp/build.rs`.
+fn own_unwinder(folder: &Path) -> io::Result<()> {
+    if env::var_os("CARGO_CFG_TARGET_ENV").is_some_and(|env| env == "gnu") {
+        fs::write(folder.join("libgcc_s.so"), "INPUT(-lgcc_eh)\n")?;
+        println!("cargo::rustc-link-arg-bins=-L{}", folder.display());
+    }
+    Ok(())
 }

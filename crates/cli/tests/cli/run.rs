@@ -18,6 +18,15 @@ fn the_command_is_confined_and_its_output_is_its_own() {
 }
 
 #[test]
+#[cfg(target_env = "gnu")]
+fn no_library_is_loaded_for_the_unwinder() {
+    let program = std::fs::read(env!("CARGO_BIN_EXE_callgate")).unwrap();
+    let names = |name: &[u8]| program.windows(name.len()).any(|window| window == name);
+    assert!(names(b"libc.so.6"), "the names of libraries are not where this test looks");
+    assert!(!names(b"libgcc_s.so"));
+}
+
+#[test]
 fn the_commands_exit_status_is_ours() {
     for code in [0, 1, 2, 3, 77, 126, 127, 255] {
         let run = callgate(&["run", "--", "sh", "-c", &format!("exit {code}")]);
