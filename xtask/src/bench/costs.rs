@@ -1,8 +1,8 @@
 //! What supervising and starting under a filter cost, beside the least that does the same.
 //!
 //! A supervisor of ours answers the same calls as a C program that makes nothing but the two ioctls it takes; `callgate
-//! run` starts the same program as is started without it. Both sides have their turns one after the other; medians are
-//! shown, and only their ratio or difference means something.
+//! run` starts the same program as is started without it, and by env(1), which does nothing else. All sides have their
+//! turns one after the other; medians are shown, and only their ratio or difference means something.
 
 use std::num::NonZeroU8;
 use std::os::fd::{AsFd, OwnedFd};
@@ -11,6 +11,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
+use callgate::profiles;
 use callgate::supervise::{Dispatcher, Error, Listener, Value};
 use callgate_kernel::notify::handover;
 
@@ -33,7 +34,7 @@ const STARTS: usize = 20;
 pub(crate) fn run(folder: &Path) -> Result<(), String> {
     println!("{}\n", super::growth::machine());
     notifications(&compile("notify.c", &folder.join("notify"), &[])?)?;
-    starts(&build_command()?)
+    starts(&build_command()?, folder)
 }
 
 fn notifications(program: &Path) -> Result<(), String> {
@@ -120,22 +121,37 @@ fn nanoseconds(caller: Child) -> Result<f64, String> {
     }
 }
 
-fn starts(callgate: &Path) -> Result<(), String> {
-    let (mut plain, mut confined) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        for _ in 0..STARTS {
-            plain.push(milliseconds(&mut Command::new("true"))?);
-            confined.push(milliseconds(Command::new(callgate).args(["run", "--", "true"]))?);
+fn starts(callgate: &Path, folder: &Path) -> Result<(), String> {
+    let file = folder.join("container.json");
+    let container = profiles::list().first().ok_or("no profile is embedded")?;
+    std::fs::write(&file, container.json).map_err(|e| format!("{}: {e}", file.display()))?;
+    let (callgate, file) = (callgate.display().to_string(), file.display().to_string());
+    let commands: [(&str, &[&str]); 5] = [
+        ("alone", &["true"]),
+        ("env, which only starts it", &["env", "true"]),
+        ("callgate run", &[&callgate, "run", "--", "true"]),
+        ("callgate run --profile FILE", &[&callgate, "run", "--profile", &file, "--", "true"]),
+        ("callgate --version, no true", &[&callgate, "--version"]),
+    ];
+    let mut times = commands.map(|_| Vec::new());
+    for _ in 0..ROUNDS * STARTS {
+        for ((_, words), times) in commands.iter().zip(&mut times) {
+            times.push(milliseconds(words)?);
         }
     }
-    let (plain, confined) = (median(&mut plain), median(&mut confined));
+    let medians = times.map(|mut times| median(&mut times));
     println!("starting true(1) and waiting for its end, {} times each, medians", ROUNDS * STARTS);
-    println!("  alone                       {plain:>8.2} ms");
-    println!("  callgate run                {confined:>8.2} ms, {:.2} ms more", confined - plain);
+    for ((name, _), time) in commands.iter().zip(medians) {
+        let more = time - medians[0];
+        println!("  {name:<27} {time:>8.2} ms, {more:.2} ms more");
+    }
     Ok(())
 }
 
-fn milliseconds(command: &mut Command) -> Result<f64, String> {
+fn milliseconds(words: &[&str]) -> Result<f64, String> {
+    let [program, arguments @ ..] = words else { return Err("no command".into()) };
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let start = Instant::now();
     let status = command.status().map_err(|e| format!("{command:?}: {e}"))?;
     match status.success() {
