@@ -36,7 +36,7 @@ const COMPLETIONS: [(&str, &str); 3] = [
 ];
 
 /// How the C library is built: see the profile in `Cargo.toml`.
-const LIBRARY_PROFILE: &str = "dist";
+pub(crate) const LIBRARY_PROFILE: &str = "dist";
 
 /// The folder of the headers in this project.
 const INCLUDE: &str = "crates/libseccomp/include";

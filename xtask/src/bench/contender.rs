@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use callgate::UnprovedStack;
 use callgate_syscalls::Endian;
 
-use super::measure;
 use super::reference::Reference;
+use super::{measure, optimal};
 use crate::{cargo, root, stage};
 
 /// A compiler of filters.
@@ -24,6 +24,8 @@ enum How {
     CompileAndProve,
     /// A program that reads the rules.
     Ask(Harness),
+    /// The best tree of one kind, by trying all.
+    Optimal,
 }
 
 /// A program that builds a filter again and again.
@@ -43,14 +45,16 @@ const TURN_MAX: Duration = Duration::from_secs(60);
 /// What ours is called in reports; others are compared with it.
 pub(crate) const OURS: &str = "callgate";
 
-/// All that this machine can measure. What can't be built is said and left out.
-pub(crate) fn all(folder: &Path) -> Vec<Contender> {
+/// All that this machine can measure. What can't be built is said and left out. The library without its proof has to be
+/// built for it alone, which only a `patient` run waits for.
+pub(crate) fn all(folder: &Path, patient: bool) -> Vec<Contender> {
     let mut all = vec![
         Contender { name: OURS, how: How::Compile },
         Contender { name: "callgate, proved", how: How::CompileAndProve },
+        Contender { name: "optimal >= tree", how: How::Optimal },
     ];
     match compile("libseccomp.c", &folder.join("libseccomp"), &["-lseccomp"]) {
-        Ok(command) => all.extend(libseccomp(&command, folder)),
+        Ok(command) => all.extend(libseccomp(&command, folder, patient)),
         Err(error) => println!("without libseccomp (needs libseccomp-dev): {error}"),
     }
     match seccompiler(folder) {
@@ -65,7 +69,7 @@ pub(crate) fn all(folder: &Path) -> Vec<Contender> {
 }
 
 /// The same program with the system's library at both levels, and with ours.
-fn libseccomp(command: &Path, folder: &Path) -> Vec<Contender> {
+fn libseccomp(command: &Path, folder: &Path, patient: bool) -> Vec<Contender> {
     let contender = |name, level, libraries| {
         let command = command.to_owned();
         let harness = Harness { command, level: Some(level), libraries, plain_only: false };
@@ -78,7 +82,26 @@ fn libseccomp(command: &Path, folder: &Path) -> Vec<Contender> {
         Ok(()) => list.push(contender("our libseccomp.so", "1", Some(staged.join("lib")))),
         Err(error) => println!("without our libseccomp.so: {error}"),
     }
+    if patient {
+        match unproved(&folder.join("unproved")) {
+            Ok(libraries) => list.push(contender("our .so, unproved", "1", Some(libraries))),
+            Err(error) => println!("without our library without proofs: {error}"),
+        }
+    }
     list
+}
+
+/// Builds our library with its proof left out, which shows what the proof costs; says in which folder it is.
+fn unproved(folder: &Path) -> Result<PathBuf, String> {
+    let target = crate::target().join("unproved");
+    let mut command = cargo(&["build", "--quiet", "--profile", stage::LIBRARY_PROFILE]);
+    command.args(["--package", "callgate-libseccomp", "--features", "unproved"]);
+    succeed(command.env("CARGO_TARGET_DIR", &target))?;
+    std::fs::create_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+    let built = target.join(stage::LIBRARY_PROFILE).join("libseccomp.so");
+    std::fs::copy(&built, folder.join("libseccomp.so.2"))
+        .map_err(|e| format!("{}: {e}", built.display()))?;
+    Ok(folder.to_owned())
 }
 
 fn seccompiler(folder: &Path) -> Result<PathBuf, String> {
@@ -94,6 +117,7 @@ impl Contender {
     pub(crate) fn can(&self, reference: &Reference) -> bool {
         match &self.how {
             How::Compile | How::CompileAndProve => true,
+            How::Optimal => reference.is_list,
             How::Ask(harness) => {
                 reference.rules.is_some() && (reference.is_plain || !harness.plain_only)
             }
@@ -117,6 +141,12 @@ impl Contender {
                 self.write(reference, folder)?;
                 measure::repeated(milliseconds, || measure::proved(&reference.policy))
             }
+            How::Optimal => {
+                let program = optimal::program(&reference.policy)?;
+                let bytes = program.to_bytes(Endian::native());
+                write(&self.output(reference, folder, 0), &bytes)?;
+                measure::repeated(milliseconds, || optimal::program(&reference.policy))
+            }
             How::Ask(harness) => harness
                 .run(rules, milliseconds, &self.output(reference, folder, 0))
                 .map(|ns| ns / 1e3),
@@ -129,7 +159,7 @@ impl Contender {
             How::Compile | How::CompileAndProve => {
                 measure::compiled(&reference.policy).map_or(0, |stack| stack.programs().len())
             }
-            How::Ask(_) => 1,
+            How::Ask(_) | How::Optimal => 1,
         };
         (0..count).map(|index| self.output(reference, folder, index)).collect()
     }
@@ -143,12 +173,15 @@ impl Contender {
         let stack = UnprovedStack::compile(reference.policy.clone(), &options);
         let stack = stack.map_err(|e| e.to_string())?;
         for (index, program) in stack.stack().programs().iter().enumerate() {
-            let path = self.output(reference, folder, index);
-            std::fs::write(&path, program.to_bytes(Endian::native()))
-                .map_err(|e| format!("{}: {e}", path.display()))?;
+            let bytes = program.to_bytes(Endian::native());
+            write(&self.output(reference, folder, index), &bytes)?;
         }
         Ok(())
     }
+}
+
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), String> {
+    std::fs::write(path, bytes).map_err(|e| format!("{}: {e}", path.display()))
 }
 
 /// The name of the file to which a contender's filter is written.

@@ -3,7 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::contender::{compile, succeed};
+use callgate_bpf::{Instruction, Operand, Operation, Program, Stack, Test};
+use callgate_syscalls::{Action, Endian};
+
+use super::Effort;
+use super::contender::{compile, succeed, write};
+use super::measure::median;
+
+/// A call that always succeeds.
+const GETPPID: u32 = 110;
 
 /// A call that is made to see how long it takes, and the errno with which it has to fail: 0 for success.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -19,6 +27,30 @@ pub(crate) struct Kernel(PathBuf);
 impl Kernel {
     pub(crate) fn build(folder: &Path) -> Result<Self, String> {
         compile("kernel.c", &folder.join("kernel"), &[]).map(Self)
+    }
+
+    /// The time to attach a filter that is as long as others together and answers at once, in microseconds: what no order
+    /// of their tests can save.
+    pub(crate) fn least(
+        &self,
+        filters: &Stack,
+        folder: &Path,
+        effort: Effort,
+    ) -> Result<f64, String> {
+        let len = filters.programs().iter().map(Program::len).sum::<usize>();
+        let never = Operation::Branch { test: Test::Equal, operand: Operand::K(0), jt: 0, jf: 0 };
+        let allow: Instruction = Operation::Return(Action::ALLOW.raw()).into();
+        let mut code = vec![Instruction::from(never); len];
+        (code[0], code[len - 1]) = (allow, allow);
+        let program = Program::new(code).map_err(|e| e.to_string())?;
+        let path = folder.join("least");
+        write(&path, &program.to_bytes(Endian::native()))?;
+        let call = Call { number: GETPPID, args: [0, 0], errno: 0 };
+        let turn = |_| {
+            self.measure(std::slice::from_ref(&path), call, effort.children).map(|times| times.0)
+        };
+        let mut times = (0..effort.rounds).map(turn).collect::<Result<Vec<f64>, String>>()?;
+        Ok(median(&mut times))
     }
 
     /// The times to attach filters, in microseconds, and of a call under them, in nanoseconds.

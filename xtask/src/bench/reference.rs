@@ -19,6 +19,8 @@ pub(crate) struct Reference {
     pub(crate) rules: Option<String>,
     /// Whether it is about x86_64 alone, with values that are equal.
     pub(crate) is_plain: bool,
+    /// Whether it is a list of x86_64's syscalls that are allowed whatever their arguments.
+    pub(crate) is_list: bool,
     /// A call that is refused.
     pub(crate) denied: Option<Call>,
     /// A call that is allowed for its arguments.
@@ -72,7 +74,7 @@ pub(crate) fn small() -> Result<Vec<Reference>, String> {
 
 fn list() -> Result<Reference, String> {
     let list = Reference::new("list-x86_64".to_owned(), plain_list(&container(&X86[..1])?)?);
-    Ok(Reference { denied: Some(MOUNT), ..list.plain() })
+    Ok(Reference { denied: Some(MOUNT), is_list: true, ..list.plain() })
 }
 
 /// The whole profile as both sides can say it, or as only ours can where there is no libseccomp to ask.
@@ -114,8 +116,8 @@ impl Reference {
     pub(crate) fn new(name: String, policy: Policy) -> Self {
         let allowed = |(arch, rules)| allowed(rules).map(move |nr| (arch, nr));
         let allowed = policy.arches().flat_map(allowed).collect();
-        let (rules, is_plain, denied, checked) = (None, false, None, None);
-        Self { name, policy, allowed, rules, is_plain, denied, checked }
+        let (rules, is_plain, is_list, denied, checked) = (None, false, false, None, None);
+        Self { name, policy, allowed, rules, is_plain, is_list, denied, checked }
     }
 
     /// The same, known to be one of x86_64 alone with values that are equal.
