@@ -3,7 +3,7 @@
 //! Options for packagers: `--prefix PREFIX`, where the folder will be in the end (by default where it is); `--libdir LIBDIR`,
 //! the folder of libraries in it (by default `lib`); `--python FOLDER`, to lay out the Python module in that folder of it.
 //!
-//! `cargo xtask stage --headers` writes the generated header anew, after a change of the syscall tables.
+//! `cargo xtask stage --headers` writes the generated headers anew, after a change of the syscall tables.
 
 mod headers;
 mod layout;
@@ -38,16 +38,17 @@ const COMPLETIONS: [(&str, &str); 3] = [
 /// How the C library is built: see the profile in `Cargo.toml`.
 pub(crate) const LIBRARY_PROFILE: &str = "dist";
 
-/// The folder of the headers in this project.
+/// The folder of the headers in this project, and the one among them that is not generated.
 const INCLUDE: &str = "crates/libseccomp/include";
-const GENERATED: &str = "seccomp-syscalls.h";
+const WRITTEN: &str = "seccomp.h";
 
 /// Lays out the folder that the argument names.
 pub(crate) fn run(args: &[String]) -> Result<(), String> {
     match args {
         [flag] if flag == "--headers" => {
-            let path = root().join(INCLUDE).join(GENERATED);
-            write(&path, headers::syscalls().as_bytes())
+            let folder = root().join(INCLUDE);
+            let mut headers = headers::GENERATED.iter();
+            headers.try_for_each(|(name, text)| write(&folder.join(name), text().as_bytes()))
         }
         _ => {
             let layout = Layout::parse(args)?;
@@ -105,7 +106,8 @@ fn library_in(layout: &Layout) -> Result<(), String> {
     for link in LINKS {
         self::link(SHARED, &lib.join(link))?;
     }
-    for header in ["seccomp.h", GENERATED] {
+    let generated = headers::GENERATED.iter().map(|(name, _)| *name);
+    for header in generated.chain([WRITTEN]) {
         copy(&root().join(INCLUDE).join(header), &folder.join("include").join(header))?;
     }
     let template = root().join("crates/libseccomp/libseccomp.pc.in");
@@ -120,14 +122,17 @@ fn library_in(layout: &Layout) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether the committed header is what the tables say.
+/// Whether the committed headers are what the tables say.
 pub(crate) fn check_headers() -> Result<(), String> {
-    let path = root().join(INCLUDE).join(GENERATED);
-    let committed = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
-    match committed == headers::syscalls() {
-        true => Ok(()),
-        false => Err(format!("{GENERATED} is stale: run cargo xtask stage --headers")),
+    for (name, text) in headers::GENERATED {
+        let path = root().join(INCLUDE).join(name);
+        let committed =
+            fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+        if committed != text() {
+            return Err(format!("{name} is stale: run cargo xtask stage --headers"));
+        }
     }
+    Ok(())
 }
 
 fn build(package: &str, profile: &str) -> Result<(), String> {

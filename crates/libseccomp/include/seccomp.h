@@ -159,6 +159,7 @@ struct scmp_arg_cmp {
 #define SCMP_SYS(x) (__SNR_##x)
 
 #include <seccomp-syscalls.h>
+#include <seccomp-kvers.h>
 
 /* Notifications, where the kernel's header is too old to have them. */
 #ifndef SECCOMP_RET_USER_NOTIF

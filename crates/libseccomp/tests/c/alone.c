@@ -56,6 +56,8 @@ static int version(void)
 	CHECK(release->major == SCMP_VER_MAJOR);
 	CHECK(release->minor == SCMP_VER_MINOR);
 	CHECK(release->micro == SCMP_VER_MICRO);
+	CHECK(SCMP_KV_UNDEF == 1 && SCMP_KV_3_0 == 2 && SCMP_KV_4_0 == 22 && SCMP_KV_5_19 == 62);
+	CHECK(sizeof(enum scmp_kver) == sizeof(int) && SCMP_KV_6_17 + 1 == __SCMP_KV_MAX);
 	CHECK(seccomp_api_get() >= 1 && seccomp_api_get() <= 7);
 	CHECK(seccomp_api_set(7) == 0 && seccomp_api_get() == 7);
 	return 0;
