@@ -92,13 +92,14 @@ const QEMU: Client = Client {
     name: "qemu",
     about: "guests boot to a shell under `-sandbox on` with 2 combinations; disk and network; migration to a \
             command, setuid and an obsolete call are refused alike",
-    packages: &["qemu-system-x86", "qemu-utils", "busybox-static", "cpio", "socat", "gdb-minimal"],
+    packages: &["qemu-system-x86", "qemu-utils", "busybox-static", "cpio", "socat"],
     version: None,
     binary: Some("/usr/bin/qemu-system-x86_64"),
     script: concat!(
         "COMBINATIONS=some
 ",
         include_str!("scripts/guest.sh"),
+        include_str!("scripts/inject.sh"),
         include_str!("scripts/qemu.sh")
     ),
     pace: Pace::Quick,
@@ -116,7 +117,11 @@ pub(super) const CLIENTS: &[Client] = &[
         name: "qemu-profile",
         about: "`callgate run --profile qemu`: guests boot and use a disk and the network; commands, ids, \
                 namespaces, packets and more are refused",
-        script: concat!(include_str!("scripts/guest.sh"), include_str!("scripts/qemu-profile.sh")),
+        script: concat!(
+            include_str!("scripts/guest.sh"),
+            include_str!("scripts/inject.sh"),
+            include_str!("scripts/qemu-profile.sh")
+        ),
         filters: 1,
         ..QEMU
     },
@@ -127,6 +132,7 @@ pub(super) const CLIENTS: &[Client] = &[
             "COMBINATIONS=all
 ",
             include_str!("scripts/guest.sh"),
+            include_str!("scripts/inject.sh"),
             include_str!("scripts/qemu.sh")
         ),
         pace: Pace::Slow,

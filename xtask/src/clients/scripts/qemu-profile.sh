@@ -36,17 +36,18 @@ if [ -e spawned ]; then echo spawned; exit 1; else echo 'not spawned'; fi
 
 echo 'what a guest has no use for'
 attempt() {
-    result=$(gdb --readnever -p $qemu -batch -nx -ex "print ((long (*)(long, ...)) syscall)($1)" \
-        -ex 'print *((int *(*)(void)) __errno_location)()' 2>/dev/null | grep -o '= .*' | tr '\n' ' ')
-    echo "$2: $result"
-    [ "$result" = '= -1 = 1 ' ]
+    name=$1; shift
+    result=$(perl /tmp/inject.pl $qemu "$@")
+    echo "$name: $result"
+    [ "$result" = -1 ]
 }
-attempt '57' fork
-attempt '105, 65534' setuid
-attempt '310, 1, 0, 0, 0, 0, 0' process_vm_readv
-attempt '165, 0, 0, 0, 0, 0' mount
-attempt '272, 0' unshare
-attempt '425, 1, 0' io_uring_setup
-attempt '41, 17, 3, 0' 'a packet socket'
-attempt '16, 0, 0x5412, 0' TIOCSTI
+[ "$(perl /tmp/inject.pl $qemu 39)" = "$qemu" ]
+attempt fork 57
+attempt setuid 105 65534
+attempt process_vm_readv 310 1 0 0 0 0 0
+attempt mount 165 0 0 0 0 0
+attempt unshare 272 0
+attempt io_uring_setup 425 1 0
+attempt 'a packet socket' 41 17 3 0
+attempt TIOCSTI 16 0 0x5412 0
 kill -9 $qemu
