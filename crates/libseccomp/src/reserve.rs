@@ -175,12 +175,12 @@ impl Slot {
     }
 }
 
-/// An address that no other thread has at the same time. A thread-local variable would do as well, but could itself need
-/// memory when it is first used.
+/// An address that no other thread has at the same time: that of its errno, which the C library always has. A thread-local
+/// variable would do as well, but could itself need memory when it is first used; pthread_self(3) has another type in each
+/// C library.
 fn this_thread() -> usize {
-    // SAFETY: pthread_self(3) has no preconditions and always succeeds.
-    let thread = unsafe { libc::pthread_self() };
-    usize::try_from(thread).unwrap_or(ABANDONED)
+    // SAFETY: the call has no preconditions and always succeeds.
+    unsafe { libc::__errno_location() }.addr()
 }
 
 /// Memory from the reserve that is in force for this thread; NULL where there is none or not enough.

@@ -55,10 +55,12 @@ pub(crate) fn send(
     message.msg_controllen = unsafe { libc::CMSG_SPACE(size) } as _;
     // SAFETY: the message is alive and its control pointer and length are those of a live buffer.
     let header = unsafe { libc::CMSG_FIRSTHDR(&raw const message) };
+    // SAFETY: all zeroes are a header. In some C libraries, musl for one, it has padding, which the kernel takes for the length's.
+    let mut rights = unsafe { MaybeUninit::<libc::cmsghdr>::zeroed().assume_init() };
     // SAFETY: the call computes a number.
-    let len = unsafe { libc::CMSG_LEN(size) } as _;
-    let rights =
-        libc::cmsghdr { cmsg_len: len, cmsg_level: libc::SOL_SOCKET, cmsg_type: libc::SCM_RIGHTS };
+    rights.cmsg_len = unsafe { libc::CMSG_LEN(size) } as _;
+    rights.cmsg_level = libc::SOL_SOCKET;
+    rights.cmsg_type = libc::SCM_RIGHTS;
     // SAFETY: the buffer, aligned as u64, has room for a header at its start: the control length is not less.
     unsafe { header.write(rights) };
     // SAFETY: the header is in the buffer, whose length has room for the data behind it.
