@@ -1,6 +1,7 @@
 //! `cargo xtask python [--wheel] [INTERPRETER...]`: builds the module `seccomp`, and runs its tests on each interpreter.
 //!
-//! Without interpreters, on those of `python3`, `python3.9` to `python3.14` that are installed. Then the type stubs are held
+//! Without interpreters, on `python3` and on each of `python3.9` to `python3.14` that is installed, in the path or by pyenv;
+//! it says which are not. Then the type stubs are held
 //! against the module by mypy, in an environment of its own under `target/`. With `--wheel` a wheel is made, installed into
 //! that environment and tested there.
 
@@ -66,14 +67,37 @@ pub(crate) fn install(package: &Path) -> Result<(), String> {
     copy(&library, &package.join("_native.abi3.so"))
 }
 
-/// The interpreters of this machine that start.
+/// The interpreters of this machine that start; says which versions have none.
 fn installed() -> Vec<String> {
-    let names = MINORS.map(|minor| format!("python3.{minor}"));
-    let starts = |name: &String| {
-        let quiet = Command::new(name).args(["-c", ""]).stderr(Stdio::null()).status();
-        quiet.is_ok_and(|status| status.success())
-    };
-    std::iter::once("python3".to_owned()).chain(names).filter(starts).collect()
+    let mut found: Vec<String> =
+        Some("python3".to_owned()).filter(|name| starts(name)).into_iter().collect();
+    for minor in MINORS {
+        let name = format!("python3.{minor}");
+        match std::iter::once(name.clone()).chain(of_pyenv(&name)).find(|path| starts(path)) {
+            Some(path) => found.push(path),
+            None => println!("python: {name} is not installed here, and not tested"),
+        }
+    }
+    found
+}
+
+fn starts(interpreter: &str) -> bool {
+    let quiet = Command::new(interpreter).args(["-c", ""]).stderr(Stdio::null()).status();
+    quiet.is_ok_and(|status| status.success())
+}
+
+/// Where pyenv has interpreters of this name.
+fn of_pyenv(name: &str) -> Vec<String> {
+    let root = Command::new("pyenv").arg("root").output().map(|output| output.stdout);
+    let root = String::from_utf8_lossy(&root.unwrap_or_default()).trim().to_owned();
+    let versions = fs::read_dir(Path::new(&root).join("versions")).into_iter().flatten().flatten();
+    let paths = versions.map(|version| version.path().join("bin").join(name));
+    let mut paths: Vec<String> = paths
+        .filter(|path| path.exists())
+        .map(|path| path.to_string_lossy().into_owned())
+        .collect();
+    paths.sort();
+    paths
 }
 
 fn test(python: &mut Command, name: &str) -> Result<(), String> {
