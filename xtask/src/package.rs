@@ -1,9 +1,13 @@
-//! `cargo xtask package [deb] [rpm] [--install]`: builds Debian's and Fedora's packages into `target/package/`.
+//! `cargo xtask package [deb] [rpm] [--reproduce] [--install]`: builds Debian's and Fedora's packages into `target/package/`.
 //!
 //! Both are built as a distribution would: from the committed sources, by `packaging/debian` and `packaging/rpm`, without the
-//! network (after `cargo fetch`), and to the same bytes each time. What the checkers of the two distributions call an error
-//! is an error here. With `--install` the packages are installed into roots of their own under `target/package/`, where
-//! programs of the distribution then run on them.
+//! network (after `cargo fetch`). What the checkers of the two distributions call an error is an error here.
+//!
+//! With `--reproduce` each is built again from nothing, in another folder, time zone, language and file mode mask, and must
+//! come out byte for byte the same. With `--install` the packages are installed into roots of their own under
+//! `target/package/`, where programs of the distribution then run on them.
+//!
+//! Claim: C-REPRODUCED.
 
 mod deb;
 mod install;
@@ -16,23 +20,64 @@ use std::process::Command;
 use crate::root;
 
 pub(crate) fn run(args: &[String]) -> Result<(), String> {
-    let known = ["deb", "rpm", "--install"];
+    let known = ["deb", "rpm", "--install", "--reproduce"];
     if let Some(unknown) = args.iter().find(|arg| !known.contains(&arg.as_str())) {
         return Err(format!("{unknown}: known are {}", known.join(", ")));
     }
     let asked = |name: &str| args.iter().any(|arg| arg == name);
     let all = !asked("deb") && !asked("rpm");
     let sources = Sources::export()?;
-    if all || asked("deb") {
-        let packages = deb::build(&sources)?;
-        if asked("--install") {
-            install::debs(&sources.folder, &packages)?;
+    for kind in [&DEB, &RPM].into_iter().filter(|kind| all || asked(kind.name)) {
+        let packages = (kind.build)(&sources)?;
+        if asked("--reproduce") {
+            reproduce(kind, &sources, &packages)?;
         }
-    }
-    if all || asked("rpm") {
-        let packages = rpm::build(&sources)?;
+        (kind.check)(&packages)?;
         if asked("--install") {
-            install::rpms(&sources.folder, &packages)?;
+            (kind.install)(&sources.folder, &packages)?;
+        }
+        packages.iter().for_each(|package| println!("package: {}", package.display()));
+    }
+    Ok(())
+}
+
+/// A distribution's packages.
+struct Kind {
+    name: &'static str,
+    build: fn(&Sources) -> Result<Vec<PathBuf>, String>,
+    /// Asks the distribution's own checker.
+    check: fn(&[PathBuf]) -> Result<(), String>,
+    install: fn(&Path, &[PathBuf]) -> Result<(), String>,
+}
+
+const DEB: Kind =
+    Kind { name: "deb", build: deb::build, check: deb::check, install: install::debs };
+const RPM: Kind =
+    Kind { name: "rpm", build: rpm::build, check: rpm::check, install: install::rpms };
+
+/// Builds packages again elsewhere, and holds them against those that there are.
+fn reproduce(kind: &Kind, sources: &Sources, packages: &[PathBuf]) -> Result<(), String> {
+    let elsewhere = sources.elsewhere()?;
+    same(packages, &(kind.build)(&elsewhere)?)?;
+    // Nobody needs them twice, and what was built on the way takes a gigabyte.
+    fs::remove_dir_all(&elsewhere.folder).map_err(|error| error.to_string())?;
+    println!("package: {} packages came out the same twice", packages.len());
+    Ok(())
+}
+
+/// Whether two builds made files of the same names and bytes.
+///
+/// # Errors
+/// The pair of files that differ, or that there is no pair.
+fn same(first: &[PathBuf], second: &[PathBuf]) -> Result<(), String> {
+    if first.len() != second.len() {
+        return Err(format!("{} packages, and {} the second time", first.len(), second.len()));
+    }
+    for (one, other) in first.iter().zip(second) {
+        let read = |path: &PathBuf| fs::read(path).map_err(|e| format!("{}: {e}", path.display()));
+        if one.file_name() != other.file_name() || read(one)? != read(other)? {
+            let (one, other) = (one.display(), other.display());
+            return Err(format!("{one} and {other} differ: diffoscope shows where"));
         }
     }
     Ok(())
@@ -40,11 +85,24 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
 
 /// The committed sources, in a folder and as an archive.
 struct Sources {
-    /// `target/package`.
+    /// `target/package`, or a folder in it for the second build.
     folder: PathBuf,
     /// The time of the commit, which all times in packages are set to.
     epoch: String,
+    /// What a builder's environment has that must not matter.
+    surroundings: Surroundings,
 }
+
+/// Time zone, language and file mode mask.
+struct Surroundings {
+    zone: &'static str,
+    language: &'static str,
+    mask: &'static str,
+}
+
+const HERE: Surroundings = Surroundings { zone: "UTC", language: "C", mask: "022" };
+const ELSEWHERE: Surroundings =
+    Surroundings { zone: "Asia/Kathmandu", language: "C.UTF-8", mask: "002" };
 
 /// As the packages are called.
 const NAME: &str = concat!("callgate-", env!("CARGO_PKG_VERSION"));
@@ -55,12 +113,20 @@ impl Sources {
         fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         let git = |args: &[&str]| text(Command::new("git").args(args).current_dir(root()));
         let epoch = git(&["log", "-1", "--format=%ct"])?;
-        let sources = Self { folder, epoch: epoch.trim().into() };
+        let sources = Self { folder, epoch: epoch.trim().into(), surroundings: HERE };
         let archive = sources.archive().to_string_lossy().into_owned();
         let prefix = format!("--prefix={NAME}/");
         git(&["archive", "--format=tar.gz", &prefix, "-o", &archive, "HEAD"])?;
         println!("package: {NAME} is exported");
         Ok(sources)
+    }
+
+    /// The same sources for a build of which nothing is shared with the first.
+    fn elsewhere(&self) -> Result<Self, String> {
+        let folder = fresh(&self.folder.join("again/in-another-folder"))?;
+        let other = Self { folder, epoch: self.epoch.clone(), surroundings: ELSEWHERE };
+        let copied = fs::copy(self.archive(), other.archive()).map(|_| other);
+        copied.map_err(|error| format!("{}: {error}", self.archive().display()))
     }
 
     fn archive(&self) -> PathBuf {
@@ -76,9 +142,11 @@ impl Sources {
 
     /// A command of a package builder: with one target folder for all of them, and the time of the commit.
     fn builder(&self, program: &str) -> Command {
-        let mut command = Command::new(program);
+        let Surroundings { zone, language, mask } = self.surroundings;
+        let mut command = Command::new("sh");
+        command.args(["-c", "umask \"$1\"; shift; exec \"$@\"", "sh", mask, program]);
         command.env("CARGO_TARGET_DIR", self.folder.join("cargo"));
-        command.env("SOURCE_DATE_EPOCH", &self.epoch);
+        command.env("SOURCE_DATE_EPOCH", &self.epoch).env("TZ", zone).env("LC_ALL", language);
         command
     }
 }
@@ -133,5 +201,27 @@ fn text(command: &mut Command) -> Result<String, String> {
             let errors = String::from_utf8_lossy(&output.stderr);
             Err(format!("{command:?}: {}\n{printed}{errors}", output.status))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_bytes_names_and_numbers_are_told() {
+        let folder = std::env::temp_dir().join(format!("callgate-same-{}", std::process::id()));
+        let file = |name: &str, text: &str| {
+            let path = folder.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, text).unwrap();
+            path
+        };
+        let one = [file("1/a", "x"), file("1/b", "y")];
+        assert_eq!(same(&one, &[file("2/a", "x"), file("2/b", "y")]), Ok(()));
+        assert!(same(&one, &[file("3/a", "x"), file("3/b", "z")]).unwrap_err().contains("3/b"));
+        assert!(same(&one, &[file("4/a", "x"), file("4/c", "y")]).unwrap_err().contains("4/c"));
+        assert!(same(&one, &one[..1]).is_err());
+        fs::remove_dir_all(&folder).unwrap();
     }
 }
