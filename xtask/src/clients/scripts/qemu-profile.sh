@@ -1,6 +1,5 @@
 # QEMU under the profile of ours: boots, disk and network I/O, alone and with QEMU's own sandbox; then what is refused.
 confined() { /stage/bin/callgate run --profile qemu -- "$@"; }
-guest() { tr -d '\r' < guest.out | grep -o 'guest: .*' | cut -c 1-60; }
 machine="-accel tcg -m 160 -display none -nodefaults -no-reboot"
 
 mkdir -p www; echo 'a page of the host' > www/index.html
@@ -12,10 +11,10 @@ for sandbox in off on,obsolete=$deny,elevateprivileges=$deny,spawn=$deny,resourc
     echo "-sandbox $sandbox"
     # shellcheck disable=SC2086
     confined qemu-system-x86_64 $machine -serial file:guest.out -sandbox $sandbox \
-        -kernel "$kernel" -initrd initrd -append 'console=ttyS0 quiet panic=-1' \
+        -kernel "$kernel" -initrd initrd -append "$append" \
         -drive file=disk,if=virtio,format=qcow2 -nic user,model=virtio-net-pci
     guest
-    guest | grep -q 'page says: a page of the host'
+    expect 'page says: a page of the host'
 done
 confined qemu-img check -q disk && echo 'the image is sound'
 confined qemu-io -r -c 'read -v 4096 32' disk | head -2 | cut -c 61-
