@@ -247,6 +247,23 @@ pub(super) const CLIENTS: &[Client] = &[
         3,
         include_str!("scripts/systemd-nspawn.sh"),
     ),
+    quick(
+        "systemd-service",
+        "services of a user manager: `SystemCallFilter=` with an errno, as a list of what is allowed, and to kill; \
+         `SystemCallArchitectures=`, `RestrictNamespaces=`, `RestrictAddressFamilies=` and more",
+        &["systemd", "dbus-user-session"],
+        "/usr/lib/x86_64-linux-gnu/systemd/libsystemd-shared-252.so",
+        10,
+        include_str!("scripts/systemd-service.sh"),
+    ),
+    quick(
+        "bubblewrap",
+        "`--seccomp` with raw filters: one by `seccomp_export_bpf`, and `container` by `callgate compile`",
+        &["bubblewrap", "python3"],
+        "/usr/bin/bwrap",
+        2,
+        include_str!("scripts/bubblewrap.sh"),
+    ),
     slow(quick(
         "lxc",
         "a container under a list of its own, with a masked argument",

@@ -65,7 +65,8 @@ fn functions(symbols: &str) -> String {
     let names = symbols.lines().filter_map(|line| line.split_whitespace().last());
     let names: Vec<&str> = names.filter_map(|name| name.strip_prefix("seccomp_")).collect();
     match names.len() {
-        0..=8 => names.join(" "),
+        0 => "none of its own".to_owned(),
+        1..=8 => names.join(" "),
         many => format!("{many} functions"),
     }
 }
