@@ -55,6 +55,8 @@ const STEPS: &[Step] = &[
     Step { name: "fuzz", command: || xtask(&["fuzz"]) },
     Step { name: "guide", command: || xtask(&["guide"]) },
     Step { name: "live: real programs", command: || xtask(&["live"]) },
+    Step { name: "clients", command: || xtask(&["clients"]) },
+    Step { name: "package", command: || xtask(&["package", "--reproduce", "--install"]) },
 ];
 
 /// Runs all steps, or those whose names contain the argument, and stops at the first that fails.
