@@ -82,6 +82,16 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
     }
 }
 
+/// Whether a line of shell, `cargo ...`, is one of the steps.
+pub(crate) fn runs(line: &str) -> bool {
+    STEPS.iter().any(|step| {
+        let command = (step.command)();
+        let words: Vec<_> = command.get_args().map(|word| word.to_string_lossy()).collect();
+        let words = words.join(" ").replace("run --quiet --release --package xtask --", "xtask");
+        line == format!("cargo {words}")
+    })
+}
+
 /// Another command of the house, in a process of its own and optimised where it computes.
 fn xtask(args: &[&str]) -> Command {
     let mut command = cargo(&["run", "--quiet", "--release", "--package", "xtask", "--"]);

@@ -2,20 +2,56 @@
 //!
 //! A block marked `console` has commands, each after `$ `, and under each what it prints: every line must be part of a line of
 //! the output, in this order. `[exit N]` is its exit code, 0 unless said, and `[any exit]` leaves that open. The comment
-//! `<!-- file: NAME -->` makes a file of the block that follows. Each chapter has a folder of its own.
+//! `<!-- file: NAME -->` makes a file of the block that follows. Each chapter has a folder of its own; `<!-- in: PLACE -->`
+//! says where else a block belongs:
+//!
+//! - `project`: the root of the project;
+//! - `ci`: its commands are steps of CI, under just these words;
+//! - `debian`: `cargo xtask package deb --install` plays it as root of a Debian that has the packages in its folder.
+//!
+//! Commands in a block of another kind would be played by nobody: such a block is an error.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::{build_command, root, target};
+use crate::{build_command, ci, root, target};
 
 const CHAPTERS: &str = "docs/guide/src";
 
+/// Blocks without commands.
+const TEXTS: [&str; 4] = ["text", "json", "c", "rust"];
+
+/// Where a block belongs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The folder of its chapter.
+    #[default]
+    Chapter,
+    /// The root of the project.
+    Project,
+    /// The steps of CI.
+    Ci,
+    /// The root that Debian's packages are tried in.
+    Debian,
+}
+
+impl Place {
+    fn named(name: &str) -> Result<Self, String> {
+        match name {
+            "project" => Ok(Self::Project),
+            "ci" => Ok(Self::Ci),
+            "debian" => Ok(Self::Debian),
+            _ => Err(format!("no place is called {name:?}")),
+        }
+    }
+}
+
 /// A command of the guide, and what it shows of it.
 #[derive(Debug, Default, PartialEq)]
-struct Shown {
-    command: String,
+pub(crate) struct Shown {
+    pub(crate) command: String,
+    place: Place,
     output: Vec<String>,
     /// Nothing where every exit code will do.
     exit: Option<i32>,
@@ -24,52 +60,99 @@ struct Shown {
 /// A part of a chapter that is carried out.
 #[derive(Debug, PartialEq)]
 enum Part {
-    File { name: String, text: String },
+    File { name: String, place: Place, text: String },
     Command(Shown),
 }
 
 pub(crate) fn run(_args: &[String]) -> Result<(), String> {
     build_command()?;
-    let folder = root().join(CHAPTERS);
-    let entries = fs::read_dir(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
-    let mut chapters: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    chapters.sort();
-    let mut commands = 0;
-    for chapter in &chapters {
-        commands += play(chapter).map_err(|error| format!("{}: {error}", chapter.display()))?;
+    let (mut played, mut elsewhere) = (0, 0);
+    for chapter in chapters()? {
+        let failed = |error| format!("{}: {error}", chapter.display());
+        let parts = read(&chapter).map_err(failed)?;
+        let commands = parts.iter().filter(|part| matches!(part, Part::Command(_))).count();
+        let here = play(&parts).map_err(failed)?;
+        (played, elsewhere) = (played + here, elsewhere + commands - here);
     }
-    match commands {
+    match played {
         0 => Err(format!("no command in {CHAPTERS}")),
         _ => {
-            println!("guide: {commands} commands did what is written");
+            println!(
+                "guide: {played} commands did what is written; {elsewhere} are CI's steps, or played in Debian by \
+                 `package deb --install`"
+            );
             Ok(())
         }
     }
 }
 
-/// Carries out a chapter: how many commands it has.
-fn play(chapter: &Path) -> Result<usize, String> {
-    let text = fs::read_to_string(chapter).map_err(|error| error.to_string())?;
-    let folder = std::env::temp_dir().join(format!("callgate-guide-{}", std::process::id()));
-    fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
-    let parts = parts(&text)?;
-    let played = parts.iter().try_for_each(|part| match part {
-        Part::File { name, text } => {
-            fs::write(folder.join(name), text).map_err(|error| format!("{name}: {error}"))
-        }
-        Part::Command(shown) => attempt(shown, &folder),
-    });
-    // A folder that stays is no reason to fail.
-    let _ = fs::remove_dir_all(&folder);
-    played?;
-    Ok(parts.iter().filter(|part| matches!(part, Part::Command(_))).count())
+/// The commands of all chapters that belong somewhere.
+pub(crate) fn commands_in(place: Place) -> Result<Vec<Shown>, String> {
+    let mut found = Vec::new();
+    for chapter in chapters()? {
+        let parts = read(&chapter).map_err(|error| format!("{}: {error}", chapter.display()))?;
+        found.extend(parts.into_iter().filter_map(|part| match part {
+            Part::Command(shown) if shown.place == place => Some(shown),
+            _ => None,
+        }));
+    }
+    Ok(found)
 }
 
-fn attempt(shown: &Shown, folder: &Path) -> Result<(), String> {
+fn chapters() -> Result<Vec<PathBuf>, String> {
+    let folder = root().join(CHAPTERS);
+    let entries = fs::read_dir(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+    let mut chapters: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    chapters.sort();
+    Ok(chapters)
+}
+
+fn read(chapter: &Path) -> Result<Vec<Part>, String> {
+    parts(&fs::read_to_string(chapter).map_err(|error| error.to_string())?)
+}
+
+/// Carries out a chapter: how many of its commands were played here.
+fn play(parts: &[Part]) -> Result<usize, String> {
+    let folder = std::env::temp_dir().join(format!("callgate-guide-{}", std::process::id()));
+    fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
+    let played = parts.iter().try_fold(0, |played, part| Ok(played + take(part, &folder)?));
+    // A folder that stays is no reason to fail.
+    let _ = fs::remove_dir_all(&folder);
+    played
+}
+
+/// Carries out a part of a chapter that has this folder: how many commands were played.
+fn take(part: &Part, folder: &Path) -> Result<usize, String> {
+    let folder_of = |place| if place == Place::Project { root() } else { folder.to_owned() };
+    match part {
+        Part::File { name, place, text } => fs::write(folder_of(*place).join(name), text)
+            .map(|()| 0)
+            .map_err(|error| format!("{name}: {error}")),
+        Part::Command(Shown { command, place: Place::Ci, .. }) => match ci::runs(command) {
+            true => Ok(0),
+            false => Err(format!("{command}: is not a step of CI")),
+        },
+        Part::Command(Shown { place: Place::Debian, .. }) => Ok(0),
+        Part::Command(shown) => {
+            attempt(shown, shell(shown).current_dir(folder_of(shown.place))).map(|()| 1)
+        }
+    }
+}
+
+/// A shell for a command of the guide, which finds ours first.
+fn shell(shown: &Shown) -> Command {
     let path = std::env::var("PATH").unwrap_or_default();
     let mut shell = Command::new("sh");
-    shell.args(["-c", &format!("exec 2>&1; {}", shown.command)]).current_dir(folder);
+    shell.args(["-c", &format!("exec 2>&1; {}", shown.command)]);
     shell.env("PATH", format!("{}:{path}", target().join("release").display()));
+    shell
+}
+
+/// Plays a command by a shell, and holds what happens against what is shown.
+///
+/// # Errors
+/// The line that is missing, or the exit code.
+pub(crate) fn attempt(shown: &Shown, shell: &mut Command) -> Result<(), String> {
     let output = shell.output().map_err(|error| error.to_string())?;
     let printed = String::from_utf8_lossy(&output.stdout);
     let mut lines = printed.lines();
@@ -89,31 +172,37 @@ fn attempt(shown: &Shown, folder: &Path) -> Result<(), String> {
 /// The parts of a chapter in order.
 fn parts(text: &str) -> Result<Vec<Part>, String> {
     let mut found = Vec::new();
-    let mut file = None;
+    let (mut file, mut place) = (None, Place::default());
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
-        let name = line.strip_prefix("<!-- file: ").and_then(|rest| rest.strip_suffix(" -->"));
-        if let Some(name) = name {
-            file = Some(name.to_owned());
-        } else if let Some(kind) = line.strip_prefix("```") {
+        let comment = line.strip_prefix("<!-- ").and_then(|rest| rest.strip_suffix(" -->"));
+        match comment.and_then(|comment| comment.split_once(": ")) {
+            Some(("file", name)) => file = Some(name.to_owned()),
+            Some(("in", name)) => place = Place::named(name)?,
+            Some(_) => return Err(format!("{line}: known are file and in")),
+            None => {}
+        }
+        if let Some(kind) = line.strip_prefix("```") {
             let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
+            let place = std::mem::take(&mut place);
             match (file.take(), kind) {
                 (Some(name), _) => {
-                    found.push(Part::File { name, text: block.join("\n") + "\n" });
+                    found.push(Part::File { name, place, text: block.join("\n") + "\n" });
                 }
-                (None, "console") => found.extend(commands(&block)?),
-                _ => {}
+                (None, "console") => found.extend(commands(&block, place)?),
+                (None, kind) if TEXTS.contains(&kind) => {}
+                (None, kind) => return Err(format!("a block of kind {kind:?} is not played")),
             }
         }
     }
     Ok(found)
 }
 
-fn commands(block: &[&str]) -> Result<Vec<Part>, String> {
+fn commands(block: &[&str], place: Place) -> Result<Vec<Part>, String> {
     let mut found: Vec<Shown> = Vec::new();
     for line in block {
         if let Some(command) = line.strip_prefix("$ ") {
-            found.push(Shown { command: command.into(), exit: Some(0), ..Shown::default() });
+            found.push(Shown { command: command.into(), place, exit: Some(0), ..Shown::default() });
             continue;
         }
         let last = found.last_mut().ok_or_else(|| format!("{line:?} is before any command"))?;
@@ -124,40 +213,59 @@ fn commands(block: &[&str]) -> Result<Vec<Part>, String> {
             (output, None) => last.output.push(output.into()),
         }
     }
-    Ok(found.into_iter().map(Part::Command).collect())
+    match found.is_empty() {
+        true => Err("a console without a command".into()),
+        false => Ok(found.into_iter().map(Part::Command).collect()),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn shown(command: &str, output: &[&str], exit: Option<i32>) -> Shown {
+        let output = output.iter().map(|&line| line.into()).collect();
+        Shown { command: command.into(), place: Place::Chapter, output, exit }
+    }
+
     #[test]
     fn blocks_become_files_and_commands() {
-        let text = "a\n<!-- file: x -->\n```json\n{}\n```\n```sh\nno\n```\n```console\n$ cat x\n{}\n$ false\n[exit 1]\n```\n";
-        let shown = |command: &str, output: &[&str], exit| {
-            let output = output.iter().map(|&line| line.into()).collect();
-            Part::Command(Shown { command: command.into(), output, exit })
-        };
+        let text = "a\n<!-- file: x -->\n```json\n{}\n```\n```text\nno\n```\n```console\n$ cat x\n{}\n$ false\n[exit 1]\n```\n\
+                    <!-- in: project -->\n```console\n$ true\n```\n```console\n$ true\n```\n";
         let expected = vec![
-            Part::File { name: "x".into(), text: "{}\n".into() },
-            shown("cat x", &["{}"], Some(0)),
-            shown("false", &[], Some(1)),
+            Part::File { name: "x".into(), place: Place::Chapter, text: "{}\n".into() },
+            Part::Command(shown("cat x", &["{}"], Some(0))),
+            Part::Command(shown("false", &[], Some(1))),
+            Part::Command(Shown { place: Place::Project, ..shown("true", &[], Some(0)) }),
+            Part::Command(shown("true", &[], Some(0))),
         ];
         assert_eq!(parts(text), Ok(expected));
-        assert!(commands(&["output"]).is_err());
+    }
+
+    #[test]
+    fn what_nobody_would_play_is_an_error() {
+        for (text, part) in [
+            ("```console\noutput\n```", "before any command"),
+            ("```console\n```", "without a command"),
+            ("```sh\nrm x\n```", "\"sh\" is not played"),
+            ("```\nrm x\n```", "is not played"),
+            ("<!-- in: dreams -->", "no place"),
+            ("<!-- at: project -->", "known are"),
+        ] {
+            assert!(parts(text).unwrap_err().contains(part), "{text}");
+        }
+        let step =
+            |command| Part::Command(Shown { place: Place::Ci, ..shown(command, &[], Some(0)) });
+        assert_eq!(take(&step("cargo xtask guide"), Path::new("/")), Ok(0));
+        assert!(take(&step("cargo xtask guid"), Path::new("/")).is_err());
     }
 
     #[test]
     fn what_is_not_as_written_is_an_error() {
-        let folder = std::env::temp_dir();
-        let shown = |command: &str, output: &str, exit| Shown {
-            command: command.into(),
-            output: vec![output.into()],
-            exit,
-        };
-        assert_eq!(attempt(&shown("echo one; exit 3", "one", Some(3)), &folder), Ok(()));
-        assert_eq!(attempt(&shown("echo one; exit 3", "one", None), &folder), Ok(()));
-        assert!(attempt(&shown("echo one", "two", Some(0)), &folder).is_err());
-        assert!(attempt(&shown("echo one; exit 3", "one", Some(0)), &folder).is_err());
+        let attempt = |shown: &Shown| attempt(shown, &mut shell(shown));
+        assert_eq!(attempt(&shown("echo one; exit 3", &["one"], Some(3))), Ok(()));
+        assert_eq!(attempt(&shown("echo one; exit 3", &["one"], None)), Ok(()));
+        assert!(attempt(&shown("echo one", &["two"], Some(0))).is_err());
+        assert!(attempt(&shown("echo one; exit 3", &["one"], Some(0))).is_err());
     }
 }

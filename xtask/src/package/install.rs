@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::{fresh, succeed, text};
+use crate::guide::{self, Place};
 
 /// Something to be done in a root: what it shows, the command, and what it must print.
 struct Trial {
@@ -100,9 +101,26 @@ pub(super) fn debs(folder: &Path, packages: &[PathBuf]) -> Result<(), String> {
     for package in packages {
         copy(package, &root.join("tmp"))?;
     }
+    follow_guide(&root)?;
     let install = "cd /tmp && DEBIAN_FRONTEND=noninteractive apt-get install -y ./*.deb";
     succeed(&mut inside(&root, install))?;
     attempt(DEBIAN, |command| inside(&root, command))
+}
+
+/// Does what the guide tells distributors to do with the packages.
+fn follow_guide(root: &Path) -> Result<(), String> {
+    succeed(&mut inside(root, "apt-get update"))?;
+    let commands = guide::commands_in(Place::Debian)?;
+    for shown in &commands {
+        let command =
+            format!("exec 2>&1; cd /tmp; export DEBIAN_FRONTEND=noninteractive; {}", shown.command);
+        guide::attempt(shown, &mut inside(root, &command))?;
+        println!("package: as the guide says: {}", shown.command);
+    }
+    match commands.is_empty() {
+        true => Err("the guide has no command for a Debian".into()),
+        false => Ok(()),
+    }
 }
 
 /// Installs Fedora's packages where only they are, for this machine has no Fedora to install them on.
