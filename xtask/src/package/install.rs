@@ -29,13 +29,23 @@ const DEBIAN: &[Trial] = &[
     Trial {
         shows: "apt installs systemd and QEMU, which accept the library for Debian's",
         command: "DEBIAN_FRONTEND=noninteractive apt-get -o APT::Sandbox::Seccomp=1 install -y \
-                  --no-install-recommends systemd qemu-system-x86 && dpkg --audit && echo done",
+                  --no-install-recommends systemd dbus-user-session qemu-system-x86 && \
+                  dpkg --audit && echo done",
         prints: "done",
     },
     Trial {
         shows: "systemd resolves its groups of syscalls",
         command: "systemd-analyze syscall-filter @file-system",
         prints: "openat2",
+    },
+    Trial {
+        shows: "systemd runs services under their filters",
+        command: concat!(
+            "export SYSTEMD_IGNORE_CHROOT=1; mount -t tmpfs -o mode=755 tmpfs /run; \
+             mount -t sysfs sysfs /sys; mount -t cgroup2 cgroup2 /sys/fs/cgroup\n",
+            include_str!("../clients/scripts/systemd-service.sh")
+        ),
+        prints: "Seccomp:\t2\na service computes 42",
     },
     Trial {
         shows: "QEMU starts in its sandbox",
@@ -154,7 +164,7 @@ fn attempt(trials: &[Trial], command: impl Fn(&str) -> Command) -> Result<(), St
 /// A shell in a root, with its own /proc and no process of ours in sight.
 fn inside(root: &Path, command: &str) -> Command {
     let mut shell = Command::new("unshare");
-    shell.args(["--mount", "--pid", "--fork", "--kill-child"]);
+    shell.args(["--mount", "--cgroup", "--pid", "--fork", "--kill-child"]);
     shell.arg(format!("--mount-proc={}", root.join("proc").display()));
     shell.arg("chroot").arg(root).args(["sh", "-c", command]);
     shell
