@@ -1,7 +1,7 @@
 mkdir -p /tmp/www; echo 'a page through slirp' > /tmp/www/index.html
 busybox httpd -p 127.0.0.1:8088 -h /tmp/www
-unshare --net sleep 30 & guest=$!
-sleep 0.5
+unshare --net sleep 120 & guest=$!
+for _ in $(seq 100); do if [ "$(readlink /proc/$guest/ns/net)" != "$(readlink /proc/self/ns/net)" ]; then break; fi; sleep 0.1; done
 slirp4netns --configure --enable-sandbox --enable-seccomp --ready-fd=3 $guest tap0 3>/tmp/ready 2>/tmp/log >/tmp/log & slirp=$!
 for i in 1 2 3 4 5 6 7 8 9 10; do [ -s /tmp/ready ] && break; sleep 0.3; done
 
