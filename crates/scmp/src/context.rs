@@ -1,12 +1,13 @@
 //! The context: architectures, attributes, rules, priorities, transactions.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use callgate_syscalls::{Action, ActionKind, Arch, Endian};
 
 use crate::attribute::{Arrangement, Attributes};
 use crate::chain::{self, ArgCmp};
-use crate::filter::{Change, Filter};
+use crate::filter::{Change, Filter, Held};
 use crate::program::{self, Verified};
 use crate::translate::Syscall;
 use crate::{
@@ -22,11 +23,11 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Context {
     native: Arch,
-    filters: Vec<Arc<Filter>>,
+    filters: Vec<Held>,
     attributes: Attributes,
     /// Whether an action of the context hands calls to a listener.
     notifies: bool,
-    snapshots: Vec<Vec<Arc<Filter>>>,
+    snapshots: Vec<Vec<Held>>,
     verified: Option<Arc<Verified>>,
     /// What a rule changes, with the place of the architecture's filter: empty between calls, and kept for its memory.
     changes: Vec<(usize, Change)>,
@@ -42,7 +43,7 @@ impl Context {
         action::check(default, kernel)?;
         Ok(Self {
             native,
-            filters: vec![Arc::new(Filter::new(native))],
+            filters: vec![Held::new(native)],
             attributes: Attributes::new(default),
             notifies: default.kind() == ActionKind::UserNotify,
             snapshots: Vec::new(),
@@ -98,7 +99,7 @@ impl Context {
         if self.filters.first().is_some_and(|first| first.arch.endian() != arch.endian()) {
             return Err(Error::ByteOrder { arch });
         }
-        self.filters.push(Arc::new(Filter::new(arch)));
+        self.filters.push(Held::new(arch));
         self.verified = None;
         Ok(())
     }
@@ -220,7 +221,7 @@ impl Context {
         self.changes.clear();
         self.consider(action, number, comparisons, exactness)?;
         for (place, change) in self.changes.drain(..) {
-            Arc::make_mut(&mut self.filters[place]).apply(change);
+            self.filters[place].change().apply(change);
         }
         self.notifies |= action.kind() == ActionKind::UserNotify;
         self.verified = None;
@@ -236,11 +237,11 @@ impl Context {
         self.first()?;
         self.check_number(number)?;
         let syscall = Syscall::new(self.native, number);
-        let on_arch = |filter: &Arc<Filter>| syscall.priority(filter.arch);
+        let on_arch = |filter: &Held| syscall.priority(filter.arch);
         let numbers: Result<Vec<_>, Error> = self.filters.iter().map(on_arch).collect();
         for (filter, number) in self.filters.iter_mut().zip(numbers?) {
             if let Some(number) = number {
-                Arc::make_mut(filter).prioritise(number, priority);
+                filter.change().prioritise(number, priority);
             }
         }
         self.verified = None;
@@ -253,7 +254,7 @@ impl Context {
     /// [`Error::NoArchitecture`].
     pub fn transaction_start(&mut self) -> Result<(), Error> {
         self.first()?;
-        self.snapshots.push(self.filters.clone());
+        self.snapshots.push(self.filters.iter_mut().map(Held::share).collect());
         Ok(())
     }
 
@@ -361,7 +362,7 @@ impl Context {
     }
 
     pub(crate) fn filters(&self) -> impl Iterator<Item = &Filter> {
-        self.filters.iter().map(AsRef::as_ref)
+        self.filters.iter().map(Deref::deref)
     }
 
     pub(crate) const fn attributes(&self) -> &Attributes {
@@ -406,6 +407,6 @@ impl Context {
     }
 
     fn first(&self) -> Result<&Filter, Error> {
-        self.filters.first().map(AsRef::as_ref).ok_or(Error::NoArchitecture)
+        self.filters.first().map(Deref::deref).ok_or(Error::NoArchitecture)
     }
 }

@@ -1,5 +1,8 @@
 //! The filter of one architecture within a context.
 
+use std::ops::Deref;
+use std::sync::Arc;
+
 use callgate_syscalls::{Action, Arch, SyscallNr};
 
 use crate::chain::Chain;
@@ -15,6 +18,48 @@ pub(crate) struct Filter {
     entries: Entries,
     /// How many rules with comparisons were ever accepted, each counted once and once more for each part of it.
     listed: usize,
+}
+
+/// A filter of a context; snapshots of transactions share it until it changes. Contexts without transactions, nearly all,
+/// do not pay for the sharing with each rule.
+#[derive(Clone, Debug)]
+pub(crate) enum Held {
+    Own(Filter),
+    Shared(Arc<Filter>),
+}
+
+impl Held {
+    pub(crate) const fn new(arch: Arch) -> Self {
+        Self::Own(Filter::new(arch))
+    }
+
+    /// The same filter for a snapshot.
+    pub(crate) fn share(&mut self) -> Self {
+        if let Self::Own(filter) = self {
+            let arch = filter.arch;
+            *self = Self::Shared(Arc::new(std::mem::replace(filter, Filter::new(arch))));
+        }
+        self.clone()
+    }
+
+    /// The filter to be changed here, and not in snapshots.
+    pub(crate) fn change(&mut self) -> &mut Filter {
+        match self {
+            Self::Own(filter) => filter,
+            Self::Shared(filter) => Arc::make_mut(filter),
+        }
+    }
+}
+
+impl Deref for Held {
+    type Target = Filter;
+
+    fn deref(&self) -> &Filter {
+        match self {
+            Self::Own(filter) => filter,
+            Self::Shared(filter) => filter,
+        }
+    }
 }
 
 /// A rule as one architecture stores it.
