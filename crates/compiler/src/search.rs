@@ -222,8 +222,8 @@ impl Tables {
     fn prepare(&mut self, intervals: &[Interval], run: Range<usize>, scale: Scale) {
         let len = run.len();
         if self.splits.len() <= len {
-            self.costs.resize(len + 1, [0; WIDTH]);
-            self.splits.resize(len + 1, [0; WIDTH]);
+            self.costs = vec![[0; WIDTH]; len + 1];
+            self.splits = vec![[0; WIDTH]; len + 1];
         }
         let end = Place { weight: 0, before: 0, ends: [len; 2], spared: [0; CHAIN_MAX + 1] };
         self.places.clear();
