@@ -107,8 +107,36 @@ pub(crate) fn holding(test: Test, mask: u32, constant: u32) -> Option<Vec<Interv
         }
         Test::GreaterOrEqual if mask == u32::MAX => one(Interval::new(constant, u32::MAX)),
         Test::AnyBit => blocks(mask & constant, |word| word & mask & constant != 0),
-        _ => blocks(mask, |word| test.holds(word & mask, constant)),
+        Test::Equal => stretches(mask, Interval::point(constant))
+            .or_else(|| blocks(mask, |word| word & mask == constant)),
+        Test::Greater | Test::GreaterOrEqual => {
+            let least =
+                if test == Test::Greater { constant.checked_add(1) } else { Some(constant) };
+            let Some(values) = least.and_then(|first| Interval::new(first, u32::MAX)) else {
+                return Some(Vec::new());
+            };
+            stretches(mask, values).or_else(|| blocks(mask, |word| values.contains(word & mask)))
+        }
     }
+}
+
+/// The words that are among these values under a mask, where the mask drops a few of the high bits only: from one change of
+/// a dropped bit to the next, masked words ascend as words do.
+fn stretches(mask: u32, values: Interval) -> Option<Vec<Interval>> {
+    let low_bits = (!mask).trailing_zeros();
+    let last_block = u32::MAX.checked_shr(low_bits).unwrap_or(0);
+    if last_block >= BLOCKS_MAX {
+        return None;
+    }
+    let last_of = u32::MAX.checked_shl(low_bits).map_or(u32::MAX, |high| !high);
+    let held = (0..=last_block).filter_map(|block| {
+        let first = block.checked_shl(low_bits).unwrap_or(0);
+        let masked = first & mask;
+        let held = values.intersection(Interval { first: masked, last: masked | last_of })?;
+        let dropped = first & !mask;
+        Some(Intervals(vec![Interval { first: held.first | dropped, last: held.last | dropped }]))
+    });
+    Some(Intervals::union(held.collect()).0)
 }
 
 /// The most blocks that [`blocks`] looks at.
@@ -176,9 +204,49 @@ mod tests {
             (Test::AnyBit, 0x4000_0000, 0x8000_0000, vec![]),
             (Test::Equal, 0xc000_0000, 0, intervals(&[(0, 0x3fff_ffff)])),
             (Test::Equal, 0xc000_0000, 1, vec![]),
+            (Test::Equal, 0xbfff_ffff, 7, intervals(&[(7, 7), (0x4000_0007, 0x4000_0007)])),
+            (Test::Equal, 0xbfff_ffff, 0x4000_0000, vec![]),
+            (Test::Greater, 0xbfff_ffff, max, vec![]),
+            (
+                Test::GreaterOrEqual,
+                0x7fff_ffff,
+                5,
+                intervals(&[(5, 0x7fff_ffff), (0x8000_0005, max)]),
+            ),
         ] {
             assert_eq!(holding(test, mask, constant), Some(expected), "{test:?} {mask:#x}");
         }
         assert_eq!(holding(Test::Equal, 0xff, 0), None);
+    }
+
+    #[test]
+    fn holding_words_are_those_of_which_the_test_holds() {
+        let masks = [
+            u32::MAX,
+            0xbfff_ffff,
+            0x3fff_ffff,
+            0x7eff_ffff,
+            0x00ff_ffff,
+            0xff00_0000,
+            0xc000_0000,
+        ];
+        let corners = [0u32, 1, 7, 0x00ff_ffff, 0x0100_0000, 0x3fff_ffff, 0x4000_0000, 0x4000_0007];
+        let corners = || corners.into_iter().flat_map(|word| [word, !word]);
+        for (mask, constant) in masks.into_iter().flat_map(|mask| corners().map(move |k| (mask, k)))
+        {
+            for test in [Test::Equal, Test::Greater, Test::GreaterOrEqual] {
+                let list = holding(test, mask, constant).unwrap();
+                let ends = list.iter().flat_map(|i| [i.first, i.last]);
+                let near = ends.flat_map(|word| [word.wrapping_sub(1), word, word.wrapping_add(1)]);
+                for word in corners().chain(near) {
+                    let held = list.iter().any(|interval| interval.contains(word));
+                    assert_eq!(
+                        held,
+                        test.holds(word & mask, constant),
+                        "{word:#x} & {mask:#x} {test:?} {constant:#x}"
+                    );
+                }
+            }
+        }
     }
 }
