@@ -59,7 +59,9 @@ fn candidates(
         let natural: Vec<Variable> = counted.iter().map(|(variable, _)| *variable).collect();
         let mut counted = counted;
         // What has few constants is common to many rules: asked first, it is asked once.
-        counted.sort_by_key(|(_, constants)| *constants);
+        counted.sort_unstable_by_key(|(variable, constants)| {
+            (*constants, variable.natural_order(form.endian))
+        });
         let frequent: Vec<Variable> = counted.into_iter().map(|(variable, _)| variable).collect();
         let mut orders = vec![frequent];
         if comparisons <= WRITTEN_MAX && natural != orders[0] {
@@ -177,6 +179,8 @@ fn variables(rules: &[Rule], endian: Endian) -> Option<Vec<(Variable, usize)>> {
     constants.dedup();
     let runs = constants.chunk_by(|a, b| a.0 == b.0);
     let mut counted: Vec<(Variable, usize)> = runs.map(|run| (run[0].0, run.len())).collect();
-    counted.sort_by_key(|(variable, count)| (variable.natural_order(endian), Reverse(*count)));
+    counted.sort_unstable_by_key(|(variable, count)| {
+        (variable.natural_order(endian), Reverse(*count))
+    });
     (counted.len() <= VARIABLES_MAX).then_some(counted)
 }

@@ -52,7 +52,7 @@ fn split(graph: &mut Graph, variable: Variable, intervals: &[Interval], runs: &[
 fn chain(graph: &mut Graph, variable: Variable, intervals: &[Interval], run: &Run) -> NodeId {
     let Range { start, end } = run.range;
     let mut singles: Vec<&Interval> = intervals[run.first_single..end].iter().step_by(2).collect();
-    singles.sort_by_key(|single| Reverse(single.weight));
+    singles.sort_unstable_by_key(|single| (Reverse(single.weight), single.start));
     let common = if run.first_single == start { start + 1 } else { start };
     ask(graph, variable, singles.into_iter(), intervals[common].entry)
 }

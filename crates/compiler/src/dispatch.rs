@@ -2,7 +2,7 @@
 //!
 //! For each token the 2^32 numbers are cut into intervals of equal meaning, over which [`tree`] builds the tests.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use callgate_bpf::{DataWord, Test};
 use callgate_policy::{Arch, ArchPolicy, ArchToken, Policy, Rule, SyscallNr};
@@ -31,7 +31,7 @@ impl Dispatched {
     pub(crate) fn costliest(&self, graph: &Graph) -> Vec<Cost> {
         let cost = |&(arch, nr, entry)| Cost { arch, nr, tests: tests_below(graph, entry) };
         let mut costs: Vec<Cost> = self.syscalls.iter().map(cost).collect();
-        costs.sort_by_key(|cost| (std::cmp::Reverse(cost.tests), cost.arch, cost.nr));
+        costs.sort_unstable_by_key(|cost| (std::cmp::Reverse(cost.tests), cost.arch, cost.nr));
         costs.truncate(COSTLIEST);
         costs
     }
@@ -158,64 +158,53 @@ fn intervals(arches: &[(Arch, Entries<'_>)], foreign: NodeId) -> Vec<Interval> {
     for (arch, entries) in arches {
         ranges.extend(number_ranges(*arch).iter().map(|&(a, b)| (a, b, entries)));
     }
-    ranges.sort_by_key(|range| range.0);
+    ranges.sort_unstable_by_key(|range| range.0);
     let mut result = Vec::with_capacity(256);
     let mut next = Some(0);
     for (first, last, entries) in ranges {
         if let Some(start) = next.filter(|&start| start < first) {
-            push(&mut result, start, foreign, 0);
+            push(&mut result, Interval { start, entry: foreign, weight: 0 });
         }
-        cut(first, last, entries, |start, entry, weight| push(&mut result, start, entry, weight));
+        cut(first, last, entries).into_iter().for_each(|interval| push(&mut result, interval));
         next = last.checked_add(1);
     }
     if let Some(start) = next {
-        push(&mut result, start, foreign, 0);
+        push(&mut result, Interval { start, entry: foreign, weight: 0 });
     }
     result
 }
 
 /// The intervals of `first..=last`, each number with an entry of its own apart.
-pub(crate) fn cut(
-    first: u32,
-    last: u32,
-    entries: &Entries<'_>,
-    mut interval: impl FnMut(u32, NodeId, u32),
-) {
+pub(crate) fn cut(first: u32, last: u32, entries: &Entries<'_>) -> Vec<Interval> {
+    let mut intervals = Vec::with_capacity(2 * entries.numbers.len() + 1);
     let mut next = Some(first);
     for &(nr, entry, weight) in &entries.numbers {
         if nr < first || nr > last {
             continue;
         }
         if let Some(start) = next.filter(|&start| start < nr) {
-            interval(start, entries.gap, entries.calls.of_gap(start, nr));
+            let weight = entries.calls.of_gap(start, nr);
+            intervals.push(Interval { start, entry: entries.gap, weight });
         }
-        interval(nr, entry, weight);
+        intervals.push(Interval { start: nr, entry, weight });
         next = nr.checked_add(1);
     }
     if let Some(start) = next.filter(|&start| start <= last) {
-        let end = last.saturating_add(1);
-        interval(start, entries.gap, entries.calls.of_gap(start, end));
+        let weight = entries.calls.of_gap(start, last.saturating_add(1));
+        intervals.push(Interval { start, entry: entries.gap, weight });
     }
+    intervals
 }
 
 /// Appends an interval, joined with the last one where the meaning is the same.
-pub(crate) fn push(result: &mut Vec<Interval>, start: u32, entry: NodeId, weight: u32) {
+pub(crate) fn push(result: &mut Vec<Interval>, interval: Interval) {
     match result.last_mut() {
-        Some(last) if last.entry == entry => last.weight += weight,
-        _ => result.push(Interval { start, entry, weight }),
+        Some(last) if last.entry == interval.entry => last.weight += interval.weight,
+        _ => result.push(interval),
     }
 }
 
 /// How many questions are reachable from a node.
 fn tests_below(graph: &Graph, entry: NodeId) -> usize {
-    let mut seen = BTreeSet::from([entry]);
-    let mut open = vec![entry];
-    let mut tests = 0;
-    while let Some(id) = open.pop() {
-        if let Node::Ask { yes, no, .. } = graph.node(id) {
-            tests += 1;
-            open.extend([yes, no].into_iter().filter(|&next| seen.insert(next)));
-        }
-    }
-    tests
+    graph.below(entry).into_iter().filter(|id| matches!(graph.node(*id), Node::Ask { .. })).count()
 }

@@ -36,13 +36,11 @@ pub(crate) fn build(
         return None;
     }
     let mut own = Vec::with_capacity(128);
-    dispatch::cut(0, X32_BIT - 1, x86_64, |start, entry, weight| {
-        dispatch::push(&mut own, start, entry, weight);
-    });
-    let mut pieces = Vec::with_capacity(x32.numbers.len() + own.len());
-    dispatch::cut(X32_BIT, u32::MAX, x32, |start, entry, weight| {
-        pieces.push(Interval { start: start - X32_BIT, entry, weight });
-    });
+    for interval in dispatch::cut(0, X32_BIT - 1, x86_64) {
+        dispatch::push(&mut own, interval);
+    }
+    let mut pieces = dispatch::cut(X32_BIT, u32::MAX, x32);
+    pieces.iter_mut().for_each(|piece| piece.start -= X32_BIT);
     let segments = segments(&own, &pieces);
     let alone = pieces.chunk_by(|one, next| one.entry == next.entry).count();
     if segments.len() >= alone {
@@ -53,7 +51,8 @@ pub(crate) fn build(
         segments.iter().map(|segment| Way::new(graph, root, &own, segment)).collect();
     let mut told_apart = Vec::with_capacity(ways.len());
     for way in &ways {
-        dispatch::push(&mut told_apart, way.start, way.target(), way.weight);
+        let (start, entry, weight) = (way.start, way.target(), way.weight);
+        dispatch::push(&mut told_apart, Interval { start, entry, weight });
     }
     let tree = tree::build(graph, COMMON, &told_apart, shape, tables);
     let tree = enter(graph, tree, &ways.iter().collect::<Vec<_>>());

@@ -101,7 +101,7 @@ impl Graph {
     pub(crate) fn evaluate(&self, d: &mut Diagrams) -> Result<Functions, Undecided> {
         let mut order: Vec<usize> = (0..self.tests.len()).collect();
         // Edges lead to later instructions only.
-        order.sort_by_key(|&id| std::cmp::Reverse(self.tests[id].place.index));
+        order.sort_unstable_by_key(|&id| std::cmp::Reverse(self.tests[id].place.index));
         let unknown = Function::Known(crate::diagram::OUTSIDE);
         let mut functions = Functions(vec![unknown; self.tests.len()]);
         for id in order {

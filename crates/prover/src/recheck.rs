@@ -8,8 +8,6 @@
 //! its halves swapped; with each bit flipped and with the program's constants in each half. If that exceeds the limit,
 //! every n-th of the calls is taken, first of the last kind.
 
-use std::collections::BTreeSet;
-
 use callgate_bpf::{DataWord, Operand, Operation, Program, Stack};
 use callgate_policy::{Comparison, Condition, Field, Operator, Policy, Rule, View};
 use callgate_syscalls::{Action, ArchToken, SeccompData, SyscallNr, X32_BIT};
@@ -117,7 +115,7 @@ impl Plan {
 
     fn tokens(&mut self, policy: &Policy, constants: &Constants) {
         let known = policy.arches().map(|(arch, _)| arch.token().raw());
-        let known: BTreeSet<u32> = known.chain(constants.tokens.iter().copied()).collect();
+        let known = ascending(known.chain(constants.tokens.iter().copied()));
         let nr = constants.numbers.first().copied().unwrap_or(0);
         for &token in &known {
             self.first.extend(near32(token).map(|token| Trial::Empty(token, nr)));
@@ -134,9 +132,7 @@ impl Plan {
             arches.flat_map(|(_, rules)| rules.rules()).collect();
         let numbers = with_rules.iter().map(|(nr, _)| nr.raw());
         let numbers = numbers.chain(constants.numbers.iter().copied()).chain(BORDERS);
-        let mut near: Vec<u32> = numbers.flat_map(near32).collect();
-        near.sort_unstable();
-        near.dedup();
+        let near = ascending(numbers.flat_map(near32));
         self.first.extend(near.iter().map(|&nr| Trial::Empty(token.raw(), nr)));
         if self.has_room() {
             let flipped = near.iter().zip((0..u32::BITS).cycle()).map(|(nr, bit)| nr ^ 1 << bit);
@@ -199,37 +195,40 @@ impl Plan {
     }
 }
 
-/// What programs compare their input with, as far as a look at the instructions in their order tells.
-#[derive(Default)]
+/// What programs compare their input with, as far as a look at the instructions in their order tells: ascending.
 struct Constants {
-    numbers: BTreeSet<u32>,
-    tokens: BTreeSet<u32>,
-    /// Constants for any other word, ascending.
+    numbers: Vec<u32>,
+    tokens: Vec<u32>,
+    /// Constants for any other word.
     values: Vec<u32>,
 }
 
 impl Constants {
     fn of(programs: &[Program]) -> Self {
-        let mut constants = Self::default();
+        let (mut numbers, mut tokens, mut values) = (Vec::new(), Vec::new(), Vec::new());
         let mut loaded = None;
-        let mut values = BTreeSet::new();
         for operation in programs.iter().flat_map(|program| program.operations()) {
             match operation {
                 Operation::LoadData(word) => loaded = Some(word),
-                Operation::Branch { operand: Operand::K(k), .. } => {
-                    let set = match loaded {
-                        Some(DataWord::NR) => &mut constants.numbers,
-                        Some(DataWord::ARCH) => &mut constants.tokens,
-                        _ => &mut values,
-                    };
-                    set.insert(k);
-                }
+                Operation::Branch { operand: Operand::K(k), .. } => match loaded {
+                    Some(DataWord::NR) => numbers.push(k),
+                    Some(DataWord::ARCH) => tokens.push(k),
+                    _ => values.push(k),
+                },
                 _ => {}
             }
         }
-        constants.values = values.into_iter().collect();
-        constants
+        let [numbers, tokens, values] = [numbers, tokens, values].map(ascending);
+        Self { numbers, tokens, values }
     }
+}
+
+/// Words in ascending order, each once.
+fn ascending(words: impl IntoIterator<Item = u32>) -> Vec<u32> {
+    let mut list: Vec<u32> = words.into_iter().collect();
+    list.sort_unstable();
+    list.dedup();
+    list
 }
 
 /// Numbers at which ABIs begin or signs change.

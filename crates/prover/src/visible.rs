@@ -52,7 +52,7 @@ fn syscalls_of(token: ArchToken) -> Vec<(Arch, Syscall)> {
     let arches = Arch::ALL.into_iter().filter(|arch| arch.token() == token);
     let mut list: Vec<_> =
         arches.flat_map(|arch| arch.syscalls().map(move |syscall| (arch, syscall))).collect();
-    list.sort_by_key(|(_, syscall)| syscall.nr);
+    list.sort_unstable_by_key(|(_, syscall)| syscall.nr);
     list
 }
 

@@ -107,7 +107,7 @@ pub(crate) fn read(arch: Arch, comparisons: &[ArgCmp]) -> Result<Chain, Error> {
         let arg = u8::try_from(comparison.arg).map_err(|_| index)?;
         steps.push(Step { test: Test { arg, stored, mask, datum: datum & mask }, answer, class });
     }
-    steps.sort_by_key(|step| step.test.arg);
+    steps.sort_unstable_by_key(|step| step.test.arg);
     Ok(steps.into())
 }
 
