@@ -165,7 +165,7 @@ fn intervals(arches: &[(Arch, Entries<'_>)], foreign: NodeId) -> Vec<Interval> {
         if let Some(start) = next.filter(|&start| start < first) {
             push(&mut result, Interval { start, entry: foreign, weight: 0 });
         }
-        cut(first, last, entries).into_iter().for_each(|interval| push(&mut result, interval));
+        cut(first, last, entries, &mut |interval| push(&mut result, interval));
         next = last.checked_add(1);
     }
     if let Some(start) = next {
@@ -174,9 +174,13 @@ fn intervals(arches: &[(Arch, Entries<'_>)], foreign: NodeId) -> Vec<Interval> {
     result
 }
 
-/// The intervals of `first..=last`, each number with an entry of its own apart.
-pub(crate) fn cut(first: u32, last: u32, entries: &Entries<'_>) -> Vec<Interval> {
-    let mut intervals = Vec::with_capacity(2 * entries.numbers.len() + 1);
+/// The intervals of `first..=last`, each number with an entry of its own apart. One function for all who ask: it is large.
+pub(crate) fn cut(
+    first: u32,
+    last: u32,
+    entries: &Entries<'_>,
+    interval: &mut dyn FnMut(Interval),
+) {
     let mut next = Some(first);
     for &(nr, entry, weight) in &entries.numbers {
         if nr < first || nr > last {
@@ -184,16 +188,15 @@ pub(crate) fn cut(first: u32, last: u32, entries: &Entries<'_>) -> Vec<Interval>
         }
         if let Some(start) = next.filter(|&start| start < nr) {
             let weight = entries.calls.of_gap(start, nr);
-            intervals.push(Interval { start, entry: entries.gap, weight });
+            interval(Interval { start, entry: entries.gap, weight });
         }
-        intervals.push(Interval { start: nr, entry, weight });
+        interval(Interval { start: nr, entry, weight });
         next = nr.checked_add(1);
     }
     if let Some(start) = next.filter(|&start| start <= last) {
         let weight = entries.calls.of_gap(start, last.saturating_add(1));
-        intervals.push(Interval { start, entry: entries.gap, weight });
+        interval(Interval { start, entry: entries.gap, weight });
     }
-    intervals
 }
 
 /// Appends an interval, joined with the last one where the meaning is the same.

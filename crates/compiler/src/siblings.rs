@@ -36,11 +36,11 @@ pub(crate) fn build(
         return None;
     }
     let mut own = Vec::with_capacity(128);
-    for interval in dispatch::cut(0, X32_BIT - 1, x86_64) {
-        dispatch::push(&mut own, interval);
-    }
-    let mut pieces = dispatch::cut(X32_BIT, u32::MAX, x32);
-    pieces.iter_mut().for_each(|piece| piece.start -= X32_BIT);
+    dispatch::cut(0, X32_BIT - 1, x86_64, &mut |interval| dispatch::push(&mut own, interval));
+    let mut pieces = Vec::with_capacity(2 * x32.numbers.len());
+    dispatch::cut(X32_BIT, u32::MAX, x32, &mut |piece| {
+        pieces.push(Interval { start: piece.start - X32_BIT, ..piece });
+    });
     let segments = segments(&own, &pieces);
     let alone = pieces.chunk_by(|one, next| one.entry == next.entry).count();
     if segments.len() >= alone {

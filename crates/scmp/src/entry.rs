@@ -36,6 +36,9 @@ pub(crate) struct Entries {
     far: BTreeMap<SyscallNr, usize>,
 }
 
+/// For how many entries there is room when the first is made: filters have either a few or hundreds.
+const FIRST: usize = 128;
+
 /// How many numbers are found by array. Kernels use fewer.
 const NEAR: u32 = 1024;
 
@@ -56,6 +59,9 @@ impl Entries {
     pub(crate) fn or_insert(&mut self, nr: SyscallNr, new: impl FnOnce() -> Entry) -> &mut Entry {
         let place = self.place(nr).unwrap_or_else(|| {
             let place = self.list.len();
+            if place == 0 {
+                self.list.reserve(FIRST);
+            }
             self.list.push((nr, new()));
             self.note(nr, place);
             place

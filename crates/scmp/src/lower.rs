@@ -52,6 +52,8 @@ fn add_filter(
 ) -> Result<(), Error> {
     let token = filter.arch.token();
     let shares_token = token == Arch::X86_64.token();
+    let had_rules = |arch: &Arch| arches.get(arch).is_some_and(|rules| rules.rules().len() > 0);
+    let comes_first = !had_rules(&filter.arch);
     for (nr, entry) in filter.entries().filter(|(nr, _)| counts(context, *nr)) {
         // A number of the sibling, on x86_64 and x32, counts only where the sibling is present.
         let target = match shares_token {
@@ -62,9 +64,10 @@ fn add_filter(
             continue;
         }
         // Where both siblings have rules for a number, those of the first count.
-        let policy = arches.get_mut(&target);
-        let policy = policy.filter(|policy| !shares_token || policy.rules_for(nr).is_empty());
-        if let Some(policy) = policy {
+        let is_free = |policy: &&mut ArchPolicy| {
+            !shares_token || comes_first && target == filter.arch || policy.rules_for(nr).is_empty()
+        };
+        if let Some(policy) = arches.get_mut(&target).filter(is_free) {
             add(policy, filter.arch, nr, entry)?;
         }
     }

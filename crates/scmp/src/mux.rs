@@ -61,9 +61,23 @@ impl Multiplexer {
 
 /// The pseudo number of a multiplexed call.
 pub(crate) fn pseudo(name: Name) -> Option<Number> {
-    let found = CALLS.iter().find(|(known, _)| *known == name);
-    found.map(|&(_, number)| Number::new(number.into()))
+    Some(BY_NAME[name.index()]).filter(|&number| number != NONE).map(|n| Number::new(n.into()))
 }
+
+/// In [`BY_NAME`]: the call is not multiplexed.
+const NONE: i16 = 0;
+
+/// The pseudo numbers by [`Name::index`]: each rule for an architecture that multiplexes asks for one.
+static BY_NAME: [i16; Name::COUNT] = {
+    let mut numbers = [NONE; Name::COUNT];
+    let mut place = 0;
+    while place < CALLS.len() {
+        let (name, number) = CALLS[place];
+        numbers[name.index()] = number;
+        place += 1;
+    }
+    numbers
+};
 
 /// The multiplexed call with that pseudo number.
 pub(crate) fn name(pseudo: Number) -> Option<Name> {
