@@ -91,7 +91,7 @@ impl Known {
 fn batch(driver: &Driver, scripts: &[Script], counts: &mut Counts) -> Result<(), String> {
     let given: Vec<String> = scripts.iter().map(Script::ours).collect();
     let ours = ended(driver.contexts(Whose::Ours, &given)?, &given)?;
-    let theirs = part(driver, Part::All, scripts.iter().zip(&ours))?;
+    let theirs = part(driver, Whose::Theirs, Part::All, scripts.iter().zip(&ours))?;
     let mut again = Vec::new();
     for ((script, ours), theirs) in scripts.iter().zip(&ours).zip(&theirs) {
         counts.contexts += 1;
@@ -103,25 +103,29 @@ fn batch(driver: &Driver, scripts: &[Script], counts: &mut Counts) -> Result<(),
         }
     }
     let pairs = || again.iter().map(|&(script, ours, _)| (script, ours));
-    let accepted = part(driver, Part::Accepted, pairs())?;
-    let rules = part(driver, Part::Rules, pairs())?;
-    for ((&(script, ours, all), accepted), rules) in again.iter().zip(&accepted).zip(&rules) {
+    let accepted = part(driver, Whose::Theirs, Part::Accepted, pairs())?;
+    let rules = part(driver, Whose::Theirs, Part::Rules, pairs())?;
+    // A pseudo number can be that of a call which another architecture multiplexes: ours then lacks a rule as well.
+    let own_rules = part(driver, Whose::Ours, Part::Rules, pairs())?;
+    let parts = accepted.iter().zip(rules.iter().zip(&own_rules));
+    for (&(script, ours, all), (accepted, (rules, own_rules))) in again.iter().zip(parts) {
         let theirs = Theirs { all, accepted, rules };
-        let explained = explain(script, ours, &theirs, counts);
+        let explained = explain(script, Ours { all: ours, rules: own_rules }, &theirs, counts);
         explained.map_err(|error| format!("{error}\nscript:\n{}", script.ours()))?;
     }
     Ok(())
 }
 
-/// What libseccomp answers to a part of each script.
+/// What is answered to a part of each script.
 fn part<'a>(
     driver: &Driver,
+    whose: Whose,
     part: Part,
     scripts: impl Iterator<Item = (&'a Script, &'a Answer)>,
 ) -> Result<Vec<Answer>, String> {
     let given: Vec<String> =
         scripts.map(|(script, ours)| script.theirs(part, &ours.codes())).collect();
-    ended(driver.contexts(Whose::Theirs, &given)?, &given)
+    ended(driver.contexts(whose, &given)?, &given)
 }
 
 fn ended(answers: Vec<Option<Answer>>, scripts: &[String]) -> Result<Vec<Answer>, String> {
@@ -144,6 +148,13 @@ fn alike(ours: &Answer, theirs: &Answer, counts: &mut Counts) -> Result<bool, St
     }
 }
 
+/// Our answers to a whole script, and to its rules without pseudo numbers and priorities.
+#[derive(Clone, Copy)]
+struct Ours<'a> {
+    all: &'a Answer,
+    rules: &'a Answer,
+}
+
 /// Libseccomp's answers to a whole script and to its parts.
 struct Theirs<'a> {
     all: &'a Answer,
@@ -154,12 +165,12 @@ struct Theirs<'a> {
 /// What explains each difference; an error where nothing known does.
 fn explain(
     script: &Script,
-    ours: &Answer,
+    ours: Ours<'_>,
     theirs: &Theirs<'_>,
     counts: &mut Counts,
 ) -> Result<(), String> {
-    let refused = refused(script, &ours.codes());
-    codes(script, ours, theirs)?;
+    let refused = refused(script, &ours.all.codes());
+    codes(script, ours.all, theirs)?;
     let mut found = Vec::new();
     let mut compared = theirs.all;
     if !refused.is_empty() && !same_text(theirs.all, theirs.accepted) {
@@ -167,8 +178,8 @@ fn explain(
         compared = theirs.accepted;
     }
     found.extend(meaning(script, ours, theirs.rules, compared)?);
-    if compared.text != ours.text {
-        let reasons = text::reasons(&compared.text, &ours.text)?;
+    if compared.text != ours.all.text {
+        let reasons = text::reasons(&compared.text, &ours.all.text)?;
         found.extend(reasons.into_iter().map(Known::Text));
     }
     found.sort();
@@ -180,11 +191,11 @@ fn explain(
 /// What explains that programs differ: that of the rules alone, and that of all with which texts are compared.
 fn meaning(
     script: &Script,
-    ours: &Answer,
+    ours: Ours<'_>,
     rules: &Answer,
     compared: &Answer,
 ) -> Result<Option<Known>, String> {
-    for (theirs, whole) in [(rules, false), (compared, true)] {
+    for (theirs, ours, whole) in [(rules, ours.rules, false), (compared, ours.all, true)] {
         let Found::Different(call) = programs(theirs, ours)? else { continue };
         if accumulator::mixes(&theirs.program()?) {
             return Ok(Some(Known::MixesWords));
