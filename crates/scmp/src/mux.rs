@@ -5,6 +5,7 @@
 use callgate_syscalls::{Arch, Name, names};
 
 use crate::Number;
+use crate::pseudo::{NONE, by_name};
 
 /// A syscall that stands for several others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,20 +65,8 @@ pub(crate) fn pseudo(name: Name) -> Option<Number> {
     Some(BY_NAME[name.index()]).filter(|&number| number != NONE).map(|n| Number::new(n.into()))
 }
 
-/// In [`BY_NAME`]: the call is not multiplexed.
-const NONE: i16 = 0;
-
-/// The pseudo numbers by [`Name::index`]: each rule for an architecture that multiplexes asks for one.
-static BY_NAME: [i16; Name::COUNT] = {
-    let mut numbers = [NONE; Name::COUNT];
-    let mut place = 0;
-    while place < CALLS.len() {
-        let (name, number) = CALLS[place];
-        numbers[name.index()] = number;
-        place += 1;
-    }
-    numbers
-};
+/// Each rule for an architecture that multiplexes asks for one.
+static BY_NAME: [i16; Name::COUNT] = by_name(&CALLS);
 
 /// The multiplexed call with that pseudo number.
 pub(crate) fn name(pseudo: Number) -> Option<Name> {

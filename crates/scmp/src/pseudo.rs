@@ -18,20 +18,22 @@ pub(crate) fn names(number: i32) -> impl Iterator<Item = Name> {
     same.map(|&(name, _)| name)
 }
 
-/// In [`BY_NAME`]: the name has no pseudo number.
-const NONE: i16 = 0;
+/// In tables by name: the name has no pseudo number.
+pub(crate) const NONE: i16 = 0;
 
-/// The numbers by [`Name::index`].
-static BY_NAME: [i16; Name::COUNT] = {
+static BY_NAME: [i16; Name::COUNT] = by_name(&NUMBERS);
+
+/// Pseudo numbers by [`Name::index`].
+pub(crate) const fn by_name(list: &[(Name, i16)]) -> [i16; Name::COUNT] {
     let mut numbers = [NONE; Name::COUNT];
     let mut place = 0;
-    while place < NUMBERS.len() {
-        let (name, number) = NUMBERS[place];
+    while place < list.len() {
+        let (name, number) = list[place];
         numbers[name.index()] = number;
         place += 1;
     }
     numbers
-};
+}
 
 /// Names and numbers, in descending order of the numbers.
 static NUMBERS: [(Name, i16); 218] = [
