@@ -172,14 +172,8 @@ impl Question {
     }
 
     /// The answer for a word.
-    pub(crate) const fn holds(&self, word: u32) -> bool {
-        let masked = word & self.mask;
-        match self.test {
-            Test::Equal => masked == self.value,
-            Test::Greater => masked > self.value,
-            Test::GreaterOrEqual => masked >= self.value,
-            Test::AnyBit => masked & self.value != 0,
-        }
+    pub(crate) fn holds(&self, word: u32) -> bool {
+        self.test.holds(word & self.mask, self.value)
     }
 
     /// The answer if every word gives the same.
