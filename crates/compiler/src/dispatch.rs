@@ -90,10 +90,8 @@ impl<'a> Conditional<'a> {
         if rules.first().is_some_and(|rule| rule.condition().is_always()) {
             return arguments::rules(graph, form, rules, default);
         }
-        let key = (rules, default, form.endian);
-        let known = self.known.get(&key).copied();
-        let entry = known.unwrap_or_else(|| arguments::rules(graph, form, rules, default));
-        self.known.insert(key, entry);
+        let known = self.known.entry((rules, default, form.endian));
+        let entry = *known.or_insert_with(|| arguments::rules(graph, form, rules, default));
         if matches!(graph.node(entry), Node::Ask { .. }) {
             self.syscalls.push((arch, nr, entry));
         }
