@@ -65,7 +65,7 @@ fn proved(profile: &str, arch: Arch, kernel: KernelVersion) -> Result<Filter, Bo
 }
 
 /// Gives the command its own copy of the unwinder, for which it would ask for `libgcc_s.so.1`: see
-/// `crates/libseccomp/build.rs`.
+/// `crates/scmp-capi/build.rs`.
 fn own_unwinder(folder: &Path) -> io::Result<()> {
     if env::var_os("CARGO_CFG_TARGET_ENV").is_some_and(|env| env == "gnu") {
         fs::write(folder.join("libgcc_s.so"), "INPUT(-lgcc_eh)\n")?;

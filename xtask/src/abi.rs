@@ -1,6 +1,6 @@
 //! `cargo xtask abi`: the C library, as C compilers and linkers see it.
 //!
-//! - its symbols are those of `crates/libseccomp/exports.txt`, no more and no fewer, and its SONAME is libseccomp's;
+//! - its symbols are those of `crates/scmp-capi/exports.txt`, no more and no fewer, and its SONAME is libseccomp's;
 //! - its headers compile without a warning as C99 and C++, and agree with another libseccomp's in sizes, offsets, values and
 //!   the number of every system call that both name;
 //! - `abidiff` finds nothing in it that a program linked to the other could miss;
@@ -23,8 +23,8 @@ use std::process::Command;
 use crate::{root, stage};
 
 /// Where the C programs of the checks are.
-const PROGRAMS: &str = "crates/libseccomp/tests/c";
-const EXPORTS: &str = "crates/libseccomp/exports.txt";
+const PROGRAMS: &str = "crates/scmp-capi/tests/c";
+const EXPORTS: &str = "crates/scmp-capi/exports.txt";
 const WARNINGS: [&str; 4] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
 
 /// A check: its name, and the function that makes it on a laid out library.

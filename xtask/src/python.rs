@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 
 use crate::{cargo, root, target};
 
-const SOURCES: &str = "crates/python";
+const SOURCES: &str = "crates/scmp-python";
 
 /// The oldest Python that the module promises to work with, and the newest that is looked for.
 const MINORS: std::ops::RangeInclusive<u32> = 9..=14;
@@ -52,7 +52,7 @@ fn lay_out() -> Result<PathBuf, String> {
 
 /// Builds the module into a folder of its name.
 pub(crate) fn install(package: &Path) -> Result<(), String> {
-    succeed(&mut cargo(&["build", "--release", "--quiet", "--package", "callgate-python"]))?;
+    succeed(&mut cargo(&["build", "--release", "--quiet", "--package", "callgate-scmp-python"]))?;
     fs::create_dir_all(package).map_err(|error| format!("{}: {error}", package.display()))?;
     let sources = root().join(SOURCES).join("python/seccomp");
     let entries =
@@ -63,7 +63,7 @@ pub(crate) fn install(package: &Path) -> Result<(), String> {
             copy(&entry.path(), &package.join(entry.file_name()))?;
         }
     }
-    let library = target().join("release/libcallgate_python.so");
+    let library = target().join("release/libcallgate_scmp_python.so");
     copy(&library, &package.join("_native.abi3.so"))
 }
 

@@ -39,7 +39,7 @@ const COMPLETIONS: [(&str, &str); 3] = [
 pub(crate) const LIBRARY_PROFILE: &str = "dist";
 
 /// The folder of the headers in this project, and the one among them that is not generated.
-const INCLUDE: &str = "crates/libseccomp/include";
+const INCLUDE: &str = "crates/scmp-capi/include";
 const WRITTEN: &str = "seccomp.h";
 
 /// Lays out the folder that the argument names.
@@ -80,7 +80,7 @@ fn command(folder: &Path) -> Result<(), String> {
 
 /// Lays out libseccomp's commands: one binary, links to it, and their pages.
 pub(crate) fn tools(folder: &Path) -> Result<(), String> {
-    build("callgate-tools", "release")?;
+    build("callgate-scmp-tools", "release")?;
     let bin = folder.join("bin");
     copy(&target().join("release").join(TOOLS_BINARY), &bin.join(TOOLS_BINARY))?;
     for name in TOOLS {
@@ -97,7 +97,7 @@ pub(crate) fn library(folder: &Path) -> Result<(), String> {
 }
 
 fn library_in(layout: &Layout) -> Result<(), String> {
-    build("callgate-libseccomp", LIBRARY_PROFILE)?;
+    build("callgate-scmp-capi", LIBRARY_PROFILE)?;
     let folder = &layout.folder;
     let lib = folder.join(&layout.libdir);
     let built = target().join(LIBRARY_PROFILE);
@@ -110,7 +110,7 @@ fn library_in(layout: &Layout) -> Result<(), String> {
     for header in generated.chain([WRITTEN]) {
         copy(&root().join(INCLUDE).join(header), &folder.join("include").join(header))?;
     }
-    let template = root().join("crates/libseccomp/libseccomp.pc.in");
+    let template = root().join("crates/scmp-capi/libseccomp.pc.in");
     let template =
         fs::read_to_string(&template).map_err(|e| format!("{}: {e}", template.display()))?;
     let config = template.replace("@PREFIX@", &layout.prefix.to_string_lossy());

@@ -58,7 +58,7 @@ pub enum Error {
     /// The program was not proved equal to the policy.
     Proof(callgate_prover::Error),
     /// The profile could not be read.
-    Profile(callgate_profiles::Error),
+    Profile(callgate_formats::Error),
     /// The kernel did not take the filter.
     Kernel(callgate_kernel::Error),
     /// There can be no supervisor.
@@ -132,7 +132,7 @@ error_from! {
     Policy(callgate_policy::Error)
     Compile(callgate_compiler::Error)
     Proof(callgate_prover::Error)
-    Profile(callgate_profiles::Error)
+    Profile(callgate_formats::Error)
     Kernel(callgate_kernel::Error)
     Supervise(callgate_supervise::Error)
 }

@@ -3,10 +3,10 @@
 use std::os::fd::OwnedFd;
 
 use callgate_bpf::Program;
+use callgate_formats::Resolved;
 use callgate_kernel::child::Child;
 use callgate_kernel::{Command, Enforced, Interruption, Options, Scope, Wants};
 use callgate_policy::{Action, Policy, SeccompData};
-use callgate_profiles::Resolved;
 use callgate_prover::Proved;
 use callgate_supervise::Listener;
 use callgate_syscalls::Endian;

@@ -134,10 +134,10 @@ pub use proof::{Unproved, UnprovedStack};
 
 /// Compiling policies: how often calls are made, what the passes make: [`callgate_compiler`].
 pub use callgate_compiler as compiler;
+/// Container profiles: [`callgate_formats`].
+pub use callgate_formats as profiles;
 /// Loading filters and reading them back: [`callgate_kernel`].
 pub use callgate_kernel as kernel;
-/// Container profiles: [`callgate_profiles`].
-pub use callgate_profiles as profiles;
 /// Comparing what policies and programs mean: [`callgate_prover`].
 pub use callgate_prover as prover;
 /// Answering the calls that a filter hands over: [`callgate_supervise`].

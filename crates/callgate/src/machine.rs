@@ -1,7 +1,7 @@
 //! What profiles are resolved against unless the caller says otherwise: the machine this runs on.
 
+use callgate_formats::Options;
 use callgate_policy::Arch;
-use callgate_profiles::Options;
 
 use crate::Error;
 

@@ -69,7 +69,7 @@ pub(crate) enum Error {
         reason: callgate_bpf::AsmError,
     },
     /// The profile cannot be used.
-    Profile(callgate_profiles::Error),
+    Profile(callgate_formats::Error),
     /// The file of weights has a line that says nothing.
     Weights {
         /// What was read.

@@ -7,9 +7,9 @@ use std::io::{self, Read};
 
 use callgate::FilterStack;
 use callgate_bpf::{Program, Stack, decode};
+use callgate_formats::{Profile, Resolved};
 use callgate_kernel::filters_of;
 use callgate_policy::Policy;
-use callgate_profiles::{Profile, Resolved};
 use callgate_syscalls::{Arch, Endian};
 
 use crate::args::group::ProfileArgs;

@@ -8,7 +8,7 @@
 //! tests.
 
 use callgate_bpf::Program;
-use callgate_profiles::{Builtin, Options};
+use callgate_formats::{Builtin, Options};
 use callgate_syscalls::{Arch, Endian, KernelVersion};
 
 /// A filter that was proved to mean an embedded profile, read with the usual [`Options`] for an architecture and the
@@ -47,7 +47,7 @@ pub(crate) fn filter(profile: Builtin, options: &Options) -> Option<Program> {
 #[cfg(test)]
 mod tests {
     use callgate::FilterStack;
-    use callgate_profiles::{Arches, ArgsSemantics, CapSet, UnknownSyscalls, list};
+    use callgate_formats::{Arches, ArgsSemantics, CapSet, UnknownSyscalls, list};
     use callgate_syscalls::Action;
 
     use super::*;
@@ -67,7 +67,7 @@ mod tests {
         for (profile, kernel) in list().iter().flat_map(|p| kernels().map(move |k| (*p, k))) {
             let options = Options::new(native(), kernel);
             let Some(prepared) = filter(profile, &options) else { continue };
-            let resolved = callgate_profiles::builtin(profile.name).unwrap().resolve(&options);
+            let resolved = callgate_formats::builtin(profile.name).unwrap().resolve(&options);
             let made = FilterStack::from_policy(resolved.unwrap().policy).unwrap();
             assert_eq!(made.programs(), [prepared], "{} for {kernel}", profile.name);
             compared += 1;

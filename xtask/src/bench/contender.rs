@@ -95,7 +95,7 @@ fn libseccomp(command: &Path, folder: &Path, patient: bool) -> Vec<Contender> {
 fn unproved(folder: &Path) -> Result<PathBuf, String> {
     let target = crate::target().join("unproved");
     let mut command = cargo(&["build", "--quiet", "--profile", stage::LIBRARY_PROFILE]);
-    command.args(["--package", "callgate-libseccomp", "--features", "unproved"]);
+    command.args(["--package", "callgate-scmp-capi", "--features", "unproved"]);
     succeed(command.env("CARGO_TARGET_DIR", &target))?;
     std::fs::create_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     let built = target.join(stage::LIBRARY_PROFILE).join("libseccomp.so");

@@ -1,10 +1,10 @@
 //! The policies that are measured.
 
+use callgate_formats::{Arches, Options, builtin};
 use callgate_policy::KernelVersion;
 use callgate_policy::{
     Action, Arch, ArchPolicy, Comparison, Condition, Field, Operator, Policy, SyscallNr,
 };
-use callgate_profiles::{Arches, Options, builtin};
 
 use super::kernel::Call;
 use crate::conformance::common_profile;

@@ -9,7 +9,7 @@ use std::fs;
 use crate::root;
 
 const SOURCE: &str = "packaging/man3/functions.txt";
-const HEADER: &str = "crates/libseccomp/include/seccomp.h";
+const HEADER: &str = "crates/scmp-capi/include/seccomp.h";
 
 /// Every page: its file name and its text. Functions that share a page have a file that refers to it.
 pub(super) fn pages() -> Result<Vec<(String, String)>, String> {

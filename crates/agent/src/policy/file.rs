@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use callgate_profiles::oci::Arg;
+use callgate_formats::oci::Arg;
 use callgate_supervise::{Failure, Value};
 use callgate_syscalls::{Arch, Errno, Name};
 use serde::Deserialize;

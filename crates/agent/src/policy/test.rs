@@ -1,8 +1,8 @@
 //! Conditions on arguments.
 
+use callgate_formats::oci::Arg;
+use callgate_formats::{OperatorName, WidthName};
 use callgate_policy::Operator;
-use callgate_profiles::oci::Arg;
-use callgate_profiles::{OperatorName, WidthName};
 use callgate_syscalls::{Arch, SeccompData};
 
 /// A condition on an argument, as filters of container profiles have it: without signs, and on the low half where the

@@ -1,6 +1,6 @@
 //! Conditions on texts in the memory of the calling process.
 
-use callgate_profiles::ArgIndex;
+use callgate_formats::ArgIndex;
 use callgate_supervise::{Error, Examined, Notification, Seen};
 use serde::Deserialize;
 

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
+use callgate_formats::{Arches, ArgsSemantics, CapSet, Options};
 use callgate_kernel::{Tid, running_kernel};
-use callgate_profiles::{Arches, ArgsSemantics, CapSet, Options};
 use callgate_syscalls::{Arch, KernelVersion};
 use clap::{ValueEnum, ValueHint};
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use callgate::Filter;
-use callgate_profiles::Exported;
+use callgate_formats::Exported;
 use callgate_syscalls::Endian;
 use clap::ValueEnum;
 

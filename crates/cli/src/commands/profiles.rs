@@ -1,6 +1,6 @@
 //! `callgate profiles`: the embedded profiles.
 
-use callgate_profiles::{Builtin, list};
+use callgate_formats::{Builtin, list};
 
 use crate::error::{Error, Status};
 use crate::input::Source;

@@ -5,8 +5,8 @@ use std::os::unix::ffi::OsStringExt;
 
 use callgate::FilterStack;
 use callgate_bpf::{Program, Stack};
+use callgate_formats::Flag;
 use callgate_kernel::{Command, Logging, Options, Speculation};
-use callgate_profiles::Flag;
 use callgate_syscalls::{Action, ActionKind, Arch, Endian, SeccompData, names};
 use clap::ValueHint;
 

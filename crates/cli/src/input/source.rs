@@ -4,8 +4,8 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
+use callgate_formats::{Builtin, list};
 use callgate_kernel::Tid;
-use callgate_profiles::{Builtin, list};
 use clap::builder::{OsStringValueParser, TypedValueParser};
 
 /// Where a filter comes from.

@@ -16,10 +16,10 @@ use std::process::Command;
 use std::{env, process};
 
 use callgate_bpf::{Program, decode};
+use callgate_formats::docker::{Filter, Seccomp, Syscall};
+use callgate_formats::oci::Arg;
+use callgate_formats::{Action, ActionName, Arches, CapSet, Options, Profile, UnknownSyscalls};
 use callgate_policy::{Arch, KernelVersion, Policy};
-use callgate_profiles::docker::{Filter, Seccomp, Syscall};
-use callgate_profiles::oci::Arg;
-use callgate_profiles::{Action, ActionName, Arches, CapSet, Options, Profile, UnknownSyscalls};
 use callgate_syscalls::Name;
 
 use super::{Side, milliseconds, proved};
@@ -95,7 +95,7 @@ fn times(policy: &Policy, programs: [&Program; 3]) -> Result<String, String> {
 
 /// The rules of the profile `container` that apply, without conditions on the circumstances and without widths.
 fn applicable() -> Result<Seccomp, String> {
-    let container = callgate_profiles::list().iter().find(|builtin| builtin.name == "container");
+    let container = callgate_formats::list().iter().find(|builtin| builtin.name == "container");
     let container = container.ok_or("there is no profile `container`")?;
     let mut whole: Seccomp =
         serde_json::from_str(container.json).map_err(|error| error.to_string())?;
@@ -176,7 +176,7 @@ struct Driver {
 
 impl Driver {
     fn build() -> Result<Self, String> {
-        let folder = env::temp_dir().join(format!("callgate-libseccomp-{}", process::id()));
+        let folder = env::temp_dir().join(format!("callgate-scmp-capi-{}", process::id()));
         fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         let driver = Self { folder };
         let source = driver.folder.join("driver.c");

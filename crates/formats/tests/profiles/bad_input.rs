@@ -1,0 +1,338 @@
+//! Every kind of bad input: the message names the place and the value, and nothing panics.
+
+use callgate_formats::{Error, FILE_MAX, Form, Options, Profile, builtin};
+use callgate_syscalls::{Arch, KernelVersion};
+
+fn options() -> Options {
+    Options::new(Arch::X86_64, KernelVersion::new(6, 12))
+}
+
+/// The message about a text that cannot be parsed.
+fn refused(text: &str) -> String {
+    Profile::parse(text.as_bytes(), "p.json").unwrap_err().to_string()
+}
+
+/// The message about a rule, in a profile of three lines with the rule on the second.
+fn refused_rule(rule: &str) -> String {
+    refused(&profile(rule))
+}
+
+fn profile(rule: &str) -> String {
+    format!("{{\"defaultAction\": \"SCMP_ACT_ERRNO\", \"syscalls\": [\n{rule}\n]}}")
+}
+
+const ACTIONS: &str = "SCMP_ACT_KILL, SCMP_ACT_KILL_PROCESS, SCMP_ACT_KILL_THREAD, SCMP_ACT_TRAP, \
+                       SCMP_ACT_ERRNO, SCMP_ACT_TRACE, SCMP_ACT_ALLOW, SCMP_ACT_LOG, SCMP_ACT_NOTIFY";
+
+#[test]
+fn malformed_json() {
+    assert_eq!(refused(""), "p.json:1:0: EOF while parsing a value");
+    assert_eq!(refused("{\n  \"defaultAction\""), "p.json:2:17: EOF while parsing an object");
+    assert_eq!(refused("{\"defaultAction\": nope}"), "p.json:1:20: defaultAction: expected ident");
+    let trailing =
+        format!("{} x", profile("{\"names\": [\"read\"], \"action\": \"SCMP_ACT_ALLOW\"}"));
+    assert_eq!(refused(&trailing), "p.json:3:4: trailing characters");
+    let bytes = b"{\n \"defaultAction\xff\"}";
+    let error = Profile::parse(bytes, "p.json").unwrap_err();
+    assert_eq!(error.to_string(), "p.json:2:16: not UTF-8 text, so not JSON");
+}
+
+#[test]
+fn wrong_types() {
+    assert_eq!(
+        refused("[]"),
+        "p.json:1:0: invalid type: sequence, expected a seccomp profile object"
+    );
+    assert_eq!(
+        refused("{\"defaultAction\": 5}"),
+        "p.json:1:19: defaultAction: invalid type: integer `5`, expected the action as a text"
+    );
+    assert_eq!(
+        refused("{\"defaultAction\": \"SCMP_ACT_ALLOW\",\n \"syscalls\": {}}"),
+        "p.json:2:13: syscalls: invalid type: map, expected a sequence"
+    );
+    assert_eq!(
+        refused_rule("{\"names\": \"read\", \"action\": \"SCMP_ACT_ALLOW\"}"),
+        "p.json:2:16: syscalls[0].names: invalid type: string \"read\", expected a sequence"
+    );
+    assert_eq!(
+        refused_rule("7"),
+        "p.json:2:1: syscalls[0]: invalid type: integer `7`, expected a rule object"
+    );
+    assert_eq!(refused("{}"), "p.json:1:2: missing field `defaultAction`");
+}
+
+#[test]
+fn numbers_out_of_range() {
+    let rule = |arg: &str| {
+        refused_rule(&format!(
+            "{{\"names\": [\"read\"], \"action\": \"SCMP_ACT_ALLOW\", \"args\": [{arg}]}}"
+        ))
+    };
+    assert_eq!(
+        rule("{\"index\": 6, \"value\": 1, \"op\": \"SCMP_CMP_EQ\"}"),
+        "p.json:2:68: syscalls[0].args[0].index: no argument 6: syscalls have arguments 0 to 5"
+    );
+    assert_eq!(
+        rule("{\"index\": 0, \"value\": -1, \"op\": \"SCMP_CMP_EQ\"}"),
+        "p.json:2:81: syscalls[0].args[0].value: invalid value: integer `-1`, expected u64"
+    );
+    assert_eq!(
+        rule("{\"index\": 0, \"value\": 18446744073709551616, \"op\": \"SCMP_CMP_EQ\"}"),
+        "p.json:2:99: syscalls[0].args[0].value: invalid type: floating point \
+         `1.8446744073709552e+19`, expected u64"
+    );
+    assert_eq!(
+        rule("{\"index\": 0, \"value\": 1, \"op\": \"SCMP_CMP_EQ\", \"width\": 16}"),
+        "p.json:2:115: syscalls[0].args[0].width: invalid value: integer `16`, expected width 32 or 64"
+    );
+    assert_eq!(
+        rule("{\"index\": 0, \"value\": 4294967296, \"op\": \"SCMP_CMP_EQ\", \"width\": 32}"),
+        "p.json:2:123: syscalls[0].args[0].width: the values beside it need more than 32 bits"
+    );
+}
+
+#[test]
+fn argument_index_at_its_limit() {
+    for (index, accepted) in [(4, true), (5, true), (6, false)] {
+        let text = profile(&format!(
+            "{{\"names\": [\"mmap\"], \"action\": \"SCMP_ACT_ALLOW\", \
+             \"args\": [{{\"index\": {index}, \"value\": 0, \"op\": \"SCMP_CMP_EQ\"}}]}}"
+        ));
+        assert_eq!(Profile::parse(text.as_bytes(), "p").is_ok(), accepted, "{index}");
+    }
+}
+
+#[test]
+fn errno_at_its_limit() {
+    let rule = |action: &str, errno: u64| {
+        profile(&format!(
+            "{{\"names\": [\"read\"], \"action\": \"SCMP_ACT_{action}\", \"errnoRet\": {errno}}}"
+        ))
+    };
+    for (errno, accepted) in [(4094, true), (4095, true), (4096, false), (1 << 40, false)] {
+        let parsed = Profile::parse(rule("ERRNO", errno).as_bytes(), "p.json");
+        assert_eq!(parsed.is_ok(), accepted, "{errno}");
+    }
+    assert!(Profile::parse(rule("TRACE", 65535).as_bytes(), "p").is_ok());
+    assert_eq!(
+        refused(&rule("ERRNO", 4096)),
+        "p.json:2:64: syscalls[0].errnoRet: errno 4096 is above 4095, the largest"
+    );
+    assert_eq!(
+        refused("{\"defaultAction\": \"SCMP_ACT_ERRNO\", \"defaultErrno\": \"EPREM\"}"),
+        "p.json:1:59: defaultErrno: unknown errno \"EPREM\": expected a name such as EPERM or ENOSYS, or its number"
+    );
+}
+
+#[test]
+fn duplicate_keys() {
+    assert_eq!(
+        refused("{\"defaultAction\": \"SCMP_ACT_ALLOW\",\n \"defaultAction\": \"SCMP_ACT_LOG\"}"),
+        "p.json:2:16: duplicate field `defaultAction`"
+    );
+    assert_eq!(
+        refused_rule(
+            "{\"names\": [\"read\"], \"names\": [\"write\"], \"action\": \"SCMP_ACT_ALLOW\"}"
+        ),
+        "p.json:2:27: syscalls[0]: duplicate field `names`"
+    );
+}
+
+#[test]
+fn nesting_of_any_size_is_refused_quickly() {
+    let started = std::time::Instant::now();
+    let bytes = vec![b'['; 100 << 20];
+    let error = Profile::parse(&bytes, "p.json").unwrap_err();
+    assert_eq!(error, Error::TooLong { origin: "p.json".to_owned() });
+    assert_eq!(error.to_string(), "p.json: longer than 4194304 bytes, which no profile needs");
+    for start in ["", "{\"defaultAction\": ", "{\"linux\": ", "{\"syscalls\": [{\"includes\": "] {
+        let nested = format!("{start}{}", "[".repeat(FILE_MAX - start.len()));
+        assert!(Profile::parse(nested.as_bytes(), "p.json").is_err(), "{start}");
+        let nested = format!("{start}{}", "{\"a\":".repeat((FILE_MAX - start.len()) / 5));
+        assert!(Profile::parse(nested.as_bytes(), "p.json").is_err(), "{start}");
+    }
+    assert!(started.elapsed().as_secs() < 10, "{:?}", started.elapsed());
+}
+
+#[test]
+fn size_at_its_limit() {
+    let text = profile("{\"names\": [\"read\"], \"action\": \"SCMP_ACT_ALLOW\"}");
+    for (size, accepted) in [(FILE_MAX - 1, true), (FILE_MAX, true), (FILE_MAX + 1, false)] {
+        let padded = format!("{text}{}", " ".repeat(size - text.len()));
+        assert_eq!(Profile::parse(padded.as_bytes(), "p").is_ok(), accepted, "{size}");
+    }
+}
+
+#[test]
+fn unknown_words() {
+    assert_eq!(
+        refused("{\"defaultAction\": \"SCMP_ACT_ALOW\"}"),
+        format!(
+            "p.json:1:33: defaultAction: unknown action \"SCMP_ACT_ALOW\": did you mean SCMP_ACT_ALLOW? \
+             Accepted are {ACTIONS}"
+        )
+    );
+    assert_eq!(
+        refused_rule(
+            "{\"names\": [\"read\"], \"action\": \"SCMP_ACT_ALLOW\", \"args\": [{\"index\": 0, \"value\": 1, \"op\": \"==\"}]}"
+        ),
+        "p.json:2:92: syscalls[0].args[0].op: unknown operator \"==\"; accepted are SCMP_CMP_NE, SCMP_CMP_LT, \
+         SCMP_CMP_LE, SCMP_CMP_EQ, SCMP_CMP_GE, SCMP_CMP_GT, SCMP_CMP_MASKED_EQ"
+    );
+    let message = refused(
+        "{\"defaultAction\": \"SCMP_ACT_ALLOW\", \"architectures\": [\"SCMP_ARCH_X86\", \"x86_64\"]}",
+    );
+    assert!(message.starts_with("p.json:1:79: architectures[1]: unknown architecture \"x86_64\"; accepted are SCMP_ARCH_X86,"), "{message}");
+    let message = refused(
+        "{\"defaultAction\": \"SCMP_ACT_ALLOW\", \"flags\": [\"SECCOMP_FILTER_FLAG_TSYNK\"]}",
+    );
+    assert!(message.contains("flags[0]: unknown flag \"SECCOMP_FILTER_FLAG_TSYNK\": did you mean SECCOMP_FILTER_FLAG_TSYNC?"), "{message}");
+    let message = refused_rule(
+        "{\"names\": [\"a\"], \"action\": \"SCMP_ACT_ALLOW\", \"includes\": {\"caps\": [\"CAP_SYS_ADMN\"]}}",
+    );
+    assert!(
+        message.contains(
+            "includes.caps[0]: unknown capability \"CAP_SYS_ADMN\": did you mean CAP_SYS_ADMIN?"
+        ),
+        "{message}"
+    );
+    let message = refused_rule(
+        "{\"names\": [\"a\"], \"action\": \"SCMP_ACT_ALLOW\", \"excludes\": {\"arches\": [\"amd46\"]}}",
+    );
+    assert!(
+        message.contains("excludes.arches[0]: unknown architecture \"amd46\": did you mean amd64?"),
+        "{message}"
+    );
+    assert_eq!(
+        refused_rule(
+            "{\"names\": [\"a\"], \"action\": \"SCMP_ACT_ALLOW\", \"includes\": {\"minKernel\": \"new\"}}"
+        ),
+        "p.json:2:77: syscalls[0].includes.minKernel: \"new\": not a kernel version: expected MAJOR.MINOR, such as 6.12"
+    );
+}
+
+#[test]
+fn lists_that_say_nothing() {
+    assert_eq!(
+        refused_rule("{\"names\": [], \"action\": \"SCMP_ACT_ALLOW\"}"),
+        "p.json:2:12: syscalls[0].names: the list is empty: the rule names no syscall"
+    );
+    assert_eq!(
+        refused_rule("{\"names\": [\"read\", \"\"], \"action\": \"SCMP_ACT_ALLOW\"}"),
+        "p.json:2:21: syscalls[0].names[1]: an empty text is not the name of a syscall"
+    );
+    assert_eq!(
+        refused_rule("{\"action\": \"SCMP_ACT_ALLOW\", \"comment\": \"Docker\"}"),
+        "p.json:2:1: syscalls[0]: the rule names no syscall: `names` is missing"
+    );
+    assert_eq!(
+        refused_rule("{\"action\": \"SCMP_ACT_ALLOW\"}"),
+        "p.json:2:28: syscalls[0]: missing field `names`"
+    );
+    assert_eq!(
+        refused("{\"defaultAction\": \"SCMP_ACT_KILL\", \"syscalls\": []}"),
+        "p.json:1:49: syscalls: no rules, and the default action refuses every call: nothing could run"
+    );
+    assert!(Profile::parse(b"{\"defaultAction\": \"SCMP_ACT_LOG\"}", "p").is_ok());
+}
+
+#[test]
+fn contradicting_fields() {
+    assert_eq!(
+        refused_rule(
+            "{\"name\": \"read\", \"names\": [\"write\"], \"action\": \"SCMP_ACT_ALLOW\"}"
+        ),
+        "p.json:2:27: syscalls[0].names: stands beside `name`: only one of the two can be meant"
+    );
+    assert_eq!(
+        refused(
+            "{\"defaultAction\": \"SCMP_ACT_ALLOW\", \"architectures\": [\"SCMP_ARCH_X86\"],\n\
+             \"archMap\": [{\"architecture\": \"SCMP_ARCH_X86_64\"}]}"
+        ),
+        "p.json:2:12: archMap: stands beside `architectures`: only one of the two can be meant"
+    );
+}
+
+#[test]
+fn misspelt_fields_are_errors_and_strange_ones_warnings() {
+    assert_eq!(
+        refused_rule("{\"names\": [\"read\"], \"action\": \"SCMP_ACT_ALLOW\",\n \"arg\": []}"),
+        "p.json:3:10: syscalls[0].arg: unknown field: did you mean `args`?"
+    );
+    let text =
+        profile("{\"names\": [\"read\"], \"action\": \"SCMP_ACT_ALLOW\",\n \"x-owner\": \"me\"}");
+    let resolved = Profile::parse(text.as_bytes(), "p.json").unwrap().resolve(&options()).unwrap();
+    let warnings: Vec<String> = resolved.warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(warnings, ["p.json:3:16: syscalls[0].x-owner: unknown field, skipped"]);
+}
+
+#[test]
+fn unreadable_files() {
+    let directory = env!("CARGO_MANIFEST_DIR");
+    let missing = std::path::Path::new(directory).join("missing.json");
+    let message = Profile::load(&missing).unwrap_err().to_string();
+    assert!(
+        message.ends_with("missing.json: cannot read: No such file or directory (os error 2)"),
+        "{message}"
+    );
+    let message = Profile::load(std::path::Path::new(directory)).unwrap_err().to_string();
+    assert!(message.ends_with("cannot read: Is a directory (os error 21)"), "{message}");
+    let endless = Profile::load(std::path::Path::new("/dev/zero")).unwrap_err();
+    assert_eq!(endless, Error::TooLong { origin: "/dev/zero".to_owned() });
+    assert_eq!(builtin("contianer").unwrap_err().to_string(), "no embedded profile \"contianer\"");
+}
+
+#[test]
+fn unknown_syscalls_are_skipped_in_allowing_rules_and_refused_in_others() {
+    let resolve = |action: &str, name: &str| {
+        let text = profile(&format!(
+            "{{\"names\": [\"read\", \"{name}\"], \"action\": \"SCMP_ACT_{action}\"}}"
+        ));
+        Profile::parse(text.as_bytes(), "p.json").unwrap().resolve(&options())
+    };
+    for action in ["ALLOW", "LOG", "NOTIFY", "TRACE"] {
+        let warnings = resolve(action, "mnout").unwrap().warnings;
+        let warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            warnings,
+            [
+                "p.json:2:26: syscalls[0].names[1]: unknown syscall \"mnout\", skipped: did you mean mount?"
+            ]
+        );
+    }
+    for action in ["ERRNO", "TRAP", "KILL", "KILL_PROCESS", "KILL_THREAD"] {
+        let message = resolve(action, "brand_new_call").unwrap_err().to_string();
+        assert_eq!(
+            message,
+            "p.json:2:35: syscalls[0].names[1]: unknown syscall \"brand_new_call\" in a rule that refuses calls: \
+             no architecture has it up to Linux 7.1; remove the name"
+        );
+    }
+    let other_arch = resolve("ERRNO", "riscv_flush_icache").unwrap();
+    assert_eq!(other_arch.warnings, [], "known on another architecture");
+}
+
+#[test]
+fn an_oci_configuration_without_seccomp() {
+    let error = Profile::parse(b"{\"ociVersion\": \"1.2.0\", \"linux\": {}}", "config.json");
+    assert_eq!(
+        error.unwrap_err().to_string(),
+        "config.json: this OCI configuration has no linux.seccomp"
+    );
+}
+
+#[test]
+fn errors_inside_a_configuration_have_its_paths() {
+    let text = "{\"ociVersion\": \"1.2.0\", \"process\": {\"args\": [\"sh\"]}, \"linux\": {\"seccomp\": {\n\
+                \"defaultAction\": \"SCMP_ACT_ERRNO\", \"syscalls\": [\n\
+                {\"names\": [], \"action\": \"SCMP_ACT_ALLOW\"}]}}}";
+    assert_eq!(
+        refused(text),
+        "p.json:3:12: linux.seccomp.syscalls[0].names: the list is empty: the rule names no syscall"
+    );
+    let fixed = text.replace("[], ", "[\"read\"], ");
+    let profile = Profile::parse(fixed.as_bytes(), "p.json").unwrap();
+    assert_eq!(profile.form(), Form::OciConfig);
+    assert_eq!(profile.resolve(&options()).unwrap().warnings, []);
+}
