@@ -87,14 +87,14 @@ pub(crate) fn runs(line: &str) -> bool {
     STEPS.iter().any(|step| {
         let command = (step.command)();
         let words: Vec<_> = command.get_args().map(|word| word.to_string_lossy()).collect();
-        let words = words.join(" ").replace("run --quiet --release --package xtask --", "xtask");
+        let words = words.join(" ").replace("run --quiet --package xtask --", "xtask");
         line == format!("cargo {words}")
     })
 }
 
-/// Another command of the house, in a process of its own and optimised where it computes.
+/// Another command of the house, in a process of its own.
 fn xtask(args: &[&str]) -> Command {
-    let mut command = cargo(&["run", "--quiet", "--release", "--package", "xtask", "--"]);
+    let mut command = cargo(&["run", "--quiet", "--package", "xtask", "--"]);
     command.args(args);
     command
 }

@@ -2,57 +2,50 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "these commands talk to a person")]
 
-mod abi;
-mod bench;
 mod ci;
-mod clients;
-mod codegen;
-mod conformance;
 mod fuzz;
 mod guide;
 mod live;
 mod package;
-mod python;
-mod stage;
-mod tables;
 mod tidy;
 
-use std::path::PathBuf;
 use std::process::{Command, ExitCode};
+
+use house::{Run, build_command, cargo, root, target, tool};
 
 /// A command: its name, what it does, and the function that does it.
 struct Task {
     name: &'static str,
     about: &'static str,
-    run: fn(&[String]) -> Result<(), String>,
+    run: Run,
 }
 
 const TASKS: &[Task] = &[
     Task {
         name: "bench",
         about: "compare our filters with other compilers' [--quick] [--json FILE]; --goldens, --growth",
-        run: bench::run,
+        run: |args| start("bench", args),
     },
     Task { name: "ci", about: "run every check, or those whose name contains WORD", run: ci::run },
     Task {
         name: "clients",
         about: "run Debian's programs on our libseccomp.so.2: NAME..., --all, --list",
-        run: clients::run,
+        run: |args| start("conformance-clients", args),
     },
     Task {
         name: "conformance",
         about: "hold a part against what it must agree with",
-        run: conformance::run,
+        run: conformance,
     },
     Task {
         name: "abi",
         about: "hold the C library against its headers and another libseccomp",
-        run: abi::run,
+        run: |args| start("conformance-abi", args),
     },
     Task {
         name: "stage",
         about: "lay out DIR as packages install it; --headers renews the generated header",
-        run: stage::run,
+        run: house::stage::run,
     },
     Task { name: "fuzz", about: "run every fuzz target for some SECONDS", run: fuzz::run },
     Task { name: "guide", about: "do what the guide says", run: guide::run },
@@ -65,18 +58,18 @@ const TASKS: &[Task] = &[
     Task {
         name: "python",
         about: "build and test the Python module; --wheel also as a wheel",
-        run: python::run,
+        run: house::python::run,
     },
     Task { name: "tidy", about: "check the architecture's invariants", run: tidy::run },
     Task {
         name: "codegen",
         about: "make the syscall tables from data/, or --check them",
-        run: codegen::run,
+        run: |args| start("codegen", args),
     },
     Task {
         name: "tables",
         about: "compare FILE.csv: our tables against libseccomp's",
-        run: tables::run,
+        run: |args| start("conformance-libseccomp", &[&["tables".into()], args].concat()),
     },
 ];
 
@@ -110,31 +103,27 @@ fn help(name: &str) -> ExitCode {
     }
 }
 
-/// The root of the project.
-fn root() -> PathBuf {
-    let mut root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    root.pop();
-    root
+/// The suites of `conformance`; the package of each is `conformance-NAME`.
+const SUITES: [&str; 5] = ["kernel", "libseccomp", "live", "notify", "prover"];
+
+/// Runs the suite that the first argument names with the other arguments.
+fn conformance(args: &[String]) -> Result<(), String> {
+    let missing = || format!("name a suite: {}", SUITES.join(", "));
+    let (wanted, args) = args.split_first().ok_or_else(missing)?;
+    let suite = SUITES.iter().find(|name| *name == wanted).ok_or_else(missing)?;
+    start(&format!("conformance-{suite}"), args)
 }
 
-/// Where cargo leaves what it builds.
-fn target() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+/// Runs a command of the house that is a package of its own.
+fn start(package: &str, args: &[String]) -> Result<(), String> {
+    run(tool(package).args(args))
 }
 
-/// Builds the command `callgate`, optimised; gives its path.
-fn build_command() -> Result<PathBuf, String> {
-    let build = cargo(&["build", "--release", "--quiet", "--package", "callgate-cli"]).status();
-    match build.is_ok_and(|status| status.success()) {
-        true => Ok(target().join("release/callgate")),
-        false => Err("cannot build the command".into()),
+/// Runs a command that prints its own errors.
+fn run(command: &mut Command) -> Result<(), String> {
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("{command:?} ended with {status}")),
+        Err(error) => Err(format!("{command:?}: {error}")),
     }
-}
-
-/// A cargo command in the root of the project.
-fn cargo(args: &[&str]) -> Command {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    command.args(args).current_dir(root());
-    command
 }

@@ -5,6 +5,7 @@
 
 mod claims;
 mod crates;
+mod rooms;
 mod sources;
 
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ pub(crate) fn run(_args: &[String]) -> Result<(), String> {
     let files = tracked_files(&root)?;
     let mut violations = crates::violations()?;
     violations.extend(sources::violations(&root, &files)?);
+    violations.extend(rooms::violations(&root, &files)?);
     violations.extend(claims::violations(&root, &files)?);
     for violation in &violations {
         eprintln!("tidy: {violation}");

@@ -1,0 +1,165 @@
+//! `cargo xtask abi`: the C library, as C compilers and linkers see it.
+//!
+//! - its symbols are those of `crates/scmp-capi/exports.txt`, no more and no fewer, and its SONAME is libseccomp's;
+//! - its headers compile without a warning as C99 and C++, and agree with another libseccomp's in sizes, offsets, values and
+//!   the number of every system call that both name;
+//! - `abidiff` finds nothing in it that a program linked to the other could miss;
+//! - one compiled program prints the same with both;
+//! - a second program, for what the other does not have, passes with ours, also under valgrind;
+//! - that program passes too where it is linked statically, with what `pkg-config --static` says;
+//! - a third lets every allocation fail in turn, and loads a precomputed filter where none is allowed;
+//! - the library is small, has few relocations, and needs only the C library.
+//!
+//! Needs a C and a C++ compiler, binutils, pkg-config, valgrind, abigail-tools, and libseccomp's package with its headers.
+#![forbid(unsafe_code)]
+#![expect(clippy::print_stdout, reason = "it prints what it found")]
+
+mod headers;
+mod shape;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use house::library::{Against, EXPORTS, Library, PROGRAMS, WARNINGS, exports};
+use house::{output, root, stage};
+
+/// A check: its name, and the function that makes it on a laid out library.
+type Check = (&'static str, fn(&Library) -> Result<String, String>);
+
+const CHECKS: &[Check] = &[
+    ("symbols", symbols),
+    ("headers", headers::compile),
+    ("values", headers::values),
+    ("abidiff", abidiff),
+    ("the same program twice", twice),
+    ("what is ours alone", alone),
+    ("statically linked", linked),
+    ("out of memory", memory),
+    ("shape", shape::check),
+];
+
+fn main() -> std::process::ExitCode {
+    house::main("abi", run)
+}
+
+/// Makes all checks.
+fn run(_args: &[String]) -> Result<(), String> {
+    stage::check_headers()?;
+    let library = Library::stage()?;
+    for (name, check) in CHECKS {
+        let found = check(&library).map_err(|error| format!("{name}: {error}"))?;
+        println!("abi: {name}: {found}");
+    }
+    println!("abi: {} checks passed", CHECKS.len());
+    Ok(())
+}
+
+fn symbols(library: &Library) -> Result<String, String> {
+    let shared = library.shared();
+    let found = defined(&shared)?;
+    let wanted = exports()?;
+    if let Some(name) = found.symmetric_difference(&wanted).next() {
+        return Err(format!("{name} is in only one of {EXPORTS} and the library"));
+    }
+    let dynamic = output(Command::new("readelf").args(["-d", "-W"]).arg(&shared))?;
+    if !dynamic.contains("Library soname: [libseccomp.so.2]") {
+        return Err(format!("wrong SONAME in\n{dynamic}"));
+    }
+    let missing = defined(&installed()?)?.into_iter().find(|name| !found.contains(name));
+    match missing {
+        Some(name) => Err(format!("the installed libseccomp also has {name}")),
+        None => Ok(format!("{} functions, SONAME libseccomp.so.2", found.len())),
+    }
+}
+
+/// The symbols that a shared library defines, with their versions, of which there should be none.
+fn defined(shared: &Path) -> Result<BTreeSet<String>, String> {
+    let text = output(Command::new("nm").args(["-D", "--defined-only"]).arg(shared))?;
+    Ok(text.lines().filter_map(|line| line.split_whitespace().nth(2)).map(str::to_owned).collect())
+}
+
+/// The installed libseccomp.
+fn installed() -> Result<PathBuf, String> {
+    let path = output(Command::new("gcc").arg("-print-file-name=libseccomp.so.2"))?;
+    let path = PathBuf::from(path.trim());
+    if path.is_absolute() { Ok(path) } else { Err("libseccomp2 is not installed".into()) }
+}
+
+/// Without debugging information of theirs only symbols can be compared; what they mean the other checks compare.
+fn abidiff(library: &Library) -> Result<String, String> {
+    const INCOMPATIBLE: i32 = 8;
+    const FAILED: i32 = 3;
+    let mut command = Command::new("abidiff");
+    let output = command.arg(installed()?).arg(library.shared()).output();
+    let output = output.map_err(|error| format!("abidiff: {error}"))?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let code = output.status.code().ok_or("abidiff was killed")?;
+    if code & (INCOMPATIBLE | FAILED) != 0 {
+        return Err(text);
+    }
+    let summaries = || text.lines().filter(|line| line.contains(" changes summary: "));
+    match summaries().find(|line| !line.contains("summary: 0 Removed")) {
+        Some(removed) => Err(format!("{removed}\n{text}")),
+        None if summaries().count() < 2 => Err(format!("no summary in\n{text}")),
+        None => Ok(summaries().find(|line| line.contains("symbols")).unwrap_or_default().into()),
+    }
+}
+
+fn twice(library: &Library) -> Result<String, String> {
+    let program = library.program("api", Against::Installed)?;
+    let theirs = output(&mut Command::new(&program))?;
+    let ours = output(&mut library.command(&program))?;
+    let mut lines = theirs.lines().zip(ours.lines());
+    if let Some((theirs, ours)) = lines.find(|(theirs, ours)| theirs != ours) {
+        return Err(format!("theirs: {theirs}\nours:   {ours}"));
+    }
+    let count = theirs.lines().count();
+    match count == ours.lines().count() && count > 100 {
+        true => Ok(format!("{count} lines are the same")),
+        false => Err(format!("{count} lines are not {}", ours.lines().count())),
+    }
+}
+
+fn alone(library: &Library) -> Result<String, String> {
+    let program = library.program("alone", Against::Ours)?;
+    let said = output(&mut library.command(&program))?;
+    let valgrind = |program: &Path| {
+        let mut command = library.command(Path::new("valgrind"));
+        let kinds = "--show-leak-kinds=definite,indirect,possible";
+        command.args(["--quiet", "--leak-check=full", kinds]);
+        command.args(["--errors-for-leak-kinds=definite,indirect,possible", "--error-exitcode=9"]);
+        command.arg(program);
+        output(&mut command)
+    };
+    valgrind(&program)?;
+    valgrind(&library.program("api", Against::Installed)?)?;
+    Ok(format!("{}; no error and no leak under valgrind", said.trim()))
+}
+
+/// A program without a dynamic linker, built as packages of static programs do.
+fn linked(library: &Library) -> Result<String, String> {
+    let mut config = Command::new("pkg-config");
+    config.env("PKG_CONFIG_PATH", library.lib().join("pkgconfig"));
+    let flags = output(config.args(["--static", "--cflags", "--libs", "libseccomp"]))?;
+    let program = library.folder.join("static");
+    let mut compile = Command::new("gcc");
+    compile.args(["-std=gnu99", "-static", "-o"]).arg(&program);
+    compile.arg(root().join(PROGRAMS).join("alone.c")).args(flags.split_whitespace());
+    output(&mut compile)?;
+    let headers = output(Command::new("readelf").args(["-l", "-W"]).arg(&program))?;
+    match headers.contains("INTERP") {
+        true => Err("the program asks for a dynamic linker".into()),
+        false => Ok(output(&mut Command::new(&program))?.trim().into()),
+    }
+}
+
+/// Small contexts with every allocation failing, and one of hundreds of rules with some of them, for the sizes of reserves.
+///
+/// Claim: C-MEMORY
+fn memory(library: &Library) -> Result<String, String> {
+    let program = library.program("memory", Against::Ours)?;
+    let run = |args: [&str; 2]| output(library.command(&program).args(args));
+    let (small, large) = (run(["12", "1"])?, run(["400", "997"])?);
+    Ok(format!("{}; {}", small.trim(), large.trim()))
+}

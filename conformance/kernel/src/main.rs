@@ -1,0 +1,57 @@
+//! `cargo xtask conformance kernel`: the checker, the simulator, stacked filters, the converted length and the
+//! constant-action walk, each held against the running kernel.
+//!
+//! Options: `--full` for ten times the cases, `--seed N` for others. The cases follow from the seed alone.
+#![forbid(unsafe_code)]
+
+mod cache;
+mod checker;
+mod lengths;
+mod observe;
+mod simulator;
+mod stacks;
+
+use house::{Request, timed};
+
+/// How many cases to try, and from which seed.
+#[derive(Clone, Copy)]
+struct Plan {
+    seed: u64,
+    programs: u32,
+    executions: u32,
+    stacked: u32,
+    lengths: u32,
+}
+
+impl Plan {
+    /// What every run of CI does.
+    const TENTH: Self =
+        Self { seed: 1, programs: 500_000, executions: 200_000, stacked: 20_000, lengths: 100 };
+
+    const FULL: Self = Self {
+        seed: 1,
+        programs: 5_000_000,
+        executions: 2_000_000,
+        stacked: 200_000,
+        lengths: 1_000,
+    };
+
+    fn new(request: &Request) -> Self {
+        let plan = if request.full { Self::FULL } else { Self::TENTH };
+        Self { seed: request.seed.unwrap_or(plan.seed), ..plan }
+    }
+}
+
+fn main() -> std::process::ExitCode {
+    house::main("conformance kernel", run)
+}
+
+/// Runs all comparisons; the first disagreement is an error.
+fn run(args: &[String]) -> Result<(), String> {
+    let plan = Plan::new(&Request::parse(args)?);
+    timed("checker", || checker::run(plan.programs, plan.seed))?;
+    timed("simulator", || simulator::run(plan.executions, plan.seed))?;
+    timed("stacked filters", || stacks::run(plan.stacked, plan.seed))?;
+    timed("converted length", || lengths::run(plan.lengths, plan.seed))?;
+    timed("constant-action walk", cache::run)
+}

@@ -1,0 +1,150 @@
+//! The driver with either library, and the programs that it prints.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use callgate_bpf::{Instruction, Program};
+use callgate_prover::{Meaning, Options, Prover, Scope};
+
+use house::library::{Against, Library};
+
+/// The compiled driver.
+pub(super) struct Driver {
+    library: Library,
+    program: PathBuf,
+}
+
+/// Whose answers are wanted.
+#[derive(Clone, Copy)]
+pub(super) enum Whose {
+    Theirs,
+    Ours,
+}
+
+/// The answers to one context.
+pub(super) struct Answer {
+    codes: String,
+    pub(super) text: String,
+    program: String,
+}
+
+impl Driver {
+    pub(super) fn new() -> Result<Self, String> {
+        let library = Library::stage()?;
+        let program = library.program("driver", Against::Installed)?;
+        Ok(Self { library, program })
+    }
+
+    /// What the driver prints.
+    pub(super) fn answers(&self, whose: Whose, script: &str) -> Result<String, String> {
+        let (input, output) =
+            (self.library.lib().join("script"), self.library.lib().join("answers"));
+        let mut command = match whose {
+            Whose::Theirs => Command::new(&self.program),
+            Whose::Ours => self.library.command(&self.program),
+        };
+        let mut run = || -> io::Result<_> {
+            fs::write(&input, script)?;
+            command.stdin(Stdio::from(File::open(&input)?));
+            let status = command.stdout(Stdio::from(File::create(&output)?)).status()?;
+            Ok((status, fs::read_to_string(&output)?))
+        };
+        match run().map_err(|error| format!("driver: {error}"))? {
+            (status, answers) if status.success() => Ok(answers),
+            (status, _) => Err(format!("the driver ended with {status}")),
+        }
+    }
+
+    /// The answers to several contexts, `None` for one that never ended.
+    pub(super) fn contexts(
+        &self,
+        whose: Whose,
+        scripts: &[String],
+    ) -> Result<Vec<Option<Answer>>, String> {
+        let printed = self.answers(whose, &scripts.concat())?;
+        let answers = printed.split_terminator("done\n").zip(scripts);
+        let answers: Result<Vec<_>, String> = answers
+            .map(|(text, script)| Answer::read(text).ok_or_else(|| unreadable(text, script)))
+            .collect();
+        let answers = answers?;
+        match answers.len() == scripts.len() {
+            true => Ok(answers),
+            false => Err(format!("{} answers to {} contexts", answers.len(), scripts.len())),
+        }
+    }
+}
+
+fn unreadable(text: &str, script: &str) -> String {
+    format!("cannot read the answer\n{text}\nto\n{script}")
+}
+
+impl Answer {
+    /// Codes, text, and the program in the last line.
+    fn read(answer: &str) -> Option<Option<Self>> {
+        if answer.ends_with("lost\n") {
+            return Some(None);
+        }
+        let (codes, rest) = answer.split_once("#\n")?;
+        let (text, program) = rest.split_once("pfc 0\nbpf 0 ")?;
+        let (codes, text, program) = (codes.into(), text.into(), program.trim().into());
+        Some(Some(Self { codes, text, program }))
+    }
+
+    pub(super) fn codes(&self) -> Vec<&str> {
+        self.codes.lines().collect()
+    }
+
+    /// The exported program; its first opcode tells the byte order.
+    pub(super) fn program(&self) -> Result<Program, String> {
+        let hex = &self.program;
+        let digits =
+            |at: usize| hex.get(at..at + 2).and_then(|two| u8::from_str_radix(two, 16).ok());
+        let bytes: Option<Vec<u8>> = (0..hex.len()).step_by(2).map(digits).collect();
+        let bytes = bytes.ok_or_else(|| format!("not hexadecimal: {hex}"))?;
+        let endian = match bytes.first() {
+            Some(0) => callgate_syscalls::Endian::Big,
+            _ => callgate_syscalls::Endian::Little,
+        };
+        let read = |chunk: &[u8]| Some(Instruction::from_bytes(chunk.try_into().ok()?, endian));
+        let instructions: Option<Vec<Instruction>> =
+            bytes.chunks(Instruction::SIZE).map(read).collect();
+        Program::new(instructions.ok_or("half an instruction")?).map_err(|error| error.to_string())
+    }
+}
+
+/// What a comparison of meanings found.
+pub(super) enum Found {
+    Same,
+    /// A call that is answered differently, and the answers.
+    Different(String),
+    /// The prover can't tell within its budget.
+    Undecided,
+}
+
+/// Compares the meanings that two functions make.
+pub(super) fn compare<'a>(
+    left: impl FnOnce(&mut Prover) -> Result<Meaning<'a>, callgate_prover::Error>,
+    right: impl FnOnce(&mut Prover) -> Result<Meaning<'a>, callgate_prover::Error>,
+) -> Result<Found, String> {
+    let mut prover = Prover::new(Options::default());
+    let differences = || {
+        let left = left(&mut prover)?;
+        let right = right(&mut prover)?;
+        prover.differences(&left, &right, Scope::Exact)
+    };
+    match differences() {
+        Ok(found) => {
+            Ok(found.first().map_or(Found::Same, |call| Found::Different(call.to_string())))
+        }
+        Err(callgate_prover::Error::Undecided(_)) => Ok(Found::Undecided),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Compares the programs of two answers.
+pub(super) fn programs(theirs: &Answer, ours: &Answer) -> Result<Found, String> {
+    let (theirs, ours) = (theirs.program()?, ours.program()?);
+    compare(|prover| prover.program(&theirs), |prover| prover.program(&ours))
+}

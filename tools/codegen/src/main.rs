@@ -1,0 +1,135 @@
+//! `cargo xtask codegen`: the tables of `callgate-syscalls` from the facts under `data/`.
+//!
+//! Without arguments the generated files are written. `--check` compares them instead, for CI. `import --linux DIR`
+//! reads an unpacked kernel tree and brings the facts up to date; `data/README.md` says what a fact is.
+//!
+//! Claim: C-TABLES
+#![forbid(unsafe_code)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it says what it found")]
+
+mod conditions;
+mod definitions;
+mod errnos;
+mod facts;
+mod import;
+mod layout;
+mod render;
+mod render_signatures;
+mod version;
+mod widths;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use facts::Facts;
+
+/// Where the generated files are, seen from the root of the project.
+const GENERATED: &str = "crates/syscalls/src/generated";
+
+fn main() -> std::process::ExitCode {
+    house::main("codegen", run)
+}
+
+/// Generates, checks or imports.
+fn run(args: &[String]) -> Result<(), String> {
+    let root = house::root();
+    match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => write(&root),
+        ["--check"] => check(&root),
+        ["import", "--linux", tree] => {
+            import::run(&root.join("data"), Path::new(tree))?;
+            write(&root)
+        }
+        _ => Err("usage: codegen [--check | import --linux DIR]".into()),
+    }
+}
+
+/// Every generated file by its path.
+fn render_all(root: &Path) -> Result<BTreeMap<PathBuf, String>, String> {
+    let facts = Facts::read(&root.join("data"))?;
+    let layout = layout::Layout::new(&facts)?;
+    let files = [
+        ("names.rs", render::names(&layout)),
+        ("tables.rs", render::tables(&layout)),
+        ("signatures.rs", render_signatures::signatures(&layout)),
+        ("errnos.rs", render::errnos(&facts)),
+    ];
+    let folder = root.join(GENERATED);
+    Ok(files.into_iter().map(|(name, text)| (folder.join(name), text)).collect())
+}
+
+fn write(root: &Path) -> Result<(), String> {
+    for (path, text) in render_all(root)? {
+        replace(&path, &text)?;
+    }
+    Ok(())
+}
+
+fn check(root: &Path) -> Result<(), String> {
+    let mut stale = 0;
+    for (path, expected) in render_all(root)? {
+        let found = fs::read_to_string(&path).unwrap_or_default();
+        if let Some(difference) = first_difference(&expected, &found) {
+            eprintln!("{}: {difference}", path.display());
+            stale += 1;
+        }
+    }
+    match stale {
+        0 => Ok(()),
+        _ => Err(format!(
+            "{stale} generated files do not follow from data/: run cargo xtask codegen"
+        )),
+    }
+}
+
+/// The first line in which two texts differ, told in words.
+fn first_difference(expected: &str, found: &str) -> Option<String> {
+    if expected == found {
+        return None;
+    }
+    let pairs = expected.lines().zip(found.lines());
+    let equal = pairs.take_while(|(a, b)| a == b).count();
+    let line = |text: &str| {
+        let text = text.lines().nth(equal).unwrap_or("(end of file)");
+        text.chars().take(100).collect::<String>()
+    };
+    Some(format!(
+        "line {}:\n  committed: {}\n  from data: {}",
+        equal + 1,
+        line(found),
+        line(expected)
+    ))
+}
+
+/// Replaces a file in one step, so that a compiler running at the same time never sees half of it.
+fn replace(path: &Path, text: &str) -> Result<(), String> {
+    let failed = |error: std::io::Error| format!("{}: {error}", path.display());
+    if fs::read_to_string(path).is_ok_and(|old| old == text) {
+        return Ok(());
+    }
+    let parent = path.parent().ok_or_else(|| format!("{}: has no folder", path.display()))?;
+    fs::create_dir_all(parent).map_err(failed)?;
+    let temporary = path.with_extension("new");
+    fs::write(&temporary, text).map_err(failed)?;
+    fs::rename(&temporary, path).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn committed_tables_follow_from_the_data() {
+        assert_eq!(check(&house::root()), Ok(()));
+    }
+
+    #[test]
+    fn the_first_differing_line_is_named() {
+        assert_eq!(first_difference("a\nb\n", "a\nb\n"), None);
+        let text = first_difference("a\nb\n", "a\nc\n").unwrap_or_default();
+        assert!(text.contains("line 2") && text.contains("committed: c"), "{text}");
+        let text = first_difference("a\n", "").unwrap_or_default();
+        assert!(text.contains("line 1") && text.contains("(end of file)"), "{text}");
+    }
+}
