@@ -3,13 +3,12 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use callgate_order::{ArgCmp, Syscall, check};
 use callgate_syscalls::{Action, ActionKind, Arch, Endian};
 
 use crate::attribute::{Arrangement, Attributes};
-use crate::chain::{self, ArgCmp};
 use crate::filter::{Change, Filter, Held};
 use crate::program::{self, Verified};
-use crate::translate::Syscall;
 use crate::{
     Attribute, Capabilities, Error, Exactness, LoadPlan, Number, Token, action, lower, pfc,
 };
@@ -217,7 +216,7 @@ impl Context {
         if exactness == Exactness::Exact && self.filters.len() > 1 {
             return Err(Error::ExactOnSeveral);
         }
-        chain::check(comparisons)?;
+        check(comparisons)?;
         self.changes.clear();
         self.consider(action, number, comparisons, exactness)?;
         for (place, change) in self.changes.drain(..) {
@@ -238,7 +237,7 @@ impl Context {
         self.check_number(number)?;
         let syscall = Syscall::new(self.native, number);
         let on_arch = |filter: &Held| syscall.priority(filter.arch);
-        let numbers: Result<Vec<_>, Error> = self.filters.iter().map(on_arch).collect();
+        let numbers: Result<Vec<_>, _> = self.filters.iter().map(on_arch).collect();
         for (filter, number) in self.filters.iter_mut().zip(numbers?) {
             if let Some(number) = number {
                 filter.change().prioritise(number, priority);
@@ -381,7 +380,7 @@ impl Context {
         for (place, filter) in self.filters.iter().enumerate() {
             syscall.rules(filter.arch, comparisons, exactness, |rule| {
                 self.changes.push((place, filter.consider(rule, action)?));
-                Ok(())
+                Ok::<(), Error>(())
             })?;
         }
         Ok(())

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use callgate_syscalls::SyscallNr;
 
-use crate::rules::Rules;
+use callgate_order::Rules;
 
 /// One syscall number of one architecture: its rules and its priority.
 #[derive(Clone, Debug, Default)]

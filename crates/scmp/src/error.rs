@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use callgate_order::{Error as OrderError, Number};
 use callgate_syscalls::{Action, Arch, Errno};
 
-use crate::{Attribute, Number, Token};
+use crate::{Attribute, Token};
 
 /// Why a call on a context failed. [`Error::errno`] is the value libseccomp documents for it.
 #[derive(Clone, Debug, PartialEq)]
@@ -261,6 +262,19 @@ impl std::error::Error for Error {
             Self::NotProved { reason } => Some(reason),
             Self::Lowering { reason } => Some(reason),
             _ => None,
+        }
+    }
+}
+
+impl From<OrderError> for Error {
+    fn from(error: OrderError) -> Self {
+        match error {
+            OrderError::ArgumentIndex { index } => Self::ArgumentIndex { index },
+            OrderError::ArgumentRepeated { index } => Self::ArgumentRepeated { index },
+            OrderError::Operator { operator } => Self::Operator { operator },
+            OrderError::Untranslatable { number, arch } => Self::Untranslatable { number, arch },
+            OrderError::NotOnArch { number, arch } => Self::NotOnArch { number, arch },
+            OrderError::Multiplexed { arch } => Self::Multiplexed { arch },
         }
     }
 }

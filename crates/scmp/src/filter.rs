@@ -3,12 +3,10 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use callgate_order::{Effect, Rules, StoredRule, number_base};
 use callgate_syscalls::{Action, Arch, SyscallNr};
 
-use crate::chain::Chain;
 use crate::entry::{Entries, Entry};
-use crate::resolve::number_base;
-use crate::rules::{Effect, Rules};
 use crate::{Error, Number};
 
 /// The entries of one architecture by number.
@@ -62,19 +60,15 @@ impl Deref for Held {
     }
 }
 
-/// A rule as one architecture stores it.
-#[derive(Debug)]
-pub(crate) struct Stored {
-    pub(crate) number: Number,
-    pub(crate) chain: Chain,
-}
-
 /// What accepting a rule will change in one filter.
 #[derive(Clone, Debug)]
 pub(crate) struct Change {
     nr: SyscallNr,
     effect: Effect,
 }
+
+/// Callers of libseccomp's functions do not ask where a rule came from.
+const NO_ORIGIN: u32 = 0;
 
 impl Filter {
     pub(crate) const fn new(arch: Arch) -> Self {
@@ -95,11 +89,11 @@ impl Filter {
     ///
     /// # Errors
     /// [`Error::Conflict`].
-    pub(crate) fn consider(&self, rule: Stored, action: Action) -> Result<Change, Error> {
-        let Stored { number, chain } = rule;
+    pub(crate) fn consider(&self, rule: StoredRule, action: Action) -> Result<Change, Error> {
+        let StoredRule { number, chain } = rule;
         let nr = number.unsigned();
         let rules = self.entries.get(nr).map_or(&Rules::None, |entry| &entry.rules);
-        let effect = rules.consider(self.arch, chain, action);
+        let effect = rules.consider(self.arch, chain, action, NO_ORIGIN);
         let arch = self.arch;
         effect.map(|effect| Change { nr, effect }).map_err(|_| Error::Conflict { arch, number })
     }

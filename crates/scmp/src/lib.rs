@@ -5,7 +5,7 @@
 //! the PFC text. Each function of libseccomp that is not a call of the kernel has its counterpart here; the C library only
 //! converts pointers and codes ([`Error::code`]).
 //!
-//! What rules mean when they overlap is said once, in the module `order`: **the first rule that holds decides**, in an order that
+//! What rules mean when they overlap is said once, in the crate `callgate-order`: **the first rule that holds decides**, in an order that
 //! does not depend on how the rules are compiled. Rules are never lost, and none reaches into another.
 //!
 //! What this crate does not know: the kernel. What the kernel can do comes in as [`Capabilities`], and what is to be asked
@@ -30,7 +30,6 @@
 mod action;
 mod attribute;
 mod capabilities;
-mod chain;
 mod context;
 mod entry;
 mod error;
@@ -38,30 +37,21 @@ mod filter;
 mod load;
 mod lower;
 mod memory;
-mod mux;
-mod number;
-mod order;
 mod pfc;
 mod pieces;
 mod program;
-mod pseudo;
-mod resolve;
-mod rules;
 mod token;
-mod translate;
-mod windows;
 mod word;
 
 pub use attribute::Attribute;
+pub use callgate_order::{
+    ArgCmp, Exactness, Number, pseudo_number, resolve_name, resolve_name_rewrite, resolve_number,
+};
 pub use capabilities::{ApiLevel, Capabilities};
-pub use chain::ArgCmp;
 pub use context::Context;
 pub use error::{Error, code};
 pub use load::{LoadPlan, LoadResult, load_flag};
-pub use number::Number;
 pub use program::{Proof, Verified};
-pub use resolve::{pseudo_number, resolve_name, resolve_name_rewrite, resolve_number};
-pub use rules::Exactness;
 pub use token::Token;
 
 /// The version of libseccomp whose interface this is: major, minor, micro.

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use callgate_order::{Rules, condition, ordered};
 use callgate_policy::{ArchPolicy, Condition, Policy};
 use callgate_syscalls::{Arch, SyscallNr};
 
-use crate::chain;
 use crate::entry::Entry;
 use crate::filter::Filter;
-use crate::rules::Rules;
-use crate::{Context, Error, Number, order};
+use crate::{Context, Error, Number};
 
 const MINUS_ONE: SyscallNr = Number::ERROR.unsigned();
 
@@ -87,12 +86,12 @@ fn has(context: &Context, arch: Arch) -> bool {
 fn add(policy: &mut ArchPolicy, arch: Arch, nr: SyscallNr, entry: &Entry) -> Result<(), Error> {
     match &entry.rules {
         Rules::None => {}
-        Rules::Always(action) => {
+        Rules::Always { action, .. } => {
             policy.rule(nr, Condition::always(), *action);
         }
         Rules::Listed(list) => {
-            for rule in order::ordered(arch, list) {
-                let condition = chain::condition(arch, &rule.chain);
+            for rule in ordered(arch, list) {
+                let condition = condition(arch, &rule.chain);
                 let condition = condition.map_err(|reason| Error::Lowering { reason })?;
                 policy.rule(nr, condition, rule.action);
             }

@@ -4,17 +4,16 @@
 
 use std::fmt::{self, Write};
 
+use callgate_order::{Class, Listed, Rule, Rules, StoredOperator, condition, ordered};
 use callgate_policy::{ArchPolicy, Condition, Policy};
 use callgate_prover::{Options, Prover, Scope};
 use callgate_syscalls::{Action, ActionKind, Arch, SyscallNr};
 
 use crate::attribute::Arrangement;
-use crate::chain::{self, Class, Stored};
 use crate::entry::Entry;
 use crate::filter::Filter;
-use crate::rules::{Listed, Rule, Rules};
 use crate::word::{Half, LevelId, Node, Side, Tree};
-use crate::{Context, Number, order, resolve_number};
+use crate::{Context, Number, resolve_number};
 
 /// The text of a context.
 pub(crate) fn text(context: &Context) -> String {
@@ -151,10 +150,10 @@ fn side(f: &mut fmt::Formatter<'_>, tree: &Tree, side: Side, indent: usize) -> f
 fn body(arch: Arch, entry: &Entry) -> Option<Body> {
     let list = match &entry.rules {
         Rules::None => return None,
-        Rules::Always(action) => return Some(Body::Always(*action)),
+        Rules::Always { action, .. } => return Some(Body::Always(*action)),
         Rules::Listed(list) => list,
     };
-    let ordered = order::ordered(arch, list);
+    let ordered = ordered(arch, list);
     let merged = Tree::merged(arch, Listed::in_force(list)).ok();
     let right = merged.filter(|tree| means(arch, tree, &ordered));
     Some(Body::Tree(right.unwrap_or_else(|| Tree::separate(arch, &ordered))))
@@ -170,7 +169,7 @@ fn means(arch: Arch, tree: &Tree, ordered: &[&Rule]) -> bool {
     let Ok(shown) = tree.rules() else { return false };
     let accepted = ordered
         .iter()
-        .map(|rule| chain::condition(arch, &rule.chain).map(|condition| (condition, rule.action)));
+        .map(|rule| condition(arch, &rule.chain).map(|condition| (condition, rule.action)));
     let Ok(accepted) = accepted.collect::<Result<Vec<_>, _>>() else { return false };
     equal(shown, accepted).unwrap_or(false)
 }
@@ -232,13 +231,13 @@ impl fmt::Display for Tested<'_> {
             Half::High => ".hi32",
         };
         write!(f, "$a{}{half}", word.arg)?;
-        if word.stored == Stored::MaskedEqual {
+        if word.stored == StoredOperator::MaskedEqual {
             write!(f, " & {:#010x}", word.mask)?;
         }
         let operator = match word.stored {
-            Stored::Equal | Stored::MaskedEqual => "==",
-            Stored::Greater => ">",
-            Stored::GreaterOrEqual => ">=",
+            StoredOperator::Equal | StoredOperator::MaskedEqual => "==",
+            StoredOperator::Greater => ">",
+            StoredOperator::GreaterOrEqual => ">=",
         };
         write!(f, " {operator} {}", word.datum)
     }

@@ -25,6 +25,7 @@
 use std::collections::BTreeMap;
 
 use callgate_bpf::{Alu, DataWord, Instruction, Operand, Operation, Program, Test};
+use callgate_order::halves;
 use callgate_policy::{
     ArchPolicy, Comparison, Condition, Field, Operator, Policy, Rule, View, Width,
 };
@@ -32,7 +33,6 @@ use callgate_prover::{Options, prove};
 use callgate_syscalls::{Action, Arch, Endian, SyscallNr};
 
 use crate::Error;
-use crate::chain::halves;
 
 /// What a piece returns where its rule does not hold. No context has such an action.
 const MISS: Action = Action::from_raw(0x4fff_0000);

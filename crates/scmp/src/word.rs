@@ -6,11 +6,9 @@
 //!
 //! Sides of nodes may share a level: a rule goes on at the same place wherever a comparison holds.
 
+use callgate_order::{Class, Rule, Step, StoredOperator, halves};
 use callgate_policy::{Comparison, Condition, Error as PolicyError, Field};
 use callgate_syscalls::{Action, Arch};
-
-use crate::chain::{self, Class, Step, Stored, halves};
-use crate::rules::Rule;
 
 /// The most steps that building or reading a tree may take before it is given up.
 const STEPS_MAX: usize = 1 << 20;
@@ -48,7 +46,7 @@ pub(crate) struct Node {
 pub(crate) struct Word {
     pub(crate) arg: u8,
     pub(crate) half: Half,
-    pub(crate) stored: Stored,
+    pub(crate) stored: StoredOperator,
     pub(crate) mask: u32,
     pub(crate) datum: u32,
 }
@@ -205,14 +203,14 @@ impl Tree {
         }
         let low = self.below(node(Half::Low, test.stored, low_mask, low, yes, no));
         match test.stored {
-            Stored::Equal | Stored::MaskedEqual => {
+            StoredOperator::Equal | StoredOperator::MaskedEqual => {
                 node(Half::High, test.stored, high_mask, high, low, no)
             }
-            Stored::Greater | Stored::GreaterOrEqual => {
+            StoredOperator::Greater | StoredOperator::GreaterOrEqual => {
                 // Above the constant's high half the answer is yes.
-                let equal = node(Half::High, Stored::Equal, high_mask, high, low, no);
+                let equal = node(Half::High, StoredOperator::Equal, high_mask, high, low, no);
                 let equal = self.below(equal);
-                node(Half::High, Stored::Greater, high_mask, high, yes, equal)
+                node(Half::High, StoredOperator::Greater, high_mask, high, yes, equal)
             }
         }
     }
@@ -348,7 +346,7 @@ impl Side {
 impl Word {
     fn comparison(&self) -> Result<Comparison, PolicyError> {
         let field = Field::arg(usize::from(self.arg))?;
-        let operator = chain::operator(self.stored);
+        let operator = self.stored.operator();
         let high = |value: u32| u64::from(value) << 32;
         Ok(match self.half {
             Half::Whole | Half::Low => Comparison::low32(field, self.mask, operator, self.datum),

@@ -13,6 +13,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("callgate-policy", &["callgate-syscalls"]),
     ("callgate-compiler", &["callgate-bpf", "callgate-policy", "callgate-syscalls"]),
     ("callgate-prover", &["callgate-bpf", "callgate-policy", "callgate-syscalls"]),
+    ("callgate-order", &["callgate-policy", "callgate-syscalls"]),
     ("callgate-kernel", &["callgate-bpf", "callgate-syscalls", "libc"]),
     (
         "callgate-formats",
@@ -85,6 +86,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "callgate-bpf",
             "callgate-compiler",
+            "callgate-order",
             "callgate-policy",
             "callgate-prover",
             "callgate-syscalls",

@@ -9,13 +9,17 @@ use crate::pseudo::{NONE, by_name};
 
 /// A syscall that stands for several others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Multiplexer {
+#[expect(clippy::exhaustive_enums, reason = "the kernel has these two and will get no more")]
+pub enum Multiplexer {
+    /// `socketcall`: the other arguments are behind a pointer, where filters can't look.
     Socketcall,
+    /// `ipc`: the other arguments are shifted by one.
     Ipc,
 }
 
 /// Whether an architecture has `socketcall` and `ipc` beside, or instead of, the calls themselves.
-pub(crate) const fn multiplexes(arch: Arch) -> bool {
+#[must_use]
+pub const fn multiplexes(arch: Arch) -> bool {
     matches!(
         arch,
         Arch::X86

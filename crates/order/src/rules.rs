@@ -5,25 +5,21 @@ use callgate_syscalls::{Action, Arch};
 use crate::chain::{Chain, Step};
 use crate::windows::Windows;
 
-/// Whether a rule may be adapted to architectures that can't express it as given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exactness {
-    /// As `seccomp_rule_add`: rules for calls that an architecture lacks or multiplexes are adapted or left out.
-    Adapted,
-    /// As `seccomp_rule_add_exact`: such a rule is an error.
-    Exact,
-}
-
 /// An accepted rule with comparisons.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Rule {
-    pub(crate) chain: Chain,
-    pub(crate) action: Action,
+#[expect(clippy::exhaustive_structs, reason = "these are all parts of a rule")]
+pub struct Rule {
+    /// Its comparisons, one at least.
+    pub chain: Chain,
+    /// What happens to calls for which they hold.
+    pub action: Action,
+    /// Where it comes from, in the caller's numbers.
+    pub origin: u32,
 }
 
 /// An accepted rule in the list of all that were ever accepted, in the order of their acceptance.
 #[derive(Clone, Debug)]
-pub(crate) struct Listed {
+pub struct Listed {
     pub(crate) rule: Rule,
     /// The places of earlier rules that this one made redundant.
     pub(crate) removes: Vec<usize>,
@@ -33,19 +29,25 @@ pub(crate) struct Listed {
 
 /// All rules of one syscall.
 #[derive(Clone, Debug, Default)]
-pub(crate) enum Rules {
+#[expect(clippy::exhaustive_enums, reason = "readers have to look at each kind")]
+pub enum Rules {
     /// There is none yet.
     #[default]
     None,
     /// One without comparisons: it hides all others.
-    Always(Action),
+    Always {
+        /// What happens to every call.
+        action: Action,
+        /// Where the rule comes from, in the caller's numbers.
+        origin: u32,
+    },
     /// Those with comparisons. Few syscalls have any: apart, they keep the entries of all others small.
     Listed(Box<List>),
 }
 
 /// Rules with comparisons, in the order of their acceptance.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct List {
+pub struct List {
     rules: Vec<Listed>,
     windows: Windows,
 }
@@ -60,32 +62,52 @@ impl std::ops::Deref for List {
 
 /// What accepting a rule will change.
 #[derive(Clone, Debug)]
-pub(crate) enum Effect {
+#[expect(clippy::exhaustive_enums, reason = "readers have to look at each kind")]
+pub enum Effect {
     /// Nothing: the rule is a repetition, or can't be reached.
     None,
     /// The rule becomes the only one.
-    Always(Action),
+    Always {
+        /// What happens to every call.
+        action: Action,
+        /// Where the rule comes from.
+        origin: u32,
+    },
     /// The rule is appended, and those at these places are redundant.
-    Append { rule: Rule, removes: Vec<usize> },
+    Append {
+        /// The rule.
+        rule: Rule,
+        /// The places of those that it makes redundant.
+        removes: Vec<usize>,
+    },
 }
 
 /// The rule has the comparisons of an accepted one, or begins one, and another action.
-#[derive(Debug)]
-pub(crate) struct Conflict;
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "this is all there is to say")]
+pub struct Conflict {
+    /// Where the accepted rule comes from.
+    pub origin: u32,
+}
 
 impl Rules {
     /// What a rule would change; nothing is changed yet.
-    pub(crate) fn consider(
+    ///
+    /// # Errors
+    /// [`Conflict`].
+    pub fn consider(
         &self,
         arch: Arch,
         chain: Chain,
         action: Action,
+        origin: u32,
     ) -> Result<Effect, Conflict> {
         let list = match self {
-            Self::Always(_) => return Ok(Effect::None),
-            _ if chain.is_empty() => return Ok(Effect::Always(action)),
+            Self::Always { .. } => return Ok(Effect::None),
+            _ if chain.is_empty() => return Ok(Effect::Always { action, origin }),
             Self::None => {
-                return Ok(Effect::Append { rule: Rule { chain, action }, removes: Vec::new() });
+                let rule = Rule { chain, action, origin };
+                return Ok(Effect::Append { rule, removes: Vec::new() });
             }
             Self::Listed(list) => list,
         };
@@ -103,26 +125,26 @@ impl Rules {
         }
         let contradicts = |rule: &Rule| rule.action != action && begins(&chain, &rule.chain);
         let wholes = || list.in_force(list.windows.wholes(&chain));
-        if wholes().any(|(_, rule)| contradicts(rule)) {
-            return Err(Conflict);
+        if let Some((_, rule)) = wholes().find(|(_, rule)| contradicts(rule)) {
+            return Err(Conflict { origin: rule.origin });
         }
         let redundant = |rule: &Rule| rule.action == action && contains(&rule.chain, &chain);
         let removes = wholes().filter(|(_, rule)| redundant(rule)).map(|(place, _)| place);
         let mut removes: Vec<usize> = removes.collect();
         removes.sort_unstable();
         removes.dedup();
-        Ok(Effect::Append { rule: Rule { chain, action }, removes })
+        Ok(Effect::Append { rule: Rule { chain, action, origin }, removes })
     }
 
     /// Makes the change. The effect must come from [`Rules::consider`] on the same state.
-    pub(crate) fn apply(&mut self, effect: Effect) {
+    pub fn apply(&mut self, effect: Effect) {
         match effect {
             Effect::None => {}
-            Effect::Always(action) => *self = Self::Always(action),
+            Effect::Always { action, origin } => *self = Self::Always { action, origin },
             Effect::Append { rule, removes } => {
                 let mut list = match std::mem::take(self) {
                     Self::Listed(list) => list,
-                    Self::None | Self::Always(_) => Box::default(),
+                    Self::None | Self::Always { .. } => Box::default(),
                 };
                 for &place in &removes {
                     list.rules[place].redundant = true;
@@ -149,7 +171,7 @@ impl List {
 
 impl Listed {
     /// The rules of a list that are in force, in the order of their acceptance.
-    pub(crate) fn in_force(list: &[Self]) -> impl Iterator<Item = &Rule> {
+    pub fn in_force(list: &[Self]) -> impl Iterator<Item = &Rule> {
         list.iter().filter(|listed| !listed.redundant).map(|listed| &listed.rule)
     }
 }

@@ -70,7 +70,8 @@ fn with_base(arch: Arch, number: Number) -> SyscallNr {
 }
 
 /// Where the numbers of an architecture begin.
-pub(crate) const fn number_base(arch: Arch) -> u32 {
+#[must_use]
+pub const fn number_base(arch: Arch) -> u32 {
     match arch {
         Arch::Mips | Arch::Mipsel => 4000,
         Arch::Mips64 | Arch::Mipsel64 => 5000,

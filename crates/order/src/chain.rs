@@ -25,38 +25,64 @@ impl ArgCmp {
 }
 
 /// A list of comparisons of different arguments in ascending order of the arguments, as an architecture reads them.
-pub(crate) type Chain = Box<[Step]>;
+pub type Chain = Box<[Step]>;
 
 /// A comparison in its stored form: a [`Test`] and the answer that it must have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Step {
-    pub(crate) test: Test,
-    pub(crate) answer: bool,
-    pub(crate) class: Class,
+#[expect(clippy::exhaustive_structs, reason = "these are all parts of a comparison")]
+pub struct Step {
+    /// The test.
+    pub test: Test,
+    /// Its answer where the comparison holds.
+    pub answer: bool,
+    /// Where it stands among others about the same argument.
+    pub class: Class,
 }
 
 /// `(argument & mask) operator datum`, all of the argument's bits that the architecture has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Test {
-    pub(crate) arg: u8,
-    pub(crate) stored: Stored,
-    pub(crate) mask: u64,
-    pub(crate) datum: u64,
+#[expect(clippy::exhaustive_structs, reason = "these are all parts of a test")]
+pub struct Test {
+    /// The index of the argument, 0 to 5.
+    pub arg: u8,
+    /// The operator.
+    pub stored: StoredOperator,
+    /// The bits that are compared.
+    pub mask: u64,
+    /// What they are compared with; it has no bit outside the mask.
+    pub datum: u64,
 }
 
 /// The operators of stored tests; the others are these with the answer no.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Stored {
+#[expect(clippy::exhaustive_enums, reason = "libseccomp's operators will not change")]
+pub enum StoredOperator {
+    /// Equal.
     Equal,
-    /// Equal under a mask, be it of all bits: not the same test as [`Stored::Equal`].
+    /// Equal under a mask, be it of all bits: not the same test as [`StoredOperator::Equal`].
     MaskedEqual,
+    /// Greater than.
     Greater,
+    /// Greater than or equal.
     GreaterOrEqual,
+}
+
+impl StoredOperator {
+    /// The policy's operator, beside the mask.
+    #[must_use]
+    pub const fn operator(self) -> Operator {
+        match self {
+            Self::Equal | Self::MaskedEqual => Operator::Eq,
+            Self::Greater => Operator::Gt,
+            Self::GreaterOrEqual => Operator::Ge,
+        }
+    }
 }
 
 /// Kinds of comparison in the order in which they are asked about one argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Class {
+#[expect(clippy::exhaustive_enums, reason = "libseccomp's operators will not change")]
+pub enum Class {
     /// EQ, NE, MASKED_EQ.
     Equality,
     /// LT, LE: the smallest bound first.
@@ -69,7 +95,7 @@ pub(crate) enum Class {
 ///
 /// # Errors
 /// [`Error::ArgumentIndex`], [`Error::ArgumentRepeated`], [`Error::Operator`].
-pub(crate) fn check(comparisons: &[ArgCmp]) -> Result<(), Error> {
+pub fn check(comparisons: &[ArgCmp]) -> Result<(), Error> {
     for (place, &ArgCmp { arg, op, .. }) in comparisons.iter().enumerate() {
         if arg > 5 {
             return Err(Error::ArgumentIndex { index: arg });
@@ -87,7 +113,7 @@ pub(crate) fn check(comparisons: &[ArgCmp]) -> Result<(), Error> {
 ///
 /// # Errors
 /// As [`check`].
-pub(crate) fn read(arch: Arch, comparisons: &[ArgCmp]) -> Result<Chain, Error> {
+pub fn read(arch: Arch, comparisons: &[ArgCmp]) -> Result<Chain, Error> {
     if comparisons.is_empty() {
         return Ok(Chain::default());
     }
@@ -119,8 +145,8 @@ pub(crate) const fn word_mask(arch: Arch) -> u64 {
 /// The condition of a policy that holds where all steps do.
 ///
 /// # Errors
-/// None that [`read`] lets through: arguments are 0 to 5 and nothing nests.
-pub(crate) fn condition(arch: Arch, steps: &[Step]) -> Result<Condition, PolicyError> {
+/// None for steps that [`read`] made: arguments are 0 to 5 and nothing nests.
+pub fn condition(arch: Arch, steps: &[Step]) -> Result<Condition, PolicyError> {
     let parts: Result<Vec<Condition>, _> =
         steps.iter().map(|step| comparison(arch, step).map(Condition::from)).collect();
     Condition::all(parts?)
@@ -129,7 +155,7 @@ pub(crate) fn condition(arch: Arch, steps: &[Step]) -> Result<Condition, PolicyE
 fn comparison(arch: Arch, step: &Step) -> Result<Comparison, PolicyError> {
     let Test { arg, stored, mask, datum } = step.test;
     let field = Field::arg(usize::from(arg))?;
-    let operator = operator(stored);
+    let operator = stored.operator();
     let low = |value: u64| halves(value).1;
     let comparison = match arch.word_bits() {
         64 => Comparison::masked(field, mask, operator, datum),
@@ -138,17 +164,9 @@ fn comparison(arch: Arch, step: &Step) -> Result<Comparison, PolicyError> {
     Ok(if step.answer { comparison } else { comparison.negated() })
 }
 
-/// The policy's operator for a stored one.
-pub(crate) const fn operator(stored: Stored) -> Operator {
-    match stored {
-        Stored::Equal | Stored::MaskedEqual => Operator::Eq,
-        Stored::Greater => Operator::Gt,
-        Stored::GreaterOrEqual => Operator::Ge,
-    }
-}
-
 /// The high and the low half of a value.
-pub(crate) fn halves(value: u64) -> (u32, u32) {
+#[must_use]
+pub fn halves(value: u64) -> (u32, u32) {
     let [a, b, c, d, e, f, g, h] = value.to_be_bytes();
     (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]))
 }
@@ -156,15 +174,15 @@ pub(crate) fn halves(value: u64) -> (u32, u32) {
 const MASKED_EQ: u32 = 7;
 
 /// The stored form of an operator of libseccomp's header.
-fn stored(op: u32) -> Result<(Stored, bool, Class), Error> {
+fn stored(op: u32) -> Result<(StoredOperator, bool, Class), Error> {
     Ok(match op {
-        1 => (Stored::Equal, false, Class::Equality),
-        2 => (Stored::GreaterOrEqual, false, Class::Less),
-        3 => (Stored::Greater, false, Class::Less),
-        4 => (Stored::Equal, true, Class::Equality),
-        5 => (Stored::GreaterOrEqual, true, Class::Greater),
-        6 => (Stored::Greater, true, Class::Greater),
-        MASKED_EQ => (Stored::MaskedEqual, true, Class::Equality),
+        1 => (StoredOperator::Equal, false, Class::Equality),
+        2 => (StoredOperator::GreaterOrEqual, false, Class::Less),
+        3 => (StoredOperator::Greater, false, Class::Less),
+        4 => (StoredOperator::Equal, true, Class::Equality),
+        5 => (StoredOperator::GreaterOrEqual, true, Class::Greater),
+        6 => (StoredOperator::Greater, true, Class::Greater),
+        MASKED_EQ => (StoredOperator::MaskedEqual, true, Class::Equality),
         operator => return Err(Error::Operator { operator }),
     })
 }

@@ -6,25 +6,53 @@
 
 use callgate_syscalls::{Arch, Name};
 
-use crate::chain::{self, ArgCmp};
-use crate::filter::Stored;
+use crate::chain::{self, ArgCmp, Chain};
 use crate::mux::{self, Multiplexer};
 use crate::resolve::{name_of, number_of};
-use crate::{Error, Exactness, Number};
+use crate::{Error, Number};
 
 const EQ: u32 = 4;
 
+/// Whether a rule may be adapted to architectures that can't express it as given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "there are two kinds of functions")]
+pub enum Exactness {
+    /// As `seccomp_rule_add`: rules for calls that an architecture lacks or multiplexes are adapted or left out.
+    Adapted,
+    /// As `seccomp_rule_add_exact`: such a rule is an error.
+    Exact,
+}
+
+/// A rule as one architecture stores it.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_structs, reason = "these are all parts of a stored rule")]
+pub struct StoredRule {
+    /// The number, negative for a syscall that the architecture does not have.
+    pub number: Number,
+    /// The comparisons.
+    pub chain: Chain,
+}
+
 /// A syscall as a caller names it: by a number of the native architecture.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Syscall {
+pub struct Syscall {
     native: Arch,
     number: Number,
     name: Option<Name>,
 }
 
 impl Syscall {
-    pub(crate) fn new(native: Arch, number: Number) -> Self {
+    /// The syscall with a number of the native architecture, or with a pseudo number.
+    #[must_use]
+    pub fn new(native: Arch, number: Number) -> Self {
         Self { native, number, name: name_of(native, number) }
+    }
+
+    /// The syscall of that name, as a caller resolves it on the native architecture; every known name has a number or a
+    /// pseudo number.
+    #[must_use]
+    pub fn named(native: Arch, name: Name) -> Option<Self> {
+        number_of(native, name).map(|number| Self { native, number, name: Some(name) })
     }
 
     /// The rules that one architecture stores for that of a caller: none where it lacks the syscall and may adapt, two where
@@ -32,14 +60,17 @@ impl Syscall {
     ///
     /// # Errors
     /// [`Error::Untranslatable`]; for exact rules [`Error::NotOnArch`] and [`Error::Multiplexed`]; those of `store`.
-    pub(crate) fn rules(
+    pub fn rules<E: From<Error>>(
         &self,
         arch: Arch,
         comparisons: &[ArgCmp],
         exactness: Exactness,
-        mut store: impl FnMut(Stored) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        let mut plain = |number| store(Stored { number, chain: chain::read(arch, comparisons)? });
+        mut store: impl FnMut(StoredRule) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut plain = |number| {
+            let chain = chain::read(arch, comparisons)?;
+            store(StoredRule { number, chain })
+        };
         let number = self.number;
         if number == Number::ERROR {
             return plain(number);
@@ -48,13 +79,13 @@ impl Syscall {
         let exact = exactness == Exactness::Exact;
         if let Some(call) = self.call(arch, own)? {
             if exact && !comparisons.is_empty() {
-                return Err(Error::Multiplexed { arch });
+                return Err(Error::Multiplexed { arch }.into());
             }
             return multiplexed(arch, &call, comparisons, store);
         }
         match own.raw() >= 0 {
             true => plain(own),
-            false if exact => Err(Error::NotOnArch { number, arch }),
+            false if exact => Err(Error::NotOnArch { number, arch }.into()),
             false if mux::multiplexes(arch) => Ok(()),
             false => plain(own),
         }
@@ -64,7 +95,7 @@ impl Syscall {
     ///
     /// # Errors
     /// [`Error::Untranslatable`].
-    pub(crate) fn priority(&self, arch: Arch) -> Result<Option<Number>, Error> {
+    pub fn priority(&self, arch: Arch) -> Result<Option<Number>, Error> {
         if self.number == Number::ERROR {
             return Ok(Some(self.number));
         }
@@ -111,20 +142,20 @@ struct Call {
     direct: Number,
 }
 
-fn multiplexed(
+fn multiplexed<E: From<Error>>(
     arch: Arch,
     call: &Call,
     comparisons: &[ArgCmp],
-    mut store: impl FnMut(Stored) -> Result<(), Error>,
-) -> Result<(), Error> {
+    mut store: impl FnMut(StoredRule) -> Result<(), E>,
+) -> Result<(), E> {
     let pseudo = call.pseudo;
     let untranslatable = Error::Untranslatable { number: pseudo, arch };
     let number = call.mux.number(arch).ok_or(untranslatable)?;
     let others = comparisons.iter().filter(|comparison| comparison.arg != 0).copied();
     let which = ArgCmp { arg: 0, op: EQ, datum_a: call.mux.call(pseudo).into(), datum_b: 0 };
     let all: Vec<ArgCmp> = std::iter::once(which).chain(others).collect();
-    store(Stored { number, chain: chain::read(arch, &all)? })?;
-    store(Stored { number: call.direct, chain: chain::read(arch, comparisons)? })
+    store(StoredRule { number, chain: chain::read(arch, &all)? })?;
+    store(StoredRule { number: call.direct, chain: chain::read(arch, comparisons)? })
 }
 
 #[cfg(test)]
@@ -183,7 +214,7 @@ mod tests {
         let some = [ArgCmp { arg: 1, op: EQ, datum_a: 0, datum_b: 0 }];
         let syscall = Syscall::new(Arch::X86, Number::new(359));
         let refused = syscall.rules(Arch::X86, &some, Exactness::Exact, |_| Ok(()));
-        assert_eq!(refused.err(), Some(Error::Multiplexed { arch: Arch::X86 }));
+        assert_eq!(refused, Err(Error::Multiplexed { arch: Arch::X86 }));
     }
 
     #[test]
@@ -196,7 +227,7 @@ mod tests {
             data.push(rule.chain.iter().map(|step| step.test.datum).collect());
             Ok(())
         });
-        assert_eq!(stored, Ok(()));
+        assert_eq!(stored, Ok::<(), Error>(()));
         assert_eq!(data, [[1, 3], [2, 3]]);
     }
 

@@ -18,11 +18,12 @@
 
 use callgate_syscalls::Arch;
 
-use crate::chain::{Class, Step, Stored, Test, halves};
+use crate::chain::{Class, Step, StoredOperator, Test, halves};
 use crate::rules::{Listed, Rule};
 
-/// The rules that are in force, in the order in which they are asked.
-pub(crate) fn ordered(arch: Arch, log: &[Listed]) -> Vec<&Rule> {
+/// The rules of a list that are in force, in the order in which they are asked.
+#[must_use]
+pub fn ordered(arch: Arch, log: &[Listed]) -> Vec<&Rule> {
     let width = if arch.word_bits() == 64 { Width::Two } else { Width::One };
     let mut top = Level::new();
     for (index, listed) in log.iter().enumerate() {
@@ -112,7 +113,7 @@ fn find(level: &Level, step: &Step, width: Width) -> Place {
 /// Whether two tests for equality ask the same of the high half.
 fn same_high_test(a: &Test, b: &Test) -> bool {
     let high = |test: &Test| (test.arg, test.stored, halves(test.mask).0, halves(test.datum).0);
-    matches!(a.stored, Stored::Equal | Stored::MaskedEqual) && high(a) == high(b)
+    matches!(a.stored, StoredOperator::Equal | StoredOperator::MaskedEqual) && high(a) == high(b)
 }
 
 /// Whether a new step must come before a node. Ties keep the order of insertion.
