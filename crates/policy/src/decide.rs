@@ -4,25 +4,67 @@ use callgate_syscalls::{Action, Arch, SeccompData, SyscallNr};
 
 use crate::{ArchPolicy, Policy};
 
+/// The action for a call, and the part of the policy that gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Decision {
+    /// What happens to the call.
+    pub action: Action,
+    /// Who says so.
+    pub by: Decider,
+}
+
+/// A part of a policy that decides about a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Decider {
+    /// A rule.
+    Rule(RuleId),
+    /// The default action of an architecture.
+    Default(Arch),
+    /// The action of an architecture for syscalls that the baseline kernel does not have.
+    Unknown(Arch),
+    /// The action for architectures that the policy does not name.
+    Foreign,
+}
+
+/// A rule of a policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RuleId {
+    /// The architecture.
+    pub arch: Arch,
+    /// The number that it is about.
+    pub nr: SyscallNr,
+    /// Its position among the rules of that number, from 0.
+    pub index: usize,
+}
+
 impl Policy {
     /// The action for a call: the meaning of this policy.
     #[must_use]
     pub fn decide(&self, call: &SeccompData) -> Action {
+        self.decisive(call).action
+    }
+
+    /// The action for a call, and the part of this policy that gives it.
+    #[must_use]
+    pub fn decisive(&self, call: &SeccompData) -> Decision {
         let arch = Arch::of_call(call.arch, call.nr);
         match arch.and_then(|arch| Some((arch, self.arch(arch)?))) {
-            Some((arch, policy)) => policy.decide(arch, call),
-            None => self.foreign(),
+            Some((arch, policy)) => policy.decisive(arch, call),
+            None => Decision { action: self.foreign(), by: Decider::Foreign },
         }
     }
 }
 
 impl ArchPolicy {
     /// The action for a call of the architecture that this policy is about.
-    fn decide(&self, arch: Arch, call: &SeccompData) -> Action {
+    fn decisive(&self, arch: Arch, call: &SeccompData) -> Decision {
         let rules = self.rules_for(call.nr);
-        match rules.iter().find(|rule| rule.condition().holds(call)) {
-            Some(rule) => rule.action(),
-            None => self.action_without_rule(arch, call.nr),
+        match rules.iter().position(|rule| rule.condition().holds(call)) {
+            Some(index) => {
+                let by = Decider::Rule(RuleId { arch, nr: call.nr, index });
+                Decision { action: rules[index].action(), by }
+            }
+            None => self.without_rule(arch, call.nr),
         }
     }
 
@@ -31,13 +73,17 @@ impl ArchPolicy {
     /// A number that has rules counts as known: whoever wrote the rules knew it.
     #[must_use]
     pub fn action_without_rule(&self, arch: Arch, nr: SyscallNr) -> Action {
+        self.without_rule(arch, nr).action
+    }
+
+    fn without_rule(&self, arch: Arch, nr: SyscallNr) -> Decision {
         match self.unknown_action() {
             Some(unknown)
                 if self.rules_for(nr).is_empty() && !exists_in(arch, nr, unknown.baseline) =>
             {
-                unknown.action
+                Decision { action: unknown.action, by: Decider::Unknown(arch) }
             }
-            _ => self.default_action(),
+            _ => Decision { action: self.default_action(), by: Decider::Default(arch) },
         }
     }
 }
@@ -68,9 +114,16 @@ mod tests {
             .rule(SyscallNr::new(1), is(8), Action::LOG);
         let policy = Policy::builder(Action::KILL_THREAD).arch(Arch::X86_64, x86_64).build();
         let policy = policy.unwrap();
-        assert_eq!(policy.decide(&call(1, 7)), Action::LOG);
-        assert_eq!(policy.decide(&call(1, 8)), Action::ALLOW);
-        assert_eq!(policy.decide(&call(2, 7)), Action::KILL_PROCESS);
+        let rule =
+            |index| Decider::Rule(RuleId { arch: Arch::X86_64, nr: SyscallNr::new(1), index });
+        for (call, action, by) in [
+            (call(1, 7), Action::LOG, rule(0)),
+            (call(1, 8), Action::ALLOW, rule(1)),
+            (call(2, 7), Action::KILL_PROCESS, Decider::Default(Arch::X86_64)),
+        ] {
+            assert_eq!(policy.decisive(&call), Decision { action, by });
+            assert_eq!(policy.decide(&call), action);
+        }
     }
 
     #[test]
@@ -80,7 +133,8 @@ mod tests {
             .build()
             .unwrap();
         assert_eq!(policy.decide(&call(0x3fff_ffff, 0)), Action::ALLOW);
-        assert_eq!(policy.decide(&call(0x4000_0000, 0)), Action::KILL_THREAD);
+        let x32 = Decision { action: Action::KILL_THREAD, by: Decider::Foreign };
+        assert_eq!(policy.decisive(&call(0x4000_0000, 0)), x32);
         assert_eq!(policy.decide(&call(u32::MAX, 0)), Action::ALLOW);
     }
 
@@ -96,7 +150,8 @@ mod tests {
         assert_eq!(policy.decide(&call(440, 0)), Action::KILL_PROCESS, "process_madvise is 5.10");
         assert_eq!(policy.decide(&call(441, 0)), enosys, "epoll_pwait2 is 5.11");
         assert_eq!(policy.decide(&call(400, 0)), enosys, "a gap in the table");
-        assert_eq!(policy.decide(&call(u32::MAX, 0)), enosys);
+        let unknown = Decision { action: enosys, by: Decider::Unknown(Arch::X86_64) };
+        assert_eq!(policy.decisive(&call(u32::MAX, 0)), unknown);
         assert_eq!(policy.decide(&call(452, 1)), Action::ALLOW);
         assert_eq!(policy.decide(&call(452, 0)), Action::KILL_PROCESS, "has rules, so is known");
     }

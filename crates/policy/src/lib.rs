@@ -40,5 +40,6 @@ pub use callgate_syscalls::{
 };
 pub use comparison::{Comparison, Field, Operator, Width};
 pub use condition::{Condition, View};
+pub use decide::{Decider, Decision, RuleId};
 pub use error::Error;
 pub use policy::{ArchPolicy, Builder, Policy, Rule, Unknown};

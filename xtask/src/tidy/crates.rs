@@ -15,6 +15,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("callgate-prover", &["callgate-bpf", "callgate-policy", "callgate-syscalls"]),
     ("callgate-order", &["callgate-policy", "callgate-syscalls"]),
     ("callgate-kernel", &["callgate-bpf", "callgate-syscalls", "libc"]),
+    ("callgate-rules", &["callgate-policy", "callgate-syscalls", "strsim"]),
     (
         "callgate-formats",
         &[
