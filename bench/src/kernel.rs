@@ -9,17 +9,10 @@ use callgate_syscalls::{Action, Endian};
 use super::Effort;
 use super::contender::{compile, succeed, write};
 use super::measure::median;
+use super::reference::Call;
 
 /// A call that always succeeds.
 const GETPPID: u32 = 110;
-
-/// A call that is made to see how long it takes, and the errno with which it has to fail: 0 for success.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Call {
-    pub(crate) number: u32,
-    pub(crate) args: [u64; 2],
-    pub(crate) errno: i64,
-}
 
 /// The program that asks the kernel.
 pub(crate) struct Kernel(PathBuf);

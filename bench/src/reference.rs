@@ -6,8 +6,15 @@ use callgate_policy::{
     Action, Arch, ArchPolicy, Comparison, Condition, Field, Operator, Policy, SyscallNr,
 };
 
-use super::kernel::Call;
 use conformance_prover::common as common_profile;
+
+/// A call that is made to see how long it takes, and the errno with which it has to fail: 0 for success.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Call {
+    pub(crate) number: u32,
+    pub(crate) args: [u64; 2],
+    pub(crate) errno: i64,
+}
 
 /// A policy, what contenders are told of it, and the calls that are measured.
 pub(crate) struct Reference {

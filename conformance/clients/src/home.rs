@@ -5,12 +5,18 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::list::{Client, TOOLS};
-use super::play::Library;
 use house::{stage, target};
 
 /// Where the clients see our library, and the folder for traces.
 pub(super) const STAGE: &str = "/stage";
 pub(super) const TRACE: &str = "/trace";
+
+/// Whose library a run loads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Library {
+    Debian,
+    Ours,
+}
 
 /// The release of Debian whose packages are meant.
 const RELEASE: &str = "bookworm";

@@ -27,7 +27,7 @@ mod trace;
 
 use std::time::Instant;
 
-use home::Home;
+use home::{Home, Library};
 use list::{CLIENTS, Client, Pace};
 use table::{Outcome, Row};
 
@@ -71,8 +71,8 @@ fn chosen(args: &[String]) -> Result<Vec<&'static Client>, String> {
 
 /// Plays a client with Debian's library and with ours, and holds one against the other.
 fn meet(home: &Home, client: &Client) -> Result<Outcome, String> {
-    let theirs = play::play(home, client, play::Library::Debian)?;
-    let ours = play::play(home, client, play::Library::Ours)?;
+    let theirs = play::play(home, client, Library::Debian)?;
+    let ours = play::play(home, client, Library::Ours)?;
     if let (Some(theirs), Some(_)) = (&theirs.cannot, &ours.cannot) {
         return Ok(Outcome::Cannot(theirs.clone()));
     }

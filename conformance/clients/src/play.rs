@@ -6,19 +6,12 @@ use std::process::Command;
 
 use callgate_bpf::Program;
 
-use super::home::{self, Home, STAGE, TRACE};
+use super::home::{self, Home, Library, STAGE, TRACE};
 use super::list::{Client, Watch};
 use super::trace;
 
 /// What the script's status says where it cannot do its work on this machine.
 const CANNOT: i32 = 77;
-
-/// Whose library a run loads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Library {
-    Debian,
-    Ours,
-}
 
 /// A run that ended well, or said why it could not be.
 pub(super) struct Run {

@@ -10,13 +10,16 @@
 
 use std::fmt;
 
-use crate::{Instruction, Operation, Program, Slot, Unsupported};
+use crate::{Instruction, Operation, Slot, Unsupported};
+
+/// The most instructions of a program (`BPF_MAXINSNS`).
+pub(crate) const LEN_MAX: usize = 4096;
 
 /// Why the kernel rejects a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CheckError {
-    /// No instructions, or more than [`Program::LEN_MAX`].
+    /// No instructions, or more than [`Program::LEN_MAX`](crate::Program::LEN_MAX).
     Length(usize),
     /// An instruction that seccomp accepts in no program.
     Unsupported {
@@ -63,7 +66,7 @@ pub enum Jump {
 
 pub(crate) fn check(instructions: &[Instruction]) -> Result<(), CheckError> {
     let length = instructions.len();
-    if !(1..=Program::LEN_MAX).contains(&length) {
+    if !(1..=LEN_MAX).contains(&length) {
         return Err(CheckError::Length(length));
     }
     let mut last = None;
@@ -135,7 +138,7 @@ impl fmt::Display for CheckError {
             Self::Length(length) => write!(
                 f,
                 "{length} instructions: the kernel accepts at most {}, split the filter in two",
-                Program::LEN_MAX
+                LEN_MAX
             ),
             Self::Unsupported { index, reason } => write!(f, "instruction {index}: {reason}"),
             Self::JumpOut { index, jump, target, length } => write!(

@@ -13,7 +13,7 @@ pub struct Program(Box<[Instruction]>);
 
 impl Program {
     /// The most instructions a program may have (`BPF_MAXINSNS`).
-    pub const LEN_MAX: usize = 4096;
+    pub const LEN_MAX: usize = check::LEN_MAX;
 
     /// Checks instructions as the kernel does and keeps them if it would.
     ///

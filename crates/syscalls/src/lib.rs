@@ -15,15 +15,17 @@ mod common_errno;
 mod data;
 mod errno;
 mod generated;
+mod number;
 mod signature;
 mod table;
 mod version;
 
 pub use action::{Action, ActionKind};
 pub use arch::{Arch, ArchToken, Endian, UnknownArch};
-pub use data::{SeccompData, SyscallNr, X32_BIT};
+pub use data::SeccompData;
 pub use errno::Errno;
 pub use generated::names;
+pub use number::{SyscallNr, X32_BIT};
 pub use signature::{Argument, ArgumentWidth, Signature};
 pub use table::{Name, Syscall, Syscalls};
 pub use version::{InvalidKernelVersion, KernelVersion};
