@@ -10,6 +10,7 @@ mod completions;
 mod diff;
 mod disasm;
 mod doctor;
+mod fmt;
 mod man;
 mod optimize;
 mod profiles;
@@ -40,6 +41,7 @@ pub(crate) enum Command {
     Subset(subset::Args),
     Intersect(combine::IntersectArgs),
     Union(combine::UnionArgs),
+    Fmt(fmt::Args),
     Agent(agent::Args),
     Doctor(doctor::Args),
     Completions(completions::Args),
@@ -74,6 +76,7 @@ pub(crate) fn run(command: &Command) -> Result<Status, Error> {
         Command::Subset(args) => subset::run(args),
         Command::Intersect(args) => combine::intersect(args),
         Command::Union(args) => combine::union(args),
+        Command::Fmt(args) => fmt::run(args),
         Command::Agent(args) => agent::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Completions(args) => completions::run(args),

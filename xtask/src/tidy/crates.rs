@@ -28,6 +28,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "strsim",
         ],
     ),
+    ("callgate-gate", &["callgate-syscalls", "rowan", "strsim"]),
     // tokio only where its feature asks for it.
     ("callgate-supervise", &["callgate-kernel", "callgate-syscalls", "libc", "tokio"]),
     (
@@ -69,6 +70,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "callgate-kernel",
             "callgate-policy",
             "callgate-formats",
+            "callgate-gate",
             "callgate-prover",
             "callgate-syscalls",
             "clap",

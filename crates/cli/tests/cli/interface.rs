@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use crate::harness::{Folder, callgate, command};
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 19] = [
     "run",
     "compile",
     "optimize",
@@ -20,6 +20,7 @@ const COMMANDS: [&str; 18] = [
     "subset",
     "intersect",
     "union",
+    "fmt",
     "agent",
     "doctor",
     "completions",

@@ -7,6 +7,7 @@ mod bad_input;
 mod compare;
 mod compile;
 mod doctor;
+mod gate;
 mod harness;
 mod interface;
 mod optimize;

@@ -1,0 +1,23 @@
+//! The language for syscall filters, `*.gate`.
+//!
+//! A file says for each syscall what becomes of it, one statement a line; the guide has a tutorial and the grammar:
+//!
+//! ```text
+//! policy 1
+//! arch x86_64, aarch64
+//! default errno EPERM
+//! allow { read, write, exit_group }
+//! allow socket where family in {AF_UNIX, AF_INET}   # a comment
+//! test socket(AF_NETLINK, _, _) -> errno EPERM
+//! ```
+//!
+//! [`File`] is a text as it was written, with every space and comment; [`format`] writes one as everybody does.
+
+#![forbid(unsafe_code)]
+
+mod format;
+mod near;
+mod syntax;
+
+pub use format::format;
+pub use syntax::{File, Gate, Node, SyntaxError, SyntaxKind, Token, words};

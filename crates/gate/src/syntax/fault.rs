@@ -1,0 +1,202 @@
+//! What can be wrong with a text that is not understood, in words.
+
+use std::fmt;
+
+use rowan::TextRange;
+
+use super::words;
+use crate::near;
+
+/// Why a line is not understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyntaxError {
+    /// The code under which `callgate explain-error` has a page.
+    pub code: &'static str,
+    /// Where the text stops making sense.
+    pub range: TextRange,
+    /// What is wrong.
+    pub message: String,
+    /// What to say at the place.
+    pub label: String,
+    /// What to do, and the text that stands at the place then.
+    pub help: Vec<(String, Option<String>)>,
+}
+
+impl fmt::Display for SyntaxError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for SyntaxError {}
+
+/// The kinds of fault.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Fault {
+    /// A line begins with no word of the language.
+    Statement,
+    /// Something else should stand here.
+    Expected(&'static str),
+    /// The statement is complete, but the line goes on.
+    Rest,
+    /// A `}` that closes nothing.
+    Stray,
+    /// An opening token that nothing closes.
+    Unclosed,
+    /// Between two parts of a list.
+    Comma,
+    /// A text without its closing quote.
+    OpenText,
+    /// Nested deeper than the language allows.
+    Deep,
+    /// No verdict where one must stand.
+    Verdict,
+    /// `errno` alone.
+    ErrnoMissing,
+    /// No call where one must stand.
+    Subject,
+    /// No operator behind an argument.
+    Operator,
+    /// No argument where one must stand.
+    Operand,
+    /// No value where one must stand.
+    Value,
+}
+
+impl Fault {
+    /// This fault at a place where `found` stands.
+    pub(crate) fn at(self, range: TextRange, found: &str) -> SyntaxError {
+        let (code, message, label) = self.words(&shown(found));
+        let mut help = self.hints(found);
+        help.truncate(2);
+        SyntaxError { code, range, message, label, help }
+    }
+
+    fn words(self, found: &str) -> (&'static str, String, String) {
+        let own = |code, message: String, label: &str| (code, message, label.to_owned());
+        match self {
+            Self::Statement => own(
+                "E0300",
+                format!("a line cannot begin with {found}"),
+                "expected a statement, such as `allow read`",
+            ),
+            Self::Expected(what) => {
+                ("E0301", format!("expected {what}"), format!("here stands {found}"))
+            }
+            Self::Rest => own(
+                "E0302",
+                format!("the statement is complete before {found}"),
+                "expected the end of the line, `where` or `because`",
+            ),
+            Self::Stray => own("E0303", "a `}` closes nothing".to_owned(), "no `{` belongs to it"),
+            Self::Unclosed => own("E0304", format!("{found} is never closed"), "opened here"),
+            Self::Comma => own(
+                "E0305",
+                format!("expected a comma before {found}"),
+                "the parts of a list stand between commas",
+            ),
+            Self::OpenText => {
+                own("E0306", "the text has no closing quote".to_owned(), "begins here")
+            }
+            Self::Deep => own("E0307", "nested too deep".to_owned(), "one level too many"),
+            Self::Verdict => own(
+                "E0308",
+                format!("expected a verdict, found {found}"),
+                "such as `allow`, `errno EPERM` or `kill`",
+            ),
+            Self::ErrnoMissing => own(
+                "E0309",
+                "`errno` needs the error that the call fails with".to_owned(),
+                "expected a name such as EPERM",
+            ),
+            Self::Subject => own(
+                "E0310",
+                format!("expected a syscall, found {found}"),
+                "a name, `nr NUMBER`, `@block`, `~family`, or a set of these in `{ }`",
+            ),
+            Self::Operator => own(
+                "E0311",
+                format!("expected a comparison, found {found}"),
+                "one of == != < <= > >= in has any none only",
+            ),
+            Self::Operand => own(
+                "E0312",
+                format!("expected the name of an argument, found {found}"),
+                "a condition begins with an argument, as in `family == AF_UNIX`",
+            ),
+            Self::Value => own(
+                "E0313",
+                format!("expected a value, found {found}"),
+                "a number or a constant, as in AF_UNIX or 0x10",
+            ),
+        }
+    }
+
+    /// What to do about it, with the text to put in place of what stands there.
+    fn hints(self, found: &str) -> Vec<(String, Option<String>)> {
+        let edit = |text: &str, to: &str| vec![(text.to_owned(), Some(to.to_owned()))];
+        match (self, found) {
+            (Self::Statement | Self::Verdict, "/") => {
+                vec![("comments begin with `#`".to_owned(), None)]
+            }
+            (Self::Statement | Self::Verdict | Self::Rest, _) => rewording(found),
+            (Self::Operator, "=") => edit("equality is written `==`", "=="),
+            (Self::Operator, "not") => {
+                vec![("write `not (ARGUMENT in {...})`".to_owned(), None)]
+            }
+            (Self::Operand | Self::Operator, "!") => {
+                edit("negation is written `not`, and inequality `!=`", "not ")
+            }
+            (Self::Operator, "~") => {
+                vec![("bits are tested by `has`, `any`, `none` and `only`".to_owned(), None)]
+            }
+            (Self::Operator, word) => near::word(word, &words::TESTS)
+                .map(|near| edit(&format!("did you mean `{near}`?"), near))
+                .unwrap_or_default(),
+            (Self::Unclosed, open) => {
+                let close = if open == "(" { ")" } else { "}" };
+                vec![(format!("close it with `{close}`"), None)]
+            }
+            (Self::OpenText, text) => edit("close it", &format!("{text}\"")),
+            (Self::Comma, _) => vec![("put a comma between them".to_owned(), None)],
+            (Self::Operand, "" | "\n") => {
+                vec![("say what must hold, or leave `where` away".to_owned(), None)]
+            }
+            (Self::Deep, _) => {
+                vec![("split the condition into several statements".to_owned(), None)]
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// What a word of another tool is called here.
+fn rewording(found: &str) -> Vec<(String, Option<String>)> {
+    let lower = found.to_ascii_lowercase();
+    let plain = lower.strip_prefix("scmp_act_").unwrap_or(&lower).replace('_', "-");
+    let here = match plain.as_str() {
+        "deny" | "block" | "reject" | "refuse" | "forbid" | "disallow" => "errno EPERM",
+        "permit" | "accept" | "grant" => "allow",
+        "kill-process" | "die" => "kill",
+        "return" => "errno",
+        "user-notify" | "user-notif" => "notify",
+        "if" | "when" => "where",
+        "&&" | "&" => "and",
+        "||" | "|" => "or",
+        "architectures" | "architecture" | "archs" | "arches" => "arch",
+        _ => match near::word(&plain, &[&words::STATEMENTS[..], &["where", "because"]].concat()) {
+            Some(near) => near,
+            None => return Vec::new(),
+        },
+    };
+    vec![(format!("did you mean `{here}`?"), Some(here.to_owned()))]
+}
+
+/// What stands in the text, for a sentence.
+fn shown(found: &str) -> String {
+    match found {
+        "" => "the end of the file".to_owned(),
+        "\n" | "\r\n" => "the end of the line".to_owned(),
+        _ => format!("`{found}`"),
+    }
+}

@@ -1,0 +1,70 @@
+//! The lines that say what a policy is for.
+
+use super::Fault;
+use super::SyntaxKind::*;
+use super::grammar::{expect, verdict, word};
+use super::parser::{Parser, Read};
+use super::words;
+
+/// Reads the header line that begins with that word.
+pub(crate) fn header(p: &mut Parser<'_>, first: &str) -> Read {
+    let (kind, read): (_, fn(&mut Parser<'_>) -> Read) = match first {
+        "policy" => (Policy, |p| expect(p, Number, "the version of the language: `policy 1`")),
+        "arch" => (Arches, arches),
+        "foreign" => (Foreign, verdict),
+        "baseline" => (Baseline, baseline),
+        "default" => (Default, verdict),
+        "groups" => (Groups, |p| expect(p, Version, "a version of the groups, as in 2026.11")),
+        _ => (Libc, libc),
+    };
+    p.node(kind, |p| {
+        p.bump();
+        read(p)
+    })
+}
+
+/// `x86_64 + x86 without socketcall, aarch64`: a plus joins the ABIs of one machine.
+fn arches(p: &mut Parser<'_>) -> Read {
+    loop {
+        p.node(ArchItem, |p| {
+            word(p, "an architecture, as in `arch x86_64, aarch64`")?;
+            if p.eat_word("without") {
+                word(p, "a syscall that this architecture does without")?;
+            }
+            Ok(())
+        })?;
+        if !p.eat(Comma) && !p.eat(Plus) {
+            return Ok(());
+        }
+    }
+}
+
+/// `linux 6.1 else ENOSYS`.
+fn baseline(p: &mut Parser<'_>) -> Read {
+    const FORM: &str = "`linux`, as in `baseline linux 6.1 else ENOSYS`";
+    if !p.eat_word("linux") {
+        return Err(p.report(Fault::Expected(FORM).at(p.range(), p.text())));
+    }
+    expect(p, Version, "a kernel version, as in 6.1")?;
+    if !p.eat_word("else") {
+        let what = "`else` and the verdict for newer syscalls, as in `else ENOSYS`";
+        return Err(p.report(Fault::Expected(what).at(p.range(), p.text())));
+    }
+    match words::VERDICTS.contains(&p.text()) {
+        true => verdict(p),
+        false => word(p, "an errno or a verdict"),
+    }
+}
+
+/// `glibc >= 2.31, musl`.
+fn libc(p: &mut Parser<'_>) -> Read {
+    loop {
+        word(p, "a C library, as in `libc glibc >= 2.31, musl`")?;
+        if p.eat(GreaterEqual) {
+            expect(p, Version, "a version, as in 2.31")?;
+        }
+        if !p.eat(Comma) {
+            return Ok(());
+        }
+    }
+}
