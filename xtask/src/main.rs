@@ -26,7 +26,11 @@ const TASKS: &[Task] = &[
         about: "compare our filters with other compilers' [--quick] [--json FILE]; --goldens, --growth",
         run: |args| start("bench", args),
     },
-    Task { name: "ci", about: "run every check, or those whose name contains WORD", run: ci::run },
+    Task {
+        name: "ci",
+        about: "run every check, or those whose name contains WORD; --tested: all but the tests",
+        run: ci::run,
+    },
     Task {
         name: "clients",
         about: "run Debian's programs on our libseccomp.so.2: NAME..., --all, --list",
