@@ -6,7 +6,8 @@ use std::process::Command;
 
 use callgate_syscalls::Name;
 
-use super::{Library, WARNINGS, output};
+use super::{Library, PROGRAMS, WARNINGS, output};
+use crate::root;
 
 /// What both headers are asked for.
 const EXPRESSIONS: &[&str] = &[
@@ -87,14 +88,9 @@ const EXPRESSIONS: &[&str] = &[
     "SCMP_CMP32(2, SCMP_CMP_NE, -1).datum_a",
 ];
 
-/// The headers compile without a warning, in both languages, used and unused.
+/// The headers, and what programs do with their macros, compile without a warning in both languages.
 pub(super) fn compile(library: &Library) -> Result<String, String> {
-    let source = library.folder.join("headers.c");
-    let text = "#include <seccomp.h>\nint use(scmp_filter_ctx ctx);\nint use(scmp_filter_ctx ctx)\n{\n\
-        #ifndef __cplusplus\n\tseccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(read), 2, SCMP_A0(SCMP_CMP_EQ, 1),\n\
-        \t\tSCMP_A1_32(SCMP_CMP_MASKED_EQ, 1, 1));\n#endif\n\
-        \treturn seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(read), 0);\n}\n";
-    fs::write(&source, text).map_err(|error| error.to_string())?;
+    let source = root().join(PROGRAMS).join("header.c");
     for (compiler, language, standard) in [
         ("gcc", "c", "-std=c99"),
         ("gcc", "c", "-std=gnu17"),
@@ -102,8 +98,10 @@ pub(super) fn compile(library: &Library) -> Result<String, String> {
         ("g++", "c++", "-std=c++20"),
     ] {
         let mut command = Command::new(compiler);
-        command.args(WARNINGS).args(["-x", language, standard, "-fsyntax-only", "-I"]);
-        output(command.arg(library.include()).arg(&source))?;
+        command.args(WARNINGS).args(["-x", language, standard, "-fsyntax-only"]).arg(&source);
+        // What the program expects is what the other header gives, too.
+        output(&mut command)?;
+        output(command.arg("-I").arg(library.include()))?;
     }
     Ok("C99, GNU C17, C++11 and C++20 without a warning".into())
 }

@@ -100,56 +100,17 @@ struct scmp_arg_cmp {
 #define SCMP_ARCH_SH 0x4000002aU
 #define SCMP_ARCH_SHEB 0x0000002aU
 
-/* Actions, from the strictest to the weakest. */
+/* Actions, from the strictest to the weakest. They can be compared in #if. */
 #define SCMP_ACT_KILL_PROCESS 0x80000000U
 #define SCMP_ACT_KILL_THREAD 0x00000000U
 #define SCMP_ACT_KILL SCMP_ACT_KILL_THREAD
-#define SCMP_ACT_TRAPX(x) (0x00030000U | ((uint32_t)(x) & 0x0000ffffU))
+#define SCMP_ACT_TRAPX(x) (0x00030000U | ((x) & 0x0000ffffU))
 #define SCMP_ACT_TRAP SCMP_ACT_TRAPX(0)
-#define SCMP_ACT_ERRNO(x) (0x00050000U | ((uint32_t)(x) & 0x0000ffffU))
+#define SCMP_ACT_ERRNO(x) (0x00050000U | ((x) & 0x0000ffffU))
 #define SCMP_ACT_NOTIFY 0x7fc00000U
-#define SCMP_ACT_TRACE(x) (0x7ff00000U | ((uint32_t)(x) & 0x0000ffffU))
+#define SCMP_ACT_TRACE(x) (0x7ff00000U | ((x) & 0x0000ffffU))
 #define SCMP_ACT_LOG 0x7ffc0000U
 #define SCMP_ACT_ALLOW 0x7fff0000U
-
-/*
- * Comparisons as arguments of seccomp_rule_add(): (argument, operator, datum_a[, datum_b]); SCMP_A0 to SCMP_A5 come with
- * the argument. The forms with 32 cut data to 32 bits, as the kernel does with int arguments: (int)-1 is 0xffffffff.
- */
-#ifdef __GNUC__
-#define _SCMP_CMP_4(arg, op, a, b) (__extension__(struct scmp_arg_cmp){(arg), (op), (a), (b)})
-#else
-#define _SCMP_CMP_4(arg, op, a, b) ((struct scmp_arg_cmp){(arg), (op), (a), (b)})
-#endif
-#define _SCMP_CMP_3(arg, op, a) _SCMP_CMP_4(arg, op, a, 0)
-#define _SCMP_CMP_2(arg, op) _SCMP_CMP_4(arg, op, 0, 0)
-#define _SCMP_CMP32_3(arg, op, a) _SCMP_CMP_4(arg, op, (uint32_t)(a), 0)
-#define _SCMP_CMP32_4(arg, op, a, b) _SCMP_CMP_4(arg, op, (uint32_t)(a), (uint32_t)(b))
-#define _SCMP_FIFTH(a, b, c, d, e, ...) e
-#define SCMP_CMP64(...) \
-	_SCMP_FIFTH(__VA_ARGS__, _SCMP_CMP_4, _SCMP_CMP_3, _SCMP_CMP_2, 0)(__VA_ARGS__)
-#define SCMP_CMP(...) SCMP_CMP64(__VA_ARGS__)
-#define SCMP_CMP32(...) \
-	_SCMP_FIFTH(__VA_ARGS__, _SCMP_CMP32_4, _SCMP_CMP32_3, 0, 0)(__VA_ARGS__)
-
-#define SCMP_A0_64(...) SCMP_CMP64(0, __VA_ARGS__)
-#define SCMP_A1_64(...) SCMP_CMP64(1, __VA_ARGS__)
-#define SCMP_A2_64(...) SCMP_CMP64(2, __VA_ARGS__)
-#define SCMP_A3_64(...) SCMP_CMP64(3, __VA_ARGS__)
-#define SCMP_A4_64(...) SCMP_CMP64(4, __VA_ARGS__)
-#define SCMP_A5_64(...) SCMP_CMP64(5, __VA_ARGS__)
-#define SCMP_A0_32(...) SCMP_CMP32(0, __VA_ARGS__)
-#define SCMP_A1_32(...) SCMP_CMP32(1, __VA_ARGS__)
-#define SCMP_A2_32(...) SCMP_CMP32(2, __VA_ARGS__)
-#define SCMP_A3_32(...) SCMP_CMP32(3, __VA_ARGS__)
-#define SCMP_A4_32(...) SCMP_CMP32(4, __VA_ARGS__)
-#define SCMP_A5_32(...) SCMP_CMP32(5, __VA_ARGS__)
-#define SCMP_A0(...) SCMP_A0_64(__VA_ARGS__)
-#define SCMP_A1(...) SCMP_A1_64(__VA_ARGS__)
-#define SCMP_A2(...) SCMP_A2_64(__VA_ARGS__)
-#define SCMP_A3(...) SCMP_A3_64(__VA_ARGS__)
-#define SCMP_A4(...) SCMP_A4_64(__VA_ARGS__)
-#define SCMP_A5(...) SCMP_A5_64(__VA_ARGS__)
 
 /* What name resolution returns for unknown names, and a number that is never one. */
 #define __NR_SCMP_ERROR -1
@@ -242,6 +203,45 @@ int seccomp_notify_respond(int fd, struct seccomp_notif_resp *resp);
 int seccomp_notify_id_valid(int fd, uint64_t id);
 int seccomp_notify_fd(const scmp_filter_ctx ctx);
 int seccomp_notify_addfd(int fd, struct seccomp_notif_addfd *addfd);
+
+/*
+ * Comparisons as arguments of seccomp_rule_add(): (argument, operator, datum_a[, datum_b]); SCMP_A0 to SCMP_A5 come with
+ * the argument. SCMP_CMP takes whatever initializes a struct scmp_arg_cmp, also .arg = 0, .op = SCMP_CMP_EQ. The forms
+ * with 32 cut data to 32 bits, as the kernel does with int arguments: (int)-1 is 0xffffffff.
+ *
+ * Fields that are not given are zero, which is meant: compilers are not to warn of them where these macros are used.
+ */
+#ifdef __GNUC__
+#pragma GCC system_header
+#define SCMP_CMP64(...) (__extension__(struct scmp_arg_cmp){__VA_ARGS__})
+#else
+#define SCMP_CMP64(...) ((struct scmp_arg_cmp){__VA_ARGS__})
+#endif
+#define SCMP_CMP(...) SCMP_CMP64(__VA_ARGS__)
+#define _SCMP_CMP32_3(arg, op, a) SCMP_CMP64(arg, op, (uint32_t)(a))
+#define _SCMP_CMP32_4(arg, op, a, b) SCMP_CMP64(arg, op, (uint32_t)(a), (uint32_t)(b))
+#define _SCMP_FIFTH(a, b, c, d, e, ...) e
+#define SCMP_CMP32(...) \
+	_SCMP_FIFTH(__VA_ARGS__, _SCMP_CMP32_4, _SCMP_CMP32_3, 0, 0)(__VA_ARGS__)
+
+#define SCMP_A0_64(...) SCMP_CMP64(0, __VA_ARGS__)
+#define SCMP_A1_64(...) SCMP_CMP64(1, __VA_ARGS__)
+#define SCMP_A2_64(...) SCMP_CMP64(2, __VA_ARGS__)
+#define SCMP_A3_64(...) SCMP_CMP64(3, __VA_ARGS__)
+#define SCMP_A4_64(...) SCMP_CMP64(4, __VA_ARGS__)
+#define SCMP_A5_64(...) SCMP_CMP64(5, __VA_ARGS__)
+#define SCMP_A0_32(...) SCMP_CMP32(0, __VA_ARGS__)
+#define SCMP_A1_32(...) SCMP_CMP32(1, __VA_ARGS__)
+#define SCMP_A2_32(...) SCMP_CMP32(2, __VA_ARGS__)
+#define SCMP_A3_32(...) SCMP_CMP32(3, __VA_ARGS__)
+#define SCMP_A4_32(...) SCMP_CMP32(4, __VA_ARGS__)
+#define SCMP_A5_32(...) SCMP_CMP32(5, __VA_ARGS__)
+#define SCMP_A0(...) SCMP_A0_64(__VA_ARGS__)
+#define SCMP_A1(...) SCMP_A1_64(__VA_ARGS__)
+#define SCMP_A2(...) SCMP_A2_64(__VA_ARGS__)
+#define SCMP_A3(...) SCMP_A3_64(__VA_ARGS__)
+#define SCMP_A4(...) SCMP_A4_64(__VA_ARGS__)
+#define SCMP_A5(...) SCMP_A5_64(__VA_ARGS__)
 
 #ifdef __cplusplus
 }
