@@ -13,6 +13,8 @@ pub(crate) enum Error {
     Null,
     /// The pointer is no context: NULL, or released.
     NoContext,
+    /// Another call is using the context.
+    InUse,
     /// A panic happened in an earlier call on this context, or in this one.
     Panicked,
     /// This machine's architecture is not one of those that have a table.
@@ -31,7 +33,7 @@ impl Error {
         let errno = match self {
             Self::Context(error) => return error.code(),
             Self::Null | Self::NoContext => code::EINVAL,
-            Self::Panicked | Self::ForeignMachine => code::EFAULT,
+            Self::InUse | Self::Panicked | Self::ForeignMachine => code::EFAULT,
             Self::OutOfMemory => code::ENOMEM,
             Self::Kernel(errno) => *errno,
         };
@@ -60,6 +62,7 @@ impl fmt::Display for Error {
         match self {
             Self::Null => f.write_str("a pointer is NULL"),
             Self::NoContext => f.write_str("not a context: NULL, or released"),
+            Self::InUse => f.write_str("another call is using the context"),
             Self::Panicked => f.write_str("the context is unusable after an internal error"),
             Self::ForeignMachine => f.write_str("no syscall table for this machine"),
             Self::OutOfMemory => f.write_str("out of memory"),
@@ -80,6 +83,7 @@ mod tests {
         for (error, expected) in [
             (Error::Null, -libc::EINVAL),
             (Error::NoContext, -libc::EINVAL),
+            (Error::InUse, -libc::EFAULT),
             (Error::Panicked, -libc::EFAULT),
             (Error::ForeignMachine, -libc::EFAULT),
             (Error::OutOfMemory, -libc::ENOMEM),

@@ -34,7 +34,13 @@ mod reserve;
 mod resolve;
 mod rule;
 mod transaction;
+mod usage;
 mod version;
+
+/// What `usage` is built on, so that a model can put its own in place.
+mod sync {
+    pub(crate) use std::sync::atomic::{AtomicU32, Ordering};
+}
 
 pub use arch::{
     seccomp_arch_add, seccomp_arch_exist, seccomp_arch_native, seccomp_arch_remove,

@@ -10,6 +10,12 @@
 mod error;
 mod load;
 mod state;
+mod words;
+
+/// What `words` is built on, so that a model can put its own in place.
+mod sync {
+    pub(crate) use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+}
 
 pub use error::Error;
 pub use load::{load, load_too_long};
