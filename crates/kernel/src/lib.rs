@@ -48,7 +48,9 @@ pub use load::{
     Interruption, Logging, NoNewPrivs, Options, Scope, Speculation, load, load_stack,
     load_with_listener, set_no_new_privs,
 };
-pub use probe::{action_supported, filters_supported, flag_supported, running_kernel};
+pub use probe::{
+    action_supported, filters_supported, flag_supported, running_kernel, syscall_supported,
+};
 pub use raw::{load_by_prctl, load_raw};
 pub use status::{Mode, Status, current_status, status_of};
 pub use tid::Tid;

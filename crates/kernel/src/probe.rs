@@ -17,6 +17,18 @@ pub fn filters_supported() -> bool {
     filter_mode().is_ok()
 }
 
+/// Whether seccomp(2) is there and answers as a kernel does: `EINVAL` to a flag for strict mode, which has none.
+///
+/// A filter that stands in front of seccomp(2) with an errno of its own mostly answers otherwise. What [`filters_supported`]
+/// asks, it may answer with the very `EFAULT` that means yes.
+///
+/// # References
+/// seccomp(2), `SECCOMP_SET_MODE_STRICT`, since Linux 3.17.
+#[must_use]
+pub fn syscall_supported() -> bool {
+    sys::refusal_of_bad_strict_mode() == errno(libc::EINVAL)
+}
+
 /// Whether the kernel knows a flag.
 ///
 /// # Examples
@@ -98,7 +110,7 @@ mod tests {
     #[test]
     fn probes_agree_with_the_release() {
         let kernel = running_kernel().unwrap();
-        assert!(kernel >= KernelVersion::new(3, 17) && filters_supported());
+        assert!(kernel >= KernelVersion::new(3, 17) && filters_supported() && syscall_supported());
         for flag in Flag::ALL {
             assert!(flag_supported(flag) || kernel < flag.since(), "{flag} on {kernel}");
         }

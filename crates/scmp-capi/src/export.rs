@@ -21,7 +21,14 @@ use crate::reserve::{InForce, Reserve};
 pub unsafe extern "C" fn seccomp_export_pfc(ctx: *mut Handle, fd: c_int) -> c_int {
     let call = |context: &mut Context| {
         let _in_force = InForce::new(Reserve::new(context.program_memory())?);
-        write_all(context, fd, context.export_pfc()?.as_bytes())
+        let written = write_all(context, fd, context.export_pfc()?.as_bytes());
+        match written {
+            // libseccomp opens a stream for appending first, and that is what fails.
+            Err(Error::Kernel(errno)) if errno == EBADF && is_read_only(fd) => {
+                Err(Error::Kernel(code::EINVAL))
+            }
+            written => written,
+        }
     };
     // SAFETY: the caller's promise is that of `on_context`.
     unsafe { on_context(ctx, call) }
@@ -129,6 +136,15 @@ fn write_all(context: &Context, fd: c_int, mut bytes: &[u8]) -> Result<(), Error
     Ok(())
 }
 
+const EBADF: Errno = Errno::new(9);
+
+/// Whether a descriptor is open, and for reading only.
+fn is_read_only(fd: c_int) -> bool {
+    // SAFETY: the request takes no pointer, and a number that is not open is an error.
+    let flags = unsafe { libc::fcntl(fd, libc::F_GETFL) };
+    flags >= 0 && flags & libc::O_ACCMODE == libc::O_RDONLY
+}
+
 /// Here, unlike in a load, every errno is passed on where the context asks for that.
 fn refused(raw: bool, errno: c_int) -> Error {
     let errno = u16::try_from(errno).map_or(code::EFAULT, Errno::new);
@@ -161,6 +177,11 @@ mod tests {
         assert_eq!(unsafe { seccomp_export_pfc(context, -1) }, -libc::EBADF);
         // SAFETY: as above.
         assert_eq!(unsafe { seccomp_export_bpf(context, full.as_raw_fd()) }, -libc::ENOSPC);
+        let read_only = File::open("/dev/null").unwrap();
+        // SAFETY: as above.
+        assert_eq!(unsafe { seccomp_export_pfc(context, read_only.as_raw_fd()) }, -libc::EINVAL);
+        // SAFETY: as above.
+        assert_eq!(unsafe { seccomp_export_bpf(context, read_only.as_raw_fd()) }, -libc::EBADF);
         // SAFETY: as above, used no more.
         unsafe { seccomp_release(context) };
     }

@@ -7,7 +7,7 @@ use std::os::fd::RawFd;
 use crate::Error;
 use crate::sync::{AtomicI32, AtomicU32};
 use crate::words::Words;
-use callgate_kernel::{Flag, action_supported, filters_supported, flag_supported, notify};
+use callgate_kernel::{Flag, action_supported, flag_supported, notify, syscall_supported};
 use callgate_scmp::{ApiLevel, Capabilities};
 use callgate_syscalls::{ActionKind, Arch};
 
@@ -68,7 +68,7 @@ pub fn native() -> Result<Arch, Error> {
 
 fn probe() -> Capabilities {
     let mut kernel = Capabilities::default();
-    kernel.syscall = filters_supported();
+    kernel.syscall = syscall_supported();
     if kernel.syscall {
         kernel.tsync = flag_supported(Flag::Tsync);
         kernel.log = flag_supported(Flag::Log);

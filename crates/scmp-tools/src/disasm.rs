@@ -71,6 +71,10 @@ fn listing(instructions: &[Instruction]) -> String {
             (Some(Operation::Branch { .. }), [yes, no]) => {
                 format!("{operand:<4} true:{yes:04} false:{no:04}")
             }
+            (None, [yes, no]) if class(*instruction) == class::JUMP => match code & OPERATION {
+                0 => format!("{:04}", yes.saturating_add(k.into()).saturating_sub(jt.into())),
+                _ => format!("{operand:<4} true:{yes:04} false:{no:04}"),
+            },
             _ => operand,
         };
         text.push_str(&format!(" {index:04}: {code:#04x} {jt:#04x} {jf:#04x} {k:#010x}   "));
@@ -128,7 +132,7 @@ pub(crate) const fn mnemonic(operation: Option<Operation>) -> &'static str {
 
 /// What an operation works on, for a jump nothing.
 pub(crate) fn operand(operation: Option<Operation>, instruction: Instruction) -> String {
-    let Some(operation) = operation else { return String::new() };
+    let Some(operation) = operation else { return unknown_operand(instruction) };
     let k = instruction.k;
     match operation {
         Operation::LoadData(word) => format!("$data[{}]", word.offset()),
@@ -151,6 +155,50 @@ pub(crate) fn operand(operation: Option<Operation>, instruction: Instruction) ->
         Operation::Negate | Operation::Jump(_) | Operation::CopyAToX | Operation::CopyXToA => {
             String::new()
         }
+    }
+}
+
+/// The parts of an opcode. References: `linux/bpf_common.h`.
+const OPERATION: u16 = 0xf0;
+const MODE: u16 = 0xe0;
+const BY_X: u16 = 0x08;
+const BY_A: u16 = 0x10;
+
+mod class {
+    pub(super) const STORE: [u16; 2] = [2, 3];
+    pub(super) const ARITHMETIC: u16 = 4;
+    pub(super) const JUMP: u16 = 5;
+    pub(super) const RETURN: u16 = 6;
+    pub(super) const MISC: u16 = 7;
+}
+
+const fn class(instruction: Instruction) -> u16 {
+    instruction.code & 7
+}
+
+/// What an instruction that filters can't have would work on in other programs of the packet filter, as far as its class
+/// tells.
+fn unknown_operand(instruction: Instruction) -> String {
+    let Instruction { code, k, .. } = instruction;
+    match class(instruction) {
+        class::MISC => String::new(),
+        class::RETURN => match code & (BY_A | BY_X) {
+            0 => action(k).unwrap_or_else(|| format!("{k:#010x}")),
+            BY_X => "???".into(),
+            _ => "$acc".into(),
+        },
+        class::JUMP | class::ARITHMETIC if code & BY_X != 0 => "$x".into(),
+        class::JUMP | class::ARITHMETIC => k.to_string(),
+        class if class::STORE.contains(&class) => format!("$temp[{k}]"),
+        _ => match code & MODE {
+            0x00 => k.to_string(),
+            0x20 => format!("$data[{k}]"),
+            0x40 => format!("$data[X + {k}]"),
+            0x60 => format!("$temp[{k}]"),
+            0x80 => "len($data)".into(),
+            0xa0 => format!("4 * $data[{k}] & 0x0f"),
+            _ => String::new(),
+        },
     }
 }
 
@@ -177,9 +225,19 @@ mod tests {
     #[test]
     fn what_filters_seldom_have_is_named_too() {
         for (code, k, expected) in [
-            (0x30, 1, "???  "),
-            (0x28, 1, "???  "),
-            (0x20, 3, "???  "),
+            (0x30, 1, "??? $data[1]"),
+            (0x28, 2, "??? $data[2]"),
+            (0x20, 3, "??? $data[3]"),
+            (0x48, 4, "??? $data[X + 4]"),
+            (0xb1, 14, "??? 4 * $data[14] & 0x0f"),
+            (0x60, 16, "??? $temp[16]"),
+            (0xe0, 5, "???  "),
+            (0x02, 16, "??? $temp[16]"),
+            (0x94, 9, "??? 9"),
+            (0x9c, 9, "??? $x"),
+            (0x0e, 9, "??? ???"),
+            (0x07, 9, "tax "),
+            (0x17, 9, "???  "),
             (0x80, 0, "ld  len($data)"),
             (0x01, 7, "ldx 7"),
             (0x61, 15, "ldx $temp[15]"),
@@ -196,5 +254,16 @@ mod tests {
             let text = format!("{:<3} {}", mnemonic(operation), operand(operation, instruction));
             assert_eq!(text.trim_end(), expected.trim_end(), "{code:#x}");
         }
+    }
+
+    #[test]
+    fn jumps_that_filters_can_not_have_lead_somewhere() {
+        let jump = |code| Instruction { code, jt: 1, jf: 2, k: 7 };
+        let text = listing(&[jump(0x0d), jump(0x55), jump(0x5d)]);
+        let lines: Vec<&str> = text.lines().skip(2).map(|line| &line[35..]).collect();
+        assert_eq!(
+            lines,
+            ["??? 0008", "??? 7    true:0003 false:0004", "??? $x   true:0004 false:0005"]
+        );
     }
 }

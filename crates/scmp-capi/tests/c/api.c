@@ -7,11 +7,13 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -146,6 +148,7 @@ static void levels(void)
 		SAY(seccomp_rule_add(ctx, SCMP_ACT_NOTIFY, 3, 0));
 		SAY(seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1));
 		SAY(seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 0));
+		SAY(seccomp_notify_fd(ctx));
 	}
 	SAY(seccomp_api_set(8));
 	seccomp_release(ctx);
@@ -157,6 +160,7 @@ static void rules(void)
 	const struct scmp_arg_cmp bad[] = {SCMP_CMP(6, SCMP_CMP_EQ, 0, 0), SCMP_CMP(0, SCMP_CMP_EQ, 0, 0),
 					   SCMP_CMP(0, SCMP_CMP_NE, 0, 0), SCMP_CMP(1, _SCMP_CMP_MIN, 0, 0),
 					   SCMP_CMP(1, _SCMP_CMP_MAX, 0, 0)};
+	int read_only;
 
 	SAY(seccomp_rule_add(ctx, SCMP_ACT_ALLOW, 10, 0));
 	SAY(seccomp_rule_add(ctx, SCMP_ACT_ALLOW, 11, 1, SCMP_A0(SCMP_CMP_EQ, 1)));
@@ -203,6 +207,13 @@ static void rules(void)
 	SAY(seccomp_attr_set(ctx, SCMP_FLTATR_API_SYSRAWRC, 1));
 	SAY(seccomp_export_pfc(ctx, -1));
 	SAY(seccomp_export_bpf(ctx, -1));
+	read_only = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	SAY(seccomp_export_pfc(ctx, read_only));
+	SAY(seccomp_export_bpf(ctx, read_only));
+	SAY(seccomp_attr_set(ctx, SCMP_FLTATR_API_SYSRAWRC, 0));
+	SAY(seccomp_export_pfc(ctx, read_only));
+	SAY(seccomp_export_bpf(ctx, read_only));
+	close(read_only);
 	seccomp_release(ctx);
 }
 
@@ -255,6 +266,41 @@ static int by_prctl(void)
 	return seccomp_api_set(1) == 0 && refuse_getppid();
 }
 
+/* The errno of seccomp(2) under a filter that was there before. */
+static int before;
+
+static int under_another(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_seccomp, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SCMP_ACT_ERRNO(before)),
+		BPF_STMT(BPF_RET | BPF_K, SCMP_ACT_ALLOW),
+	};
+	struct sock_fprog program = {COUNT(filter), filter};
+	scmp_filter_ctx ctx;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
+		return 1;
+	printf("under errno %d:\n", before);
+	SAY(seccomp_api_get());
+	ctx = seccomp_init(SCMP_ACT_ALLOW);
+	for (int attr = SCMP_FLTATR_CTL_NNP; attr <= SCMP_FLTATR_CTL_SSB; attr++)
+		SAY(seccomp_attr_set(ctx, (enum scmp_filter_attr)attr, 1));
+	SAY(seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 0));
+	SAY(seccomp_rule_add(ctx, SCMP_ACT_NOTIFY, SCMP_SYS(getppid), 0));
+	SAY(seccomp_rule_add(ctx, SCMP_ACT_LOG, SCMP_SYS(getuid), 0));
+	SAY(seccomp_rule_add(ctx, SCMP_ACT_KILL_PROCESS, SCMP_SYS(ptrace), 0));
+	SAY(seccomp_notify_fd(ctx));
+	SAY(seccomp_notify_alloc(NULL, NULL));
+	SAY(seccomp_attr_set(ctx, SCMP_FLTATR_API_SYSRAWRC, 1));
+	SAY(seccomp_load(ctx));
+	SAY(seccomp_attr_set(ctx, SCMP_FLTATR_API_SYSRAWRC, 0));
+	SAY(seccomp_load(ctx));
+	seccomp_release(ctx);
+	return 0;
+}
+
 static void in_child(const char *what, int (*act)(void))
 {
 	int status = 0;
@@ -270,11 +316,17 @@ static void in_child(const char *what, int (*act)(void))
 
 int main(void)
 {
+	static const int refusals[] = {EFAULT, EINVAL, ENOSYS, EPERM, EACCES, EBUSY, ESRCH, ENOMEM};
+
 	setvbuf(stdout, NULL, _IONBF, 0);
 	seccomp_notify_free(NULL, NULL);
 	in_child("load", refuse_getppid);
 	in_child("load by prctl", by_prctl);
 	in_child("notify", notified);
+	for (size_t i = 0; i < COUNT(refusals); i++) {
+		before = refusals[i];
+		in_child("under another filter", under_another);
+	}
 	resolvers();
 	life();
 	attributes();
