@@ -1,10 +1,11 @@
 //! Building a filter rule by rule.
 
-use callgate_policy::{Action, Arch, ArchPolicy, Condition, KernelVersion, Policy, Unknown};
+use callgate_policy::{Action, Arch, KernelVersion, Policy};
+use callgate_rules::{
+    Answer, Cond, Header, Mistake, Rule, Rules, Target, UnknownAnswer, Verdict, resolve,
+};
 use callgate_syscalls::Name;
 
-use crate::condition::Cond;
-use crate::lower::Site;
 use crate::{Error, Filter};
 
 /// Collects the rules of a [`Filter`]; made by [`Filter::builder`].
@@ -14,29 +15,14 @@ use crate::{Error, Filter};
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct FilterBuilder {
-    default: Action,
-    foreign: Action,
-    unknown: Option<Unknown>,
     arches: Option<Vec<Arch>>,
-    rules: Vec<Rule>,
-}
-
-#[derive(Clone, Debug)]
-struct Rule {
-    name: Name,
-    condition: Option<Cond>,
-    action: Action,
+    rules: Rules,
 }
 
 impl FilterBuilder {
-    pub(crate) const fn new(default: Action) -> Self {
-        Self {
-            default,
-            foreign: Action::KILL_PROCESS,
-            unknown: None,
-            arches: None,
-            rules: Vec::new(),
-        }
+    pub(crate) fn new(default: Action) -> Self {
+        let header = Header::new(Verdict::from(default));
+        Self { arches: None, rules: Rules { header, rules: Vec::new() } }
     }
 
     /// Sets the architectures the filter is for, instead of this machine's own.
@@ -48,8 +34,8 @@ impl FilterBuilder {
     }
 
     /// Sets the action for calls through architectures the filter is not for, instead of killing the process.
-    pub const fn foreign(mut self, action: Action) -> Self {
-        self.foreign = action;
+    pub fn foreign(mut self, action: Action) -> Self {
+        self.rules.header.foreign = Answer::new(Verdict::from(action));
         self
     }
 
@@ -57,8 +43,9 @@ impl FilterBuilder {
     ///
     /// With `ERRNO(ENOSYS)` a libc that tries a syscall newer than the filter falls back to an older one, where
     /// `ERRNO(EPERM)` would make it fail.
-    pub const fn unknown(mut self, baseline: KernelVersion, action: Action) -> Self {
-        self.unknown = Some(Unknown { baseline, action });
+    pub fn unknown(mut self, baseline: KernelVersion, action: Action) -> Self {
+        let answer = Answer::new(Verdict::from(action));
+        self.rules.header.unknown = Some(UnknownAnswer { baseline, answer });
         self
     }
 
@@ -69,14 +56,14 @@ impl FilterBuilder {
 
     /// Answers `action` to these syscalls, whatever their arguments.
     pub fn answer(mut self, action: Action, names: impl IntoIterator<Item = Name>) -> Self {
-        let rule = |name| Rule { name, condition: None, action };
-        self.rules.extend(names.into_iter().map(rule));
+        let rule = |name| Rule::new(name, None, Verdict::from(action));
+        self.rules.rules.extend(names.into_iter().map(rule));
         self
     }
 
     /// Answers `action` to a syscall where a condition on its arguments holds.
     pub fn rule(mut self, name: Name, condition: Cond, action: Action) -> Self {
-        self.rules.push(Rule { name, condition: Some(condition), action });
+        self.rules.rules.push(Rule::new(name, Some(condition), Verdict::from(action)));
         self
     }
 
@@ -85,18 +72,16 @@ impl FilterBuilder {
     /// # Errors
     /// [`Error`] names the rule's syscall and argument that cannot be resolved.
     pub fn policy(&self) -> Result<Policy, Error> {
-        let arches = match &self.arches {
-            Some(arches) => arches.clone(),
-            None => vec![Arch::native().ok_or(Error::NativeUnknown)?],
+        let target = match &self.arches {
+            Some(arches) => {
+                // The target's own architecture decides nothing where others are named.
+                let native = arches.first().copied().unwrap_or(Arch::X86_64);
+                Target { arches: Some(arches.clone()), ..Target::new(native) }
+            }
+            None => Target::new(Arch::native().ok_or(Error::NativeUnknown)?),
         };
-        if let Some(rule) = self.rules.iter().find(|rule| !rule.exists_on_any(&arches)) {
-            return Err(Error::NoSuchSyscall { name: rule.name, arches });
-        }
-        let mut builder = Policy::builder(self.foreign);
-        for arch in arches {
-            builder = builder.arch(arch, self.arch_policy(arch)?);
-        }
-        Ok(builder.build()?)
+        let (policy, _) = resolve(&self.rules, &target).map_err(first)?;
+        Ok(policy)
     }
 
     /// Compiles the rules and proves the program equal to them.
@@ -106,27 +91,9 @@ impl FilterBuilder {
     pub fn build(&self) -> Result<Filter, Error> {
         Filter::from_policy(self.policy()?)
     }
-
-    fn arch_policy(&self, arch: Arch) -> Result<ArchPolicy, Error> {
-        let mut policy = ArchPolicy::new(self.default);
-        if let Some(unknown) = self.unknown {
-            policy.unknown(unknown);
-        }
-        for rule in &self.rules {
-            // A syscall that only some architectures have needs no rule on the others.
-            let Some(syscall) = arch.syscall(rule.name) else { continue };
-            let condition = match &rule.condition {
-                Some(cond) => Site { arch, name: rule.name }.condition(cond)?,
-                None => Condition::always(),
-            };
-            policy.rule(syscall.nr, condition, rule.action);
-        }
-        Ok(policy)
-    }
 }
 
-impl Rule {
-    fn exists_on_any(&self, arches: &[Arch]) -> bool {
-        arches.iter().any(|arch| arch.syscall(self.name).is_some())
-    }
+/// The first of the mistakes, of which there is at least one.
+fn first(mistakes: Vec<Mistake>) -> Error {
+    mistakes.into_iter().next().map_or(Error::NativeUnknown, Error::Rule)
 }

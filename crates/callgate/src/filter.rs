@@ -22,7 +22,7 @@ pub struct Filter {
 
 impl Filter {
     /// Starts a filter that answers `default` to calls without a rule.
-    pub const fn builder(default: Action) -> FilterBuilder {
+    pub fn builder(default: Action) -> FilterBuilder {
         FilterBuilder::new(default)
     }
 

@@ -32,6 +32,7 @@
 //!   outside goes through [`Name::parse`].
 //! - **Conditions read what the kernel reads.** [`arg`]`("family")` compares 32 bits, because the kernel takes an `int`. A
 //!   64-bit comparison there could be evaded, or could refuse a good call, by garbage in the high half of the register.
+//!   Order is that of the kernel's type: `arg("family").lt(2)` holds for negative values.
 //! - **The first rule that holds decides**; without one, the builder's default action answers.
 //! - **Where the filter applies is said, not assumed**: [`Scope`] has no default.
 //! - **Only proved programs load.** [`FilterBuilder::build`] compiles, proves, and gives no filter if either fails. A program
@@ -108,11 +109,9 @@
 #![forbid(unsafe_code)]
 
 mod builder;
-mod condition;
 mod error;
 mod filter;
 mod filter_stack;
-mod lower;
 mod machine;
 mod optimize;
 mod proof;
@@ -121,10 +120,10 @@ pub use callgate_bpf::Program;
 pub use callgate_kernel::Scope;
 pub use callgate_policy::{Policy, SeccompData, SyscallNr};
 pub use callgate_prover::{Proved, ProvedStack};
+pub use callgate_rules::{Arg, Cond, Constant, Value, Which, arg};
 pub use callgate_syscalls::{Action, ActionKind, Arch, Endian, Errno, KernelVersion, Name, names};
 
 pub use builder::FilterBuilder;
-pub use condition::{Arg, Cond, Value, Which, arg};
 pub use error::Error;
 pub use filter::Filter;
 pub use filter_stack::FilterStack;
@@ -140,5 +139,7 @@ pub use callgate_formats as profiles;
 pub use callgate_kernel as kernel;
 /// Comparing what policies and programs mean: [`callgate_prover`].
 pub use callgate_prover as prover;
+/// Rules with their places, diagnostics, and the lowering of both to a policy: [`callgate_rules`].
+pub use callgate_rules as rules;
 /// Answering the calls that a filter hands over: [`callgate_supervise`].
 pub use callgate_supervise as supervise;

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use callgate::kernel::child::{Call, Ending, Outcome, Signal, outcomes};
+use callgate::rules::MistakeKind;
 use callgate::{Action, Arch, Cond, Errno, Error, Filter, KernelVersion, SeccompData, arg, names};
 
 const EPERM: Action = Errno::EPERM.action();
@@ -66,6 +67,26 @@ fn negative_values_are_twos_complement_in_the_width() {
 }
 
 #[test]
+fn order_is_that_of_the_kernels_type() {
+    let filter = socket_rule(arg("family").lt(2)).unwrap();
+    let unsigned = socket_rule(arg("family").unsigned().lt(2)).unwrap();
+    for arch in [Arch::X86_64, Arch::X86, Arch::S390x] {
+        for (register, signed, of_unsigned) in [
+            (1, Action::ALLOW, Action::ALLOW),
+            (2, EPERM, EPERM),
+            (0x7fff_ffff, EPERM, EPERM),
+            (0x8000_0000, Action::ALLOW, EPERM),
+            (u64::MAX, Action::ALLOW, EPERM),
+            (u64::MAX << 32, Action::ALLOW, Action::ALLOW),
+        ] {
+            let args = [register, 0, 0, 0, 0, 0];
+            assert_eq!(decide(&filter, arch, args), signed, "{register:#x}");
+            assert_eq!(decide(&unsigned, arch, args), of_unsigned, "{register:#x}");
+        }
+    }
+}
+
+#[test]
 fn a_value_must_fit_what_the_kernel_reads() {
     let error = |condition| socket_rule(condition).unwrap_err();
     for fits in [i64::from(i32::MIN), -1, 0, i64::from(u32::MAX)] {
@@ -73,12 +94,19 @@ fn a_value_must_fit_what_the_kernel_reads() {
     }
     for too_wide in [i64::from(i32::MIN) - 1, i64::from(u32::MAX) + 1] {
         let error = error(arg("family").eq(too_wide));
-        assert!(matches!(error, Error::ValueTooWide { bits: 32, .. }), "{error}");
+        let Error::Rule(mistake) = &error else { panic!("{error}") };
+        assert!(matches!(mistake.kind, MistakeKind::ValueTooWide { bits: 32, .. }), "{error}");
     }
     let text = error(arg("family").eq(1u64 << 32)).to_string();
     assert!(text.contains("0x100000000") && text.contains("32 bits"), "{text}");
-    assert!(matches!(error(arg("family").lt(-1)), Error::NegativeOrder { .. }));
-    assert!(matches!(error(arg(6).eq(1)), Error::Policy(_)));
+    let kind = |condition| match error(condition) {
+        Error::Rule(mistake) => mistake.kind,
+        other => panic!("{other}"),
+    };
+    let unsigned = arg("family").unsigned().lt(-1);
+    assert!(matches!(kind(unsigned), MistakeKind::NegativeOrder { .. }));
+    assert!(matches!(kind(arg(3).eq(1)), MistakeKind::UnknownArgument { .. }));
+    assert!(matches!(kind(arg(6).all_bits().eq(1)), MistakeKind::UnknownArgument { .. }));
 }
 
 #[test]

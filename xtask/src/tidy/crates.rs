@@ -40,6 +40,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "callgate-policy",
             "callgate-formats",
             "callgate-prover",
+            "callgate-rules",
             "callgate-supervise",
             "callgate-syscalls",
         ],
