@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use callgate_bpf::{DataWord, Test};
-use callgate_policy::{Arch, ArchPolicy, ArchToken, Policy, Rule, SyscallNr};
+use callgate_policy::{Arch, ArchPolicy, ArchToken, Known, Policy, Rule, SyscallNr};
 use callgate_syscalls::{Endian, X32_BIT};
 
 use crate::arguments::{self, Form};
@@ -99,10 +99,12 @@ impl<'a> Conditional<'a> {
     }
 }
 
-/// Where the numbers of an architecture lead: `numbers` by number, ascending, and all others to `gap`.
+/// Where the numbers of an architecture lead: `numbers` by number, ascending, all others up to that of `within` to its
+/// node, and the rest to `gap`.
 pub(crate) struct Entries<'a> {
     calls: Calls<'a>,
     pub(crate) gap: NodeId,
+    pub(crate) within: Option<(u32, NodeId)>,
     pub(crate) numbers: Vec<(u32, NodeId, u32)>,
 }
 
@@ -116,8 +118,12 @@ fn entries<'a, 'p>(
     let calls = Calls::new(options, arch);
     let default = graph.ret(policy.default_action());
     let mut numbers = Vec::with_capacity(512);
-    // Without a baseline all numbers without rules are alike.
-    let named = policy.unknown_action().map(|_| arch.syscalls());
+    // Where a kernel tells what is known, so does the table; else what is known goes up to a number.
+    let (named, within) = match policy.unknown_action().map(|unknown| unknown.known) {
+        None => (None, None),
+        Some(Known::Kernel(_)) => (Some(arch.syscalls()), None),
+        Some(Known::UpTo(last)) => (None, Some((last.raw(), default))),
+    };
     let mut named = named.into_iter().flatten().peekable();
     let mut without_rules = |graph: &mut Graph, numbers: &mut Vec<_>, end: Option<SyscallNr>| {
         while let Some(next) = named.next_if(|syscall| end.is_none_or(|end| syscall.nr < end)) {
@@ -138,7 +144,7 @@ fn entries<'a, 'p>(
     }
     without_rules(graph, &mut numbers, None);
     let gap = policy.unknown_action().map_or(default, |unknown| graph.ret(unknown.action));
-    Entries { calls, gap, numbers }
+    Entries { calls, gap, within, numbers }
 }
 
 /// The numbers that belong to an architecture under its token, as inclusive ranges.
@@ -185,15 +191,26 @@ pub(crate) fn cut(
             continue;
         }
         if let Some(start) = next.filter(|&start| start < nr) {
-            let weight = entries.calls.of_gap(start, nr);
-            interval(Interval { start, entry: entries.gap, weight });
+            gaps(start, nr - 1, entries, interval);
         }
         interval(Interval { start: nr, entry, weight });
         next = nr.checked_add(1);
     }
     if let Some(start) = next.filter(|&start| start <= last) {
-        let weight = entries.calls.of_gap(start, last.saturating_add(1));
-        interval(Interval { start, entry: entries.gap, weight });
+        gaps(start, last, entries, interval);
+    }
+}
+
+/// The one or two intervals of `first..=last`, where no number has an entry of its own.
+fn gaps(first: u32, last: u32, entries: &Entries<'_>, interval: &mut dyn FnMut(Interval)) {
+    let weight = |first, last: u32| entries.calls.of_gap(first, last.saturating_add(1));
+    let mut rest = Some(first);
+    if let Some((known, entry)) = entries.within.filter(|&(known, _)| first <= known) {
+        interval(Interval { start: first, entry, weight: weight(first, known.min(last)) });
+        rest = known.checked_add(1).filter(|&start| start <= last);
+    }
+    if let Some(start) = rest {
+        interval(Interval { start, entry: entries.gap, weight: weight(start, last) });
     }
 }
 

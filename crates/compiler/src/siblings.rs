@@ -32,7 +32,12 @@ pub(crate) fn build(
 ) -> Option<NodeId> {
     // -1 is x86_64's, and has the bit: it must mean what x32's far numbers do.
     let is_far = |&(nr, ..): &(u32, NodeId, u32)| nr & !X32_BIT >= X32_BIT;
-    if x86_64.gap != x32.gap || x86_64.numbers.iter().chain(&x32.numbers).any(is_far) {
+    let is_known_far =
+        |entries: &&Entries<'_>| entries.within.is_some_and(|(last, _)| last & !X32_BIT >= X32_BIT);
+    if x86_64.gap != x32.gap
+        || x86_64.numbers.iter().chain(&x32.numbers).any(is_far)
+        || [x86_64, x32].iter().any(is_known_far)
+    {
         return None;
     }
     let mut own = Vec::with_capacity(128);

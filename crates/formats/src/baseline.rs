@@ -1,6 +1,6 @@
 //! Which kernel the author of a profile knew.
 
-use callgate_policy::Unknown;
+use callgate_policy::{Known, Unknown};
 use callgate_syscalls::{Action, ActionKind, Arch, KernelVersion, Name};
 
 use crate::errno::ErrnoSpec;
@@ -43,5 +43,6 @@ pub(crate) fn unknown(arch: Arch, default: Action, baseline: KernelVersion) -> O
         matches!(default.kind(), ActionKind::Allow | ActionKind::Log | ActionKind::Trace);
     let oldest = arch.syscalls().map(|syscall| syscall.since).min();
     let baseline = oldest.map_or(baseline, |oldest| oldest.max(baseline));
-    (!lets_through && default != action).then_some(Unknown { baseline, action })
+    (!lets_through && default != action)
+        .then_some(Unknown { known: Known::Kernel(baseline), action })
 }

@@ -2,7 +2,7 @@
 
 use callgate_syscalls::{Action, Arch, SeccompData, SyscallNr};
 
-use crate::{ArchPolicy, Policy};
+use crate::{ArchPolicy, Known, Policy};
 
 /// The action for a call, and the part of the policy that gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -20,7 +20,7 @@ pub enum Decider {
     Rule(RuleId),
     /// The default action of an architecture.
     Default(Arch),
-    /// The action of an architecture for syscalls that the baseline kernel does not have.
+    /// The action of an architecture for unknown syscalls.
     Unknown(Arch),
     /// The action for architectures that the policy does not name.
     Foreign,
@@ -78,9 +78,7 @@ impl ArchPolicy {
 
     fn without_rule(&self, arch: Arch, nr: SyscallNr) -> Decision {
         match self.unknown_action() {
-            Some(unknown)
-                if self.rules_for(nr).is_empty() && !exists_in(arch, nr, unknown.baseline) =>
-            {
+            Some(unknown) if self.rules_for(nr).is_empty() && !unknown.known.contains(arch, nr) => {
                 Decision { action: unknown.action, by: Decider::Unknown(arch) }
             }
             _ => Decision { action: self.default_action(), by: Decider::Default(arch) },
@@ -88,8 +86,16 @@ impl ArchPolicy {
     }
 }
 
-fn exists_in(arch: Arch, nr: SyscallNr, kernel: callgate_syscalls::KernelVersion) -> bool {
-    arch.syscall_at(nr).is_some_and(|syscall| syscall.since <= kernel)
+impl Known {
+    /// Whether a number is known on an architecture.
+    fn contains(self, arch: Arch, nr: SyscallNr) -> bool {
+        match self {
+            Self::Kernel(kernel) => {
+                arch.syscall_at(nr).is_some_and(|syscall| syscall.since <= kernel)
+            }
+            Self::UpTo(last) => nr <= last,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -143,7 +149,7 @@ mod tests {
         let enosys = Action::errno(38).unwrap();
         let baseline = KernelVersion::new(5, 10);
         let mut x86_64 = ArchPolicy::new(Action::KILL_PROCESS);
-        x86_64.unknown(Unknown { baseline, action: enosys });
+        x86_64.unknown(Unknown { known: Known::Kernel(baseline), action: enosys });
         x86_64.rule(SyscallNr::new(452), is(1), Action::ALLOW);
         let policy =
             Policy::builder(Action::KILL_THREAD).arch(Arch::X86_64, x86_64).build().unwrap();
@@ -153,6 +159,20 @@ mod tests {
         let unknown = Decision { action: enosys, by: Decider::Unknown(Arch::X86_64) };
         assert_eq!(policy.decisive(&call(u32::MAX, 0)), unknown);
         assert_eq!(policy.decide(&call(452, 1)), Action::ALLOW);
+        assert_eq!(policy.decide(&call(452, 0)), Action::KILL_PROCESS, "has rules, so is known");
+    }
+
+    #[test]
+    fn numbers_beyond_the_last_known_get_their_own_action() {
+        let enosys = Action::errno(38).unwrap();
+        let mut x86_64 = ArchPolicy::new(Action::KILL_PROCESS);
+        x86_64.unknown(Unknown { known: Known::UpTo(SyscallNr::new(400)), action: enosys });
+        x86_64.rule(SyscallNr::new(452), is(1), Action::ALLOW);
+        let policy =
+            Policy::builder(Action::KILL_THREAD).arch(Arch::X86_64, x86_64).build().unwrap();
+        assert_eq!(policy.decide(&call(400, 0)), Action::KILL_PROCESS, "a gap in the table");
+        assert_eq!(policy.decide(&call(401, 0)), enosys);
+        assert_eq!(policy.decide(&call(u32::MAX, 0)), enosys);
         assert_eq!(policy.decide(&call(452, 0)), Action::KILL_PROCESS, "has rules, so is known");
     }
 }

@@ -42,4 +42,4 @@ pub use comparison::{Comparison, Field, Operator, Width};
 pub use condition::{Condition, View};
 pub use decide::{Decider, Decision, RuleId};
 pub use error::Error;
-pub use policy::{ArchPolicy, Builder, Policy, Rule, Unknown};
+pub use policy::{ArchPolicy, Builder, Known, Policy, Rule, Unknown};

@@ -104,16 +104,26 @@ pub struct ArchPolicy {
     rules: RuleLists,
 }
 
-/// What happens to syscalls that a baseline kernel does not have.
+/// What happens to syscalls that whoever wrote the rules did not know.
 ///
-/// A number without rules is *known* if this architecture's table has it with a version up to the baseline; every other
-/// number without rules gets `action`. With `ERRNO(ENOSYS)` a program sees the baseline kernel and can fall back.
+/// A number without rules that is not known gets `action`. With `ERRNO(ENOSYS)` a program sees an older kernel and can
+/// fall back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unknown {
-    /// The kernel whose syscalls count as known.
-    pub baseline: KernelVersion,
+    /// The syscalls that count as known.
+    pub known: Known,
     /// The action for the others.
     pub action: Action,
+}
+
+/// Which numbers without rules count as known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "readers have to look at each kind")]
+pub enum Known {
+    /// Those that this architecture's table has with a version up to this kernel, the *baseline*.
+    Kernel(KernelVersion),
+    /// Those up to this one, in the table or not: a guess that needs no table.
+    UpTo(SyscallNr),
 }
 
 /// A condition and the action for calls that meet it.
@@ -130,7 +140,7 @@ impl ArchPolicy {
         Self { default, unknown: None, rules: RuleLists::new() }
     }
 
-    /// Answers `unknown.action` instead of the default to syscalls that the baseline kernel does not have.
+    /// Answers `unknown.action` instead of the default to numbers without rules that are not known.
     pub fn unknown(&mut self, unknown: Unknown) -> &mut Self {
         self.unknown = Some(unknown);
         self
@@ -154,7 +164,7 @@ impl ArchPolicy {
         self.default
     }
 
-    /// What happens to syscalls newer than the baseline, where the policy distinguishes them.
+    /// What happens to unknown syscalls, where the policy distinguishes them.
     #[must_use]
     pub const fn unknown_action(&self) -> Option<Unknown> {
         self.unknown
@@ -192,7 +202,8 @@ mod tests {
 
     #[test]
     fn another_default_keeps_the_rules_and_a_permissive_one_drops_the_baseline() {
-        let unknown = Unknown { baseline: KernelVersion::new(5, 10), action: Action::KILL_THREAD };
+        let known = Known::Kernel(KernelVersion::new(5, 10));
+        let unknown = Unknown { known, action: Action::KILL_THREAD };
         let mut x86_64 = ArchPolicy::new(Action::KILL_PROCESS);
         x86_64.unknown(unknown).rule(SyscallNr::new(1), Condition::always(), Action::ALLOW);
         let policy = Policy::builder(Action::trap(0)).arch(Arch::X86_64, x86_64).build().unwrap();

@@ -3,7 +3,9 @@
 //! For every call the classes hold what [`Policy::decide`] returns; `recheck` and the tests hold them to that.
 
 use callgate_bpf::{DataWord, Test};
-use callgate_policy::{ArchPolicy, Comparison, Condition, Field, Operator, Policy, Rule, View};
+use callgate_policy::{
+    ArchPolicy, Comparison, Condition, Field, Known, Operator, Policy, Rule, Unknown, View,
+};
 use callgate_syscalls::{Arch, ArchToken, Endian, SyscallNr, X32_BIT};
 
 use crate::budget::Undecided;
@@ -66,8 +68,7 @@ fn arch_numbers(
     classes: &mut Vec<NumberClass>,
 ) -> Result<(), Undecided> {
     let endian = arch.endian();
-    let gap_action = policy.unknown_action().map_or(policy.default_action(), |u| u.action);
-    let gap = d.action(gap_action)?;
+    let gaps = Gaps::new(d, policy)?;
     let mut next = Some(within.first);
     for nr in numbers_of_note(arch, policy) {
         if !within.contains(nr.raw()) {
@@ -76,7 +77,7 @@ fn arch_numbers(
         let before = nr.raw().checked_sub(1);
         let before = next.zip(before).and_then(|(first, last)| Interval::new(first, last));
         if let Some(before) = before {
-            NumberClass::push(classes, before, gap);
+            gaps.push(classes, before);
         }
         let node = match policy.rules_for(nr) {
             // Most numbers have one rule, without conditions.
@@ -90,15 +91,51 @@ fn arch_numbers(
         next = nr.raw().checked_add(1);
     }
     if let Some(rest) = next.and_then(|first| Interval::new(first, within.last)) {
-        NumberClass::push(classes, rest, gap);
+        gaps.push(classes, rest);
     }
     Ok(())
+}
+
+/// The functions of numbers that have no rules and are not of note: up to the last known one, and beyond.
+struct Gaps {
+    known: Option<(Interval, NodeId)>,
+    beyond: NodeId,
+}
+
+impl Gaps {
+    fn new(d: &mut Diagrams, policy: &ArchPolicy) -> Result<Self, Undecided> {
+        let default = d.action(policy.default_action())?;
+        let Some(unknown) = policy.unknown_action() else {
+            return Ok(Self { known: None, beyond: default });
+        };
+        let beyond = d.action(unknown.action)?;
+        let known = match unknown.known {
+            Known::Kernel(_) => None,
+            Known::UpTo(last) => Some((Interval { first: 0, last: last.raw() }, default)),
+        };
+        Ok(Self { known, beyond })
+    }
+
+    fn push(&self, classes: &mut Vec<NumberClass>, numbers: Interval) {
+        let known = self.known.and_then(|(known, node)| Some((known.intersection(numbers)?, node)));
+        let rest = match known {
+            None => Some(numbers),
+            Some((known, node)) => {
+                NumberClass::push(classes, known, node);
+                let next = known.last.checked_add(1);
+                next.and_then(|first| Interval::new(first, numbers.last))
+            }
+        };
+        if let Some(rest) = rest {
+            NumberClass::push(classes, rest, self.beyond);
+        }
+    }
 }
 
 /// The numbers that may differ from a number without rules that no kernel has, ascending.
 fn numbers_of_note(arch: Arch, policy: &ArchPolicy) -> Vec<SyscallNr> {
     let mut numbers: Vec<SyscallNr> = policy.rules().map(|(nr, _)| nr).collect();
-    if policy.unknown_action().is_some() {
+    if matches!(policy.unknown_action(), Some(Unknown { known: Known::Kernel(_), .. })) {
         numbers.extend(arch.syscalls().map(|syscall| syscall.nr));
         // Two ascending lists: a stable sort merges them.
         numbers.sort();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use callgate_policy::{ArchPolicy, Condition, Policy, Unknown};
+use callgate_policy::{ArchPolicy, Condition, Known, Policy, Unknown};
 use callgate_syscalls::{Arch, KernelVersion, SyscallNr};
 
 use crate::site::Site;
@@ -118,7 +118,7 @@ fn arch_policy(
     let mut policy = ArchPolicy::new(rules.header.default.verdict.on(arch));
     if let Some(unknown) = rules.header.unknown {
         let action = unknown.answer.verdict.on(arch);
-        policy.unknown(Unknown { baseline: unknown.baseline, action });
+        policy.unknown(Unknown { known: Known::Kernel(unknown.baseline), action });
     }
     for (index, rule) in rules.rules.iter().enumerate() {
         if !rule.applies.to(arch, kernel) {

@@ -1,7 +1,7 @@
 //! Random policies: small, dense in the constants that expose mistakes at word borders.
 
 use callgate_policy::{
-    Action, Arch, ArchPolicy, Comparison, Condition, Field, KernelVersion, Operator, Policy,
+    Action, Arch, ArchPolicy, Comparison, Condition, Field, KernelVersion, Known, Operator, Policy,
     SyscallNr, Unknown,
 };
 use fastrand::Rng;
@@ -51,8 +51,9 @@ pub fn policy(rng: &mut Rng) -> Policy {
 fn arch_policy(rng: &mut Rng, arch: Arch) -> ArchPolicy {
     let mut policy = ArchPolicy::new(action(rng));
     if rng.u8(0..3) == 0 {
-        let baseline = KernelVersion::new(rng.u8(3..=7), rng.u8(0..=19));
-        policy.unknown(Unknown { baseline, action: action(rng) });
+        let kernel = KernelVersion::new(rng.u8(3..=7), rng.u8(0..=19));
+        let known = if rng.bool() { Known::Kernel(kernel) } else { Known::UpTo(number(rng, arch)) };
+        policy.unknown(Unknown { known, action: action(rng) });
     }
     for _ in 0..rng.usize(0..=40) {
         let nr = number(rng, arch);

@@ -6,7 +6,7 @@ use crate::common::*;
 use callgate_formats::{
     Arches, ArgsSemantics, Error, Flag, Notice, Options, UnknownSyscalls, WarningKind,
 };
-use callgate_policy::Unknown;
+use callgate_policy::{Known, Unknown};
 use callgate_syscalls::{Action, Arch, KernelVersion, Name, SeccompData};
 
 const HIGH: u64 = 1 << 32;
@@ -422,7 +422,7 @@ fn a_baseline_can_be_given_or_switched_off() {
     };
     let baseline = KernelVersion::new(5, 10);
     let given = unknown(UnknownSyscalls::Baseline(baseline));
-    assert_eq!(given, Some(Unknown { baseline, action: ENOSYS }));
+    assert_eq!(given, Some(Unknown { known: Known::Kernel(baseline), action: ENOSYS }));
     assert_eq!(unknown(UnknownSyscalls::Off), None);
 }
 

@@ -2,7 +2,9 @@
 //! programs and must not use the compiler.
 
 use callgate_bpf::{DataWord, Instruction, Operand, Operation, Program, Test};
-use callgate_policy::{ArchPolicy, Comparison, Condition, Field, Operator, Policy, View};
+use callgate_policy::{
+    ArchPolicy, Comparison, Condition, Field, Known, Operator, Policy, Unknown, View,
+};
 use callgate_syscalls::{Action, Arch, ArchToken, Endian, SyscallNr, X32_BIT};
 
 /// Instructions whose jumps lead to labels.
@@ -132,12 +134,24 @@ fn of_arch(asm: &mut Assembler, policy: &Policy, arch: Arch) {
             }
         }
     }
-    asm.ret(rules.unknown_action().map_or(rules.default_action(), |unknown| unknown.action));
+    let Some(Unknown { known, action }) = rules.unknown_action() else {
+        return asm.ret(rules.default_action());
+    };
+    if let Known::UpTo(last) = known {
+        asm.push(Operation::Branch {
+            test: Test::Greater,
+            operand: Operand::K(last.raw()),
+            jt: 1,
+            jf: 0,
+        });
+        asm.ret(rules.default_action());
+    }
+    asm.ret(action);
 }
 
 fn numbers(arch: Arch, rules: &ArchPolicy) -> Vec<SyscallNr> {
     let mut numbers: Vec<SyscallNr> = rules.rules().map(|(nr, _)| nr).collect();
-    if rules.unknown_action().is_some() {
+    if matches!(rules.unknown_action(), Some(Unknown { known: Known::Kernel(_), .. })) {
         numbers.extend(arch.syscalls().map(|syscall| syscall.nr));
         numbers.sort_unstable();
         numbers.dedup();
