@@ -242,12 +242,12 @@ impl Profile {
         options: &Options,
     ) -> Result<(JsonPath, WarningKind), Error> {
         let path = rule.names.path(&rule.path, place);
-        let near = nearest(text, Name::all().map(Name::as_str)).and_then(Name::parse);
         let name = text.to_owned();
-        match is_permissive(rule.action.on(options.native)) {
-            true => Ok((path, WarningKind::UnknownSyscall { name, near })),
-            false => Err(Error::UnknownSyscall { place: self.place(&path), name, near }),
+        if is_permissive(rule.action.on(options.native)) {
+            // A file may hold hundreds of thousands: names near to them are searched for where they are shown.
+            return Ok((path, WarningKind::UnknownSyscall { name, near: None }));
         }
+        Err(Error::UnknownSyscall { place: self.place(&path), near: near_name(&name), name })
     }
 
     /// The kernel whose syscalls the profile's author knew, with the syscall that tells, where it was inferred.
@@ -268,12 +268,52 @@ impl Profile {
     fn warnings(&self, noted: &Noted) -> Vec<Warning> {
         let shown = noted.iter().take(WARNINGS_MAX);
         let mut warnings: Vec<Warning> = shown
-            .map(|(path, kind)| Warning { place: self.place(path), kind: kind.clone() })
+            .map(|(path, kind)| Warning { place: self.place(path), kind: with_near_name(kind) })
             .collect();
         if let Some(count) = noted.len().checked_sub(WARNINGS_MAX).filter(|&count| count > 0) {
             let place = self.place(&self.form.root());
             warnings.push(Warning { place, kind: WarningKind::Omitted { count } });
         }
         warnings
+    }
+}
+
+/// A warning as it is shown: an unknown syscall with the known name that is near.
+fn with_near_name(kind: &WarningKind) -> WarningKind {
+    match kind {
+        WarningKind::UnknownSyscall { name, near: None } => {
+            WarningKind::UnknownSyscall { near: near_name(name), name: name.clone() }
+        }
+        other => other.clone(),
+    }
+}
+
+fn near_name(text: &str) -> Option<Name> {
+    nearest(text, Name::all().map(Name::as_str)).and_then(Name::parse)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::suggest::SEARCHES;
+
+    /// Each search costs 150 us, which for the longest files were minutes.
+    #[test]
+    fn near_names_are_searched_for_what_is_shown_only() {
+        let names: Vec<_> = (0..5000).map(|index| format!("\"mnout{index}\"")).collect();
+        let text = format!(
+            r#"{{"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [
+                {{"names": ["mnout", {}], "action": "SCMP_ACT_ALLOW"}}]}}"#,
+            names.join(",")
+        );
+        let profile = Profile::parse(text.as_bytes(), "long").unwrap();
+        let before = SEARCHES.get();
+        let options = Options::new(Arch::X86_64, KernelVersion::new(6, 12));
+        let resolved = profile.resolve(&options).unwrap();
+        assert_eq!(SEARCHES.get() - before, WARNINGS_MAX);
+        assert_eq!(resolved.warnings.len(), WARNINGS_MAX + 1);
+        let near = Name::parse("mount");
+        let expected = WarningKind::UnknownSyscall { name: "mnout".to_owned(), near };
+        assert_eq!(resolved.warnings.first().unwrap().kind, expected);
     }
 }

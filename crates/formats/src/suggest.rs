@@ -8,6 +8,8 @@ pub(crate) fn nearest<'a>(
     text: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
+    #[cfg(test)]
+    SEARCHES.set(SEARCHES.get() + 1);
     // The distance is quadratic in the length, and a file may hold words of megabytes.
     let length_max = 64;
     if text.len() > length_max {
@@ -20,6 +22,12 @@ pub(crate) fn nearest<'a>(
         .filter(|(distance, word)| *distance <= DISTANCE_MAX && distance * 2 < word.len())
         .min()
         .map(|(_, word)| word)
+}
+
+#[cfg(test)]
+thread_local! {
+    /// How many searches this thread has made.
+    pub(crate) static SEARCHES: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
 #[cfg(test)]
