@@ -16,6 +16,9 @@ mod prepared;
 use std::env;
 use std::process::ExitCode;
 
+// For `callgate run`: what this program is started with is what its commands are started with.
+callgate_kernel::remember_start!();
+
 fn main() -> ExitCode {
     let outcome = match args::parse(&env::args_os().collect::<Vec<_>>()) {
         Ok(command) => commands::run(&command),

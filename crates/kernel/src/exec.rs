@@ -20,7 +20,7 @@ use callgate_bpf::{Instruction, Operation, Program, Stack};
 use callgate_syscalls::{Action, ActionKind, Arch, Endian, Errno, SeccompData, names};
 
 use crate::error::Reason;
-use crate::sys::process::{self, StringTable};
+use crate::sys::process::{self, Disposition, StringTable};
 use crate::sys::{errno, errno_of};
 use crate::{Error, Options, Scope, load_stack};
 
@@ -45,11 +45,13 @@ pub struct Command {
     file: CString,
     argv: StringTable,
     environment: StringTable,
+    ignores_sigpipe: bool,
 }
 
 impl Command {
     /// Finds `argv[0]` as execvp(3) does: as it is where it has a slash, else in the directories of `search_path`
-    /// (`PATH`), or of `/bin:/usr/bin` without one. `environment` has the form `NAME=value`.
+    /// (`PATH`), or of `/bin:/usr/bin` without one. The entries of `environment`, usually of the form `NAME=value`, are
+    /// passed on as they are.
     ///
     /// A file that can't be executed does not end the search, but is what is reported if no other is found. Unlike
     /// execvp(3), a script needs its `#!` line.
@@ -64,19 +66,23 @@ impl Command {
         let command = argv.first().ok_or(Error::NoCommand)?;
         let file = find(command, search_path.unwrap_or(OsStr::new("/bin:/usr/bin")))?;
         let (argv, environment) = (StringTable::new(argv), StringTable::new(environment));
-        Ok(Self { file, argv, environment })
+        Ok(Self { file, argv, environment, ignores_sigpipe: false })
     }
 
-    /// Finds `argv[0]` in this process's `PATH`, to be run with this process's environment.
+    /// Finds `argv[0]` in this process's `PATH`, to be run with this process's environment, entry for entry.
     ///
     /// # Errors
     /// As [`Command::resolve`].
     pub fn resolve_here(argv: Vec<CString>) -> Result<Self, Error> {
-        let environment = env::vars_os().filter_map(|(name, value)| {
-            let variable = [name.as_bytes(), b"=", value.as_bytes()].concat();
-            CString::new(variable).ok()
-        });
-        Self::resolve(argv, environment.collect(), env::var_os("PATH").as_deref())
+        Self::resolve(argv, process::environment(), env::var_os("PATH").as_deref())
+    }
+
+    /// Whether the command is to ignore SIGPIPE, as [`Start`](crate::Start) knows of this program. Without this, the signal
+    /// gets its default effect, which it has nearly everywhere.
+    #[must_use]
+    pub const fn ignoring_sigpipe(mut self, ignores: bool) -> Self {
+        self.ignores_sigpipe = ignores;
+        self
     }
 
     /// The file that will be executed.
@@ -90,8 +96,8 @@ impl Command {
     ///
     /// A filter that would not let this very call of execve(2) through is refused while something can still be said.
     ///
-    /// SIGPIPE, which Rust programs ignore, gets its default effect back. The process may have one thread only
-    /// ([`Scope::BeforeExec`]).
+    /// SIGPIPE, which Rust programs ignore, gets its default effect back, unless
+    /// [otherwise asked for](Command::ignoring_sigpipe). The process may have one thread only ([`Scope::BeforeExec`]).
     ///
     /// # Errors
     /// [`Error::CommandFiltered`], or what [`load()`](crate::load()) says.
@@ -109,7 +115,7 @@ impl Command {
         if let Some(action) = stack.programs().iter().find_map(|filter| self.obstacle(filter)) {
             return Error::CommandFiltered { action };
         }
-        let sigpipe = match process::default_sigpipe() {
+        let sigpipe = match process::set_sigpipe(Disposition::of_ignored(self.ignores_sigpipe)) {
             Ok(before) => before,
             Err(errno) => return Error::Kernel { call: "sigaction", errno },
         };

@@ -6,6 +6,7 @@
 //! - [`enforce()`] takes what the kernel offers of what is wanted, and reports it.
 //! - [`Error`] tells the kernel's reasons apart, also where it has one errno for several, and says what to do.
 //! - [`Command`] finds a command first and loads last, so that a filter must allow execve(2) and nothing else.
+//! - [`remember_start!`] is for programs that hand on what they were started with.
 //! - [`filters_of`] reads what another process runs under.
 //! - [`notify`] has the requests of a listener.
 //! - [`survey`] finds out what this kernel and environment allow.
@@ -33,6 +34,7 @@ pub mod notify;
 mod probe;
 mod raw;
 mod refusal;
+mod start;
 mod status;
 pub mod survey;
 mod sys;
@@ -52,5 +54,12 @@ pub use probe::{
     action_supported, filters_supported, flag_supported, running_kernel, syscall_supported,
 };
 pub use raw::{load_by_prctl, load_raw};
+pub use start::Start;
 pub use status::{Mode, Status, current_status, status_of};
 pub use tid::Tid;
+
+/// For [`remember_start!`] alone.
+#[doc(hidden)]
+pub extern "C" fn __look_at_start() {
+    start::look();
+}

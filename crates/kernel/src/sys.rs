@@ -15,6 +15,7 @@ pub(crate) mod notify;
 pub(crate) mod process;
 pub(crate) mod quiet;
 pub(crate) mod shared;
+pub(crate) mod start;
 pub(crate) mod trace;
 pub(crate) mod tracing;
 #[cfg(feature = "conformance")]

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStringExt;
 use callgate::FilterStack;
 use callgate_bpf::{Program, Stack};
 use callgate_formats::Flag;
-use callgate_kernel::{Command, Logging, Options, Speculation};
+use callgate_kernel::{Command, Logging, Options, Speculation, Start};
 use callgate_syscalls::{Action, ActionKind, Arch, Endian, SeccompData, names};
 use clap::ValueHint;
 
@@ -58,7 +58,6 @@ pub(crate) struct Args {
     #[arg(
         value_name = "COMMAND",
         trailing_var_arg = true,
-        allow_hyphen_values = true,
         required = true,
         value_hint = ValueHint::CommandWithArguments
     )]
@@ -73,7 +72,9 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
         None => made(args)?,
     };
     refuse_without_listener(&filters)?;
+    let ignores_sigpipe = Start::get().is_some_and(|start| start.ignores_sigpipe);
     let command = Command::resolve_here(c_strings(&args.command)?).map_err(Error::NotExecuted)?;
+    let command = command.ignoring_sigpipe(ignores_sigpipe);
     Err(Error::NotExecuted(command.exec_under(&filters, &options(args.log, &flags))))
 }
 

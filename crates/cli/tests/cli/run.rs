@@ -1,5 +1,7 @@
 //! `callgate run`.
 
+mod traces;
+
 use std::process::Command;
 
 use crate::harness::{Folder, Run, callgate, callgate_reading, command, deny, deny_list};

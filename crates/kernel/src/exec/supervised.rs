@@ -12,7 +12,7 @@ use super::Command;
 use crate::child::Child;
 use crate::flag::Flags;
 use crate::load::listener_flags;
-use crate::sys::process::{self, Fork};
+use crate::sys::process::{self, Disposition, Fork};
 use crate::sys::shared::{Shared, Slot};
 use crate::{Error, Interruption, NoNewPrivs, Options, refusal, sys};
 
@@ -33,7 +33,7 @@ impl Command {
     /// over: no call is made for it that the filter could refuse, and the child keeps no copy. Even its execve(2) can be
     /// supervised.
     ///
-    /// SIGPIPE gets its default effect in the child; other signals and all descriptors are as for every command. A failure to
+    /// SIGPIPE gets its default effect in the child, unless [otherwise asked for](Command::ignoring_sigpipe); other signals and all descriptors are as for every command. A failure to
     /// execute is reported as [`Command::replace`] does, by message and exit code.
     ///
     /// # Errors
@@ -55,7 +55,7 @@ impl Command {
         let report = report.map_err(|errno| Error::Kernel { call: "mmap", errno })?;
         let side = process::fork_sharing_descriptors();
         match side.map_err(|errno| Error::Kernel { call: "clone", errno })? {
-            Fork::Child => match confine(program, options, flags) {
+            Fork::Child => match self.confine(program, options, flags) {
                 Ok(listener) => {
                     report.value().listener.put(listener);
                     self.replace()
@@ -82,14 +82,22 @@ enum Stage {
     Load,
 }
 
-/// Nothing but syscalls, as the child of such a fork may do.
-fn confine(program: &Program, options: &Options, flags: Flags) -> Result<OwnedFd, (Stage, Errno)> {
-    process::default_sigpipe().map_err(|errno| (Stage::Signals, errno))?;
-    if options.no_new_privs == NoNewPrivs::Set {
-        sys::set_no_new_privs().map_err(|errno| (Stage::NoNewPrivs, errno))?;
+impl Command {
+    /// Nothing but syscalls, as the child of such a fork may do.
+    fn confine(
+        &self,
+        program: &Program,
+        options: &Options,
+        flags: Flags,
+    ) -> Result<OwnedFd, (Stage, Errno)> {
+        process::set_sigpipe(Disposition::of_ignored(self.ignores_sigpipe))
+            .map_err(|errno| (Stage::Signals, errno))?;
+        if options.no_new_privs == NoNewPrivs::Set {
+            sys::set_no_new_privs().map_err(|errno| (Stage::NoNewPrivs, errno))?;
+        }
+        sys::set_mode_filter_with_listener(flags.bits(), program.instructions())
+            .map_err(|errno| (Stage::Load, errno))
     }
-    sys::set_mode_filter_with_listener(flags.bits(), program.instructions())
-        .map_err(|errno| (Stage::Load, errno))
 }
 
 /// What the child tells its parent, in memory that both see.

@@ -105,11 +105,14 @@ pub(crate) fn executable(file: &CStr) -> Result<(), Errno> {
 #[derive(Clone, Copy)]
 pub(crate) struct Disposition(libc::sigaction);
 
-/// Gives SIGPIPE its default effect and returns what it had.
-pub(crate) fn default_sigpipe() -> Result<Disposition, Errno> {
-    // SAFETY: all zeroes are a sigaction: no flags, an empty mask and, as SIG_DFL is 0, the default.
-    let default = unsafe { MaybeUninit::<libc::sigaction>::zeroed().assume_init() };
-    set_sigpipe(Disposition(default))
+impl Disposition {
+    /// The signal is ignored, or has its default effect.
+    pub(crate) fn of_ignored(ignored: bool) -> Self {
+        // SAFETY: all zeroes are a sigaction: no flags, an empty mask and, as SIG_DFL is 0, the default.
+        let mut action = unsafe { MaybeUninit::<libc::sigaction>::zeroed().assume_init() };
+        action.sa_sigaction = if ignored { libc::SIG_IGN } else { libc::SIG_DFL };
+        Self(action)
+    }
 }
 
 /// Gives SIGPIPE a disposition that it had, and returns the one before.
@@ -120,6 +123,33 @@ pub(crate) fn set_sigpipe(disposition: Disposition) -> Result<Disposition, Errno
     let result =
         unsafe { libc::sigaction(libc::SIGPIPE, &raw const disposition.0, &raw mut before) };
     checked(c_long::from(result)).map(|_| Disposition(before))
+}
+
+unsafe extern "C" {
+    /// The environment as the C library has it: a null-terminated array of pointers to C strings, or null.
+    static mut environ: *const *const c_char;
+}
+
+/// The environment as it is, entry for entry, whatever these look like.
+///
+/// As getenv(3), it must not be called while another thread changes the environment: that is the duty of whoever calls the
+/// functions that change it, which are unsafe for this reason (`std::env::set_var`).
+pub(crate) fn environment() -> Vec<CString> {
+    // SAFETY: the pointer is read, which nobody writes meanwhile: see above.
+    let mut entry = unsafe { environ };
+    let mut entries = Vec::new();
+    while !entry.is_null() {
+        // SAFETY: the array goes on up to and including its null pointer, which has not been seen yet.
+        let text = unsafe { *entry };
+        if text.is_null() {
+            break;
+        }
+        // SAFETY: an entry that is not null is a C string, which nobody changes meanwhile: see above.
+        entries.push(unsafe { CStr::from_ptr(text) }.to_owned());
+        // SAFETY: as this entry was not the null pointer, there is one behind it.
+        entry = unsafe { entry.add(1) };
+    }
+    entries
 }
 
 /// C strings with the null-terminated array of pointers to them that execve(2) reads.

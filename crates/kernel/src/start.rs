@@ -1,0 +1,71 @@
+//! What a program was started with, before its own runtime changed it.
+//!
+//! Before `main`, Rust's runtime ignores SIGPIPE and opens `/dev/null` in the place of closed standard descriptors (or
+//! aborts where there is none). A program that only prepares something and then executes a command, as env(1) does,
+//! must hand on what it was given. So it looks before the runtime does: [`remember_start!`](crate::remember_start).
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use crate::sys::start;
+
+/// Has this program remember how it was started, and keeps closed standard descriptors closed for the commands that it
+/// executes. To be written once, outside of functions, in the program that executes commands; see [`Start`].
+///
+/// The runtime finds the closed descriptors open, as an empty pipe: reading from them is at the end at once, writing
+/// fails. execve(2) closes them again.
+///
+/// # Examples
+/// ```
+/// callgate_kernel::remember_start!();
+///
+/// fn main() {
+///     let start = callgate_kernel::Start::get().expect("remembered by the line above");
+///     println!("SIGPIPE was ignored by whoever started this: {}", start.ignores_sigpipe);
+/// }
+/// ```
+#[macro_export]
+macro_rules! remember_start {
+    () => {
+        const _: () = {
+            #[used]
+            // SAFETY: what the section holds are pointers to functions, which the C library calls once, before `main` and
+            // its runtime, with or without arguments in registers; this one takes none, and needs nothing of the runtime.
+            #[unsafe(link_section = ".init_array")]
+            static HOOK: extern "C" fn() = $crate::__look_at_start;
+        };
+    };
+}
+
+/// How a program was started, if it has [`remember_start!`](crate::remember_start).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Start {
+    /// Whether SIGPIPE was ignored; else it had its default effect, as after execve(2) there is nothing else.
+    pub ignores_sigpipe: bool,
+}
+
+impl Start {
+    /// What was remembered; `None` in programs that do not, and where the kernel did not answer.
+    #[must_use]
+    pub fn get() -> Option<Self> {
+        match SIGPIPE.load(Ordering::Relaxed) {
+            IGNORED => Some(Self { ignores_sigpipe: true }),
+            DEFAULT => Some(Self { ignores_sigpipe: false }),
+            _ => None,
+        }
+    }
+}
+
+/// Written before `main`, and never after.
+static SIGPIPE: AtomicU8 = AtomicU8::new(UNKNOWN);
+const UNKNOWN: u8 = 0;
+const DEFAULT: u8 = 1;
+const IGNORED: u8 = 2;
+
+/// Looks, and fills closed standard descriptors. Called again, it finds what the runtime made of them and says so.
+pub(crate) fn look() {
+    start::fill_standard_descriptors();
+    if let Ok(ignored) = start::ignores_sigpipe() {
+        SIGPIPE.store(if ignored { IGNORED } else { DEFAULT }, Ordering::Relaxed);
+    }
+}
