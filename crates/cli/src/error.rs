@@ -88,6 +88,13 @@ pub(crate) enum Error {
     Prover(callgate_prover::Error),
     /// The kernel refused.
     Kernel(callgate_kernel::Error),
+    /// The agent that a profile names as its listener can't be reached.
+    AgentUnreachable {
+        /// Its socket.
+        path: PathBuf,
+        /// The system's reason.
+        reason: io::Error,
+    },
     /// The agent does not work.
     Agent(callgate_agent::Error),
     /// The command was not executed.
@@ -117,6 +124,7 @@ impl Error {
                 callgate_prover::Error::NotExpressible { .. } => Status::Failure,
                 _ => Status::No,
             },
+            Self::AgentUnreachable { .. } => Status::NotExecuted,
             Self::NotExecuted(error) => match error.exit_code() {
                 127 => Status::NotFound,
                 _ => Status::NotExecuted,
@@ -153,6 +161,12 @@ impl fmt::Display for Error {
             Self::Prover(error) => error.fmt(f),
             Self::Kernel(error) | Self::NotExecuted(error) => error.fmt(f),
             Self::Agent(error) => error.fmt(f),
+            Self::AgentUnreachable { path, reason } => write!(
+                f,
+                "cannot hand the filter's listener to {} (listenerPath): {reason}: start the agent first, and give it \
+                 that socket",
+                path.display()
+            ),
             Self::NoFilters { tid } => write!(f, "process {tid} has no filters"),
             Self::Write { what, reason } => write!(f, "cannot write {what}: {reason}"),
             Self::BinaryToTerminal => f.write_str(
@@ -167,7 +181,9 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         // Errors of the libraries are shown as their own text, so that their source is what comes next.
         match self {
-            Self::Read { reason, .. } | Self::Write { reason, .. } => Some(reason),
+            Self::Read { reason, .. }
+            | Self::Write { reason, .. }
+            | Self::AgentUnreachable { reason, .. } => Some(reason),
             Self::Decode { reason, .. } => Some(reason),
             Self::Assemble { reason, .. } => Some(reason),
             Self::Weights { reason, .. } => Some(reason),

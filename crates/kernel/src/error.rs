@@ -41,6 +41,11 @@ pub enum Error {
     SomeThreadDiverged,
     /// One of the filters in place has a listener that is still open.
     ListenerExists,
+    /// Several filters hand calls over, and the kernel allows one listener for all filters of a thread.
+    SeveralListeners {
+        /// How many.
+        filters: usize,
+    },
     /// The thread's filters are too long together, or kernel memory ran out.
     FiltersTooLong {
         /// How many filters the thread has.
@@ -241,6 +246,10 @@ impl Error {
                 f,
                 "no room for another filter beside the {filters} of this thread: merge them (the kernel takes {PATH_LEN_MAX} instructions in all), or free memory"
             ),
+            Self::SeveralListeners { filters } => write!(
+                f,
+                "{filters} filters hand calls to a listener, and the kernel allows one listener: make the policy smaller, so that one filter holds it"
+            ),
             Self::ThreadsUnknown { errno } => write!(
                 f,
                 "can't tell whether this process has one thread ({}): mount /proc, or load for this thread only",
@@ -370,6 +379,7 @@ mod tests {
             (Error::NotPrivileged, "set no_new_privs"),
             (Error::ThreadDiverged { tid }, "thread 7"),
             (Error::ListenerExists, "close that listener"),
+            (Error::SeveralListeners { filters: 2 }, "2 filters hand calls"),
             (Error::FiltersTooLong { filters: 5 }, "the 5 of this thread: merge"),
             (Error::JitMemoryUsedUp, "net.core.bpf_jit_limit"),
             (Error::TooManyProcessFiles, "RLIMIT_NOFILE"),

@@ -8,6 +8,7 @@
 //!
 //! References: execve(2), execvp(3).
 
+mod handover;
 mod supervised;
 
 use std::env;
@@ -24,6 +25,7 @@ use crate::sys::process::{self, Disposition, StringTable};
 use crate::sys::{errno, errno_of};
 use crate::{Error, Options, Scope, load_stack};
 
+pub use handover::hands_over;
 pub use supervised::Supervised;
 
 /// A command that was found and only has to be executed.

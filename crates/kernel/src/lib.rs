@@ -43,7 +43,7 @@ mod tid;
 pub use dump::{DumpedFilter, filters_of};
 pub use enforce::{Enforced, Want, Wants, enforce, enforce_with_listener};
 pub use error::Error;
-pub use exec::{Command, Supervised};
+pub use exec::{Command, Supervised, hands_over};
 pub use flag::Flag;
 pub use inherited::{InheritedDescriptor, inherited_descriptors};
 pub use load::{

@@ -1,12 +1,15 @@
 //! `callgate run`: a command under a filter.
 
+mod handover;
+
 use std::ffi::{CString, OsString};
+use std::fs;
 use std::os::unix::ffi::OsStringExt;
 
 use callgate::FilterStack;
-use callgate_bpf::{Program, Stack};
+use callgate_bpf::{Operation, Program, Stack};
 use callgate_formats::Flag;
-use callgate_kernel::{Command, Logging, Options, Speculation, Start};
+use callgate_kernel::{Command, Interruption, Logging, Options, Speculation, Start, hands_over};
 use callgate_syscalls::{Action, ActionKind, Arch, Endian, SeccompData, names};
 use clap::ValueHint;
 
@@ -14,13 +17,18 @@ use crate::args::group::ProfileArgs;
 use crate::args::value;
 use crate::error::{Error, Status};
 use crate::input::{self, Source};
-use crate::prepared;
+use crate::{output, prepared};
+
+use handover::{Agent, AgentAddress};
 
 /// Run a command under a profile
 ///
 /// The profile is compiled, the filter proved equal to it, then loaded, and the command executed; nothing happens
 /// between the last two. The filter therefore has to allow execve, and what the command itself needs, from its
 /// dynamic linker on. The command can gain no privileges (no_new_privs), and its exit status is that of callgate.
+///
+/// Calls to which the profile answers SCMP_ACT_NOTIFY are handed to the agent that listens at its listenerPath, as a
+/// container runtime does it; the id of the container is `callgate-run-PID`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -31,7 +39,8 @@ Examples:
 Exit status:
   that of the command, which takes callgate's place; else
   2    wrong arguments, or a profile that cannot be used
-  126  the command cannot be executed, the filter would not let it, or the kernel did not load it
+  126  the command cannot be executed, the filter would not let it, the kernel did not load it, or the agent at its
+       listenerPath can't be reached
   127  the command was not found
 ")]
 pub(crate) struct Args {
@@ -67,15 +76,32 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Status, Error> {
-    let (filters, flags) = match ready(args)? {
-        Some(program) => (Stack::new([program]), Vec::new()),
+    let Filters { stack, flags, agent } = match ready(args)? {
+        Some(program) => Filters { stack: Stack::new([program]), ..Filters::default() },
         None => made(args)?,
     };
-    refuse_without_listener(&filters)?;
+    let agent = connect(&stack, agent.as_ref())?;
+    refuse_unanswered(&stack, agent.is_some())?;
+    warn_of_tracing(&stack);
     let ignores_sigpipe = Start::get().is_some_and(|start| start.ignores_sigpipe);
     let command = Command::resolve_here(c_strings(&args.command)?).map_err(Error::NotExecuted)?;
     let command = command.ignoring_sigpipe(ignores_sigpipe);
-    Err(Error::NotExecuted(command.exec_under(&filters, &options(args.log, &flags))))
+    let options = options(args.log, &flags);
+    Err(Error::NotExecuted(match agent {
+        None => command.exec_under(&stack, &options),
+        Some(agent) => {
+            let give = move |listener| agent.give(listener);
+            command.exec_with_listener(&stack, &options, interruption(&flags), give)
+        }
+    }))
+}
+
+/// What is loaded, and what the profile says beside it.
+#[derive(Default)]
+struct Filters {
+    stack: Stack,
+    flags: Vec<Flag>,
+    agent: Option<AgentAddress>,
 }
 
 /// The filter that was proved when callgate was built, where that is what is asked for.
@@ -88,19 +114,37 @@ fn ready(args: &Args) -> Result<Option<Program>, Error> {
     }
 }
 
-/// Compiles the profile and proves the filters equal to it; with the flags that it asks for.
-fn made(args: &Args) -> Result<(Stack, Vec<Flag>), Error> {
+/// Compiles the profile and proves the filters equal to it; with what else it asks for.
+fn made(args: &Args) -> Result<Filters, Error> {
     let resolved = input::profile(&args.profile)?.resolve(&args.how, &args.arches)?;
     let policy = match args.default {
         Some(default) => resolved.policy.with_default(default),
         None => resolved.policy,
     };
     let filters = FilterStack::from_policy(policy).map_err(Error::Filter)?;
-    Ok((filters.stack().clone(), resolved.flags))
+    let metadata = resolved.listener_metadata;
+    let agent = resolved.listener_path.map(|path| AgentAddress { path: path.into(), metadata });
+    Ok(Filters { stack: filters.stack().clone(), flags: resolved.flags, agent })
+}
+
+/// Connects to the agent that the profile names, if the filters hand calls over. Without an agent nobody would answer
+/// them: they would fail with ENOSYS, as if the kernel did not know them.
+fn connect(filters: &Stack, agent: Option<&AgentAddress>) -> Result<Option<Agent>, Error> {
+    if !filters.programs().iter().any(hands_over) {
+        return Ok(None);
+    }
+    let Some(agent) = agent else {
+        return Err(Error::Usage(
+            "the profile hands calls to a listener (SCMP_ACT_NOTIFY), and names nobody who answers them: \
+             add \"listenerPath\", the socket of a seccomp agent such as `callgate agent`"
+                .to_owned(),
+        ));
+    };
+    agent.connect().map(Some)
 }
 
 /// How the filter is attached. Of the profile's flags, the others are about threads, of which there is one, and
-/// listeners.
+/// [listeners](interruption).
 fn options(log: bool, flags: &[Flag]) -> Options {
     let mut options = Options::default();
     if log || flags.contains(&Flag::Log) {
@@ -112,21 +156,55 @@ fn options(log: bool, flags: &[Flag]) -> Options {
     options
 }
 
-/// Refuses a filter that hands the call to execute the command to a listener or tracer: nobody would answer it.
-/// What else may keep the call from happening is found out when the command is executed.
-fn refuse_without_listener(filters: &Stack) -> Result<(), Error> {
+/// Which signals interrupt a call that the agent has received: what the profile asks for.
+fn interruption(flags: &[Flag]) -> Interruption {
+    match flags.contains(&Flag::WaitKillableRecv) {
+        true => Interruption::FatalSignals,
+        false => Interruption::AnySignal,
+    }
+}
+
+/// Refuses a filter that hands the call to execute the command to a tracer, or to a listener where there is none: nobody
+/// would answer it. What else may keep the call from happening is found out when the command is executed.
+fn refuse_unanswered(filters: &Stack, listener: bool) -> Result<(), Error> {
     let Some((arch, execve)) = Arch::native().and_then(|a| Some((a, a.syscall(names::EXECVE)?)))
     else {
         return Ok(());
     };
     let action = filters.run(&SeccompData::new(arch, execve.nr), Endian::native()).action;
-    match action.kind() {
-        ActionKind::UserNotify | ActionKind::Trace => Err(Error::Usage(format!(
+    let unanswered = match action.kind() {
+        ActionKind::UserNotify => !listener,
+        ActionKind::Trace => true,
+        _ => false,
+    };
+    match unanswered {
+        false => Ok(()),
+        true => Err(Error::Usage(format!(
             "the profile answers {action} to execve, without which no command can be executed: \
              `run` has no listener or tracer to ask, so the call would fail"
         ))),
-        _ => Ok(()),
     }
+}
+
+/// Says that calls for a tracer fail where there is none. A tracer from outside (ptrace(2), `PTRACE_O_TRACESECCOMP`) may be
+/// meant.
+fn warn_of_tracing(filters: &Stack) {
+    let traces = |operation| match operation {
+        Operation::Return(word) => Action::from_raw(word).kind() == ActionKind::Trace,
+        _ => false,
+    };
+    let asks = filters.programs().iter().flat_map(Program::operations).any(traces);
+    if asks && !is_traced() {
+        output::warning(
+            &"the profile hands calls to a tracer (SCMP_ACT_TRACE), and there is none: they fail with ENOSYS",
+        );
+    }
+}
+
+fn is_traced() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let tracer = status.lines().find_map(|line| line.strip_prefix("TracerPid:"));
+    tracer.is_some_and(|pid| pid.trim() != "0")
 }
 
 fn c_strings(words: &[OsString]) -> Result<Vec<CString>, Error> {

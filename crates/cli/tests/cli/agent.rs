@@ -26,14 +26,14 @@ use crate::harness::{Folder, callgate, command, skip};
 const ANSWER_42: &str = r#"{"rules": [{"names": ["getppid"], "answer": {"value": 42}}]}"#;
 
 /// An agent that was started, and ends with this.
-struct Agent {
+pub(crate) struct Agent {
     folder: Folder,
     child: Child,
     metrics: u16,
 }
 
 impl Agent {
-    fn start(policy: &str) -> Self {
+    pub(crate) fn start(policy: &str) -> Self {
         let folder = Folder::new();
         folder.file("policy.json", policy);
         let metrics = free_port();
@@ -43,17 +43,17 @@ impl Agent {
         agent
     }
 
-    fn socket(&self) -> String {
+    pub(crate) fn socket(&self) -> String {
         self.folder.at("agent.sock")
     }
 
-    fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.folder.at("log")).unwrap()
     }
 
     /// Waits until the log has a line with this word.
     #[track_caller]
-    fn wait_for_line(&self, word: &str) {
+    pub(crate) fn wait_for_line(&self, word: &str) {
         until(word, || self.log().contains(word));
     }
 
