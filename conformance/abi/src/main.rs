@@ -6,15 +6,17 @@
 //! - `abidiff` finds nothing in it that a program linked to the other could miss;
 //! - one compiled program prints the same with both;
 //! - a second program, for what the other does not have, passes with ours, also under valgrind;
-//! - that program passes too where it is linked statically, with what `pkg-config --static` says;
+//! - programs in C, C++, Rust and Go link it statically, the first also without a dynamic linker, with what
+//!   `pkg-config --static` says;
 //! - a third lets every allocation fail in turn, and loads a precomputed filter where none is allowed;
 //! - the library is small, has few relocations, and needs only the C library.
 //!
-//! Needs a C and a C++ compiler, binutils, pkg-config, valgrind, abigail-tools, and libseccomp's package with its headers.
+//! Needs compilers for C, C++ and Go, binutils, pkg-config, valgrind, abigail-tools, and libseccomp's package with its headers.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "it prints what it found")]
 
 mod headers;
+mod linked;
 mod shape;
 
 use std::collections::BTreeSet;
@@ -34,7 +36,7 @@ const CHECKS: &[Check] = &[
     ("abidiff", abidiff),
     ("the same program twice", twice),
     ("what is ours alone", alone),
-    ("statically linked", linked),
+    ("statically linked", linked::check),
     ("out of memory", memory),
     ("shape", shape::check),
 ];
@@ -135,23 +137,6 @@ fn alone(library: &Library) -> Result<String, String> {
     valgrind(&program)?;
     valgrind(&library.program("api", Against::Installed)?)?;
     Ok(format!("{}; no error and no leak under valgrind", said.trim()))
-}
-
-/// A program without a dynamic linker, built as packages of static programs do.
-fn linked(library: &Library) -> Result<String, String> {
-    let mut config = Command::new("pkg-config");
-    config.env("PKG_CONFIG_PATH", library.lib().join("pkgconfig"));
-    let flags = output(config.args(["--static", "--cflags", "--libs", "libseccomp"]))?;
-    let program = library.folder.join("static");
-    let mut compile = Command::new("gcc");
-    compile.args(["-std=gnu99", "-static", "-o"]).arg(&program);
-    compile.arg(root().join(PROGRAMS).join("alone.c")).args(flags.split_whitespace());
-    output(&mut compile)?;
-    let headers = output(Command::new("readelf").args(["-l", "-W"]).arg(&program))?;
-    match headers.contains("INTERP") {
-        true => Err("the program asks for a dynamic linker".into()),
-        false => Ok(output(&mut Command::new(&program))?.trim().into()),
-    }
 }
 
 /// Small contexts with every allocation failing, and one of hundreds of rules with some of them, for the sizes of reserves.

@@ -5,6 +5,7 @@
 //!
 //! `cargo xtask stage --headers` writes the generated headers anew, after a change of the syscall tables.
 
+mod archive;
 mod layout;
 mod manual;
 
@@ -116,7 +117,7 @@ fn library_in(layout: &Layout) -> Result<(), String> {
     let lib = folder.join(&layout.libdir);
     let built = target().join(LIBRARY_PROFILE);
     copy(&built.join("libseccomp.so"), &lib.join(SHARED))?;
-    copy(&built.join("libseccomp.a"), &lib.join("libseccomp.a"))?;
+    archive::localize(&built.join("libseccomp.a"), &lib.join("libseccomp.a"))?;
     for link in LINKS {
         self::link(SHARED, &lib.join(link))?;
     }
