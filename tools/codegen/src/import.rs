@@ -55,7 +55,7 @@ pub(super) fn run(data: &Path, tree: &Path) -> Result<(), String> {
 }
 
 /// The release of a tree, from its Makefile.
-fn release(tree: &Path) -> Result<KernelVersion, String> {
+pub(super) fn release(tree: &Path) -> Result<KernelVersion, String> {
     let path = tree.join("Makefile");
     let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
     let value = |key: &str| {

@@ -8,6 +8,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it says what it found")]
 
 mod conditions;
+mod constants;
 mod definitions;
 mod errnos;
 mod facts;
@@ -27,6 +28,9 @@ use facts::Facts;
 /// Where the generated files are, seen from the root of the project.
 const GENERATED: &str = "crates/syscalls/src/generated";
 
+/// Where those of `callgate-facts` are.
+const FACTS: &str = "crates/facts/src/generated";
+
 fn main() -> std::process::ExitCode {
     house::main("codegen", run)
 }
@@ -37,8 +41,10 @@ fn run(args: &[String]) -> Result<(), String> {
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => write(&root),
         ["--check"] => check(&root),
+        ["import", "--constants", tree] => constants::import(&root.join("data"), Path::new(tree)),
         ["import", "--linux", tree] => {
             import::run(&root.join("data"), Path::new(tree))?;
+            constants::import(&root.join("data"), Path::new(tree))?;
             write(&root)
         }
         _ => Err("usage: codegen [--check | import --linux DIR]".into()),
@@ -49,6 +55,7 @@ fn run(args: &[String]) -> Result<(), String> {
 fn render_all(root: &Path) -> Result<BTreeMap<PathBuf, String>, String> {
     let facts = Facts::read(&root.join("data"))?;
     let layout = layout::Layout::new(&facts)?;
+    let constants = constants::render(&root.join("data"), &facts)?;
     let files = [
         ("names.rs", render::names(&layout)),
         ("tables.rs", render::tables(&layout)),
@@ -56,7 +63,10 @@ fn render_all(root: &Path) -> Result<BTreeMap<PathBuf, String>, String> {
         ("errnos.rs", render::errnos(&facts)),
     ];
     let folder = root.join(GENERATED);
-    Ok(files.into_iter().map(|(name, text)| (folder.join(name), text)).collect())
+    let mut files: BTreeMap<PathBuf, String> =
+        files.into_iter().map(|(name, text)| (folder.join(name), text)).collect();
+    files.insert(root.join(FACTS).join("constants.rs"), constants);
+    Ok(files)
 }
 
 fn write(root: &Path) -> Result<(), String> {
@@ -103,7 +113,7 @@ fn first_difference(expected: &str, found: &str) -> Option<String> {
 }
 
 /// Replaces a file in one step, so that a compiler running at the same time never sees half of it.
-fn replace(path: &Path, text: &str) -> Result<(), String> {
+pub(crate) fn replace(path: &Path, text: &str) -> Result<(), String> {
     let failed = |error: std::io::Error| format!("{}: {error}", path.display());
     if fs::read_to_string(path).is_ok_and(|old| old == text) {
         return Ok(());

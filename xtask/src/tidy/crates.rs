@@ -10,6 +10,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("callgate-memory", &[]),
     ("callgate-syscalls", &[]),
     ("callgate-bpf", &["callgate-syscalls"]),
+    ("callgate-facts", &["callgate-syscalls"]),
     ("callgate-policy", &["callgate-syscalls"]),
     ("callgate-compiler", &["callgate-bpf", "callgate-policy", "callgate-syscalls"]),
     ("callgate-prover", &["callgate-bpf", "callgate-policy", "callgate-syscalls"]),

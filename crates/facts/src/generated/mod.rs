@@ -1,0 +1,4 @@
+//! The generated tables. The files beside this one are made by `cargo xtask codegen` from `data/`.
+
+#[rustfmt::skip]
+pub(crate) mod constants;
