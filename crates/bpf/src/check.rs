@@ -106,6 +106,13 @@ fn check_jumps(index: usize, operation: Operation, length: usize) -> Result<(), 
 /// flow into the next instruction although nothing runs from one to the other.
 fn check_slots(instructions: &[Instruction]) -> Result<(), CheckError> {
     const ALL: u16 = u16::MAX;
+    let slots = |i: &Instruction| {
+        matches!(i.operation(), Ok(Operation::LoadSlot(..) | Operation::StoreSlot(..)))
+    };
+    // Nearly all programs: the memory for the pass need not be had.
+    if !instructions.iter().any(slots) {
+        return Ok(());
+    }
     let mut arriving = vec![ALL; instructions.len()];
     let mut written: u16 = 0;
     for (index, instruction) in instructions.iter().enumerate() {

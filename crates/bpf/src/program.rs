@@ -9,17 +9,18 @@ use crate::{Instruction, Operation};
 ///
 /// Fields that an opcode ignores are kept as given.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Program(Box<[Instruction]>);
+pub struct Program(Vec<Instruction>);
 
 impl Program {
     /// The most instructions a program may have (`BPF_MAXINSNS`).
     pub const LEN_MAX: usize = check::LEN_MAX;
 
-    /// Checks instructions as the kernel does and keeps them if it would.
+    /// Checks instructions as the kernel does and keeps them if it would. Allocates nothing for a vector of instructions
+    /// that do not use scratch memory.
     ///
     /// # Errors
     /// The first reason for which the kernel rejects them.
-    pub fn new(instructions: impl Into<Box<[Instruction]>>) -> Result<Self, CheckError> {
+    pub fn new(instructions: impl Into<Vec<Instruction>>) -> Result<Self, CheckError> {
         let instructions = instructions.into();
         check::check(&instructions)?;
         Ok(Self(instructions))

@@ -11,6 +11,7 @@
 //!   malloc(3) for so much at once that malloc would have to ask the kernel for a mapping, which a filter may forbid.
 //! - [`Interner`]: each value once, under a small number; [`Map`]: values by key. Both in the order of insertion.
 //! - [`SortedMap`]: for a few keys in their own order.
+//! - [`Boxed`]: one value on the heap.
 //!
 //! Which of them: a `Vec` where the length is limited to a few thousand bytes by what it holds (arguments, architectures,
 //! one syscall's rules); a [`List`] for whatever grows with the input.
@@ -36,6 +37,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod boxed;
 mod error;
 mod grow;
 mod hash;
@@ -46,6 +48,7 @@ mod slots;
 mod sorted;
 mod try_clone;
 
+pub use boxed::Boxed;
 pub use error::OutOfMemory;
 pub use grow::{Collect, Grow, GrowFront, GrowText};
 pub use hash::{FixedHasher, FixedState};

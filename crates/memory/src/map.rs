@@ -5,7 +5,7 @@ use std::hash::Hash;
 
 use crate::interner::hash;
 use crate::slots::{Found, Slots};
-use crate::{List, OutOfMemory};
+use crate::{List, OutOfMemory, TryClone};
 
 /// A hash map that is iterated in the order of insertion. Keys are never removed one by one.
 #[derive(Default)]
@@ -113,6 +113,12 @@ impl<K: Eq + Hash, V> Map<K, V> {
     }
 }
 
+impl<K: TryClone, V: TryClone> TryClone for Map<K, V> {
+    fn try_clone(&self) -> Result<Self, OutOfMemory> {
+        Ok(Self { entries: self.entries.try_clone()?, slots: self.slots.try_clone()? })
+    }
+}
+
 impl<K: fmt::Debug, V: fmt::Debug> fmt::Debug for Map<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.entries.iter().map(|(key, value)| (key, value))).finish()
@@ -141,6 +147,8 @@ mod tests {
             (map.len(), map.iter().next(), map.iter().last()),
             (20_001, Some((&0, &0)), Some((&1, &11)))
         );
+        let copy = map.try_clone().unwrap();
+        assert_eq!((copy.len(), copy.get(&1), copy.get(&2)), (20_001, Some(&11), None));
         map.clear();
         assert!(map.is_empty() && map.get(&0).is_none());
     }

@@ -1,6 +1,6 @@
 //! The index of a hash table: numbers of entries that lie elsewhere.
 
-use crate::{List, OutOfMemory};
+use crate::{List, OutOfMemory, TryClone};
 
 /// Open addressing with linear probing over chunks. Entries are never removed one by one.
 #[derive(Debug, Default)]
@@ -83,6 +83,12 @@ impl Slots {
     /// Empties all slots and keeps them.
     pub(crate) fn clear(&mut self) {
         self.numbers.iter_mut().for_each(|slot| *slot = EMPTY);
+    }
+}
+
+impl TryClone for Slots {
+    fn try_clone(&self) -> Result<Self, OutOfMemory> {
+        self.numbers.try_clone().map(|numbers| Self { numbers })
     }
 }
 
