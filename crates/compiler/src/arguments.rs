@@ -2,185 +2,314 @@
 //!
 //! No order of the words is best for all rules, and some rules are best asked as they were written. The candidates are
 //! made apart from the policy's graph, and only the one that takes the fewest instructions joins it.
+//!
+//! Every candidate but the one as [written](crate::written) can outgrow the program it would make. So each has a budget
+//! of steps, by how many comparisons there are; what exceeds it is no candidate.
 
-use std::cmp::Reverse;
-
-use callgate_policy::{Condition, Rule, View};
+use callgate_memory::{Grow, List, OutOfMemory};
+use callgate_policy::{Comparison, Condition, Operator, Rule, View};
 use callgate_syscalls::Endian;
 
-use crate::graph::{Graph, Node, NodeId};
-use crate::ordered::{self, Diagram, VARIABLES_MAX};
+use crate::graph::{Graph, NodeId};
+use crate::implied::Walk;
+use crate::intervals::{Interval, push_value};
+use crate::layout::Layouts;
+use crate::ordered::{Diagrams, Id, Node, Stop, VARIABLES_MAX};
 use crate::search::Tables;
-use crate::tree::{self, Interval, Shape};
+use crate::table::Table;
+use crate::tree::{self, Shape};
 use crate::variable::{Halves, Regions, Variable};
-use crate::{bits, condition, implied, layout, weights};
+use crate::{bits, weights, written};
 
-/// Rule lists with more comparisons than this are tried in one order only: what they have in common decides. As written
-/// they take a test for each comparison, and a search takes fewer.
-const WRITTEN_MAX: usize = 64;
+/// Rule lists with more comparisons than this are tried in one order of the words only.
+const ORDERS_MAX: usize = 64;
 
-/// How many nodes a candidate has, but for long lists.
-const CANDIDATE: usize = 28;
+/// How many steps a diagram may take, and how many more for each comparison.
+const STEPS: usize = 2_000;
+const STEPS_PER_COMPARISON: usize = 60;
 
 /// How calls lay out their arguments, and what their tests are to be like.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Form {
     pub(crate) endian: Endian,
     pub(crate) shape: Shape,
 }
 
+/// Room for the making of graphs, one after the other.
+#[derive(Debug, Default)]
+pub(crate) struct Workshop {
+    pub(crate) tables: Tables,
+    diagrams: Diagrams,
+    walk: Walk,
+    layouts: Layouts,
+    /// A candidate, and the best one before.
+    candidate: Graph,
+    best: Graph,
+}
+
 /// The graph of a rule list: the first rule that holds decides, else `fallback`.
-pub(crate) fn rules(graph: &mut Graph, form: Form, rules: &[Rule], fallback: NodeId) -> NodeId {
-    if let Some(rule) = rules.first().filter(|rule| rule.condition().is_always()) {
-        return graph.ret(rule.action());
+pub(crate) fn rules(
+    graph: &mut Graph,
+    form: Form,
+    rules: &[Rule],
+    fallback: NodeId,
+    workshop: &mut Workshop,
+) -> Result<NodeId, OutOfMemory> {
+    let (rules, fallback) = match rules.iter().position(|rule| rule.condition().is_always()) {
+        Some(last) => (&rules[..last], graph.ret(rules[last].action())?),
+        None => (rules, fallback),
+    };
+    if form.shape == Shape::Written {
+        return written::shared(graph, form.endian, rules, fallback);
     }
     let comparisons: usize = rules.iter().map(|rule| rule.condition().comparisons()).sum();
-    if comparisons <= 1 {
-        return condition::rules(graph, form.endian, rules, fallback);
+    if comparisons <= 1 || is_shortest_as_written(rules) {
+        return written::rules(graph, form.endian, rules, fallback);
     }
-    match candidates(form, rules, comparisons, graph.node(fallback)) {
-        Some((best, root)) => graph.import(&best, root),
-        None => {
-            let entry = condition::rules(graph, form.endian, rules, fallback);
-            implied::remove(graph, entry)
+    let table = Table::of(rules, form.endian)?;
+    if let Some(table) = table.as_ref().filter(|_| comparisons > ORDERS_MAX) {
+        let mut switches = Switches { shape: form.shape, tables: &mut workshop.tables };
+        return table.graph(graph, &table.order(true)?, fallback, &mut switches);
+    }
+    let mut candidates = Candidates { rules, form, fallback, best: None, workshop };
+    match table {
+        Some(table) => candidates.try_table(graph, &table)?,
+        None => candidates.try_all(graph, comparisons)?,
+    }
+    candidates.join(graph)
+}
+
+/// Whether a list is one rule of equalities that asks for each field once: nothing can be shared.
+fn is_shortest_as_written(rules: &[Rule]) -> bool {
+    let [rule] = rules else { return false };
+    let View::All(parts) = rule.condition().view() else { return false };
+    let field = |part: &Condition| match part.view() {
+        View::Compare(comparison) => {
+            let is_equality = matches!(comparison.operator(), Operator::Eq | Operator::Ne);
+            is_equality.then_some(comparison.field())
         }
-    }
+        View::All(_) | View::Any(_) => None,
+    };
+    let is_new = |(index, part): (usize, &Condition)| {
+        field(part).is_some_and(|own| !parts[..index].iter().any(|p| field(p) == Some(own)))
+    };
+    parts.iter().enumerate().all(is_new)
 }
 
-/// The shortest candidate, in a graph of its own; `None` where only the one as written is left, which may be large.
-fn candidates(
+/// The graphs that are compared.
+struct Candidates<'a> {
+    rules: &'a [Rule],
     form: Form,
-    rules: &[Rule],
-    comparisons: usize,
-    fallback: Node,
-) -> Option<(Graph, NodeId)> {
-    let mut found = Vec::with_capacity(3);
-    if let Some(counted) = variables(rules, form.endian) {
-        let natural: Vec<Variable> = counted.iter().map(|(variable, _)| *variable).collect();
-        let mut counted = counted;
-        // What has few constants is common to many rules: asked first, it is asked once.
-        counted.sort_unstable_by_key(|(variable, constants)| {
-            (*constants, variable.natural_order(form.endian))
-        });
-        let frequent: Vec<Variable> = counted.into_iter().map(|(variable, _)| variable).collect();
-        let mut orders = vec![frequent];
-        if comparisons <= WRITTEN_MAX && natural != orders[0] {
-            orders.push(natural);
-        }
-        found.extend(orders.into_iter().filter_map(|order| ordered(form, rules, order, fallback)));
-    }
-    if comparisons <= WRITTEN_MAX {
-        let mut graph = Graph::with_capacity(CANDIDATE);
-        let fallback = graph.leaf(fallback);
-        let entry = condition::rules(&mut graph, form.endian, rules, fallback);
-        let entry = implied::remove(&mut graph, entry);
-        found.push((graph, entry));
-    }
-    if found.len() == 1 {
-        return found.pop();
-    }
-    found.into_iter().min_by_key(|(graph, root)| layout::layout(graph, *root).len())
-}
-
-/// The graph that asks for the variables in that order.
-fn ordered(
-    form: Form,
-    rules: &[Rule],
-    order: Vec<Variable>,
-    fallback: Node,
-) -> Option<(Graph, NodeId)> {
-    let mut words: Vec<_> = order.iter().map(|variable| variable.word).collect();
-    words.sort_unstable();
-    let dependent = words.windows(2).any(|pair| pair[0] == pair[1]);
-    let diagram = Diagram::of(rules, form.endian, order)?;
-    let mut graph = Graph::with_capacity(CANDIDATE);
-    let fallback = graph.leaf(fallback);
-    let done = vec![None; diagram.root.index() + 1];
-    let (shape, tables) = (form.shape, Tables::default());
-    let mut lowering = Lowering { graph, diagram: &diagram, shape, fallback, done, tables };
-    let root = lowering.lower(diagram.root);
-    let mut graph = lowering.graph;
-    // Only masks of one word can imply each other: each variable is asked once.
-    let root = if dependent { implied::remove(&mut graph, root) } else { root };
-    Some((graph, root))
-}
-
-/// The making of a graph from a diagram.
-struct Lowering<'a> {
-    graph: Graph,
-    diagram: &'a Diagram,
-    shape: Shape,
     fallback: NodeId,
-    /// What was made of each node of the diagram.
-    done: Vec<Option<NodeId>>,
-    tables: Tables,
+    /// The best one's root, its node of the fallback, and how many instructions it takes.
+    best: Option<(NodeId, NodeId, usize)>,
+    workshop: &'a mut Workshop,
 }
 
-impl Lowering<'_> {
-    /// The graph of a diagram's node. Recursion is bounded by the number of variables.
-    fn lower(&mut self, id: ordered::Id) -> NodeId {
-        if let Some(done) = self.done[id.index()] {
-            return done;
+impl Candidates<'_> {
+    /// Tries what there is for equalities on the same words: nothing is shorter than a diagram in some order of them.
+    fn try_table(&mut self, graph: &Graph, table: &Table) -> Result<(), OutOfMemory> {
+        let (frequent, natural) = (table.order(true)?, table.order(false)?);
+        let shape = self.form.shape;
+        for order in [&frequent, &natural].into_iter().take(1 + usize::from(natural != frequent)) {
+            self.try_made(graph, |Making { graph, tables, fallback, .. }| {
+                table.graph(graph, order, fallback, &mut Switches { shape, tables })
+            })?;
         }
-        let diagram = self.diagram;
-        let entry = match diagram.node(id) {
-            ordered::Node::Open => self.fallback,
-            ordered::Node::Decided(action) => self.graph.ret(*action),
-            ordered::Node::Switch { variable, cases } => {
-                let mut intervals: Vec<Interval> = Vec::with_capacity(cases.len());
-                for case in cases.iter() {
-                    let entry = self.lower(case.next);
-                    let weight = weights::of_node(self.graph.node(entry));
-                    // Two diagrams can be one graph: a rule may decide what the fallback does.
-                    if intervals.last().is_none_or(|last| last.entry != entry) {
-                        intervals.push(Interval { start: case.start, entry, weight });
-                    }
-                }
-                self.switch(diagram.variables[*variable], &intervals)
-            }
-        };
-        self.done[id.index()] = Some(entry);
-        entry
+        Ok(())
     }
 
-    fn switch(&mut self, variable: Variable, intervals: &[Interval]) -> NodeId {
-        let Self { graph, shape, tables, .. } = self;
-        match bits::split(variable, intervals) {
+    fn try_all(&mut self, graph: &Graph, comparisons: usize) -> Result<(), OutOfMemory> {
+        let (rules, endian) = (self.rules, self.form.endian);
+        if let Some(mut counted) = variables(rules, endian)? {
+            let mut natural = Vec::with_room(counted.len())?;
+            natural.try_extend(counted.iter().map(|(variable, _)| *variable))?;
+            // Words with few constants are shared by many rules, so test them first.
+            counted.sort_unstable_by_key(|(variable, constants)| {
+                (*constants, variable.natural_order(endian))
+            });
+            let mut frequent = Vec::with_room(counted.len())?;
+            frequent.try_extend(counted.iter().map(|(variable, _)| *variable))?;
+            let steps = STEPS + STEPS_PER_COMPARISON * comparisons;
+            self.try_ordered(graph, &frequent, steps)?;
+            if comparisons <= ORDERS_MAX && natural != frequent {
+                self.try_ordered(graph, &natural, steps)?;
+            }
+        }
+        self.try_made(graph, |Making { graph, walk, fallback, .. }| {
+            let entry = written::rules(graph, endian, rules, fallback)?;
+            walk.remove(graph, entry)
+        })?;
+        self.try_made(graph, |Making { graph, fallback, .. }| {
+            written::shared(graph, endian, rules, fallback)
+        })
+    }
+
+    /// Copies the best candidate to the policy's graph.
+    fn join(self, graph: &mut Graph) -> Result<NodeId, OutOfMemory> {
+        let Some((root, own_fallback, _)) = self.best else { return Ok(self.fallback) };
+        graph.import(&self.workshop.best, root, (own_fallback, self.fallback))
+    }
+
+    /// Tries the graph that asks for the variables in that order.
+    fn try_ordered(
+        &mut self,
+        graph: &Graph,
+        order: &[Variable],
+        steps: usize,
+    ) -> Result<(), OutOfMemory> {
+        let Form { endian, shape } = self.form;
+        let root = match self.workshop.diagrams.build(self.rules, endian, order, steps) {
+            Ok(root) => root,
+            Err(Stop::Work) => return Ok(()),
+            Err(Stop::Memory(error)) => return Err(error),
+        };
+        let mut sorted = Vec::with_room(order.len())?;
+        sorted.try_extend(order.iter().map(|variable| variable.word))?;
+        sorted.sort_unstable();
+        let dependent = sorted.windows(2).any(|pair| pair[0] == pair[1]);
+        self.try_made(graph, |Making { graph, walk, diagrams, tables, fallback }| {
+            let mut switches = Switches { shape, tables };
+            let entry = lower(graph, diagrams, root, fallback, &mut switches)?;
+            // Only masks of one word can imply each other: each variable is asked once.
+            if dependent { walk.remove(graph, entry) } else { Ok(entry) }
+        })
+    }
+
+    /// Keeps what is made if it is shorter than the best before.
+    fn try_made(
+        &mut self,
+        graph: &Graph,
+        make: impl FnOnce(Making<'_>) -> Result<NodeId, OutOfMemory>,
+    ) -> Result<(), OutOfMemory> {
+        let Workshop { tables, diagrams, walk, layouts, candidate, best } = &mut *self.workshop;
+        candidate.clear();
+        // The fallback is a return: what a syscall does without rules.
+        let fallback = candidate.leaf(graph.node(self.fallback))?;
+        let making = Making { graph: candidate, walk, diagrams, tables, fallback };
+        let root = make(making)?;
+        let len = layouts.len(candidate, root)?;
+        if self.best.is_none_or(|(_, _, least)| len < least) {
+            self.best = Some((root, fallback, len));
+            std::mem::swap(candidate, best);
+        }
+        Ok(())
+    }
+}
+
+/// What a candidate is made with.
+struct Making<'a> {
+    graph: &'a mut Graph,
+    walk: &'a mut Walk,
+    diagrams: &'a Diagrams,
+    tables: &'a mut Tables,
+    fallback: NodeId,
+}
+
+/// The making of tests that tell values of a word apart.
+pub(crate) struct Switches<'a> {
+    pub(crate) shape: Shape,
+    pub(crate) tables: &'a mut Tables,
+}
+
+impl Switches<'_> {
+    pub(crate) fn switch(
+        &mut self,
+        graph: &mut Graph,
+        variable: Variable,
+        intervals: &[Interval],
+    ) -> Result<NodeId, OutOfMemory> {
+        let Self { shape, tables } = self;
+        match bits::split(variable, intervals)? {
             None => tree::build(graph, variable, intervals, *shape, tables),
             Some(bits::Split { question, yes, no }) => {
-                let yes = tree::build(graph, variable, &yes, *shape, tables);
-                let no = tree::build(graph, variable, &no, *shape, tables);
-                graph.ask(question, yes, no)
+                let no = tree::build(graph, variable, &no, *shape, tables)?;
+                graph.ask(question, yes.entry, no)
             }
         }
     }
+}
+
+/// The graph of a diagram.
+fn lower(
+    graph: &mut Graph,
+    diagrams: &Diagrams,
+    root: Id,
+    fallback: NodeId,
+    switches: &mut Switches<'_>,
+) -> Result<NodeId, OutOfMemory> {
+    let mut reached: List<bool> = List::new();
+    reached.try_resize(root.index() + 1, false)?;
+    reached[root.index()] = true;
+    for id in Diagrams::up_to(root).rev() {
+        if let (true, Node::Switch { first, end, .. }) = (reached[id.index()], diagrams.node(id)) {
+            for case in diagrams.cases(first, end) {
+                reached[case.next.index()] = true;
+            }
+        }
+    }
+    let mut made: List<NodeId> = List::new();
+    made.try_resize(root.index() + 1, fallback)?;
+    let mut intervals: Vec<Interval> = Vec::new();
+    for id in Diagrams::up_to(root) {
+        if !reached[id.index()] {
+            continue;
+        }
+        made[id.index()] = match diagrams.node(id) {
+            Node::Open => fallback,
+            Node::Decided(action) => graph.ret(action)?,
+            Node::Switch { variable, first, end } => {
+                intervals.clear();
+                for case in diagrams.cases(first, end) {
+                    let entry = made[case.next.index()];
+                    let weight = weights::of_node(graph.node(entry));
+                    // Two diagrams can be one graph: a rule may decide what the fallback does.
+                    push_value(&mut intervals, Interval { start: case.start, entry, weight })?;
+                }
+                switches.switch(graph, diagrams.variables()[variable], &intervals)?
+            }
+        };
+    }
+    Ok(made[root.index()])
 }
 
 /// The variables of a rule list in their natural order, with how many constants each is compared with; `None` where
 /// there are too many.
-fn variables(rules: &[Rule], endian: Endian) -> Option<Vec<(Variable, usize)>> {
+fn variables(
+    rules: &[Rule],
+    endian: Endian,
+) -> Result<Option<Vec<(Variable, usize)>>, OutOfMemory> {
     let mut constants: Vec<(Variable, u32)> = Vec::new();
-    let mut open: Vec<&Condition> = rules.iter().map(Rule::condition).collect();
+    let mut open: Vec<&Condition> = Vec::with_room(rules.len())?;
+    open.try_extend(rules.iter().map(Rule::condition))?;
     while let Some(condition) = open.pop() {
         match condition.view() {
-            View::All(list) | View::Any(list) => open.extend(list),
-            View::Compare(comparison) => {
-                let halves = Halves::of(comparison, endian);
-                for (variable, regions) in [halves.high, halves.low] {
-                    let Regions { equal, above } = regions;
-                    if let Some(constant) = equal.or(above).filter(|_| regions.differ()) {
-                        constants.push((variable, constant));
-                    }
-                }
-            }
+            View::All(list) | View::Any(list) => open.try_extend(list)?,
+            View::Compare(comparison) => note(&mut constants, comparison, endian)?,
         }
     }
     constants.sort_unstable();
     constants.dedup();
-    let runs = constants.chunk_by(|a, b| a.0 == b.0);
-    let mut counted: Vec<(Variable, usize)> = runs.map(|run| (run[0].0, run.len())).collect();
-    counted.sort_unstable_by_key(|(variable, count)| {
-        (variable.natural_order(endian), Reverse(*count))
-    });
-    (counted.len() <= VARIABLES_MAX).then_some(counted)
+    let mut counted: Vec<(Variable, usize)> = Vec::new();
+    for run in constants.chunk_by(|a, b| a.0 == b.0) {
+        counted.try_push((run[0].0, run.len()))?;
+    }
+    counted.sort_unstable_by_key(|(variable, _)| variable.natural_order(endian));
+    Ok((counted.len() <= VARIABLES_MAX).then_some(counted))
+}
+
+/// Notes what a comparison compares with what.
+fn note(
+    constants: &mut Vec<(Variable, u32)>,
+    comparison: &Comparison,
+    endian: Endian,
+) -> Result<(), OutOfMemory> {
+    let halves = Halves::of(comparison, endian);
+    for (variable, regions) in [halves.high, halves.low] {
+        let Regions { equal, above } = regions;
+        if let Some(constant) = equal.or(above).filter(|_| regions.differ()) {
+            constants.try_push((variable, constant))?;
+        }
+    }
+    Ok(())
 }

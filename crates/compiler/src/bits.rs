@@ -4,9 +4,10 @@
 //! arguments are compared with.
 
 use callgate_bpf::Test;
+use callgate_memory::{Grow, OutOfMemory};
 
-use crate::graph::{NodeId, Question};
-use crate::tree::Interval;
+use crate::graph::Question;
+use crate::intervals::{Interval, is_single, push_value};
 use crate::variable::Variable;
 
 /// The most values that are looked at together: twice as many as any known set of flags has.
@@ -18,36 +19,40 @@ const VALUES_MIN: usize = 3;
 /// A question about bits, and what is left to tell apart after each answer.
 pub(crate) struct Split {
     pub(crate) question: Question,
-    pub(crate) yes: Vec<Interval>,
+    pub(crate) yes: Interval,
     pub(crate) no: Vec<Interval>,
 }
 
 /// A question that settles several single values of one meaning at once, where there is one.
-pub(crate) fn split(variable: Variable, intervals: &[Interval]) -> Option<Split> {
-    if variable.mask != u32::MAX || intervals.len() <= VALUES_MIN {
-        return None;
+pub(crate) fn split(
+    variable: Variable,
+    intervals: &[Interval],
+) -> Result<Option<Split>, OutOfMemory> {
+    let is_candidate = variable.mask == u32::MAX && intervals.len() > VALUES_MIN;
+    if !is_candidate || !is_single(intervals, 0) {
+        return Ok(None);
     }
-    let single = |index: usize| -> bool {
-        let next = intervals.get(index + 1).map(|next| next.start);
-        next == intervals[index].start.checked_add(1)
+    // The last interval counts as a run, though it may be the single value u32::MAX.
+    let alike = |&index: &usize| {
+        index + 1 < intervals.len()
+            && intervals[index].entry == intervals[0].entry
+            && is_single(intervals, index)
     };
-    let target = intervals[0].entry;
-    let values = |entry: NodeId| -> Vec<u32> {
-        let alike = |index: &usize| single(*index) && intervals[*index].entry == entry;
-        (0..intervals.len()).filter(alike).map(|index| intervals[index].start).collect()
-    };
-    let values = values(target);
-    if !single(0) || values.len() > VALUES_MAX {
-        return None;
+    let (mut values, mut count) = ([0; VALUES_MAX], 0);
+    for index in (0..intervals.len()).filter(alike) {
+        if count == VALUES_MAX {
+            return Ok(None);
+        }
+        values[count] = intervals[index].start;
+        count += 1;
     }
-    let free = free_bits(&values);
-    let covered = 1usize << free.count_ones();
-    (covered >= VALUES_MIN).then(|| {
-        let rest = without(intervals, |start| start & !free == 0);
-        let yes = vec![Interval { start: 0, ..intervals[0] }];
-        let question = Question::new(variable.word, !free, Test::Equal, 0);
-        Split { question, yes, no: rest }
-    })
+    let free = free_bits(&values[..count]);
+    if 1usize << free.count_ones() < VALUES_MIN {
+        return Ok(None);
+    }
+    let no = without(intervals, |start| start & !free == 0)?;
+    let question = Question::new(variable.word, !free, Test::Equal, 0);
+    Ok(Some(Split { question, yes: Interval { start: 0, ..intervals[0] }, no }))
 }
 
 /// Bits of which every combination is among the values.
@@ -70,19 +75,19 @@ fn subsets(bits: u32) -> impl Iterator<Item = u32> {
 }
 
 /// The intervals without single values that are settled already: those take their neighbour's meaning.
-fn without(intervals: &[Interval], settled: impl Fn(u32) -> bool) -> Vec<Interval> {
-    let mut rest: Vec<Interval> = Vec::with_capacity(intervals.len());
+fn without(
+    intervals: &[Interval],
+    settled: impl Fn(u32) -> bool,
+) -> Result<Vec<Interval>, OutOfMemory> {
+    let mut rest: Vec<Interval> = Vec::with_room(intervals.len())?;
     for (index, interval) in intervals.iter().enumerate() {
-        let last = interval.start.checked_add(1);
-        let single = last.is_some() && last == intervals.get(index + 1).map(|next| next.start);
-        let start = if rest.is_empty() { 0 } else { interval.start };
-        if !(single && settled(interval.start))
-            && rest.last().is_none_or(|r| r.entry != interval.entry)
-        {
-            rest.push(Interval { start, ..*interval });
+        let is_last = index + 1 == intervals.len();
+        if is_last || !is_single(intervals, index) || !settled(interval.start) {
+            let start = if rest.is_empty() { 0 } else { interval.start };
+            push_value(&mut rest, Interval { start, ..*interval })?;
         }
     }
-    rest
+    Ok(rest)
 }
 
 #[cfg(test)]

@@ -7,9 +7,10 @@ use std::cmp::Reverse;
 use std::ops::Range;
 
 use callgate_bpf::Test;
+use callgate_memory::{Collect, Grow, OutOfMemory};
 
 use crate::graph::{Graph, NodeId};
-use crate::tree::{Interval, is_single};
+use crate::intervals::{Interval, is_single};
 use crate::variable::Variable;
 
 /// A run of intervals that one chain settles: every second one is a single number and the others mean the same.
@@ -25,33 +26,52 @@ pub(crate) fn build(
     variable: Variable,
     intervals: &[Interval],
     singles_max: usize,
-) -> NodeId {
-    let mut runs = Vec::new();
+) -> Result<NodeId, OutOfMemory> {
+    // The chains, each with the number it begins at.
+    let mut parts: Vec<(u32, NodeId)> = Vec::new();
     let mut next = 0;
     while next < intervals.len() {
         let run = longest_run(intervals, next, singles_max);
+        parts.try_push((intervals[next].start, chain(graph, variable, intervals, &run)?))?;
         next = run.range.end;
-        runs.push(run);
     }
-    split(graph, variable, intervals, &runs)
+    balanced(graph, variable, parts)
 }
 
-/// Splits between runs. Recursion is as deep as halving them takes.
-fn split(graph: &mut Graph, variable: Variable, intervals: &[Interval], runs: &[Run]) -> NodeId {
-    let (low, high) = match runs {
-        [run] => return chain(graph, variable, intervals, run),
-        _ => runs.split_at(runs.len() / 2),
-    };
-    let start = intervals[high[0].range.start].start;
-    let low = split(graph, variable, intervals, low);
-    let high = split(graph, variable, intervals, high);
-    graph.ask(variable.question(Test::GreaterOrEqual, start), high, low)
+/// Splits between parts, neighbours first: a part more or less is one test more or less.
+pub(crate) fn balanced(
+    graph: &mut Graph,
+    variable: Variable,
+    mut parts: Vec<(u32, NodeId)>,
+) -> Result<NodeId, OutOfMemory> {
+    while parts.len() > 1 {
+        let mut kept = 0;
+        for index in (0..parts.len()).step_by(2) {
+            let (start, low) = parts[index];
+            parts[kept] = match parts.get(index + 1) {
+                Some(&(middle, high)) => {
+                    let question = variable.question(Test::GreaterOrEqual, middle);
+                    (start, graph.ask(question, high, low)?)
+                }
+                None => (start, low),
+            };
+            kept += 1;
+        }
+        parts.truncate(kept);
+    }
+    Ok(parts[0].1)
 }
 
 /// Asks for the single numbers of a run, the heaviest first.
-fn chain(graph: &mut Graph, variable: Variable, intervals: &[Interval], run: &Run) -> NodeId {
+fn chain(
+    graph: &mut Graph,
+    variable: Variable,
+    intervals: &[Interval],
+    run: &Run,
+) -> Result<NodeId, OutOfMemory> {
     let Range { start, end } = run.range;
-    let mut singles: Vec<&Interval> = intervals[run.first_single..end].iter().step_by(2).collect();
+    let singles = intervals[run.first_single..end].iter().step_by(2);
+    let mut singles: Vec<&Interval> = singles.try_collect_vec()?;
     singles.sort_unstable_by_key(|single| (Reverse(single.weight), single.start));
     let common = if run.first_single == start { start + 1 } else { start };
     ask(graph, variable, singles.into_iter(), intervals[common].entry)
@@ -63,8 +83,8 @@ pub(crate) fn ask<'a>(
     variable: Variable,
     singles: impl DoubleEndedIterator<Item = &'a Interval>,
     common: NodeId,
-) -> NodeId {
-    singles.rev().fold(common, |otherwise, single| {
+) -> Result<NodeId, OutOfMemory> {
+    singles.rev().try_fold(common, |otherwise, single| {
         graph.ask(variable.question(Test::Equal, single.start), single.entry, otherwise)
     })
 }
@@ -74,9 +94,10 @@ fn longest_run(intervals: &[Interval], from: usize, singles_max: usize) -> Run {
     let len_max = singles_max.saturating_mul(2);
     let common_first = end(intervals, from, from + 1, len_max.saturating_add(1));
     let singles_first = end(intervals, from, from, len_max);
-    match common_first >= singles_first {
-        true => Run { range: from..common_first, first_single: from + 1 },
-        false => Run { range: from..singles_first, first_single: from },
+    if common_first >= singles_first {
+        Run { range: from..common_first, first_single: from + 1 }
+    } else {
+        Run { range: from..singles_first, first_single: from }
     }
 }
 

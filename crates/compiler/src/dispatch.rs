@@ -2,17 +2,16 @@
 //!
 //! For each token the 2^32 numbers are cut into intervals of equal meaning, over which [`tree`] builds the tests.
 
-use std::collections::BTreeMap;
-
 use callgate_bpf::{DataWord, Test};
+use callgate_memory::{Grow, Map, OutOfMemory};
 use callgate_policy::{Arch, ArchPolicy, ArchToken, Known, Policy, Rule, SyscallNr};
 use callgate_syscalls::{Endian, X32_BIT};
 
-use crate::arguments::{self, Form};
+use crate::arguments::{self, Form, Workshop};
 use crate::graph::{Graph, Node, NodeId, Question};
-use crate::hash::FastMap;
+use crate::intervals::{Interval, push};
 use crate::search::Tables;
-use crate::tree::{self, Interval, Shape};
+use crate::tree::{self, Shape};
 use crate::variable::Variable;
 use crate::weights::Calls;
 use crate::{Cost, Options, siblings};
@@ -28,12 +27,14 @@ const COSTLIEST: usize = 5;
 
 impl Dispatched {
     /// The syscalls with the largest graphs, largest first.
-    pub(crate) fn costliest(&self, graph: &Graph) -> Vec<Cost> {
-        let cost = |&(arch, nr, entry)| Cost { arch, nr, tests: tests_below(graph, entry) };
-        let mut costs: Vec<Cost> = self.syscalls.iter().map(cost).collect();
+    pub(crate) fn costliest(&self, graph: &Graph) -> Result<Vec<Cost>, OutOfMemory> {
+        let mut costs = Vec::with_room(self.syscalls.len())?;
+        for &(arch, nr, entry) in &self.syscalls {
+            costs.try_push(Cost { arch, nr, tests: tests_below(graph, entry)? })?;
+        }
         costs.sort_unstable_by_key(|cost| (std::cmp::Reverse(cost.tests), cost.arch, cost.nr));
         costs.truncate(COSTLIEST);
-        costs
+        Ok(costs)
     }
 }
 
@@ -43,41 +44,55 @@ pub(crate) fn dispatch(
     options: &Options,
     shape: Shape,
     graph: &mut Graph,
-) -> Dispatched {
-    let foreign = graph.ret(policy.foreign());
-    let mut conditional = Conditional { shape, syscalls: Vec::new(), known: FastMap::default() };
-    let mut by_token: BTreeMap<ArchToken, Vec<(Arch, Entries<'_>)>> = BTreeMap::new();
+    workshop: &mut Workshop,
+) -> Result<Dispatched, OutOfMemory> {
+    let foreign = graph.ret(policy.foreign())?;
+    let mut conditional = Conditional { shape, syscalls: Vec::new(), known: Map::new(), workshop };
+    let mut arches: Vec<(ArchToken, Arch, Entries<'_>)> = Vec::with_room(policy.arches().len())?;
     for (arch, rules) in policy.arches() {
-        let entries = entries(graph, options, arch, rules, &mut conditional);
-        by_token.entry(arch.token()).or_default().push((arch, entries));
+        let entries = entries(graph, options, arch, rules, &mut conditional)?;
+        arches.try_push((arch.token(), arch, entries))?;
     }
-    let mut tables = Tables::default();
+    arches.sort_unstable_by_key(|(token, arch, _)| (*token, *arch));
+    let syscalls = conditional.syscalls;
+    let tables = &mut workshop.tables;
     // The last test made is the first asked: 64-bit tokens are the largest numbers and the most used.
-    let root = by_token.into_iter().fold(foreign, |otherwise, (token, arches)| {
-        let shared = match arches.as_slice() {
-            [(Arch::X86_64, x86_64), (Arch::X32, x32)] => {
-                siblings::build(graph, [x86_64, x32], shape, &mut tables)
-            }
-            _ => None,
-        };
-        let tree = shared.unwrap_or_else(|| {
-            let intervals = intervals(&arches, foreign);
-            tree::build(graph, Variable::NUMBER, &intervals, shape, &mut tables)
-        });
-        graph.ask(Question::whole(DataWord::ARCH, Test::Equal, token.raw()), tree, otherwise)
-    });
-    Dispatched { root, syscalls: conditional.syscalls }
+    let mut root = foreign;
+    for arches in arches.chunk_by(|(one, ..), (next, ..)| one == next) {
+        let tree = numbers(graph, arches, foreign, shape, tables)?;
+        let token = arches[0].0.raw();
+        root = graph.ask(Question::whole(DataWord::ARCH, Test::Equal, token), tree, root)?;
+    }
+    Ok(Dispatched { root, syscalls })
+}
+
+/// The tree of the numbers under one token.
+fn numbers(
+    graph: &mut Graph,
+    arches: &[(ArchToken, Arch, Entries<'_>)],
+    foreign: NodeId,
+    shape: Shape,
+    tables: &mut Tables,
+) -> Result<NodeId, OutOfMemory> {
+    if let [(_, Arch::X86_64, x86_64), (_, Arch::X32, x32)] = arches {
+        if let Some(shared) = siblings::build(graph, [x86_64, x32], shape, tables)? {
+            return Ok(shared);
+        }
+    }
+    let intervals = intervals(arches, foreign)?;
+    tree::build(graph, Variable::NUMBER, &intervals, shape, tables)
 }
 
 /// The syscalls whose rules have conditions.
-struct Conditional<'a> {
+struct Conditional<'a, 'w> {
     shape: Shape,
     syscalls: Vec<(Arch, SyscallNr, NodeId)>,
-    /// What was made of rule lists: architectures of one kind often have the same.
-    known: FastMap<(&'a [Rule], NodeId, Endian), NodeId>,
+    /// What was made of rule lists: architectures of one kind often have the same, and so have families of syscalls.
+    known: Map<(&'a [Rule], NodeId, Endian), NodeId>,
+    workshop: &'w mut Workshop,
 }
 
-impl<'a> Conditional<'a> {
+impl<'a> Conditional<'a, '_> {
     /// The graph of a syscall's rules.
     fn entry(
         &mut self,
@@ -85,17 +100,24 @@ impl<'a> Conditional<'a> {
         (arch, nr): (Arch, SyscallNr),
         rules: &'a [Rule],
         default: NodeId,
-    ) -> NodeId {
+    ) -> Result<NodeId, OutOfMemory> {
+        if let Some(rule) = rules.first().filter(|rule| rule.condition().is_always()) {
+            return graph.ret(rule.action());
+        }
         let form = Form { endian: arch.endian(), shape: self.shape };
-        if rules.first().is_some_and(|rule| rule.condition().is_always()) {
-            return arguments::rules(graph, form, rules, default);
-        }
-        let known = self.known.entry((rules, default, form.endian));
-        let entry = *known.or_insert_with(|| arguments::rules(graph, form, rules, default));
+        let key = (rules, default, form.endian);
+        let entry = match self.known.get(&key) {
+            Some(&known) => known,
+            None => {
+                let entry = arguments::rules(graph, form, rules, default, self.workshop)?;
+                self.known.insert(key, entry)?;
+                entry
+            }
+        };
         if matches!(graph.node(entry), Node::Ask { .. }) {
-            self.syscalls.push((arch, nr, entry));
+            self.syscalls.try_push((arch, nr, entry))?;
         }
-        entry
+        Ok(entry)
     }
 }
 
@@ -113,11 +135,11 @@ fn entries<'a, 'p>(
     options: &'a Options,
     arch: Arch,
     policy: &'p ArchPolicy,
-    conditional: &mut Conditional<'p>,
-) -> Entries<'a> {
+    conditional: &mut Conditional<'p, '_>,
+) -> Result<Entries<'a>, OutOfMemory> {
     let calls = Calls::new(options, arch);
-    let default = graph.ret(policy.default_action());
-    let mut numbers = Vec::with_capacity(512);
+    let default = graph.ret(policy.default_action())?;
+    let mut numbers = Vec::with_room(policy.rules().len())?;
     // Where a kernel tells what is known, so does the table; else what is known goes up to a number.
     let (named, within) = match policy.unknown_action().map(|unknown| unknown.known) {
         None => (None, None),
@@ -128,23 +150,27 @@ fn entries<'a, 'p>(
     let mut without_rules = |graph: &mut Graph, numbers: &mut Vec<_>, end: Option<SyscallNr>| {
         while let Some(next) = named.next_if(|syscall| end.is_none_or(|end| syscall.nr < end)) {
             let action = policy.action_without_rule(arch, next.nr);
-            let entry = graph.ret(action);
+            let entry = graph.ret(action)?;
             let weight = calls.of_number(next.nr, Node::Return(action));
-            numbers.push((next.nr.raw(), entry, weight));
+            numbers.try_push((next.nr.raw(), entry, weight))?;
         }
         if let Some(end) = end {
             named.next_if(|syscall| syscall.nr == end);
         }
+        Ok::<(), OutOfMemory>(())
     };
     for (nr, rules) in policy.rules() {
-        without_rules(graph, &mut numbers, Some(nr));
-        let entry = conditional.entry(graph, (arch, nr), rules, default);
+        without_rules(graph, &mut numbers, Some(nr))?;
+        let entry = conditional.entry(graph, (arch, nr), rules, default)?;
         let weight = calls.of_number(nr, graph.node(entry));
-        numbers.push((nr.raw(), entry, weight));
+        numbers.try_push((nr.raw(), entry, weight))?;
     }
-    without_rules(graph, &mut numbers, None);
-    let gap = policy.unknown_action().map_or(default, |unknown| graph.ret(unknown.action));
-    Entries { calls, gap, within, numbers }
+    without_rules(graph, &mut numbers, None)?;
+    let gap = match policy.unknown_action() {
+        Some(unknown) => graph.ret(unknown.action)?,
+        None => default,
+    };
+    Ok(Entries { calls, gap, within, numbers })
 }
 
 /// The numbers that belong to an architecture under its token, as inclusive ranges.
@@ -157,25 +183,28 @@ const fn number_ranges(arch: Arch) -> &'static [(u32, u32)] {
 }
 
 /// All numbers under one token, cut where the meaning changes.
-fn intervals(arches: &[(Arch, Entries<'_>)], foreign: NodeId) -> Vec<Interval> {
+fn intervals(
+    arches: &[(ArchToken, Arch, Entries<'_>)],
+    foreign: NodeId,
+) -> Result<Vec<Interval>, OutOfMemory> {
     let mut ranges: Vec<(u32, u32, &Entries<'_>)> = Vec::new();
-    for (arch, entries) in arches {
-        ranges.extend(number_ranges(*arch).iter().map(|&(a, b)| (a, b, entries)));
+    for (_, arch, entries) in arches {
+        ranges.try_extend(number_ranges(*arch).iter().map(|&(a, b)| (a, b, entries)))?;
     }
     ranges.sort_unstable_by_key(|range| range.0);
-    let mut result = Vec::with_capacity(256);
+    let mut result = Vec::new();
     let mut next = Some(0);
     for (first, last, entries) in ranges {
         if let Some(start) = next.filter(|&start| start < first) {
-            push(&mut result, Interval { start, entry: foreign, weight: 0 });
+            push(&mut result, Interval { start, entry: foreign, weight: 0 })?;
         }
-        cut(first, last, entries, &mut |interval| push(&mut result, interval));
+        cut(first, last, entries, &mut |interval| push(&mut result, interval))?;
         next = last.checked_add(1);
     }
     if let Some(start) = next {
-        push(&mut result, Interval { start, entry: foreign, weight: 0 });
+        push(&mut result, Interval { start, entry: foreign, weight: 0 })?;
     }
-    result
+    Ok(result)
 }
 
 /// The intervals of `first..=last`, each number with an entry of its own apart. One function for all who ask: it is large.
@@ -183,46 +212,46 @@ pub(crate) fn cut(
     first: u32,
     last: u32,
     entries: &Entries<'_>,
-    interval: &mut dyn FnMut(Interval),
-) {
+    interval: &mut dyn FnMut(Interval) -> Result<(), OutOfMemory>,
+) -> Result<(), OutOfMemory> {
     let mut next = Some(first);
     for &(nr, entry, weight) in &entries.numbers {
         if nr < first || nr > last {
             continue;
         }
         if let Some(start) = next.filter(|&start| start < nr) {
-            gaps(start, nr - 1, entries, interval);
+            gaps(start, nr - 1, entries, interval)?;
         }
-        interval(Interval { start: nr, entry, weight });
+        interval(Interval { start: nr, entry, weight })?;
         next = nr.checked_add(1);
     }
     if let Some(start) = next.filter(|&start| start <= last) {
-        gaps(start, last, entries, interval);
+        gaps(start, last, entries, interval)?;
     }
+    Ok(())
 }
 
 /// The one or two intervals of `first..=last`, where no number has an entry of its own.
-fn gaps(first: u32, last: u32, entries: &Entries<'_>, interval: &mut dyn FnMut(Interval)) {
+fn gaps(
+    first: u32,
+    last: u32,
+    entries: &Entries<'_>,
+    interval: &mut dyn FnMut(Interval) -> Result<(), OutOfMemory>,
+) -> Result<(), OutOfMemory> {
     let weight = |first, last: u32| entries.calls.of_gap(first, last.saturating_add(1));
     let mut rest = Some(first);
     if let Some((known, entry)) = entries.within.filter(|&(known, _)| first <= known) {
-        interval(Interval { start: first, entry, weight: weight(first, known.min(last)) });
+        interval(Interval { start: first, entry, weight: weight(first, known.min(last)) })?;
         rest = known.checked_add(1).filter(|&start| start <= last);
     }
     if let Some(start) = rest {
-        interval(Interval { start, entry: entries.gap, weight: weight(start, last) });
+        interval(Interval { start, entry: entries.gap, weight: weight(start, last) })?;
     }
-}
-
-/// Appends an interval, joined with the last one where the meaning is the same.
-pub(crate) fn push(result: &mut Vec<Interval>, interval: Interval) {
-    match result.last_mut() {
-        Some(last) if last.entry == interval.entry => last.weight += interval.weight,
-        _ => result.push(interval),
-    }
+    Ok(())
 }
 
 /// How many questions are reachable from a node.
-fn tests_below(graph: &Graph, entry: NodeId) -> usize {
-    graph.below(entry).into_iter().filter(|id| matches!(graph.node(*id), Node::Ask { .. })).count()
+fn tests_below(graph: &Graph, entry: NodeId) -> Result<usize, OutOfMemory> {
+    let below = graph.below(entry)?;
+    Ok(below.into_iter().filter(|id| matches!(graph.node(*id), Node::Ask { .. })).count())
 }

@@ -4,12 +4,13 @@ mod dot;
 
 use std::fmt::Write;
 
-use callgate_bpf::{Listing, Program, Style, Test};
+use callgate_bpf::{Listing, Style, Test};
+use callgate_memory::OutOfMemory;
 use callgate_policy::{Arch, Policy};
 
+use crate::arguments::Workshop;
 use crate::dispatch::dispatch;
 use crate::graph::{Graph, Node, NodeId, Question};
-use crate::layout::layout;
 use crate::tree::Shape;
 use crate::{Error, Options};
 
@@ -45,23 +46,23 @@ pub enum Emit {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn emit(policy: &Policy, options: &Options, what: Emit) -> Result<String, Error> {
-    let mut graph = Graph::new();
-    let root = dispatch(policy, options, Shape::Fast, &mut graph).root;
-    match what {
-        Emit::Graph => Ok(lines(&graph, root)),
-        Emit::Tree => Ok(tree(&graph, root)),
-        Emit::Dot => Ok(dot::dot(&graph, root, policy)),
-        Emit::Layout => {
-            let program = Program::new(layout(&graph, root));
-            let program = program.or_else(|_| crate::compile_with(policy, options))?;
-            Ok(Listing::new(&program, Style::default()).to_string())
-        }
+    if what == Emit::Layout {
+        let program = crate::compile_with(policy, options)?;
+        return Ok(Listing::new(&program, Style::default()).to_string());
     }
+    let mut graph = Graph::default();
+    let mut workshop = Workshop::default();
+    let root = dispatch(policy, options, Shape::Fast, &mut graph, &mut workshop)?.root;
+    Ok(match what {
+        Emit::Graph | Emit::Layout => lines(&graph, root)?,
+        Emit::Tree => tree(&graph, root),
+        Emit::Dot => dot::dot(&graph, root, policy)?,
+    })
 }
 
-fn lines(graph: &Graph, root: NodeId) -> String {
+fn lines(graph: &Graph, root: NodeId) -> Result<String, OutOfMemory> {
     let mut text = String::new();
-    for id in graph.below(root).into_iter().rev() {
+    for id in graph.below(root)?.into_iter().rev() {
         let _ = match graph.node(id) {
             Node::Return(action) => writeln!(text, "n{}: {action}", id.index()),
             Node::Ask { question, yes, no } => {
@@ -70,7 +71,7 @@ fn lines(graph: &Graph, root: NodeId) -> String {
             }
         };
     }
-    text
+    Ok(text)
 }
 
 fn tree(graph: &Graph, root: NodeId) -> String {

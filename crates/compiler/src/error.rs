@@ -3,6 +3,7 @@
 use std::fmt;
 
 use callgate_bpf::{CheckError, Program};
+use callgate_memory::OutOfMemory;
 use callgate_policy::{Arch, SyscallNr};
 
 /// Why a policy could not be compiled.
@@ -21,6 +22,14 @@ pub enum Error {
         /// What the checker said.
         reason: CheckError,
     },
+    /// There is no more memory.
+    OutOfMemory,
+}
+
+impl From<OutOfMemory> for Error {
+    fn from(OutOfMemory: OutOfMemory) -> Self {
+        Self::OutOfMemory
+    }
 }
 
 /// How much of a program one syscall needs for itself.
@@ -55,6 +64,7 @@ impl fmt::Display for Error {
             Self::Rejected { reason } => {
                 write!(f, "internal error: the compiled filter fails the checker: {reason}")
             }
+            Self::OutOfMemory => f.write_str("out of memory"),
         }
     }
 }

@@ -6,9 +6,8 @@
 use std::hash::{Hash, Hasher};
 
 use callgate_bpf::{DataWord, Test};
+use callgate_memory::{Grow, Interner, List, OutOfMemory};
 use callgate_policy::Action;
-
-use crate::hash::FastMap;
 
 /// The identity of a node in its [`Graph`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,113 +50,109 @@ pub(crate) struct Question {
     pub(crate) value: u32,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Graph {
-    nodes: Vec<Node>,
-    ids: FastMap<Node, NodeId>,
+    nodes: Interner<Node>,
     /// The return asked for last: most syscalls of a policy have the same.
     returned: Option<(Action, NodeId)>,
 }
 
 impl Graph {
-    /// A graph with room for that many nodes.
-    pub(crate) fn with_capacity(nodes: usize) -> Self {
-        Self {
-            nodes: Vec::with_capacity(nodes),
-            ids: FastMap::with_capacity_and_hasher(nodes, <_>::default()),
-            returned: None,
-        }
-    }
-
-    /// A graph with room for a policy's nodes.
-    pub(crate) fn new() -> Self {
-        Self::with_capacity(256)
-    }
-
     pub(crate) fn node(&self, id: NodeId) -> Node {
-        self.nodes[id.index()]
+        self.nodes[id.0]
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.nodes.len()
+    /// The node made at that place in the order of making.
+    pub(crate) fn id(&self, index: usize) -> Option<NodeId> {
+        let id = u32::try_from(index).ok().filter(|_| index < self.nodes.len());
+        id.map(NodeId)
     }
 
-    /// All nodes, each after those it leads to.
-    pub(crate) fn ids(&self) -> impl Iterator<Item = NodeId> + use<> {
-        (0..u32::try_from(self.nodes.len()).unwrap_or(u32::MAX)).map(NodeId)
+    /// Forgets all nodes and keeps their room.
+    pub(crate) fn clear(&mut self) {
+        self.nodes.clear();
+        self.returned = None;
     }
 
-    pub(crate) fn ret(&mut self, action: Action) -> NodeId {
+    pub(crate) fn ret(&mut self, action: Action) -> Result<NodeId, OutOfMemory> {
         match self.returned {
-            Some((known, id)) if known == action => id,
+            Some((known, id)) if known == action => Ok(id),
             _ => {
-                let id = self.intern(Node::Return(action));
+                let id = self.intern(Node::Return(action))?;
                 self.returned = Some((action, id));
-                id
+                Ok(id)
             }
         }
     }
 
     /// The node that returns what that leaf does.
-    pub(crate) fn leaf(&mut self, leaf: Node) -> NodeId {
+    pub(crate) fn leaf(&mut self, leaf: Node) -> Result<NodeId, OutOfMemory> {
         self.intern(leaf)
     }
 
-    /// The copy of another graph's node and all that it leads to.
-    pub(crate) fn import(&mut self, other: &Self, root: NodeId) -> NodeId {
-        let mut copies: Vec<Option<NodeId>> = vec![None; root.index() + 1];
+    /// The copy of another graph's node and all that it leads to, with some nodes given their copies.
+    pub(crate) fn import(
+        &mut self,
+        other: &Self,
+        root: NodeId,
+        known: (NodeId, NodeId),
+    ) -> Result<NodeId, OutOfMemory> {
+        let mut copies: List<Option<NodeId>> = List::new();
+        copies.try_resize(root.index() + 1, None)?;
         let mut last = root;
-        for id in other.below(root) {
-            let node = match other.node(id) {
+        for id in other.below(root)? {
+            last = match other.node(id) {
+                _ if id == known.0 => known.1,
                 Node::Ask { question, yes, no } => {
                     let copy = |side: NodeId| copies[side.index()].unwrap_or(side);
-                    Node::Ask { question, yes: copy(yes), no: copy(no) }
+                    self.intern(Node::Ask { question, yes: copy(yes), no: copy(no) })?
                 }
-                leaf @ Node::Return(_) => leaf,
+                leaf @ Node::Return(_) => self.intern(leaf)?,
             };
-            last = self.intern(node);
             copies[id.index()] = Some(last);
         }
-        last
+        Ok(last)
     }
 
     /// The nodes reachable from one, itself included, each after those it leads to.
-    pub(crate) fn below(&self, root: NodeId) -> Vec<NodeId> {
-        let mut seen = vec![false; root.index() + 1];
+    pub(crate) fn below(&self, root: NodeId) -> Result<Vec<NodeId>, OutOfMemory> {
+        let mut reached: List<bool> = List::new();
+        reached.try_resize(root.index() + 1, false)?;
+        reached[root.index()] = true;
         let mut found = Vec::new();
-        let mut open = vec![root];
-        while let Some(id) = open.pop() {
-            if !std::mem::replace(&mut seen[id.index()], true) {
-                found.push(id);
+        // A node leads to nodes made before it, so one pass from the last to the first reaches all.
+        for id in (0..=root.0).rev().map(NodeId) {
+            if reached[id.index()] {
+                found.try_push(id)?;
                 if let Node::Ask { yes, no, .. } = self.node(id) {
-                    open.extend([yes, no]);
+                    reached[yes.index()] = true;
+                    reached[no.index()] = true;
                 }
             }
         }
-        // What a node leads to was made before it.
-        found.sort_unstable();
-        found
+        found.reverse();
+        Ok(found)
     }
 
     /// The node that asks a question, or one of its answers where the question is idle.
-    pub(crate) fn ask(&mut self, question: Question, yes: NodeId, no: NodeId) -> NodeId {
+    pub(crate) fn ask(
+        &mut self,
+        question: Question,
+        yes: NodeId,
+        no: NodeId,
+    ) -> Result<NodeId, OutOfMemory> {
         let (question, swapped) = question.simplest();
         let (yes, no) = if swapped { (no, yes) } else { (yes, no) };
         match question.constant() {
-            Some(true) => yes,
-            Some(false) => no,
-            None if yes == no => yes,
+            Some(true) => Ok(yes),
+            Some(false) => Ok(no),
+            None if yes == no => Ok(yes),
             None => self.intern(Node::Ask { question, yes, no }),
         }
     }
 
-    fn intern(&mut self, node: Node) -> NodeId {
-        let Self { nodes, ids, .. } = self;
-        *ids.entry(node).or_insert_with(|| {
-            let id = u32::try_from(nodes.len()).unwrap_or(u32::MAX);
-            nodes.push(node);
-            NodeId(id)
-        })
+    fn intern(&mut self, node: Node) -> Result<NodeId, OutOfMemory> {
+        self.nodes.insert(node).map(NodeId)
     }
 }
 

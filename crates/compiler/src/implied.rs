@@ -5,74 +5,115 @@
 //! wrong, only longer.
 
 use callgate_bpf::{DataWord, Test};
+use callgate_memory::{Grow, Interner, Map, OutOfMemory};
 
 use crate::graph::{Graph, Node, NodeId, Question};
-use crate::hash::FastMap;
 
 /// The most nodes a walk may visit.
-const VISITS_MAX: usize = 20_000;
+const VISITS_MAX: usize = 4_000;
 
-/// The deepest path a walk may follow, so that recursion stays within small stacks.
-const DEPTH_MAX: usize = 500;
-
-/// The graph with the same meaning as that from `entry`, with fewer tests where the walk finds any to remove.
-pub(crate) fn remove(graph: &mut Graph, entry: NodeId) -> NodeId {
-    let mut walk = Walk { visits: 0, done: FastMap::default() };
-    walk.visit(graph, entry, &Facts::default(), 0).unwrap_or(entry)
+/// Room for a walk, to be used for one after the other.
+#[derive(Debug, Default)]
+pub(crate) struct Walk {
+    facts: Interner<Fact>,
+    done: Map<(NodeId, Facts), NodeId>,
+    open: Vec<Open>,
 }
 
-/// The ranges of the words that are known to be smaller than everything, sorted by word.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-struct Facts(Vec<(DataWord, u32, u32)>);
+/// What is known where a walk is: the number of a [`Fact`] and one, or 0 where nothing is.
+type Facts = u32;
 
-struct Walk {
-    visits: usize,
-    done: FastMap<(NodeId, Facts), NodeId>,
+/// That a word lies in a range, and the facts about the words before it.
+///
+/// Facts are linked by ascending word, so that equal knowledge is one number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Fact {
+    before: Facts,
+    word: DataWord,
+    low: u32,
+    high: u32,
+}
+
+/// A question that is open where the walk came to it.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    id: NodeId,
+    facts: Facts,
+    question: Question,
+    no: NodeId,
+    /// The graph for the answer yes, where it is made.
+    yes: Option<NodeId>,
 }
 
 impl Walk {
-    /// The simplified node, or `None` where the budget ran out.
-    fn visit(
+    /// The graph with the same meaning as that from `entry`, with fewer tests where the walk finds any to remove.
+    pub(crate) fn remove(
         &mut self,
         graph: &mut Graph,
-        id: NodeId,
-        facts: &Facts,
-        depth: usize,
-    ) -> Option<NodeId> {
-        let mut id = id;
-        let (question, yes, no) = loop {
-            self.visits += 1;
-            let Node::Ask { question, yes, no } = graph.node(id) else { return Some(id) };
-            match facts.answer(&question) {
-                Some(true) => id = yes,
-                Some(false) => id = no,
-                None => break (question, yes, no),
+        entry: NodeId,
+    ) -> Result<NodeId, OutOfMemory> {
+        self.facts.clear();
+        self.done.clear();
+        self.open.clear();
+        let (mut id, mut facts) = (entry, 0);
+        for _ in 0..VISITS_MAX {
+            let mut done = match graph.node(id) {
+                Node::Return(_) => id,
+                Node::Ask { question, yes, no } => match self.answer(facts, &question) {
+                    Some(answer) => {
+                        id = if answer { yes } else { no };
+                        continue;
+                    }
+                    None => match self.done.get(&(id, facts)) {
+                        Some(&done) => done,
+                        None => {
+                            self.open.try_push(Open { id, facts, question, no, yes: None })?;
+                            (id, facts) = (yes, self.after(facts, &question, true)?);
+                            continue;
+                        }
+                    },
+                },
+            };
+            // Hands the result to the question that waits for it.
+            loop {
+                let Some(open) = self.open.last_mut() else { return Ok(done) };
+                let Open { question, no, .. } = *open;
+                match open.yes {
+                    None => {
+                        open.yes = Some(done);
+                        let known = open.facts;
+                        (id, facts) = (no, self.after(known, &question, false)?);
+                        break;
+                    }
+                    Some(yes) => {
+                        let key = (open.id, open.facts);
+                        done = graph.ask(question, yes, done)?;
+                        self.done.insert(key, done)?;
+                        self.open.pop();
+                    }
+                }
             }
-        };
-        let key = (id, facts.clone());
-        if let Some(&done) = self.done.get(&key) {
-            return Some(done);
         }
-        if self.visits > VISITS_MAX || depth > DEPTH_MAX {
-            return None;
-        }
-        let yes = self.visit(graph, yes, &facts.after(&question, true), depth + 1)?;
-        let no = self.visit(graph, no, &facts.after(&question, false), depth + 1)?;
-        let simplified = graph.ask(question, yes, no);
-        self.done.insert(key, simplified);
-        Some(simplified)
+        Ok(entry)
     }
-}
 
-impl Facts {
-    fn range(&self, word: DataWord) -> (u32, u32) {
-        let known = self.0.iter().find(|(known, ..)| *known == word);
-        known.map_or((0, u32::MAX), |&(_, low, high)| (low, high))
+    fn fact(&self, facts: Facts) -> Option<Fact> {
+        facts.checked_sub(1).and_then(|number| self.facts.get(number)).copied()
+    }
+
+    fn range(&self, mut facts: Facts, word: DataWord) -> (u32, u32) {
+        while let Some(fact) = self.fact(facts) {
+            if fact.word == word {
+                return (fact.low, fact.high);
+            }
+            facts = fact.before;
+        }
+        (0, u32::MAX)
     }
 
     /// The answer to a question if every value in the word's range gives the same.
-    fn answer(&self, question: &Question) -> Option<bool> {
-        let (low, high) = self.range(question.word);
+    fn answer(&self, facts: Facts, question: &Question) -> Option<bool> {
+        let (low, high) = self.range(facts, question.word);
         let holds = |word: u32| question.holds(word);
         if low == high {
             return Some(holds(low));
@@ -88,11 +129,16 @@ impl Facts {
     }
 
     /// What is known after a question got an answer.
-    fn after(&self, question: &Question, answer: bool) -> Self {
-        let (low, high) = self.range(question.word);
-        let Question { mask: u32::MAX, value, .. } = *question else { return self.clone() };
+    fn after(
+        &mut self,
+        facts: Facts,
+        question: &Question,
+        answer: bool,
+    ) -> Result<Facts, OutOfMemory> {
+        let Question { word, mask: u32::MAX, value, .. } = *question else { return Ok(facts) };
+        let (low, high) = self.range(facts, word);
         // The question was open, so each side of a comparison is a proper part of the range and nothing overflows.
-        let (low, high) = match (question.test, answer) {
+        let narrowed = match (question.test, answer) {
             (Test::Equal, true) => (value, value),
             (Test::Equal, false) if value == low => (low + 1, high),
             (Test::Equal, false) if value == high => (low, high - 1),
@@ -100,14 +146,31 @@ impl Facts {
             (Test::Greater, false) => (low, value),
             (Test::GreaterOrEqual, true) => (value, high),
             (Test::GreaterOrEqual, false) => (low, value - 1),
-            _ => (low, high),
+            _ => return Ok(facts),
         };
-        let mut facts = self.clone();
-        facts.0.retain(|(word, ..)| *word != question.word);
-        if (low, high) != (0, u32::MAX) {
-            let place = facts.0.partition_point(|(word, ..)| *word < question.word);
-            facts.0.insert(place, (question.word, low, high));
+        self.with(facts, word, narrowed)
+    }
+
+    /// The facts with another range for a word.
+    fn with(
+        &mut self,
+        facts: Facts,
+        word: DataWord,
+        (low, high): (u32, u32),
+    ) -> Result<Facts, OutOfMemory> {
+        // The facts about later words are linked anew: a call has 16 words.
+        const WORDS: usize = DataWord::COUNT as usize;
+        let mut later = [None; WORDS];
+        let mut before = facts;
+        for place in &mut later {
+            let Some(fact) = self.fact(before).filter(|fact| fact.word >= word) else { break };
+            before = fact.before;
+            *place = Some(fact).filter(|fact| fact.word > word);
         }
-        facts
+        let mut facts = self.facts.insert(Fact { before, word, low, high })? + 1;
+        for fact in later.into_iter().rev().flatten() {
+            facts = self.facts.insert(Fact { before: facts, ..fact })? + 1;
+        }
+        Ok(facts)
     }
 }

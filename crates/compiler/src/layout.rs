@@ -8,31 +8,82 @@
 //! A node's code is up to three instructions: load the word, mask it, test it. A jump from a node that left the
 //! accumulator as needed enters behind the load or behind the mask, and a load nobody needs is not placed.
 
-use callgate_bpf::{Alu, DataWord, Instruction, Operand, Operation, Test};
+use callgate_bpf::{Alu, DataWord, Instruction, Operand, Operation, Program, Test};
+use callgate_memory::{Grow, List, OutOfMemory};
 
 use crate::graph::{Graph, Node, NodeId, Question};
 
 /// The longest distance of a conditional jump.
 const BRANCH_MAX: usize = u8::MAX as usize;
 
-/// The program of the graph from `root`, of any length.
-pub(crate) fn layout(graph: &Graph, root: NodeId) -> Vec<Instruction> {
-    let order = placement_order(graph, root);
-    let mut layout = Layout {
-        graph,
-        reversed: Vec::with_capacity(2 * order.len()),
-        entries: demanded_entries(graph, &order),
-        places: vec![[0; 3]; graph.len()],
-    };
-    for id in order {
-        match graph.node(id) {
-            Node::Ask { question, yes, no } => layout.place_question(id, &question, yes, no),
-            Node::Return(action) if id == root => layout.place_return(id, action.raw()),
-            Node::Return(_) => {}
-        }
+/// The size that no conditional jump passes over.
+const SIZE_FAR: u32 = u8::MAX as u32;
+
+/// Room for layouts, one after the other.
+#[derive(Debug, Default)]
+pub(crate) struct Layouts {
+    /// The instructions, last first.
+    reversed: List<Instruction>,
+    /// What is known of each node.
+    nodes: Vec<Placed>,
+    order: Vec<NodeId>,
+    open: Vec<(NodeId, bool)>,
+}
+
+/// What is known of a node.
+#[derive(Clone, Copy, Debug)]
+struct Placed {
+    /// The nearest place from which an entry can be reached, counted from the end; 0 where there is none yet.
+    places: [u32; 3],
+    /// About how many instructions it takes with all it leads to, shared ones counted each time.
+    size: u32,
+    /// Whether its order was asked for.
+    opened: bool,
+    /// The earliest entry that its code must offer.
+    entry: Entry,
+}
+
+impl Layouts {
+    /// How many instructions the graph from `root` takes.
+    pub(crate) fn len(&mut self, graph: &Graph, root: NodeId) -> Result<usize, OutOfMemory> {
+        self.place(graph, root)?;
+        Ok(self.reversed.len())
     }
-    layout.reversed.reverse();
-    layout.reversed
+
+    /// The program of the graph from `root`; how long it would be where that is more than a program may have.
+    pub(crate) fn program(
+        &mut self,
+        graph: &Graph,
+        root: NodeId,
+    ) -> Result<Result<Vec<Instruction>, usize>, OutOfMemory> {
+        self.place(graph, root)?;
+        if self.reversed.len() > Program::LEN_MAX {
+            return Ok(Err(self.reversed.len()));
+        }
+        let mut instructions = Vec::with_room(self.reversed.len())?;
+        instructions.try_extend(self.reversed.iter().rev().copied())?;
+        Ok(Ok(instructions))
+    }
+
+    fn place(&mut self, graph: &Graph, root: NodeId) -> Result<(), OutOfMemory> {
+        self.reversed.clear();
+        self.nodes.clear();
+        let placed = Placed { places: [0; 3], size: 1, opened: false, entry: Entry::Test };
+        self.nodes.try_resize(root.index() + 1, placed)?;
+        self.note_order(graph, root)?;
+        self.note_entries(graph, root);
+        for place in 0..self.order.len() {
+            let id = self.order[place];
+            match graph.node(id) {
+                Node::Ask { question, yes, no } => {
+                    self.place_question(graph, id, &question, yes, no)?
+                }
+                Node::Return(action) if id == root => self.place_return(id, action.raw())?,
+                Node::Return(_) => {}
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Where control enters a node's code.
@@ -48,17 +99,6 @@ enum Entry {
 
 /// What the accumulator holds: a word of the call under a mask.
 type Held = (DataWord, u32);
-
-struct Layout<'a> {
-    graph: &'a Graph,
-    /// The instructions, last first.
-    reversed: Vec<Instruction>,
-    /// The earliest entry that each node's code must offer, by node.
-    entries: Vec<Entry>,
-    /// The nearest place from which an entry of a node can be reached, counted from the end, by node and entry; 0 where
-    /// there is none yet.
-    places: Vec<[usize; 3]>,
-}
 
 /// What a question needs in the accumulator. A bit test masks by itself.
 fn held_by(question: &Question) -> Held {
@@ -108,140 +148,151 @@ fn entry(left: Left, expected: Held) -> Entry {
     }
 }
 
-/// The nodes from `root`, each after both its sides: the `no` side last where it is new, so that it follows at once, but
-/// a side that no conditional jump passes over first.
-fn placement_order(graph: &Graph, root: NodeId) -> Vec<NodeId> {
-    let sizes = sizes(graph, root);
-    let mut order = Vec::new();
-    let mut opened = vec![false; graph.len()];
-    let mut stack = vec![(root, false)];
-    while let Some((id, sides_done)) = stack.pop() {
-        if sides_done {
-            order.push(id);
-        } else if !std::mem::replace(&mut opened[id.index()], true) {
-            stack.push((id, true));
+impl Layouts {
+    /// The nodes from `root`, each after both its sides: the `no` side last where it is new, so that it follows at once,
+    /// but a side that no conditional jump passes over first.
+    fn note_order(&mut self, graph: &Graph, root: NodeId) -> Result<(), OutOfMemory> {
+        for index in 0..self.nodes.len() {
+            let Some(id) = graph.id(index) else { break };
             if let Node::Ask { yes, no, .. } = graph.node(id) {
-                let size = |side: NodeId| sizes[side.index()];
-                let yes_follows = size(no) > BRANCH_MAX && size(yes) < BRANCH_MAX / 2;
-                let (first, last) = if yes_follows { (no, yes) } else { (yes, no) };
-                stack.push((last, false));
-                stack.push((first, false));
+                let size = self.size(yes).saturating_add(self.size(no)).saturating_add(1);
+                self.nodes[index].size = size;
+            }
+        }
+        self.order.clear();
+        self.open.clear();
+        self.open.try_push((root, false))?;
+        while let Some((id, sides_done)) = self.open.pop() {
+            if sides_done {
+                self.order.try_push(id)?;
+            } else if !std::mem::replace(&mut self.nodes[id.index()].opened, true) {
+                self.open.try_push((id, true))?;
+                if let Node::Ask { yes, no, .. } = graph.node(id) {
+                    let yes_follows = self.size(no) > SIZE_FAR && self.size(yes) < SIZE_FAR / 2;
+                    let (first, last) = if yes_follows { (no, yes) } else { (yes, no) };
+                    self.open.try_push((last, false))?;
+                    self.open.try_push((first, false))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn size(&self, id: NodeId) -> u32 {
+        self.nodes[id.index()].size
+    }
+
+    /// Notes the earliest entries that the edges into each node need. The root is entered from outside.
+    fn note_entries(&mut self, graph: &Graph, root: NodeId) {
+        self.nodes[root.index()].entry = Entry::Load;
+        for place in 0..self.order.len() {
+            let Node::Ask { question, yes, no } = graph.node(self.order[place]) else { continue };
+            for (side, answer) in [(yes, true), (no, false)] {
+                let entry = Self::side_entry(graph, side, Left::after(&question, answer));
+                let demanded = &mut self.nodes[side.index()].entry;
+                *demanded = entry.min(*demanded);
             }
         }
     }
-    order
-}
 
-/// About how many instructions each node up to `root` takes with all it leads to, shared ones counted each time.
-fn sizes(graph: &Graph, root: NodeId) -> Vec<usize> {
-    let mut sizes = vec![1usize; root.index() + 1];
-    for id in graph.ids().take(sizes.len()) {
-        if let Node::Ask { yes, no, .. } = graph.node(id) {
-            sizes[id.index()] =
-                sizes[yes.index()].saturating_add(sizes[no.index()]).saturating_add(1);
+    /// Where a node is entered from one that left something in the accumulator. Returns have one entry only.
+    fn side_entry(graph: &Graph, side: NodeId, left: Left) -> Entry {
+        match graph.node(side) {
+            Node::Ask { question, .. } => entry(left, held_by(&question)),
+            Node::Return(_) => Entry::Load,
         }
     }
-    sizes
-}
 
-/// The earliest entry that the edges into each node need. The last in the order is the root, entered from outside.
-fn demanded_entries(graph: &Graph, order: &[NodeId]) -> Vec<Entry> {
-    let mut entries = vec![Entry::Test; graph.len()];
-    if let Some(root) = order.last() {
-        entries[root.index()] = Entry::Load;
-    }
-    for &id in order {
-        let Node::Ask { question, yes, no } = graph.node(id) else { continue };
-        for (side, answer) in [(yes, true), (no, false)] {
-            let demanded = &mut entries[side.index()];
-            *demanded = side_entry(graph, side, Left::after(&question, answer)).min(*demanded);
-        }
-    }
-    entries
-}
-
-/// Where a node is entered from one that left something in the accumulator. Returns have one entry only.
-fn side_entry(graph: &Graph, side: NodeId, left: Left) -> Entry {
-    match graph.node(side) {
-        Node::Return(_) => Entry::Load,
-        Node::Ask { question, .. } => entry(left, held_by(&question)),
-    }
-}
-
-impl Layout<'_> {
-    fn place_return(&mut self, id: NodeId, value: u32) {
-        self.push(Operation::Return(value));
+    fn place_return(&mut self, id: NodeId, value: u32) -> Result<(), OutOfMemory> {
+        self.push(Operation::Return(value))?;
         self.mark(id, Entry::Load);
+        Ok(())
     }
 
-    fn place_question(&mut self, id: NodeId, question: &Question, yes: NodeId, no: NodeId) {
+    fn place_question(
+        &mut self,
+        graph: &Graph,
+        id: NodeId,
+        question: &Question,
+        yes: NodeId,
+        no: NodeId,
+    ) -> Result<(), OutOfMemory> {
         let held = held_by(question);
-        let target = |side, answer| self.target(side, Left::after(question, answer));
-        let (jt, jf) = self.reach(target(yes, true), target(no, false));
+        let target =
+            |side, answer| (side, Self::side_entry(graph, side, Left::after(question, answer)));
+        let (yes, no) = (target(yes, true), target(no, false));
+        let (jt, jf) = self.reach(graph, yes, no)?;
         let (test, value) = (question.test, Operand::K(tested_value(question)));
-        self.push(Operation::Branch { test, operand: value, jt, jf });
+        self.push(Operation::Branch { test, operand: value, jt, jf })?;
         self.mark(id, Entry::Test);
         let (word, mask) = held;
-        let first = self.entries[id.index()];
+        let first = self.nodes[id.index()].entry;
         if mask == u32::MAX {
             self.mark(id, Entry::Mask);
         } else if first < Entry::Test {
-            self.push(Operation::Alu(Alu::And, Operand::K(mask)));
+            self.push(Operation::Alu(Alu::And, Operand::K(mask)))?;
             self.mark(id, Entry::Mask);
         }
         if first == Entry::Load {
-            self.push(Operation::LoadData(word));
+            self.push(Operation::LoadData(word))?;
             self.mark(id, Entry::Load);
         }
-    }
-
-    /// The entry of a placed node for a jump that leaves something in the accumulator.
-    fn target(&self, id: NodeId, left: Left) -> (NodeId, Entry) {
-        (id, side_entry(self.graph, id, left))
+        Ok(())
     }
 
     /// The jump offsets from the next place to two targets, after placing what is needed to reach them.
-    fn reach(&mut self, yes: (NodeId, Entry), no: (NodeId, Entry)) -> (u8, u8) {
+    fn reach(
+        &mut self,
+        graph: &Graph,
+        yes: (NodeId, Entry),
+        no: (NodeId, Entry),
+    ) -> Result<(u8, u8), OutOfMemory> {
         // A relay for one side moves the other one farther, by one: hence the margin.
         for side in [yes, no] {
-            match self.graph.node(side.0) {
+            match graph.node(side.0) {
                 _ if self.is_near(side) => {}
-                Node::Return(action) => self.place_return(side.0, action.raw()),
-                Node::Ask { .. } => self.place_jump(side),
+                Node::Return(action) => self.place_return(side.0, action.raw())?,
+                Node::Ask { .. } => self.place_jump(side)?,
             }
         }
         let offset = |distance| u8::try_from(distance).unwrap_or(u8::MAX);
-        (offset(self.distance(yes)), offset(self.distance(no)))
+        Ok((offset(self.distance(yes)), offset(self.distance(no))))
     }
 
     /// Whether a target is placed and a jump reaches it, also from one instruction farther.
     fn is_near(&self, target: (NodeId, Entry)) -> bool {
-        self.place(target) > 0 && self.distance(target) < BRANCH_MAX
+        self.nearest(target) > 0 && self.distance(target) < BRANCH_MAX
     }
 
     /// How many instructions a jump at the next place skips to reach a target.
     fn distance(&self, target: (NodeId, Entry)) -> usize {
-        self.reversed.len() - self.place(target)
+        self.reversed.len() - self.nearest(target)
     }
 
-    fn place(&self, (id, entry): (NodeId, Entry)) -> usize {
-        self.places[id.index()][entry as usize]
+    fn nearest(&self, (id, entry): (NodeId, Entry)) -> usize {
+        self.nodes[id.index()].places[entry as usize] as usize
     }
 
     /// Places a way to a far target here.
-    fn place_jump(&mut self, target: (NodeId, Entry)) {
+    fn place_jump(&mut self, target: (NodeId, Entry)) -> Result<(), OutOfMemory> {
         let skip = self.distance(target);
-        self.push(Operation::Jump(u32::try_from(skip).unwrap_or(u32::MAX)));
+        self.push(Operation::Jump(u32::try_from(skip).unwrap_or(u32::MAX)))?;
         self.mark(target.0, target.1);
+        Ok(())
     }
 
-    fn push(&mut self, operation: Operation) {
-        self.reversed.push(operation.into());
+    fn push(&mut self, operation: Operation) -> Result<(), OutOfMemory> {
+        self.reversed.try_push(operation.into())
     }
 
     /// Notes that the instruction placed last is an entry of a node.
     fn mark(&mut self, id: NodeId, entry: Entry) {
-        self.places[id.index()][entry as usize] = self.reversed.len();
+        self.nodes[id.index()].places[entry as usize] = self.here();
+    }
+
+    /// The place of the instruction placed last, counted from the end.
+    fn here(&self) -> u32 {
+        u32::try_from(self.reversed.len()).unwrap_or(u32::MAX)
     }
 }
 

@@ -2,17 +2,21 @@
 //!
 //! A pipeline of small passes over one hash-consed decision `graph`:
 //!
-//! 1. `arguments` makes several graphs of each syscall's rules and keeps the shortest: `condition` tests 32-bit words
-//!    of the call as the rules are written, `ordered` asks each word once, whatever rules its constants come from, with
-//!    `bits` and `tree` for the tests;
+//! 1. `arguments` makes several graphs of each syscall's rules and keeps the shortest: `written` tests 32-bit words of
+//!    the call as the rules are written; `ordered` asks each word once, whatever rules its constants come from, with
+//!    `bits` and `tree` for the tests; `table` does so for rules that are equalities on the same words, which it only has
+//!    to sort;
 //! 2. `implied` removes tests whose outcome the path to them already decides;
-//! 3. `dispatch` cuts the numbers of each architecture token into intervals of equal meaning, and `tree` finds the
+//! 3. `dispatch` cuts the numbers of each architecture token into `intervals` of equal meaning, and `tree` finds the
 //!    tests with the least expected cost to tell them apart (`search`), by how often calls are made ([`Weights`]);
 //!    `siblings` leads x32's numbers into x86_64's tree where both mean the same;
 //! 4. `layout` orders the graph into instructions: shared tails, fall-through, jumps of any distance.
 //!
-//! Where a program takes more than the kernel's 4,096 instructions, `chains` makes shorter, slower searches for it; a
-//! graph that is still too long can be parted: [`compile_stacked`].
+//! Where a program takes more than the kernel's 4,096 instructions, `chains` makes shorter, slower searches for it, and at
+//! last all rules are tested as written; a graph that is still too long can be parted: [`compile_stacked`].
+//!
+//! Work is counted in steps and never in time, so that a policy gives the same program on any machine under any load. A
+//! policy of n rules takes about n log n steps; what would take more has a budget.
 //! [`emit()`] writes what the passes make.
 //!
 //! Calls that are allowed whatever their arguments are decided by number and architecture alone, so that the kernel's
@@ -24,27 +28,32 @@
 mod arguments;
 mod bits;
 mod chains;
-mod condition;
 mod dispatch;
 mod embed;
 mod emit;
 mod error;
 mod graph;
-mod hash;
 mod implied;
+mod intervals;
 mod layout;
 mod options;
 mod ordered;
 mod search;
 mod siblings;
 mod stacked;
+mod table;
 mod tree;
 mod variable;
 mod weights;
+mod written;
 
 use callgate_bpf::Program;
 use callgate_policy::Policy;
 
+use crate::arguments::Workshop;
+use crate::dispatch::dispatch;
+use crate::graph::Graph;
+use crate::layout::Layouts;
 use crate::tree::Shape;
 
 pub use embed::rust_source;
@@ -83,26 +92,55 @@ pub fn compile(policy: &Policy) -> Result<Program, Error> {
 /// # Errors
 /// As those of [`compile`].
 pub fn compile_with(policy: &Policy, options: &Options) -> Result<Program, Error> {
-    let first = compile_as(Shape::Fast, policy, options);
-    CHAINS.into_iter().fold(first, |compiled, singles_max| match compiled {
-        Err(Error::TooLong { .. }) => compile_as(Shape::Chains(singles_max), policy, options),
-        done => done,
-    })
+    let mut shortest: Option<(usize, Error)> = None;
+    for shape in SHAPES {
+        match compile_as(shape, policy, options) {
+            Err(Error::TooLong { len, costliest }) => {
+                if shortest.as_ref().is_none_or(|(least, _)| len < *least) {
+                    shortest = Some((len, Error::TooLong { len, costliest }));
+                }
+            }
+            done => return done,
+        }
+    }
+    Err(shortest.map_or(Error::OutOfMemory, |(_, error)| error))
 }
 
-/// How many single numbers one chain asks for, where a program is too long otherwise: the fewer, the faster.
-const CHAINS: [usize; 3] = [24, 96, usize::MAX];
+/// What is tried one after the other where a program is too long: the fewer single numbers a chain asks for, the faster.
+const SHAPES: [Shape; 5] =
+    [Shape::Fast, Shape::Chains(24), Shape::Chains(96), Shape::Chains(usize::MAX), Shape::Written];
 
 fn compile_as(shape: Shape, policy: &Policy, options: &Options) -> Result<Program, Error> {
-    let mut graph = graph::Graph::new();
-    let dispatched = dispatch::dispatch(policy, options, shape, &mut graph);
-    let instructions = layout::layout(&graph, dispatched.root);
-    let len = instructions.len();
-    Program::new(instructions).map_err(|reason| {
-        if len > Program::LEN_MAX {
-            Error::TooLong { len, costliest: dispatched.costliest(&graph) }
-        } else {
-            Error::Rejected { reason }
+    let mut graph = Graph::default();
+    let dispatched = dispatch(policy, options, shape, &mut graph, &mut Workshop::default())?;
+    match Layouts::default().program(&graph, dispatched.root)? {
+        Ok(instructions) => Program::new(instructions).map_err(|reason| Error::Rejected { reason }),
+        Err(len) => Err(Error::TooLong { len, costliest: dispatched.costliest(&graph)? }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use callgate_testkit::{Rng, call, policy};
+
+    /// Whatever a program is made of, it decides as the policy does.
+    #[test]
+    fn every_shape_agrees_with_random_policies() {
+        let shapes = [Shape::Chains(2), Shape::Chains(usize::MAX), Shape::Written];
+        for seed in 0..900 {
+            let mut rng = Rng::with_seed(seed);
+            let policy = policy::policy(&mut rng);
+            for shape in shapes {
+                let program = compile_as(shape, &policy, &Options::default()).unwrap();
+                for _ in 0..40 {
+                    let call = call::aimed_at(&mut rng, &policy);
+                    let endian = callgate_policy::Arch::of_call(call.arch, call.nr)
+                        .map_or(callgate_syscalls::Endian::Little, |arch| arch.endian());
+                    let returned = program.run(&call, endian);
+                    assert_eq!(returned, policy.decide(&call), "{shape:?} {call:?} {policy:?}");
+                }
+            }
         }
-    })
+    }
 }

@@ -5,23 +5,24 @@
 //! the same node. What is not known of variables on one word under several masks is how they depend on each other;
 //! [`implied`](crate::implied) finds that out.
 //!
-//! Diagrams in an unlucky order can be exponentially large, so making one has a budget.
+//! Diagrams in an unlucky order can be exponentially large, so making one has a budget, counted in cases that are looked
+//! at.
 
-use std::rc::Rc;
+use std::hash::Hasher;
 
+use callgate_memory::{FixedHasher, Grow, Map, OutOfMemory};
 use callgate_policy::{Action, Comparison, Condition, Operator, Rule, View};
 use callgate_syscalls::Endian;
 
-use crate::hash::FastMap;
 use crate::variable::{Halves, Regions, Variable};
 
-/// The most variables of a diagram, which bounds all recursion over it.
+/// The most variables of a diagram.
 pub(crate) const VARIABLES_MAX: usize = 40;
 
 /// The most cases of all nodes of a diagram together.
-const CASES_MAX: usize = 200_000;
+const CASES_MAX: usize = 1 << 16;
 
-/// The identity of a node in its [`Diagram`]. Nodes are made after those they lead to.
+/// The identity of a node in its [`Diagrams`]. Nodes are made after those they lead to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Id(u32);
 
@@ -32,42 +33,27 @@ pub(crate) struct Case {
     pub(crate) next: Id,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Node {
     /// No rule holds.
     Open,
     /// A rule holds, with that action.
     Decided(Action),
     /// It depends on the variable of that index. The first case starts at 0, and neighbours differ.
-    Switch { variable: usize, cases: Rc<[Case]> },
+    Switch { variable: usize, first: usize, end: usize },
 }
 
-/// A rule list as a diagram.
-#[derive(Debug)]
-pub(crate) struct Diagram {
-    pub(crate) root: Id,
-    pub(crate) variables: Vec<Variable>,
-    nodes: Vec<Node>,
+/// Why there is no diagram.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Stop {
+    Memory(OutOfMemory),
+    /// It outgrew its budget.
+    Work,
 }
 
-impl Diagram {
-    /// The diagram of a rule list over variables in that order, or `None` where it outgrows its budget.
-    pub(crate) fn of(rules: &[Rule], endian: Endian, variables: Vec<Variable>) -> Option<Self> {
-        let mut maker = Maker::new(variables, endian, 8 * rules.len());
-        let lists = rules.iter().map(|rule| maker.condition(rule.condition(), rule.action()));
-        let lists = lists.collect::<Option<Vec<Id>>>()?;
-        let root = maker.merged(Join::First, lists, OPEN)?;
-        Some(Self { root, variables: maker.variables, nodes: maker.nodes })
-    }
-
-    pub(crate) fn node(&self, id: Id) -> &Node {
-        &self.nodes[id.0 as usize]
-    }
-}
-
-impl Id {
-    pub(crate) fn index(self) -> usize {
-        self.0 as usize
+impl From<OutOfMemory> for Stop {
+    fn from(error: OutOfMemory) -> Self {
+        Self::Memory(error)
     }
 }
 
@@ -83,96 +69,281 @@ enum Join {
     Both,
 }
 
-struct Maker {
-    endian: Endian,
+/// The nodes of one diagram, and room to make another.
+#[derive(Debug, Default)]
+pub(crate) struct Diagrams {
     variables: Vec<Variable>,
     nodes: Vec<Node>,
-    /// Apart by kind, because a key of several kinds has bytes that are not always written.
-    decided: FastMap<Action, Id>,
-    switches: FastMap<(usize, Rc<[Case]>), Id>,
-    joined: FastMap<(Join, Id, Id), Id>,
-    cases_left: usize,
+    cases: Vec<Case>,
+    decided: Vec<(Action, Id)>,
+    /// Switches by variable and hash of their cases.
+    switches: Map<(usize, u64), Id>,
+    joined: Map<(Join, Id, Id), Id>,
+    /// The cases of switches that are being made.
+    pending: Vec<Case>,
+    joining: Vec<Joining>,
+    ids: Vec<Id>,
+    steps_left: usize,
 }
 
-impl Maker {
-    fn new(variables: Vec<Variable>, endian: Endian, size: usize) -> Self {
-        let switches = FastMap::with_capacity_and_hasher(size, <_>::default());
-        let joined = FastMap::with_capacity_and_hasher(size, <_>::default());
-        let nodes = vec![Node::Open];
-        let decided = FastMap::default();
-        Self { endian, variables, nodes, decided, switches, joined, cases_left: CASES_MAX }
+/// A join that waits for that of its next cases.
+#[derive(Clone, Copy, Debug)]
+struct Joining {
+    how: Join,
+    first: Id,
+    second: Id,
+    variable: usize,
+    left: usize,
+    right: usize,
+    /// Where its cases begin among those that are pending.
+    pending: usize,
+}
+
+impl Diagrams {
+    /// The root of the diagram of a rule list over variables in that order, in at most that many steps.
+    pub(crate) fn build(
+        &mut self,
+        rules: &[Rule],
+        endian: Endian,
+        order: &[Variable],
+        steps: usize,
+    ) -> Result<Id, Stop> {
+        self.clear(steps);
+        self.variables.try_extend_copies(order)?;
+        self.nodes.try_push(Node::Open)?;
+        for rule in rules {
+            let id = self.condition(rule.condition(), rule.action(), endian)?;
+            self.ids.try_push(id)?;
+        }
+        self.merged(Join::First, 0, OPEN)
+    }
+
+    pub(crate) fn variables(&self) -> &[Variable] {
+        &self.variables
+    }
+
+    pub(crate) fn node(&self, id: Id) -> Node {
+        self.nodes[id.index()]
+    }
+
+    pub(crate) fn cases(&self, first: usize, end: usize) -> &[Case] {
+        &self.cases[first..end]
+    }
+
+    /// All nodes up to one, each after those it leads to.
+    pub(crate) fn up_to(root: Id) -> impl DoubleEndedIterator<Item = Id> {
+        (0..=root.0).map(Id)
+    }
+
+    fn clear(&mut self, steps: usize) {
+        self.variables.clear();
+        self.nodes.clear();
+        self.cases.clear();
+        self.decided.clear();
+        self.switches.clear();
+        self.joined.clear();
+        self.pending.clear();
+        self.joining.clear();
+        self.ids.clear();
+        self.steps_left = steps;
     }
 
     /// The node that decides an action.
-    fn decide(&mut self, action: Action) -> Option<Id> {
-        if let Some(&id) = self.decided.get(&action) {
-            return Some(id);
-        }
-        let id = self.push(Node::Decided(action))?;
-        self.decided.insert(action, id);
-        Some(id)
-    }
-
-    fn push(&mut self, node: Node) -> Option<Id> {
-        let id = Id(u32::try_from(self.nodes.len()).ok()?);
-        self.nodes.push(node);
-        Some(id)
-    }
-
-    /// A switch, or where it leads in any case.
-    fn switch(&mut self, variable: usize, mut cases: Vec<Case>) -> Option<Id> {
-        cases.dedup_by_key(|case| case.next);
-        match cases.as_slice() {
-            [only] => Some(only.next),
-            _ => {
-                let key = (variable, cases.into());
-                if let Some(&id) = self.switches.get(&key) {
-                    return Some(id);
-                }
-                self.cases_left = self.cases_left.checked_sub(key.1.len())?;
-                let id = self.push(Node::Switch { variable, cases: Rc::clone(&key.1) })?;
-                self.switches.insert(key, id);
-                Some(id)
+    fn decide(&mut self, action: Action) -> Result<Id, Stop> {
+        match self.decided.iter().find(|(known, _)| *known == action) {
+            Some((_, id)) => Ok(*id),
+            None => {
+                let id = self.push(Node::Decided(action))?;
+                self.decided.try_push((action, id))?;
+                Ok(id)
             }
         }
     }
 
-    /// The diagram that decides `action` where the condition holds.
-    ///
-    /// Recursion is bounded: a condition nests at most [`Condition::DEPTH_MAX`] deep.
-    fn condition(&mut self, condition: &Condition, action: Action) -> Option<Id> {
-        let decided = self.decide(action)?;
-        let (join, list, empty) = match condition.view() {
-            View::Compare(comparison) => return self.compare(comparison, decided),
-            View::All(list) => (Join::Both, list, decided),
-            View::Any(list) => (Join::First, list, OPEN),
-        };
-        let parts = list.iter().map(|part| self.condition(part, action));
-        let parts = parts.collect::<Option<Vec<Id>>>()?;
-        self.merged(join, parts, empty)
+    fn push(&mut self, node: Node) -> Result<Id, Stop> {
+        let id = Id(u32::try_from(self.nodes.len()).map_err(|_| Stop::Work)?);
+        self.nodes.try_push(node)?;
+        Ok(id)
     }
 
-    /// All of a list joined in order. Joining neighbours first keeps large diagrams from being copied for each entry.
-    fn merged(&mut self, join: Join, mut list: Vec<Id>, empty: Id) -> Option<Id> {
-        while list.len() > 1 {
-            let pairs = list.chunks(2).map(|pair| match *pair {
-                [first, second] => self.join(join, first, second),
-                _ => pair.first().copied(),
-            });
-            list = pairs.collect::<Option<Vec<Id>>>()?;
+    fn add_case(&mut self, start: u32, next: Id) -> Result<(), Stop> {
+        self.steps_left = self.steps_left.checked_sub(1).ok_or(Stop::Work)?;
+        Ok(self.pending.try_push(Case { start, next })?)
+    }
+
+    /// A switch of the cases that are pending from `from` on, or where it leads in any case.
+    fn switch(&mut self, variable: usize, from: usize) -> Result<Id, Stop> {
+        let mut end = from + 1;
+        for index in from + 1..self.pending.len() {
+            if self.pending[index].next != self.pending[end - 1].next {
+                self.pending[end] = self.pending[index];
+                end += 1;
+            }
         }
-        Some(list.first().copied().unwrap_or(empty))
+        self.pending.truncate(end);
+        let cases = &self.pending[from..];
+        if let [only] = cases {
+            let next = only.next;
+            self.pending.truncate(from);
+            return Ok(next);
+        }
+        let mut hasher = FixedHasher::default();
+        for case in cases {
+            hasher.write_u64(u64::from(case.start) << 32 | u64::from(case.next.0));
+        }
+        let key = (variable, hasher.finish());
+        let known = self.switches.get(&key).copied();
+        let id = match known.filter(|id| self.is_switch(*id, cases)) {
+            Some(id) => id,
+            None => {
+                let first = self.cases.len();
+                if first + cases.len() > CASES_MAX {
+                    return Err(Stop::Work);
+                }
+                self.cases.try_extend_copies(cases)?;
+                let end = self.cases.len();
+                let id = self.push(Node::Switch { variable, first, end })?;
+                self.switches.insert(key, id)?;
+                id
+            }
+        };
+        self.pending.truncate(from);
+        Ok(id)
     }
 
-    fn compare(&mut self, comparison: &Comparison, decided: Id) -> Option<Id> {
-        let Halves { high, low, operator } = Halves::of(comparison, self.endian);
-        let holds =
-            |relations: &[Operator]| if relations.contains(&operator) { decided } else { OPEN };
-        let less = holds(&[Operator::Lt, Operator::Le, Operator::Ne]);
-        let equal = holds(&[Operator::Eq, Operator::Le, Operator::Ge]);
-        let more = holds(&[Operator::Gt, Operator::Ge, Operator::Ne]);
-        let (high_first, low_half) = (self.index(high) < self.index(low), low);
-        let low = self.regions(low_half, [less, equal, more])?;
+    /// Whether a node has these cases. Of two with the same hash, the first stays two nodes where it is made again.
+    fn is_switch(&self, id: Id, cases: &[Case]) -> bool {
+        let Node::Switch { first, end, .. } = self.node(id) else { return false };
+        self.cases(first, end) == cases
+    }
+
+    /// The diagram that decides `action` where the condition holds.
+    fn condition(
+        &mut self,
+        condition: &Condition,
+        action: Action,
+        endian: Endian,
+    ) -> Result<Id, Stop> {
+        let decided = self.decide(action)?;
+        let mut open: Vec<Parts<'_>> = Vec::new();
+        let mut next = Parts::of(std::slice::from_ref(condition), Join::Both, self.ids.len());
+        loop {
+            let Some((part, rest)) = next.parts.split_first() else {
+                let empty = if next.join == Join::Both { decided } else { OPEN };
+                let merged = self.merged(next.join, next.ids, empty)?;
+                let Some(outer) = open.pop() else { return Ok(merged) };
+                self.ids.try_push(merged)?;
+                next = outer;
+                continue;
+            };
+            next.parts = rest;
+            let (list, join) = match part.view() {
+                View::Compare(_) => (std::slice::from_ref(part), Join::Both),
+                View::All(list) => (list, Join::Both),
+                View::Any(list) => (list, Join::First),
+            };
+            let is_comparison = |part: &Condition| matches!(part.view(), View::Compare(_));
+            if join == Join::Both && list.iter().all(is_comparison) {
+                let id = self.conjunction(list, decided, endian)?;
+                self.ids.try_push(id)?;
+            } else {
+                let inner = Parts::of(list, join, self.ids.len());
+                open.try_push(std::mem::replace(&mut next, inner))?;
+            }
+        }
+    }
+
+    /// The diagram that leads to `decided` where all of these comparisons hold.
+    fn conjunction(&mut self, list: &[Condition], decided: Id, endian: Endian) -> Result<Id, Stop> {
+        let start = self.ids.len();
+        let mut exact = [(0, 0); 2 * WORDS];
+        let mut count = 0;
+        for part in list {
+            let View::Compare(comparison) = part.view() else { continue };
+            let halves = Halves::of(comparison, endian);
+            let is_equality = comparison.operator() == Operator::Eq && count + 2 <= exact.len();
+            match halves.exact().filter(|_| is_equality) {
+                Some(values) => {
+                    for (variable, value) in values.into_iter().flatten() {
+                        exact[count] = (self.index(variable)?, value);
+                        count += 1;
+                    }
+                }
+                None => {
+                    let id = self.compare(comparison, halves, decided)?;
+                    self.ids.try_push(id)?;
+                }
+            }
+        }
+        // The last variables first: what comes before leads to them.
+        let exact = &mut exact[..count];
+        exact.sort_unstable_by(|a, b| b.cmp(a));
+        let mut id = decided;
+        for (place, &(variable, value)) in exact.iter().enumerate() {
+            let before = place.checked_sub(1).map(|before| exact[before]);
+            if before == Some((variable, value)) {
+                continue;
+            }
+            // A variable that is to have two values has neither.
+            let is_void = before.is_some_and(|(other, _)| other == variable);
+            id = if is_void { OPEN } else { self.single(variable, value, id)? };
+        }
+        if self.ids.len() > start {
+            self.ids.try_push(id)?;
+            id = self.merged(Join::Both, start, decided)?;
+        }
+        Ok(id)
+    }
+
+    /// A switch that leads on for one value.
+    fn single(&mut self, variable: usize, value: u32, next: Id) -> Result<Id, Stop> {
+        let from = self.pending.len();
+        if value > 0 {
+            self.add_case(0, OPEN)?;
+        }
+        self.add_case(value, next)?;
+        if let Some(after) = value.checked_add(1) {
+            self.add_case(after, OPEN)?;
+        }
+        self.switch(variable, from)
+    }
+
+    /// All diagrams noted from `start` on joined in order. Joining neighbours first keeps large diagrams from being copied
+    /// for each entry.
+    fn merged(&mut self, join: Join, start: usize, empty: Id) -> Result<Id, Stop> {
+        while self.ids.len() > start + 1 {
+            let mut kept = start;
+            for index in (start..self.ids.len()).step_by(2) {
+                self.ids[kept] = match self.ids.get(index + 1) {
+                    Some(&second) => self.join(join, self.ids[index], second)?,
+                    None => self.ids[index],
+                };
+                kept += 1;
+            }
+            self.ids.truncate(kept);
+        }
+        let merged = self.ids.get(start).copied().unwrap_or(empty);
+        self.ids.truncate(start);
+        Ok(merged)
+    }
+
+    fn compare(
+        &mut self,
+        comparison: &Comparison,
+        Halves { high, low }: Halves,
+        decided: Id,
+    ) -> Result<Id, Stop> {
+        let [less, equal, more] = match comparison.operator() {
+            Operator::Eq => [OPEN, decided, OPEN],
+            Operator::Ne => [decided, OPEN, decided],
+            Operator::Lt => [decided, OPEN, OPEN],
+            Operator::Le => [decided, decided, OPEN],
+            Operator::Gt => [OPEN, OPEN, decided],
+            Operator::Ge => [OPEN, decided, decided],
+        };
+        let place = |half: (Variable, Regions)| self.index(half.0).ok();
+        let high_first = place(high) < place(low);
+        let low = self.regions(low, [less, equal, more])?;
         if high_first {
             return self.regions(high, [less, low, more]);
         }
@@ -183,82 +354,123 @@ impl Maker {
     }
 
     /// A switch between the values below, equal to and above a constant.
-    fn regions(&mut self, half: (Variable, Regions), sides: [Id; 3]) -> Option<Id> {
-        let (_, Regions { equal, above }) = half;
-        let [less, same, more] = sides;
-        let mut cases = Vec::with_capacity(3);
+    fn regions(
+        &mut self,
+        (variable, Regions { equal, above }): (Variable, Regions),
+        [less, same, more]: [Id; 3],
+    ) -> Result<Id, Stop> {
+        let from = self.pending.len();
         if equal.or(above) != Some(0) {
-            cases.push(Case { start: 0, next: less });
+            self.add_case(0, less)?;
         }
-        cases.extend(equal.map(|start| Case { start, next: same }));
-        cases.extend(above.map(|start| Case { start, next: more }));
-        if let [only] = cases.as_slice() {
-            return Some(only.next);
+        if let Some(start) = equal {
+            self.add_case(start, same)?;
         }
-        self.switch(self.index(half)?, cases)
+        if let Some(start) = above {
+            self.add_case(start, more)?;
+        }
+        if let [only] = self.pending[from..] {
+            self.pending.truncate(from);
+            return Ok(only.next);
+        }
+        let variable = self.index(variable)?;
+        self.switch(variable, from)
     }
 
-    /// Where a variable stands in the order; `None` for one that is not asked for.
-    fn index(&self, (variable, _): (Variable, Regions)) -> Option<usize> {
-        self.variables.iter().position(|known| *known == variable)
+    /// Where a variable stands in the order.
+    fn index(&self, variable: Variable) -> Result<usize, Stop> {
+        self.variables.iter().position(|known| *known == variable).ok_or(Stop::Work)
     }
 
-    /// Recursion is bounded by the number of variables.
-    fn join(&mut self, how: Join, first: Id, second: Id) -> Option<Id> {
-        if let Some(simple) = self.join_simply(how, first, second) {
-            return Some(simple);
+    fn join(&mut self, how: Join, first: Id, second: Id) -> Result<Id, Stop> {
+        if let Some(known) = self.known(how, first, second) {
+            return Ok(known);
         }
-        if let Some(&known) = self.joined.get(&(how, first, second)) {
-            return Some(known);
-        }
-        let variable = self.variable(first).min(self.variable(second));
-        let (left, right) = (self.cases(first, variable), self.cases(second, variable));
-        let mut cases: Vec<Case> = Vec::with_capacity(left.len() + right.len());
-        let (mut l, mut r) = (0, 0);
-        loop {
-            let start = left[l].start.max(right[r].start);
-            let next = self.join(how, left[l].next, right[r].next)?;
-            cases.push(Case { start, next });
-            match (left.get(l + 1), right.get(r + 1)) {
-                (None, None) => break,
-                (Some(a), Some(b)) => {
-                    l += usize::from(a.start <= b.start);
-                    r += usize::from(b.start <= a.start);
-                }
-                (Some(_), None) => l += 1,
-                (None, Some(_)) => r += 1,
+        self.open(how, first, second)?;
+        while let Some(&Joining { how, first, second, variable, left, right, pending }) =
+            self.joining.last()
+        {
+            let (one, one_after) = self.case(first, variable, left);
+            let (other, other_after) = self.case(second, variable, right);
+            let Some(next) = self.known(how, one.next, other.next) else {
+                self.open(how, one.next, other.next)?;
+                continue;
+            };
+            self.add_case(one.start.max(other.start), next)?;
+            let Some(nearest) = [one_after, other_after].into_iter().flatten().min() else {
+                let joined = self.switch(variable, pending)?;
+                self.joined.insert((how, first, second), joined)?;
+                self.joining.pop();
+                continue;
+            };
+            if let Some(joining) = self.joining.last_mut() {
+                joining.left += usize::from(one_after == Some(nearest));
+                joining.right += usize::from(other_after == Some(nearest));
             }
         }
-        let joined = self.switch(variable, cases)?;
-        self.joined.insert((how, first, second), joined);
-        Some(joined)
+        self.known(how, first, second).ok_or(Stop::Work)
     }
 
-    fn join_simply(&self, how: Join, first: Id, second: Id) -> Option<Id> {
-        let decided = matches!(self.nodes[first.index()], Node::Decided(_));
+    fn open(&mut self, how: Join, first: Id, second: Id) -> Result<(), Stop> {
+        let variable = self.variable(first).min(self.variable(second));
+        let pending = self.pending.len();
+        let joining = Joining { how, first, second, variable, left: 0, right: 0, pending };
+        Ok(self.joining.try_push(joining)?)
+    }
+
+    /// What a join gives, where that is plain or was found out before.
+    fn known(&self, how: Join, first: Id, second: Id) -> Option<Id> {
+        let decided = || matches!(self.node(first), Node::Decided(_));
         match how {
             _ if first == second => Some(first),
             Join::First if first == OPEN => Some(second),
-            Join::First if decided || second == OPEN => Some(first),
+            Join::First if second == OPEN || decided() => Some(first),
             Join::Both if first == OPEN || second == OPEN => Some(OPEN),
-            Join::Both if decided => Some(second),
-            _ => None,
+            Join::Both if decided() => Some(second),
+            _ => self.joined.get(&(how, first, second)).copied(),
         }
     }
 
     /// The variable that a node asks for; leaves come after all.
     fn variable(&self, id: Id) -> usize {
-        match self.nodes[id.index()] {
+        match self.node(id) {
             Node::Switch { variable, .. } => variable,
-            _ => usize::MAX,
+            Node::Open | Node::Decided(_) => usize::MAX,
         }
     }
 
-    /// The cases of a node at a variable, which it may not ask for.
-    fn cases(&self, id: Id, at: usize) -> Rc<[Case]> {
-        match &self.nodes[id.index()] {
-            Node::Switch { variable, cases } if *variable == at => cases.clone(),
-            _ => [Case { start: 0, next: id }].into(),
+    /// The case of that index of a node at a variable, which it may not ask for, and where the next one starts.
+    fn case(&self, id: Id, at: usize, index: usize) -> (Case, Option<u32>) {
+        match self.node(id) {
+            Node::Switch { variable, first, end } if variable == at => {
+                let cases = self.cases(first, end);
+                (cases[index], cases.get(index + 1).map(|next| next.start))
+            }
+            _ => (Case { start: 0, next: id }, None),
         }
+    }
+}
+
+/// The most words that the comparisons of a rule in the C library name.
+const WORDS: usize = 12;
+
+/// Parts of a condition whose diagrams are being made.
+struct Parts<'a> {
+    /// Those that are left.
+    parts: &'a [Condition],
+    join: Join,
+    /// Where the diagrams of those that are made are noted.
+    ids: usize,
+}
+
+impl<'a> Parts<'a> {
+    const fn of(parts: &'a [Condition], join: Join, ids: usize) -> Self {
+        Self { parts, join, ids }
+    }
+}
+
+impl Id {
+    pub(crate) const fn index(self) -> usize {
+        self.0 as usize
     }
 }

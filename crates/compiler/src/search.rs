@@ -6,10 +6,12 @@
 use std::ops::Range;
 
 use callgate_bpf::Test;
+use callgate_memory::{Grow, OutOfMemory};
 
 use crate::chains;
 use crate::graph::{Graph, NodeId};
-use crate::tree::{Interval, WINDOW, is_single};
+use crate::intervals::{Interval, is_single};
+use crate::tree::WINDOW;
 use crate::variable::Variable;
 
 /// The most single numbers that one chain asks for. Longer chains never pay.
@@ -27,23 +29,52 @@ const WIDTH: usize = 128;
 /// A number for each place of a window and its end.
 type Row<T> = [T; WIDTH];
 
-/// Room for a search, to be used for one after the other.
+/// Room for searches, one after the other.
+///
+/// The best tree depends on how much its intervals weigh and which of them a chain can settle, not on their numbers. Long
+/// lists of values are cut into windows that are alike in that, so what the search before found out is kept: of 16
+/// windows of 300 pairs of values, 2 are searched (which takes a tenth of the time of all).
 #[derive(Debug, Default)]
 pub(crate) struct Tables {
+    /// The intervals that were searched.
+    shapes: Vec<Shape>,
+    /// What a test's place cost.
+    place: u32,
     places: Vec<Place>,
     /// What the best tree costs for the run of intervals from `i` to before `j`, in row `i` at `j` and in row `j` at `i`, so
     /// that the costs of both parts of a run lie in rows for all its splits.
     costs: Vec<Row<u32>>,
     /// Before which interval that run is best split, in row `j` at `i`. A single interval counts as split before itself.
     splits: Vec<Row<u8>>,
+    /// What is left to do of a tree that is being made, and the parts that are made.
+    open: Vec<Step>,
+    made: Vec<NodeId>,
+}
+
+/// What a search needs to know of an interval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Shape {
+    weight: u32,
+    is_single: bool,
+    /// Whether the next interval but one means the same; unknown at the end of a window.
+    alike: Option<bool>,
+}
+
+/// A step of making a tree.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    /// The tree of a run.
+    Run(usize, usize),
+    /// The split before that interval, of the two parts made last.
+    Split(usize),
 }
 
 /// The best trees for all runs of a window of intervals.
 struct Search<'a> {
     variable: Variable,
     window: &'a [Interval],
-    /// What a test's place costs.
-    place: u32,
+    /// Where the window begins in the tables.
+    base: usize,
     tables: &'a mut Tables,
 }
 
@@ -75,67 +106,67 @@ pub(crate) fn best(
     run: Range<usize>,
     place: u64,
     tables: &mut Tables,
-) -> NodeId {
+) -> Result<NodeId, OutOfMemory> {
     const { assert!(WINDOW < WIDTH && WIDTH <= u8::MAX as usize, "a split is noted in a byte") }
     let window = &intervals[run.clone()];
     let weight: u64 = window.iter().map(|interval| u64::from(interval.weight)).sum();
     let scale = Scale::of(weight + place);
-    tables.prepare(intervals, run, scale);
-    let mut search = Search { variable, window, place: scale.apply(place), tables };
-    search.fill();
-    search.emit(graph, 0, window.len())
+    let base = tables.prepare(intervals, run, scale, scale.apply(place))?;
+    Search { variable, window, base, tables }.emit(graph)
 }
 
 impl Search<'_> {
-    /// Settles all runs: those that end first, and of these the shortest.
-    fn fill(&mut self) {
-        let Tables { places, costs, splits } = &mut *self.tables;
-        for to in 1..=self.window.len() {
-            let [.., without_last, row] = &mut splits[..=to] else { return };
-            let (before, right) = costs.split_at_mut(to);
-            let Some(right) = right.first_mut() else { return };
-            let mut split = to - 1;
-            (before[to - 1][to], right[to - 1], row[to - 1]) = (0, 0, in_row(split));
-            for (from, left) in before[..to - 1].iter_mut().enumerate().rev() {
-                let slack = usize::from(to - from <= SLACK_MAX);
-                // The best split lies between that of the run without its last interval and that of the one without its
-                // first, or a little beyond where chains can disturb that order.
-                let first = usize::from(without_last[from]).saturating_sub(slack).max(from + 1);
-                let last = (split + slack).min(to - 1).max(first);
-                let least;
-                (least, split) = cheapest(left, right, first, last);
-                let all = places[to].before - places[from].before + self.place;
-                let mut cost = least + all;
-                if to - from <= CHAINED_MAX {
-                    cost = cost.min(chained(places, from, to, all));
+    fn emit(&mut self, graph: &mut Graph) -> Result<NodeId, OutOfMemory> {
+        let Self { variable, window, base, .. } = *self;
+        self.tables.open.clear();
+        self.tables.made.clear();
+        self.tables.open.try_push(Step::Run(base, base + window.len()))?;
+        while let Some(step) = self.tables.open.pop() {
+            match step {
+                Step::Run(from, to) => self.emit_run(graph, from, to)?,
+                Step::Split(middle) => {
+                    let (Some(high), Some(low)) = (self.tables.made.pop(), self.tables.made.pop())
+                    else {
+                        break;
+                    };
+                    let question =
+                        variable.question(Test::GreaterOrEqual, window[middle - base].start);
+                    let entry = graph.ask(question, high, low)?;
+                    self.tables.made.try_push(entry)?;
                 }
-                (left[to], right[from], row[from]) = (cost, cost, in_row(split));
             }
         }
+        Ok(self.tables.made.pop().unwrap_or(window[0].entry))
     }
 
-    /// Recursion is as deep as the tree, which has at most [`WINDOW`] intervals.
-    fn emit(&self, graph: &mut Graph, from: usize, to: usize) -> NodeId {
-        if to - from == 1 {
-            return self.window[from].entry;
-        }
-        let Some(chain) = self.best_chain(from, to, self.tables.costs[to][from]) else {
-            let middle = usize::from(self.tables.splits[to][from]);
-            let low = self.emit(graph, from, middle);
-            let high = self.emit(graph, middle, to);
-            let start = self.window[middle].start;
-            return graph.ask(self.variable.question(Test::GreaterOrEqual, start), high, low);
+    /// Makes a run that is one interval or a chain; one that is split is left open.
+    fn emit_run(&mut self, graph: &mut Graph, from: usize, to: usize) -> Result<(), OutOfMemory> {
+        let Self { variable, window, base, .. } = *self;
+        let entry = match self.best_chain(from, to) {
+            _ if to - from == 1 => window[from - base].entry,
+            Some(chain) => {
+                let (first_single, first_common) = chain.firsts(from);
+                let singles = self.by_weight(first_single, to);
+                let singles = singles.iter().map(|index| &window[index - base]);
+                chains::ask(graph, variable, singles, window[first_common - base].entry)?
+            }
+            None => {
+                let middle = usize::from(self.tables.splits[to][from]);
+                let steps = [Step::Split(middle), Step::Run(middle, to), Step::Run(from, middle)];
+                return self.tables.open.try_extend(steps);
+            }
         };
-        let (first_single, first_common) = chain.firsts(from);
-        let singles = self.by_weight(first_single, to);
-        let singles = singles.iter().map(|index| &self.window[index]);
-        chains::ask(graph, self.variable, singles, self.window[first_common].entry)
+        self.tables.made.try_push(entry)
     }
 
-    /// The chain that settles a run at that cost.
-    fn best_chain(&self, from: usize, to: usize, cost: u32) -> Option<Chain> {
+    /// The chain that settles a run at the least cost, if one does.
+    fn best_chain(&self, from: usize, to: usize) -> Option<Chain> {
+        if to - from > CHAINED_MAX {
+            return None;
+        }
+        let cost = self.tables.costs[to][from];
         let places = &self.tables.places;
-        let all = places[to].before - places[from].before + self.place;
+        let all = places[to].before - places[from].before + self.tables.place;
         let is_best = |chain: &Chain| chain.cost(places, from, to, all) == Some(cost);
         [Chain::CommonFirst, Chain::SinglesFirst].into_iter().find(is_best)
     }
@@ -217,39 +248,118 @@ impl Chain {
 }
 
 impl Tables {
-    /// Makes room for a run, and notes what is known of its intervals. What the other tables hold from earlier searches is
-    /// written before it is read.
-    fn prepare(&mut self, intervals: &[Interval], run: Range<usize>, scale: Scale) {
-        let len = run.len();
+    /// Settles all runs of a window; says where in the tables it begins.
+    fn prepare(
+        &mut self,
+        intervals: &[Interval],
+        run: Range<usize>,
+        scale: Scale,
+        place: u32,
+    ) -> Result<usize, OutOfMemory> {
+        let shape = |index: usize| Shape {
+            weight: scale.apply(intervals[index].weight.into()),
+            is_single: is_single(intervals, index),
+            alike: (index + 2 < run.end)
+                .then(|| intervals[index].entry == intervals[index + 2].entry),
+        };
+        let fits = |base: usize| {
+            let known = self.shapes.iter().skip(base);
+            let same = known.zip(run.clone()).all(|(known, index)| known.matches(shape(index)));
+            // What the first interval is like is known where there are two behind it.
+            let is_known = base == 0 || self.shapes.len() > 2;
+            place == self.place && same && is_known && base + run.len() <= WINDOW
+        };
+        let (base, known) = match [0, 1].into_iter().find(|&base| fits(base)) {
+            Some(base) => (base, self.shapes.len()),
+            None => {
+                self.shapes.clear();
+                (0, 0)
+            }
+        };
+        self.place = place;
+        for (offset, index) in run.clone().enumerate() {
+            match self.shapes.get_mut(base + offset) {
+                Some(known) => known.alike = known.alike.or(shape(index).alike),
+                None => self.shapes.try_push(shape(index))?,
+            }
+        }
+        if self.shapes.len() > known {
+            self.note_places()?;
+            self.fill(known);
+        }
+        Ok(base)
+    }
+
+    /// Makes room for all runs, and notes what is known of each interval.
+    fn note_places(&mut self) -> Result<(), OutOfMemory> {
+        let len = self.shapes.len();
         if self.splits.len() <= len {
-            self.costs = vec![[0; WIDTH]; len + 1];
-            self.splits = vec![[0; WIDTH]; len + 1];
+            // One window is mostly as long as the next.
+            self.costs.try_reserve_exact(len + 1 - self.costs.len())?;
+            self.splits.try_reserve_exact(len + 1 - self.splits.len())?;
+            self.costs.try_resize(len + 1, [0; WIDTH])?;
+            self.splits.try_resize(len + 1, [0; WIDTH])?;
         }
         let end = Place { weight: 0, before: 0, ends: [len; 2], spared: [0; CHAIN_MAX + 1] };
         self.places.clear();
-        self.places.resize(len + 1, end);
+        self.places.try_resize(len + 1, end)?;
         let mut before = 0;
-        for (place, interval) in self.places.iter_mut().zip(&intervals[run.clone()]) {
-            (place.weight, place.before) = (scale.apply(interval.weight.into()), before);
+        for (place, shape) in self.places.iter_mut().zip(&self.shapes) {
+            (place.weight, place.before) = (shape.weight, before);
             before += place.weight;
         }
         self.places[len].before = before;
-        note_chains(&mut self.places, intervals, run);
+        note_chains(&mut self.places, &self.shapes);
+        Ok(())
+    }
+
+    /// Settles all runs that end behind the first `known` intervals: those that end first, and of these the shortest.
+    fn fill(&mut self, known: usize) {
+        let Self { shapes, place, places, costs, splits, .. } = self;
+        for to in known + 1..=shapes.len() {
+            let [.., without_last, row] = &mut splits[..=to] else { return };
+            let (before, right) = costs.split_at_mut(to);
+            let Some(right) = right.first_mut() else { return };
+            let mut split = to - 1;
+            (before[to - 1][to], right[to - 1], row[to - 1]) = (0, 0, in_row(split));
+            for (from, left) in before[..to - 1].iter_mut().enumerate().rev() {
+                let slack = usize::from(to - from <= SLACK_MAX);
+                // The best split lies between that of the run without its last interval and that of the one without its
+                // first, or a little beyond where chains can disturb that order.
+                let first = usize::from(without_last[from]).saturating_sub(slack).max(from + 1);
+                let last = (split + slack).min(to - 1).max(first);
+                let least;
+                (least, split) = cheapest(left, right, first, last);
+                let all = places[to].before - places[from].before + *place;
+                let mut cost = least + all;
+                if to - from <= CHAINED_MAX {
+                    cost = cost.min(chained(places, from, to, all));
+                }
+                (left[to], right[from], row[from]) = (cost, cost, in_row(split));
+            }
+        }
+    }
+}
+
+impl Shape {
+    fn matches(self, other: Self) -> bool {
+        let known = self.alike.zip(other.alike);
+        (self.weight, self.is_single) == (other.weight, other.is_single)
+            && known.is_none_or(|(one, other)| one == other)
     }
 }
 
 /// Notes where chains end and what they spare, from each interval of a run on.
-fn note_chains(places: &mut [Place], intervals: &[Interval], run: Range<usize>) {
-    let len = run.len();
+fn note_chains(places: &mut [Place], shapes: &[Shape]) {
+    let len = shapes.len();
     // Up to where every second interval means the same, and up to where every second one is a single number.
     let (mut alike, mut single) = ([len; 2], [len; 2]);
-    for index in (0..len).rev() {
+    for (index, shape) in shapes.iter().enumerate().rev() {
         let parity = index % 2;
-        let at = run.start + index;
-        if index + 2 < len && intervals[at].entry != intervals[at + 2].entry {
+        if shape.alike == Some(false) {
             alike[parity] = index + 2;
         }
-        if !is_single(intervals, at) {
+        if !shape.is_single {
             single[parity] = index;
         }
         let common_first = alike[parity].min(single[1 - parity]).min(index + CHAINED_MAX);

@@ -6,11 +6,13 @@
 //! of the two decides it.
 
 use callgate_bpf::{Hardening, PATH_LEN_MAX, Program, Stack};
+use callgate_memory::{Grow, List, OutOfMemory};
 use callgate_policy::{Action, Policy};
 
+use crate::arguments::Workshop;
 use crate::dispatch::{Dispatched, dispatch};
 use crate::graph::{Graph, Node, NodeId};
-use crate::layout::layout;
+use crate::layout::Layouts;
 use crate::tree::Shape;
 use crate::{Error, Options};
 
@@ -28,57 +30,62 @@ const FILTERS_MAX: usize = 16;
 /// [`Error::TooLong`] where the kernel's budget for all filters of a process does not suffice, as it counts where its JIT
 /// hides constants.
 pub fn compile_stacked(policy: &Policy, options: &Options) -> Result<Stack, Error> {
-    let mut graph = Graph::new();
-    let dispatched = dispatch(policy, options, Shape::Fast, &mut graph);
+    let mut graph = Graph::default();
+    let mut layouts = Layouts::default();
+    let dispatched = dispatch(policy, options, Shape::Fast, &mut graph, &mut Workshop::default())?;
     // How long one filter would be: the first is tried whole.
     let mut whole = None;
-    let too_long = |len: usize, graph: &Graph, dispatched: &Dispatched| Error::TooLong {
-        len,
-        costliest: dispatched.costliest(graph),
-    };
     let mut programs = Vec::new();
-    let mut open = vec![dispatched.root];
+    let mut open = Vec::new();
+    open.try_push(dispatched.root)?;
     while let Some(root) = open.pop() {
-        let instructions = layout(&graph, root);
-        let whole = *whole.get_or_insert(instructions.len());
-        if instructions.len() <= Program::LEN_MAX {
-            programs.push(Program::new(instructions).map_err(|reason| Error::Rejected { reason })?);
-            continue;
-        }
-        match part(&mut graph, root) {
-            Some(parts) if programs.len() + open.len() < FILTERS_MAX => open.extend(parts),
-            _ => return Err(too_long(whole, &graph, &dispatched)),
+        let len = match layouts.program(&graph, root)? {
+            Ok(instructions) => {
+                whole.get_or_insert(instructions.len());
+                let program = Program::new(instructions);
+                programs.try_push(program.map_err(|reason| Error::Rejected { reason })?)?;
+                continue;
+            }
+            Err(len) => *whole.get_or_insert(len),
+        };
+        match part(&mut graph, root)? {
+            Some(parts) if programs.len() + open.len() < FILTERS_MAX => open.try_extend(parts)?,
+            _ => return Err(too_long(len, &graph, &dispatched)?),
         }
     }
     let stack = Stack::new(programs);
     // With a hardened JIT, constants are blinded and programs count for more.
-    match stack.path_len(Hardening::On) <= PATH_LEN_MAX {
-        true => Ok(stack),
-        false => Err(too_long(whole.unwrap_or_default(), &graph, &dispatched)),
+    if stack.path_len(Hardening::On) <= PATH_LEN_MAX {
+        return Ok(stack);
     }
+    Err(too_long(whole.unwrap_or_default(), &graph, &dispatched)?)
+}
+
+fn too_long(len: usize, graph: &Graph, dispatched: &Dispatched) -> Result<Error, OutOfMemory> {
+    Ok(Error::TooLong { len, costliest: dispatched.costliest(graph)? })
 }
 
 /// Two graphs that decide what one does, each with about half of its nodes; `None` where none of the tried nodes parts
 /// it into smaller ones.
-fn part(graph: &mut Graph, root: NodeId) -> Option<[NodeId; 2]> {
-    let whole = graph.below(root).len();
-    let node = middle(graph, root, whole)?;
-    let rest = cut(graph, root, node, Side::Rest);
-    let beyond = cut(graph, root, node, Side::Beyond);
-    let smaller = |part: NodeId| graph.below(part).len() < whole;
-    (smaller(rest) && smaller(beyond)).then_some([rest, beyond])
+fn part(graph: &mut Graph, root: NodeId) -> Result<Option<[NodeId; 2]>, OutOfMemory> {
+    let whole = graph.below(root)?.len();
+    let Some(node) = middle(graph, root, whole)? else { return Ok(None) };
+    let rest = cut(graph, root, node, Side::Rest)?;
+    let beyond = cut(graph, root, node, Side::Beyond)?;
+    let is_smaller = graph.below(rest)?.len() < whole && graph.below(beyond)?.len() < whole;
+    Ok(is_smaller.then_some([rest, beyond]))
 }
 
 /// The first node on the way along larger sides below which at most about half of the graph lies.
-fn middle(graph: &Graph, root: NodeId, whole: usize) -> Option<NodeId> {
+fn middle(graph: &Graph, root: NodeId, whole: usize) -> Result<Option<NodeId>, OutOfMemory> {
     let mut id = root;
     loop {
-        let Node::Ask { yes, no, .. } = graph.node(id) else { return None };
-        let (yes_size, no_size) = (graph.below(yes).len(), graph.below(no).len());
+        let Node::Ask { yes, no, .. } = graph.node(id) else { return Ok(None) };
+        let (yes_size, no_size) = (graph.below(yes)?.len(), graph.below(no)?.len());
         let (next, size) = if yes_size > no_size { (yes, yes_size) } else { (no, no_size) };
         id = next;
         if size <= whole * 5 / 9 {
-            return Some(id);
+            return Ok(Some(id));
         }
     }
 }
@@ -93,12 +100,13 @@ enum Side {
 }
 
 /// The graph in which all calls but those of one side are allowed.
-fn cut(graph: &mut Graph, root: NodeId, node: NodeId, side: Side) -> NodeId {
-    let allow = graph.ret(Action::ALLOW);
-    let mut copies: Vec<Option<NodeId>> = vec![None; root.index() + 1];
+fn cut(graph: &mut Graph, root: NodeId, node: NodeId, side: Side) -> Result<NodeId, OutOfMemory> {
+    let allow = graph.ret(Action::ALLOW)?;
+    let mut copies: List<Option<NodeId>> = List::new();
+    copies.try_resize(root.index() + 1, None)?;
     copies[node.index()] = Some(if side == Side::Rest { allow } else { node });
     // What a node leads to was made before it, so that its copies are made first.
-    for id in graph.below(root) {
+    for id in graph.below(root)? {
         if copies[id.index()].is_some() {
             continue;
         }
@@ -107,10 +115,10 @@ fn cut(graph: &mut Graph, root: NodeId, node: NodeId, side: Side) -> NodeId {
             Node::Return(_) => id,
             Node::Ask { question, yes, no } => {
                 let copy = |side: NodeId| copies[side.index()].unwrap_or(side);
-                graph.ask(question, copy(yes), copy(no))
+                graph.ask(question, copy(yes), copy(no))?
             }
         };
         copies[id.index()] = Some(copy);
     }
-    copies[root.index()].unwrap_or(root)
+    Ok(copies[root.index()].unwrap_or(root))
 }

@@ -11,28 +11,23 @@
 use std::ops::Range;
 
 use callgate_bpf::Test;
+use callgate_memory::{Grow, OutOfMemory};
 
 use crate::chains;
 use crate::graph::{Graph, NodeId};
+use crate::intervals::{Interval, is_single};
 use crate::search::{self, Tables};
 use crate::variable::Variable;
 
-/// A run of numbers of equal meaning, from `start` to the next interval's start.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Interval {
-    pub(crate) start: u32,
-    pub(crate) entry: NodeId,
-    /// How often its numbers are called, all together.
-    pub(crate) weight: u32,
-}
-
 /// What counts: how many tests a call meets, or how many there are.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Shape {
     /// The least expected cost.
     Fast,
     /// Few tests, by chains of at most that many single numbers.
     Chains(usize),
+    /// As few tests as there can be for numbers, and rules [as they are written](crate::written).
+    Written,
 }
 
 /// The longest list of intervals for which the best tree is searched for.
@@ -41,7 +36,7 @@ pub(crate) const WINDOW: usize = 96;
 /// The longest run of a longer list for which the best tree is searched for: where there are so many, time matters more.
 const PART: usize = 48;
 
-/// A test costs its place in the program as much as this fraction of all calls meeting one test more.
+/// Each test is also charged this fraction of all weight for the space it takes.
 const PLACE_FRACTION: u64 = 64;
 
 /// The graph that leads each number to its interval's entry. The first interval starts at 0.
@@ -51,18 +46,31 @@ pub(crate) fn build(
     intervals: &[Interval],
     shape: Shape,
     tables: &mut Tables,
-) -> NodeId {
-    if let Shape::Chains(singles_max) = shape {
-        return chains::build(graph, variable, intervals, singles_max);
+) -> Result<NodeId, OutOfMemory> {
+    match (shape, intervals) {
+        (_, [only]) => return Ok(only.entry),
+        // Two or three intervals around one single number, which any search would find.
+        (_, [_, single, rest]) if rest.entry == intervals[0].entry && is_single(intervals, 1) => {
+            let question = variable.question(Test::Equal, single.start);
+            return graph.ask(question, single.entry, rest.entry);
+        }
+        (Shape::Chains(singles_max), _) => {
+            return chains::build(graph, variable, intervals, singles_max);
+        }
+        (Shape::Written, _) => return chains::build(graph, variable, intervals, usize::MAX),
+        (Shape::Fast, _) => {}
     }
-    let len = intervals.len();
-    let window = if len <= WINDOW { WINDOW } else { PART };
+    let window = if intervals.len() <= WINDOW { WINDOW } else { PART };
     let total: u64 = intervals.iter().map(|interval| u64::from(interval.weight)).sum();
-    let place = total / PLACE_FRACTION + 1;
-    Halving { variable, intervals, window, place, tables }.build(graph, 0..len)
+    let halving = Halving { variable, intervals, window, place: total / PLACE_FRACTION + 1 };
+    if intervals.len() <= window {
+        return halving.search(graph, 0..intervals.len(), tables);
+    }
+    halving.build(graph, tables)
 }
 
 /// The parting of a list into windows.
+#[derive(Clone, Copy)]
 struct Halving<'a> {
     variable: Variable,
     intervals: &'a [Interval],
@@ -70,25 +78,54 @@ struct Halving<'a> {
     window: usize,
     /// What a test's place costs.
     place: u64,
-    tables: &'a mut Tables,
+}
+
+/// A step of the parting.
+enum Step {
+    /// The tree of a run.
+    Run(Range<usize>),
+    /// The split before that interval, of the two parts made last.
+    Split(usize),
 }
 
 impl Halving<'_> {
     /// Splits by weight until the best tree can be searched for. Each level at least halves weight or count, so that
-    /// recursion stays shallow.
-    fn build(&mut self, graph: &mut Graph, run: Range<usize>) -> NodeId {
-        let Self { variable, intervals, place, .. } = *self;
-        if run.len() <= self.window {
-            return search::best(graph, variable, intervals, run, place, self.tables);
+    /// few steps are open at a time.
+    fn build(self, graph: &mut Graph, tables: &mut Tables) -> Result<NodeId, OutOfMemory> {
+        let (mut open, mut made) = (Vec::new(), Vec::new());
+        open.try_push(Step::Run(0..self.intervals.len()))?;
+        while let Some(step) = open.pop() {
+            match step {
+                Step::Run(run) if run.len() <= self.window => {
+                    made.try_push(self.search(graph, run, tables)?)?;
+                }
+                Step::Run(run) => {
+                    let middle = self.middle(run.clone());
+                    let (low, high) = (run.start..middle, middle..run.end);
+                    open.try_extend([Step::Split(middle), Step::Run(high), Step::Run(low)])?;
+                }
+                Step::Split(middle) => {
+                    let (Some(high), Some(low)) = (made.pop(), made.pop()) else { break };
+                    let start = self.intervals[middle].start;
+                    let question = self.variable.question(Test::GreaterOrEqual, start);
+                    made.try_push(graph.ask(question, high, low)?)?;
+                }
+            }
         }
-        let middle = self.middle(run.clone());
-        let low = self.build(graph, run.start..middle);
-        let high = self.build(graph, middle..run.end);
-        graph.ask(variable.question(Test::GreaterOrEqual, intervals[middle].start), high, low)
+        Ok(made.pop().unwrap_or(self.intervals[0].entry))
+    }
+
+    fn search(
+        self,
+        graph: &mut Graph,
+        run: Range<usize>,
+        tables: &mut Tables,
+    ) -> Result<NodeId, OutOfMemory> {
+        search::best(graph, self.variable, self.intervals, run, self.place, tables)
     }
 
     /// Where both sides of a run weigh most nearly the same.
-    fn middle(&self, run: Range<usize>) -> usize {
+    fn middle(self, run: Range<usize>) -> usize {
         // Every interval weighs something, else a run of empty ones would make the tree as deep as the run is long.
         let weight = |index: usize| u64::from(self.intervals[index].weight) + self.place;
         let total: u64 = run.clone().map(weight).sum();
@@ -99,14 +136,5 @@ impl Halving<'_> {
             best = best.min((left.abs_diff(total - left), middle));
         }
         best.1
-    }
-}
-
-/// Whether an interval is a single number.
-pub(crate) fn is_single(intervals: &[Interval], index: usize) -> bool {
-    let start = intervals[index].start;
-    match intervals.get(index + 1) {
-        Some(next) => start.checked_add(1) == Some(next.start),
-        None => start == u32::MAX,
     }
 }

@@ -1,7 +1,7 @@
 //! The variables that argument conditions are about: words of the call under masks.
 
 use callgate_bpf::{DataWord, Test};
-use callgate_policy::{Comparison, Field, Operator};
+use callgate_policy::{Comparison, Field};
 use callgate_syscalls::Endian;
 
 use crate::graph::{Question, has_high_bits_only};
@@ -32,7 +32,6 @@ impl Regions {
 pub(crate) struct Halves {
     pub(crate) high: (Variable, Regions),
     pub(crate) low: (Variable, Regions),
-    pub(crate) operator: Operator,
 }
 
 impl Variable {
@@ -61,8 +60,21 @@ impl Halves {
         Self {
             high: half(Half::High, mask_high, value_high),
             low: half(Half::Low, mask_low, value_low),
-            operator: comparison.operator(),
         }
+    }
+
+    /// The values that the words must have to be equal, for each word that matters; `None` where one of them may have
+    /// several values or can have none.
+    pub(crate) fn exact(&self) -> Option<[Option<(Variable, u32)>; 2]> {
+        let exact = |(variable, regions): (Variable, Regions)| {
+            let value = regions.equal?;
+            match regions.differ() {
+                false => Some(None),
+                true if regions.above == value.checked_add(1) => Some(Some((variable, value))),
+                true => None,
+            }
+        };
+        Some([exact(self.high)?, exact(self.low)?])
     }
 }
 
@@ -103,7 +115,7 @@ pub(crate) fn word(field: Field, half: Half, endian: Endian) -> DataWord {
         Field::Arg3 => 4,
         Field::Arg4 => 5,
         Field::Arg5 => 6,
-        _ => 0,
+        Field::InstructionPointer => 0,
     };
     let low_first = endian == Endian::Little;
     if (half == Half::Low) == low_first { FIRST[index] } else { SECOND[index] }

@@ -97,6 +97,54 @@ fn many_pairs_of_values_grow_by_little_more_than_their_tests() {
     }
 }
 
+/// Which rule comes first decides where values are the same, and a rule that no call can meet is none.
+#[test]
+fn tables_of_values_keep_the_order_of_rules() {
+    for seed in 0..200 {
+        let mut rng = Rng::with_seed(seed);
+        let mut rules = ArchPolicy::new(Action::KILL_PROCESS);
+        let fields = &Field::ARGS[..rng.usize(1..4)];
+        let low = rng.bool();
+        for _ in 0..rng.usize(1..80) {
+            let parts = fields.iter().map(|&field| match (low, rng.u32(0..4)) {
+                (true, value) => Comparison::low32(field, u32::MAX, Operator::Eq, value),
+                (false, 0) => Comparison::masked(field, 0xff, Operator::Eq, rng.u64(0..3) << 7),
+                (false, value) => Comparison::new(field, Operator::Eq, u64::from(value) << 31),
+            });
+            let all = Condition::all(parts.map(Condition::from)).unwrap();
+            rules.rule(NR, all, Action::errno(rng.u16(1..4)).unwrap());
+        }
+        let policy = Policy::builder(Action::KILL_PROCESS).arch(Arch::X86_64, rules).build();
+        let policy = policy.unwrap();
+        prove(&policy, compile(&policy).unwrap(), &options()).unwrap();
+    }
+}
+
+/// Rules that no diagram of the words is short for take no more than three instructions for each word they name.
+#[test]
+fn rules_without_a_short_diagram_are_tested_as_written() {
+    let flags = |k: u64| {
+        [Field::Arg0, Field::Arg1]
+            .map(|field| Comparison::masked(field, 1 << k, Operator::Eq, 1 << k).into())
+    };
+    let spread = |k: u64| {
+        let field = |index: u64| Field::ARGS[usize::try_from(index % 6).unwrap()];
+        [is(field(k), Operator::Eq, k), is(field(k + 1 + k / 6 % 5), Operator::Eq, 3 * k)]
+    };
+    for (count, parts) in [(49, &flags as &dyn Fn(u64) -> [Condition; 2]), (60, &spread)] {
+        let mut rules = ArchPolicy::new(Action::ALLOW);
+        for nr in 0..14 {
+            for k in 0..count {
+                let action = Action::errno(u16::try_from(1 + k % 50).unwrap()).unwrap();
+                rules.rule(SyscallNr::new(nr), Condition::all(parts(k)).unwrap(), action);
+            }
+        }
+        let policy = Policy::builder(Action::KILL_PROCESS).arch(Arch::X86_64, rules).build();
+        let program = compile(&policy.unwrap()).unwrap();
+        assert!(program.len() < usize::try_from(9 * count).unwrap() + 20, "{}", program.len());
+    }
+}
+
 /// Rules that no order of the words can be searched in: each asks for all arguments, with other values and operators.
 #[test]
 fn tangled_rules_are_proved_too() {

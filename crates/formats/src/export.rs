@@ -176,7 +176,6 @@ fn arg(comparison: &Comparison, arch: Arch) -> Option<Arg> {
         Operator::Le => OperatorName::Le,
         Operator::Gt => OperatorName::Gt,
         Operator::Ge => OperatorName::Ge,
-        _ => return None,
     };
     Some(Arg { index, value, value_two: 0, op, width: None })
 }

@@ -10,7 +10,6 @@ use crate::{FixedState, List, OutOfMemory};
 /// A hash-cons table: each value once, under a number that counts from zero in the order of insertion.
 ///
 /// Neither values nor numbers depend on a seed: the same insertions give the same numbers in every run.
-#[derive(Default)]
 pub struct Interner<T> {
     values: List<T>,
     slots: Slots,
@@ -106,6 +105,12 @@ impl<T> Index<u32> for Interner<T> {
     #[inline]
     fn index(&self, number: u32) -> &T {
         &self.values[number as usize]
+    }
+}
+
+impl<T> Default for Interner<T> {
+    fn default() -> Self {
+        Self { values: List::new(), slots: Slots::new() }
     }
 }
 

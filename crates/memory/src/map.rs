@@ -8,7 +8,6 @@ use crate::slots::{Found, Slots};
 use crate::{List, OutOfMemory, TryClone};
 
 /// A hash map that is iterated in the order of insertion. Keys are never removed one by one.
-#[derive(Default)]
 pub struct Map<K, V> {
     entries: List<(K, V)>,
     slots: Slots,
@@ -116,6 +115,12 @@ impl<K: Eq + Hash, V> Map<K, V> {
 impl<K: TryClone, V: TryClone> TryClone for Map<K, V> {
     fn try_clone(&self) -> Result<Self, OutOfMemory> {
         Ok(Self { entries: self.entries.try_clone()?, slots: self.slots.try_clone()? })
+    }
+}
+
+impl<K, V> Default for Map<K, V> {
+    fn default() -> Self {
+        Self { entries: List::new(), slots: Slots::new() }
     }
 }
 

@@ -16,6 +16,9 @@ pub(crate) const ENTRIES_MAX: usize = EMPTY as usize;
 
 const FIRST_LEN: usize = 16;
 
+/// Tables of fewer slots grow fourfold.
+const SMALL_LEN: usize = 256;
+
 /// Where a key is, or where it would be.
 pub(crate) enum Found {
     Entry(u32),
@@ -69,7 +72,9 @@ impl Slots {
         if entries >= ENTRIES_MAX {
             return Err(OutOfMemory);
         }
-        let len = (2 * self.numbers.len()).max(FIRST_LEN);
+        // Small tables are mostly on their way to be larger, and each step asks for all hashes again.
+        let factor = if self.numbers.len() < SMALL_LEN { 4 } else { 2 };
+        let len = (factor * self.numbers.len()).max(FIRST_LEN);
         self.numbers.try_resize(len, EMPTY)?;
         self.numbers.iter_mut().for_each(|slot| *slot = EMPTY);
         for number in 0..u32::try_from(entries).unwrap_or(EMPTY) {

@@ -8,7 +8,6 @@ use crate::Error;
 
 /// A 64-bit field of `seccomp_data` that a condition can look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
 pub enum Field {
     /// The address after the syscall instruction.
     InstructionPointer,
@@ -70,7 +69,6 @@ impl fmt::Display for Field {
 
 /// How much of a field a comparison reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
 pub enum Width {
     /// The low 32 bits; the high half may hold anything. Right for `int` arguments and for 32-bit ABIs.
     Bits32,
@@ -80,7 +78,6 @@ pub enum Width {
 
 /// How a field is compared: always as unsigned numbers, as the kernel's machine does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
 pub enum Operator {
     /// Equal.
     Eq,

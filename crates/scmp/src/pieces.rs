@@ -183,7 +183,6 @@ fn tests(comparison: &Comparison, endian: Endian) -> Result<Vec<Tested>, Error> 
         Operator::Le => (Test::Greater, Next::Miss, Next::Hit),
         Operator::Ge => (Test::GreaterOrEqual, Next::Hit, Next::Miss),
         Operator::Lt => (Test::GreaterOrEqual, Next::Miss, Next::Hit),
-        _ => return Err(Error::Shape),
     };
     let (high_mask, low_mask) = halves(comparison.mask());
     let (high, low) = halves(comparison.value());

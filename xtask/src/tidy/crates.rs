@@ -12,7 +12,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("callgate-bpf", &["callgate-syscalls"]),
     ("callgate-facts", &["callgate-syscalls"]),
     ("callgate-policy", &["callgate-syscalls"]),
-    ("callgate-compiler", &["callgate-bpf", "callgate-policy", "callgate-syscalls"]),
+    (
+        "callgate-compiler",
+        &["callgate-bpf", "callgate-memory", "callgate-policy", "callgate-syscalls"],
+    ),
     ("callgate-prover", &["callgate-bpf", "callgate-policy", "callgate-syscalls"]),
     ("callgate-order", &["callgate-policy", "callgate-syscalls"]),
     ("callgate-kernel", &["callgate-bpf", "callgate-syscalls", "libc"]),

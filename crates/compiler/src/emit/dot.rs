@@ -7,18 +7,19 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use callgate_bpf::{DataWord, Test};
+use callgate_memory::OutOfMemory;
 use callgate_policy::{ActionKind, Arch, Policy, SyscallNr};
 
 use super::Shown;
 use crate::graph::{Graph, Node, NodeId, Question};
 
 /// Solid edges are for yes, dashed ones for no.
-pub(super) fn dot(graph: &Graph, root: NodeId, policy: &Policy) -> String {
+pub(super) fn dot(graph: &Graph, root: NodeId, policy: &Policy) -> Result<String, OutOfMemory> {
     let mut text = String::from(
         "digraph filter {\n  rankdir=LR;\n  node [fontname=monospace, style=filled, fillcolor=white];\n",
     );
-    let tokens = reaching_tokens(graph, root, policy);
-    for id in graph.below(root).into_iter().rev() {
+    let tokens = reaching_tokens(graph, root, policy)?;
+    for id in graph.below(root)?.into_iter().rev() {
         let index = id.index();
         match graph.node(id) {
             Node::Return(_) if id != root => {}
@@ -33,7 +34,7 @@ pub(super) fn dot(graph: &Graph, root: NodeId, policy: &Policy) -> String {
         }
     }
     text.push_str("}\n");
-    text
+    Ok(text)
 }
 
 fn edge(text: &mut String, graph: &Graph, (from, to, answer): (NodeId, NodeId, &str), style: &str) {
@@ -76,10 +77,14 @@ fn label(question: Question, tokens: &BTreeSet<u32>) -> String {
 }
 
 /// For each node, which of the policy's architecture tokens calls can have that reach it.
-fn reaching_tokens(graph: &Graph, root: NodeId, policy: &Policy) -> Vec<BTreeSet<u32>> {
+fn reaching_tokens(
+    graph: &Graph,
+    root: NodeId,
+    policy: &Policy,
+) -> Result<Vec<BTreeSet<u32>>, OutOfMemory> {
     let mut reaching = vec![BTreeSet::new(); root.index() + 1];
     reaching[root.index()] = policy.arches().map(|(arch, _)| arch.token().raw()).collect();
-    for id in graph.below(root).into_iter().rev() {
+    for id in graph.below(root)?.into_iter().rev() {
         let Node::Ask { question, yes, no } = graph.node(id) else { continue };
         let is_arch = question.word == DataWord::ARCH && question.test == Test::Equal;
         for token in reaching[id.index()].clone() {
@@ -91,5 +96,5 @@ fn reaching_tokens(graph: &Graph, root: NodeId, policy: &Policy) -> Vec<BTreeSet
             }
         }
     }
-    reaching
+    Ok(reaching)
 }
