@@ -9,6 +9,7 @@ use std::ffi::OsString;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand as _};
 
 use crate::commands::{self, Command};
+use crate::output::ErrorFormat;
 
 /// Syscall filters: written, compiled, proved, run, read
 ///
@@ -23,7 +24,11 @@ use crate::commands::{self, Command};
     after_help = "See `callgate help COMMAND` for a command, with examples.",
     after_long_help = LONG_HELP
 )]
-struct Root;
+struct Root {
+    /// How errors are written
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value = "text")]
+    error_format: ErrorFormat,
+}
 
 /// The parser of the command line, with all commands.
 pub(crate) fn parser() -> clap::Command {
@@ -40,7 +45,7 @@ fn parser_of_run() -> clap::Command {
 ///
 /// # Errors
 /// What is wrong with it, or the help or version that it asks for.
-pub(crate) fn parse(words: &[OsString]) -> Result<Command, clap::Error> {
+pub(crate) fn parse(words: &[OsString]) -> Result<(Command, ErrorFormat), clap::Error> {
     let mut parser = match words.get(1) {
         Some(word) if word == commands::RUN => parser_of_run(),
         _ => parser(),
@@ -48,9 +53,14 @@ pub(crate) fn parse(words: &[OsString]) -> Result<Command, clap::Error> {
     parse_with(&mut parser, words)
 }
 
-fn parse_with(parser: &mut clap::Command, words: &[OsString]) -> Result<Command, clap::Error> {
+fn parse_with(
+    parser: &mut clap::Command,
+    words: &[OsString],
+) -> Result<(Command, ErrorFormat), clap::Error> {
     let mut matches = parser.try_get_matches_from_mut(words)?;
-    Command::from_arg_matches_mut(&mut matches).map_err(|error| error.format(parser))
+    let root = Root::from_arg_matches(&matches).map_err(|error| error.format(parser))?;
+    let command = Command::from_arg_matches_mut(&mut matches);
+    Ok((command.map_err(|error| error.format(parser))?, root.error_format))
 }
 
 const LONG_HELP: &str = "\
@@ -64,9 +74,9 @@ Examples:
 
 Filters:
   Where a command reads a filter, it takes
-  FILE               a container profile (OCI or Docker JSON), a raw program (struct sock_filter in
-                     either byte order), a program in hexadecimal, or assembler; detected from the
-                     content
+  FILE               a policy in the language (*.gate), a container profile (OCI or Docker JSON), a
+                     raw program (struct sock_filter in either byte order), a program in
+                     hexadecimal, or assembler; detected from the content
   -                  any of these from standard input
   builtin:NAME       an embedded profile (see `callgate profiles`); the bare NAME will do
   pid:N              the filters of the running process N

@@ -68,6 +68,8 @@ pub(crate) enum Error {
         /// What is wrong with it.
         reason: callgate_bpf::AsmError,
     },
+    /// The text is no policy; each error has its place.
+    Text(Box<callgate_gate::Refused>),
     /// The profile cannot be used.
     Profile(callgate_formats::Error),
     /// The file of weights has a line that says nothing.
@@ -133,6 +135,11 @@ impl Error {
         }
     }
 
+    /// A text that is no policy.
+    pub(crate) fn text(refused: callgate_gate::Refused) -> Self {
+        Self::Text(Box::new(refused))
+    }
+
     /// A file that could not be written.
     pub(crate) fn write(path: impl Into<PathBuf>, reason: io::Error) -> Self {
         Self::Write { what: path.into().display().to_string(), reason }
@@ -156,6 +163,7 @@ impl fmt::Display for Error {
             Self::NotDrawn { reason } => {
                 write!(f, "the graph cannot be drawn here: {reason}; give --emit dot to Graphviz")
             }
+            Self::Text(refused) => refused.fmt(f),
             Self::Profile(error) => error.fmt(f),
             Self::Filter(error) => error.fmt(f),
             Self::Prover(error) => error.fmt(f),

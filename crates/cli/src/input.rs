@@ -1,5 +1,6 @@
 //! Reading filters: from files, standard input, processes and callgate itself, in any form.
 
+pub(crate) mod gate;
 mod source;
 
 use std::fs::File;
@@ -7,7 +8,8 @@ use std::io::{self, Read};
 
 use callgate::FilterStack;
 use callgate_bpf::{Program, Stack, decode};
-use callgate_formats::{Profile, Resolved};
+use callgate_formats::{Flag, Notice, Profile};
+use callgate_gate::Written;
 use callgate_kernel::filters_of;
 use callgate_policy::Policy;
 use callgate_syscalls::{Arch, Endian};
@@ -32,11 +34,31 @@ pub(crate) enum Input {
     Process(Stack),
 }
 
-/// A profile, not yet for any machine.
+/// A profile or policy, not yet for any machine.
 #[derive(Debug)]
 pub(crate) struct Unresolved {
-    profile: Profile,
+    text: Text,
     embedded: bool,
+}
+
+#[derive(Debug)]
+enum Text {
+    Profile(Profile),
+    Gate(Written),
+}
+
+/// A profile or policy for a machine.
+#[derive(Debug)]
+pub(crate) struct Resolved {
+    /// What happens to each call.
+    pub(crate) policy: Policy,
+    /// What is asked for when it is loaded.
+    pub(crate) flags: Vec<Flag>,
+    /// The socket that the listener is sent to.
+    pub(crate) listener_path: Option<String>,
+    /// What is sent along.
+    pub(crate) listener_metadata: Option<String>,
+    notices: Vec<Notice>,
 }
 
 /// Something that has a meaning.
@@ -91,8 +113,8 @@ pub(crate) fn read(source: &Source) -> Result<Input, Error> {
         return Ok(Input::Process(Stack::new(programs)));
     }
     let bytes = bytes(source)?;
-    if looks_like_profile(&bytes) {
-        return Ok(Input::Profile(Box::new(profile_of(&bytes, source)?)));
+    if looks_like_profile(&bytes) || gate::is_gate(&bytes, source) {
+        return Ok(Input::Profile(Box::new(profile_of(bytes, source)?)));
     }
     let (program, endian) = program_of(&bytes, source)?;
     Ok(Input::Program(program, endian))
@@ -103,7 +125,7 @@ pub(crate) fn read(source: &Source) -> Result<Input, Error> {
 /// # Errors
 /// As [`bytes`]; [`Error::Profile`].
 pub(crate) fn profile(source: &Source) -> Result<Unresolved, Error> {
-    profile_of(&bytes(source)?, source)
+    profile_of(bytes(source)?, source)
 }
 
 impl Unresolved {
@@ -113,11 +135,15 @@ impl Unresolved {
     /// # Errors
     /// [`Error::Profile`], and as [`ProfileArgs::options`].
     pub(crate) fn resolve(&self, args: &ProfileArgs, arches: &[Arch]) -> Result<Resolved, Error> {
-        let resolved = self.profile.resolve(&args.options(arches)?).map_err(Error::Profile)?;
+        let profile = match &self.text {
+            Text::Profile(profile) => profile,
+            Text::Gate(written) => return Ok(gate::lowered(written, args, arches)?.policy.into()),
+        };
+        let resolved = profile.resolve(&args.options(arches)?).map_err(Error::Profile)?;
         if !self.embedded {
             resolved.warnings.iter().for_each(|warning| output::warning(warning));
         }
-        Ok(resolved)
+        Ok(resolved.into())
     }
 
     /// Says what was decided because the profile does not say it.
@@ -135,8 +161,36 @@ impl Unresolved {
         if Arch::native().is_none() {
             return Ok(false);
         }
-        let resolved = self.profile.resolve(&args.options(&[])?).map_err(Error::Profile)?;
-        Ok(resolved.policy.arch(arch).is_some())
+        let policy = match &self.text {
+            Text::Profile(profile) => {
+                profile.resolve(&args.options(&[])?).map_err(Error::Profile)?.policy
+            }
+            // Whoever asks goes on to lower it, and is told what is odd about it then.
+            Text::Gate(written) => {
+                let target = gate::target(args, &[])?;
+                written.lower_unchecked(&target).map_err(Error::text)?.policy
+            }
+        };
+        Ok(policy.arch(arch).is_some())
+    }
+}
+
+impl From<Policy> for Resolved {
+    fn from(policy: Policy) -> Self {
+        let (flags, notices) = (Vec::new(), Vec::new());
+        Self { policy, flags, listener_path: None, listener_metadata: None, notices }
+    }
+}
+
+impl From<callgate_formats::Resolved> for Resolved {
+    fn from(resolved: callgate_formats::Resolved) -> Self {
+        Self {
+            policy: resolved.policy,
+            flags: resolved.flags,
+            listener_path: resolved.listener_path,
+            listener_metadata: resolved.listener_metadata,
+            notices: resolved.notices,
+        }
     }
 }
 
@@ -177,9 +231,14 @@ fn looks_like_profile(bytes: &[u8]) -> bool {
     matches!(text.iter().find(|byte| !byte.is_ascii_whitespace()), Some(b'{' | b'['))
 }
 
-fn profile_of(bytes: &[u8], source: &Source) -> Result<Unresolved, Error> {
-    let profile = Profile::parse(bytes, &source.to_string()).map_err(Error::Profile)?;
-    Ok(Unresolved { profile, embedded: matches!(source, Source::Builtin(_)) })
+fn profile_of(bytes: Vec<u8>, source: &Source) -> Result<Unresolved, Error> {
+    let text = match gate::is_gate(&bytes, source) {
+        true => Text::Gate(gate::written(bytes, source)?),
+        false => {
+            Text::Profile(Profile::parse(&bytes, &source.to_string()).map_err(Error::Profile)?)
+        }
+    };
+    Ok(Unresolved { text, embedded: matches!(source, Source::Builtin(_)) })
 }
 
 fn program_of(bytes: &[u8], source: &Source) -> Result<(Program, Endian), Error> {

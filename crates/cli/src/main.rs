@@ -20,14 +20,14 @@ use std::process::ExitCode;
 callgate_kernel::remember_start!();
 
 fn main() -> ExitCode {
-    let outcome = match args::parse(&env::args_os().collect::<Vec<_>>()) {
-        Ok(command) => commands::run(&command),
+    let (command, error_format) = match args::parse(&env::args_os().collect::<Vec<_>>()) {
+        Ok(parsed) => parsed,
         Err(answer) => return output::parser_answer(&answer).into(),
     };
-    match outcome {
+    match commands::run(&command) {
         Ok(status) => status.into(),
         Err(error) => {
-            output::error(&error);
+            output::error(&error, error_format);
             error.status().into()
         }
     }

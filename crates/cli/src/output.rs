@@ -3,6 +3,7 @@
 //! A reader that goes away (`callgate syscalls | head`) is no error: what it did not want to read is dropped, and the
 //! exit status is what it would have been. Messages never fail; there is nowhere left to complain to.
 
+mod diagnostics;
 mod file;
 mod program;
 
@@ -14,6 +15,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Status};
 
+pub(crate) use diagnostics::{DiagnosticJson, rendered};
 pub(crate) use file::file;
 pub(crate) use program::{ListingJson, program, style};
 
@@ -79,8 +81,42 @@ pub(crate) fn note(message: &dyn fmt::Display) {
 }
 
 /// Says why the command failed.
-pub(crate) fn error(error: &Error) {
-    message_line(BAD, "", error);
+pub(crate) fn error(error: &Error, format: ErrorFormat) {
+    match (format, error) {
+        (ErrorFormat::Text, Error::Text(refused)) => {
+            aside(&rendered(&refused.diagnostics, &refused.sources));
+            let count = match refused.diagnostics.len() {
+                1 => "an error".to_owned(),
+                count => format!("{count} errors"),
+            };
+            message_line(BAD, "", &format_args!("no filter, because of {count}"));
+        }
+        (ErrorFormat::Text, _) => message_line(BAD, "", error),
+        (ErrorFormat::Json, Error::Text(refused)) => {
+            for diagnostic in &refused.diagnostics {
+                json_line(&DiagnosticJson::new(diagnostic, &refused.sources));
+            }
+        }
+        (ErrorFormat::Json, _) => json_line(&DiagnosticJson::without_place(error.to_string())),
+    }
+}
+
+/// Writes an error as a line of JSON to standard error.
+fn json_line(diagnostic: &DiagnosticJson<'_>) {
+    // What holds strings and numbers only is always JSON.
+    if let Ok(line) = serde_json::to_string(diagnostic) {
+        aside(&format_args!("{line}\n"));
+    }
+}
+
+/// How errors are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum ErrorFormat {
+    /// For people: with the lines of the text
+    #[default]
+    Text,
+    /// One object a line, for editors
+    Json,
 }
 
 /// Writes a block of lines to standard error.
@@ -100,7 +136,7 @@ pub(crate) fn parser_answer(answer: &clap::Error) -> Status {
     match text(|out| out.write_all(styled.as_bytes())) {
         Ok(()) => Status::Success,
         Err(write_error) => {
-            error(&write_error);
+            error(&write_error, ErrorFormat::Text);
             write_error.status()
         }
     }

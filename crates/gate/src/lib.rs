@@ -15,9 +15,17 @@
 
 #![forbid(unsafe_code)]
 
+mod check;
+mod expect;
 mod format;
+mod known;
 mod near;
+mod resolve;
 mod syntax;
+mod tree;
 
+pub use check::Lowered;
+pub use expect::{Expected, Test};
 pub use format::format;
+pub use resolve::{Loader, Refused, Written, from_folder, nothing, read, read_syntax};
 pub use syntax::{File, Gate, Node, SyntaxError, SyntaxKind, Token, words};

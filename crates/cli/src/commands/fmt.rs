@@ -1,6 +1,6 @@
 //! `callgate fmt`: policies written the one way.
 
-use callgate_gate::{File, SyntaxError, format};
+use callgate_gate::{format, read_syntax};
 use clap::ValueHint;
 
 use crate::error::{Error, Status};
@@ -42,8 +42,11 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     let mut status = Status::Success;
     for source in &args.files {
         let text = input::text(source)?;
-        let file = File::parse(&text);
-        let formatted = format(&file).ok_or_else(|| wrong(source, &text, file.errors()))?;
+        let named = callgate_rules::Source::new(source.to_string(), text.clone());
+        let named = named.map_err(|error| Error::text(error.into()))?;
+        let file = read_syntax(named).map_err(Error::text)?;
+        // What has no errors has a format.
+        let Some(formatted) = format(&file) else { continue };
         match (args.check, source) {
             (true, _) if formatted != text => {
                 output::text(|out| writeln!(out, "{source}"))?;
@@ -58,15 +61,4 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
         }
     }
     Ok(status)
-}
-
-/// The errors with their places, one a line.
-fn wrong(source: &Source, text: &str, errors: &[SyntaxError]) -> Error {
-    let line = |error: &SyntaxError| {
-        let before = &text[..usize::from(error.range.start())];
-        let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        format!("{source}:{line}:{column}: {error} [{}]", error.code)
-    };
-    Error::Usage(errors.iter().map(line).collect::<Vec<_>>().join("\n"))
 }

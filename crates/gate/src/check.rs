@@ -1,0 +1,286 @@
+//! What can be wrong with a policy whose every name is known: conditions that decide nothing and statements that are
+//! never reached.
+//!
+//! Both questions are put to the prover, so that they are answered for every call and not by the look of a text.
+
+mod words;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use callgate_policy::{Action, ArchPolicy, Condition, Policy, RuleId};
+use callgate_prover::{Options, Prover, Scope};
+use callgate_rules::{Diagnostic, Origin, Provenance, Rule, Severity, Span, SubjectKind, Target};
+use callgate_syscalls::{Arch, SyscallNr};
+
+use crate::{Refused, Written};
+
+/// A policy with where each of its rules comes from.
+#[derive(Clone, Debug)]
+pub struct Lowered {
+    /// What the text means on the target.
+    pub policy: Policy,
+    /// Which statement each rule comes from.
+    pub provenance: Provenance,
+    /// What is remarkable, but no error.
+    pub warnings: Vec<Diagnostic>,
+}
+
+impl Written {
+    /// The meaning of the policy on a target, without the checks that [`Written::lower`] makes.
+    ///
+    /// # Errors
+    /// Values that do not fit their argument, and the like.
+    pub fn lower_unchecked(&self, target: &Target) -> Result<Lowered, Refused> {
+        match callgate_rules::resolve(&self.rules, target) {
+            Ok((policy, provenance)) => {
+                Ok(Lowered { policy, provenance, warnings: self.warnings.clone() })
+            }
+            Err(mistakes) => {
+                let diagnostics = mistakes.into_iter().map(words::mistake).collect();
+                Err(self.refused(diagnostics))
+            }
+        }
+    }
+
+    /// The meaning of the policy on a target.
+    ///
+    /// # Errors
+    /// As [`Written::lower_unchecked`]; conditions that always hold or never, and statements that nothing reaches.
+    pub fn lower(&self, target: &Target) -> Result<Lowered, Refused> {
+        let mut lowered = self.lower_unchecked(target)?;
+        let (errors, warnings): (Vec<_>, Vec<_>) = Check::new(self, &lowered)
+            .diagnostics()
+            .into_iter()
+            .partition(|diagnostic| diagnostic.severity == Severity::Error);
+        if !errors.is_empty() {
+            return Err(self.refused(errors));
+        }
+        lowered.warnings.extend(warnings);
+        Ok(lowered)
+    }
+
+    fn refused(&self, mut diagnostics: Vec<Diagnostic>) -> Refused {
+        diagnostics.sort_by_key(Diagnostic::primary_span);
+        Refused { sources: self.sources.clone(), diagnostics }
+    }
+}
+
+/// A rule of the policy with the statement behind it.
+struct Site<'a> {
+    id: RuleId,
+    condition: &'a Condition,
+    written: usize,
+}
+
+/// The rules of one number, first asked first.
+type List<'a> = Vec<Site<'a>>;
+
+struct Check<'a> {
+    written: &'a Written,
+    /// The numbers about which there is anything to find out.
+    lists: Vec<List<'a>>,
+    /// Rules that stand alone and always hold.
+    alone: Vec<Site<'a>>,
+}
+
+/// Which of the questions that were asked of a number have the answer yes.
+type Reached = BTreeSet<(Arch, u32, u16)>;
+
+impl<'a> Check<'a> {
+    fn new(written: &'a Written, lowered: &'a Lowered) -> Self {
+        let (mut lists, mut alone) = (Vec::new(), Vec::new());
+        for (arch, policy) in lowered.policy.arches() {
+            for (nr, rules) in policy.rules() {
+                let site = |(index, rule): (usize, &'a callgate_policy::Rule)| {
+                    let id = RuleId { arch, nr, index };
+                    let written = lowered.provenance.rule(id)?.index;
+                    Some(Site { id, condition: rule.condition(), written })
+                };
+                let mut list: List<'a> = rules.iter().enumerate().filter_map(site).collect();
+                match list.as_slice() {
+                    [site] if site.condition.is_always() => alone.append(&mut list),
+                    [] => {}
+                    _ => lists.push(list),
+                }
+            }
+        }
+        Self { written, lists, alone }
+    }
+
+    /// What is found. Nothing, where the prover has no answer: the policy's meaning does not depend on it.
+    fn diagnostics(&self) -> Vec<Diagnostic> {
+        let own = self.own_conditions();
+        let reach = self.lists.iter().map(|list| {
+            let rules = list.iter().map(|site| (site.condition.clone(), number(site.id.index)));
+            (list[0].id.arch, rules.collect())
+        });
+        match (own, reached(reach)) {
+            (Some(own), Some(reach)) => {
+                let mut diagnostics = self.idle(&own);
+                diagnostics.extend(self.dead(&own, &reach));
+                diagnostics
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// For each rule, in the order of the lists, whether its own condition can hold (1) and can fail (0).
+    fn own_conditions(&self) -> Option<Vec<[bool; 2]>> {
+        let sites = || self.lists.iter().flatten();
+        let questions = sites().map(|site| {
+            let rules = vec![(site.condition.clone(), 1), (Condition::always(), 0)];
+            (site.id.arch, rules)
+        });
+        let reached = reached(questions)?;
+        let answer = |(place, site): (usize, &Site<'_>)| {
+            let nr = number_at(site.id.arch, place);
+            [0, 1].map(|answer| reached.contains(&(site.id.arch, nr, answer)))
+        };
+        Some(sites().enumerate().map(answer).collect())
+    }
+
+    /// Conditions that always hold, or never, wherever their statement applies.
+    fn idle(&self, own: &[[bool; 2]]) -> Vec<Diagnostic> {
+        let mut statements: BTreeMap<usize, [bool; 2]> = BTreeMap::new();
+        for (site, [fails, holds]) in self.lists.iter().flatten().zip(own) {
+            let seen = statements.entry(site.written).or_default();
+            *seen = [seen[0] || *fails, seen[1] || *holds];
+        }
+        let mut diagnostics = Vec::new();
+        for (index, [fails, holds]) in statements {
+            let rule = &self.written.rules.rules[index];
+            if rule.condition.is_some() && !(fails && holds) && !self.is_block(index) {
+                diagnostics.push(words::idle(rule, holds));
+            }
+        }
+        diagnostics
+    }
+
+    /// Calls of statements that other statements before them decide for every value of their arguments.
+    fn dead(&self, own: &[[bool; 2]], reach: &Reached) -> Vec<Diagnostic> {
+        // For each call of a statement whether it decides anywhere, and who decides instead.
+        let mut calls: BTreeMap<(usize, usize), (bool, Vec<usize>)> = BTreeMap::new();
+        for site in &self.alone {
+            if let Some(subject) = self.subject(site) {
+                calls.entry((site.written, subject)).or_default().0 = true;
+            }
+        }
+        let mut own = own.iter();
+        for (place, list) in self.lists.iter().enumerate() {
+            for (position, site) in list.iter().enumerate() {
+                let can_hold = own.next().is_some_and(|[_, holds]| *holds);
+                let arch = site.id.arch;
+                let Some(subject) = self.subject(site) else { continue };
+                let nr = number_at(arch, place);
+                let decides = !can_hold || reach.contains(&(arch, nr, number(site.id.index)));
+                let entry = calls.entry((site.written, subject)).or_default();
+                entry.0 |= decides;
+                entry.1.extend(deciders(list, position));
+            }
+        }
+        let mut diagnostics = Vec::new();
+        for ((index, subject), (decides, mut before)) in calls {
+            before.sort_unstable();
+            before.dedup();
+            if !decides && !self.written.redundant[index] {
+                diagnostics.push(self.shadowed(index, subject, &before));
+            }
+        }
+        diagnostics
+    }
+
+    fn shadowed(&self, index: usize, subject: usize, before: &[usize]) -> Diagnostic {
+        let rules = &self.written.rules.rules;
+        let first: Vec<(&Rule, bool)> =
+            before.iter().map(|&other| (&rules[other], other < self.written.always)).collect();
+        words::shadowed(&rules[index], subject, &first)
+    }
+
+    /// Which of its statement's subjects a rule is about.
+    fn subject(&self, site: &Site<'_>) -> Option<usize> {
+        let subjects = &self.written.rules.rules[site.written].subjects;
+        let name = site.id.arch.syscall_at(site.id.nr).map(|syscall| syscall.name);
+        subjects.iter().position(|subject| match subject.kind {
+            SubjectKind::Number(nr) => nr == site.id.nr,
+            SubjectKind::Call(_) | SubjectKind::Group(_) => {
+                name.is_some_and(|name| subject.kind.names().contains(&name))
+            }
+        })
+    }
+
+    /// Whether a rule is a block's, which nobody who reads the diagnostic wrote.
+    fn is_block(&self, index: usize) -> bool {
+        let rule = &self.written.rules.rules[index];
+        self.written.redundant[index]
+            && rule.subjects.iter().all(|subject| matches!(subject.kind, SubjectKind::Group(_)))
+    }
+}
+
+/// The statements before a position that can decide for it: the last without a condition, or all.
+fn deciders(list: &[Site<'_>], position: usize) -> Vec<usize> {
+    let before = &list[..position];
+    match before.iter().find(|site| site.condition.is_always()) {
+        Some(site) => vec![site.written],
+        None => before.iter().map(|site| site.written).collect(),
+    }
+}
+
+/// Puts questions to the prover: for each place an architecture and rules, of which the first that holds answers.
+/// Returns which answers any call gets.
+fn reached(questions: impl Iterator<Item = (Arch, Vec<(Condition, u16)>)>) -> Option<Reached> {
+    const NOTHING: Action = Action::LOG;
+    let mut arches: BTreeMap<Arch, ArchPolicy> = BTreeMap::new();
+    for (place, (arch, rules)) in questions.enumerate() {
+        let policy = arches.entry(arch).or_insert_with(|| ArchPolicy::new(NOTHING));
+        let nr = SyscallNr::new(number_at(arch, place));
+        for (condition, answer) in rules {
+            policy.rule(nr, condition, Action::trap(answer));
+        }
+    }
+    if arches.is_empty() {
+        return Some(Reached::new());
+    }
+    let build = |arches: BTreeMap<Arch, ArchPolicy>| {
+        let builder = Policy::builder(NOTHING);
+        arches
+            .into_iter()
+            .fold(builder, |builder, (arch, policy)| builder.arch(arch, policy))
+            .build()
+    };
+    let silent = arches.keys().map(|arch| (*arch, ArchPolicy::new(NOTHING))).collect();
+    let (asked, silent) = (build(arches).ok()?, build(silent).ok()?);
+    let mut prover = Prover::new(Options::default());
+    let [asked, silent] = [prover.policy(&asked).ok()?, prover.policy(&silent).ok()?];
+    let differences = prover.differences(&asked, &silent, Scope::Exact).ok()?;
+    let mut reached = Reached::new();
+    for difference in differences {
+        for (first, last) in &difference.numbers {
+            for nr in first.raw()..=last.raw() {
+                if let Some(arch) = Arch::of_call(difference.first_token, SyscallNr::new(nr)) {
+                    reached.insert((arch, nr, difference.left.data()));
+                }
+            }
+        }
+    }
+    Some(reached)
+}
+
+/// The number that stands for a place, whatever syscall has it.
+fn number_at(arch: Arch, place: usize) -> u32 {
+    const X32_BIT: u32 = 0x4000_0000;
+    let place = u32::try_from(place).unwrap_or(u32::MAX) & (X32_BIT - 1);
+    if arch == Arch::X32 { place | X32_BIT } else { place }
+}
+
+/// A rule's position as data of an action. There are never as many rules of one number as fit.
+fn number(index: usize) -> u16 {
+    u16::try_from(index).unwrap_or(u16::MAX)
+}
+
+/// Where a rule stands.
+fn span(rule: &Rule) -> Option<Span> {
+    match rule.origin {
+        Origin::Text(span) => Some(span),
+        Origin::Observation(_) | Origin::Program => None,
+    }
+}

@@ -1,0 +1,111 @@
+//! What is found, in words.
+
+use callgate_rules::{Code, Diagnostic, Mistake, MistakeKind, Rule, Span, SubjectKind};
+
+use super::span;
+
+/// A condition that decides nothing.
+pub(super) fn idle(rule: &Rule, holds: bool) -> Diagnostic {
+    let (code, message, label, help) = match holds {
+        true => (
+            "E0373",
+            "the condition holds whatever the arguments are",
+            "always true",
+            "leave the condition away, if that is meant",
+        ),
+        false => (
+            "E0370",
+            "the condition holds for no arguments at all",
+            "never true",
+            "`and` asks for both sides at once; `or` for one of them",
+        ),
+    };
+    let diagnostic = Diagnostic::error(Code::new(code), message);
+    let diagnostic = match span(rule) {
+        Some(span) => diagnostic.primary(span, label),
+        None => diagnostic,
+    };
+    diagnostic.help(help)
+}
+
+/// A call of a statement that is never reached, and the statements that decide it before.
+pub(super) fn shadowed(rule: &Rule, subject: usize, before: &[(&Rule, bool)]) -> Diagnostic {
+    let subject = &rule.subjects[subject];
+    let name = match &subject.kind {
+        SubjectKind::Call(name) => format!("`{name}`"),
+        SubjectKind::Number(nr) => format!("`nr {nr}`"),
+        SubjectKind::Group(group) => format!("`{}`", group.name),
+    };
+    let always = before.iter().find(|(_, always)| *always);
+    let same = before.iter().all(|(other, _)| other.verdict == rule.verdict);
+    let (code, message, label) = match (always, same) {
+        (Some((other, _)), false) => (
+            "E0374",
+            format!("this statement contradicts `always {}`", other.verdict),
+            format!("never `{}` for {name}", rule.verdict),
+        ),
+        (_, true) => (
+            "E0371",
+            format!("this statement says again that {name} gets `{}`", rule.verdict),
+            "without effect".to_owned(),
+        ),
+        (None, false) => (
+            "E0372",
+            format!("this statement about {name} is never reached"),
+            "decided before, for all arguments".to_owned(),
+        ),
+    };
+    let mut diagnostic = Diagnostic::error(Code::new(code), message);
+    if let Some(span) = subject.span.or(span(rule)) {
+        diagnostic = diagnostic.primary(span, label);
+    }
+    const SHOWN_MAX: usize = 3;
+    for (other, _) in before.iter().take(SHOWN_MAX) {
+        if let Some(place) = place(other, subject.kind.names().first().copied()) {
+            diagnostic = diagnostic.secondary(place, format!("`{}` here", other.verdict));
+        }
+    }
+    match code {
+        "E0371" => diagnostic.help("take one of them away, or mark the line `# redundant ok`"),
+        "E0374" => diagnostic
+            .help("`always` stands before all other statements; take it away, or this one"),
+        _ => diagnostic
+            .help("the first statement that holds decides: put the more special one first"),
+    }
+}
+
+/// Where a statement names a call, or where it stands.
+fn place(rule: &Rule, name: Option<callgate_syscalls::Name>) -> Option<Span> {
+    let named = rule
+        .subjects
+        .iter()
+        .find(|subject| name.is_some_and(|name| subject.kind.names().contains(&name)));
+    named.and_then(|subject| subject.span).or_else(|| span(rule))
+}
+
+/// A value that does not fit its argument, and the like.
+pub(super) fn mistake(mistake: Mistake) -> Diagnostic {
+    let label = match &mistake.kind {
+        MistakeKind::ValueTooWide { .. } => "no value of the argument is that large",
+        MistakeKind::NegativeOrder { .. } => "never negative",
+        _ => "",
+    };
+    let help = match &mistake.kind {
+        MistakeKind::ValueTooWide { .. } => Some(
+            "`full(ARGUMENT)` compares the whole register, of which the kernel reads only a part",
+        ),
+        MistakeKind::NegativeOrder { .. } => {
+            Some("`==` and `!=` take negative values for any argument, for instance -1")
+        }
+        _ => None,
+    };
+    let mut diagnostic = Diagnostic::from(mistake);
+    if let Some(first) = diagnostic.labels.first_mut().filter(|first| first.text.is_empty()) {
+        label.clone_into(&mut first.text);
+    }
+    if let Some(help) = help {
+        diagnostic.helps.clear();
+        diagnostic = diagnostic.help(help);
+    }
+    diagnostic
+}

@@ -1,0 +1,236 @@
+//! From the tree to [`Rules`]: names are looked up, includes and groups pasted, `always` put first.
+
+mod arguments;
+mod condition;
+mod header;
+mod include;
+mod statement;
+mod subject;
+mod value;
+mod verdict;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use callgate_rules::{
+    Code, Diagnostic, Label, Rule, Rules, Severity, Source, SourceError, SourceId, Sources, Span,
+};
+use callgate_syscalls::Arch;
+
+use crate::expect::Test;
+use crate::syntax::{File, Node, SyntaxError};
+
+pub use include::{Loader, from_folder, nothing};
+
+/// A policy that was read, with all that it includes.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// The texts, the policy's own first.
+    pub sources: Sources,
+    /// What the policy says.
+    pub rules: Rules,
+    /// What its `test` lines expect.
+    pub tests: Vec<Test>,
+    /// The C libraries that the policy names, each with its least version.
+    pub libc: Vec<(String, Option<String>)>,
+    /// What is remarkable, but no error.
+    pub warnings: Vec<Diagnostic>,
+    /// How many of the rules stand first because the text says `always`.
+    pub(crate) always: usize,
+    /// For each rule whether the text says that it may be without effect.
+    pub(crate) redundant: Vec<bool>,
+}
+
+/// Why a text is no policy, with the texts that the places are in.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// The texts, the policy's own first.
+    pub sources: Sources,
+    /// What is wrong, in the order of the text: at least one error.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Reads a policy. `load` reads the files that it includes.
+///
+/// # Errors
+/// Everything that is wrong with the text: of a text that is not understood only that, of one that is understood all
+/// names that are not known.
+pub fn read(source: Source, load: &mut Loader<'_>) -> Result<Written, Refused> {
+    let mut reader = Reader::new(load);
+    reader.main(source);
+    reader.finish()
+}
+
+/// Reads the syntax of a text and nothing more.
+///
+/// # Errors
+/// What is not understood.
+pub fn read_syntax(source: Source) -> Result<File, Refused> {
+    let file = File::parse(source.text());
+    if file.errors().is_empty() {
+        return Ok(file);
+    }
+    let mut sources = Sources::new();
+    let id = sources.add(source);
+    let diagnostics = file.errors().iter().map(|error| diagnostic(error, id)).collect();
+    Err(Refused { sources, diagnostics })
+}
+
+/// Where statements apply.
+#[derive(Clone, Debug, Default)]
+struct Scope {
+    /// The architectures of the blocks around; empty for all of the policy.
+    arches: Vec<Arch>,
+    /// How deep groups are pasted into each other.
+    pastes: usize,
+}
+
+/// A group of the file.
+#[derive(Clone, Debug)]
+struct GroupLines {
+    node: Node,
+    source: SourceId,
+    name: Span,
+}
+
+/// What has been read so far.
+struct Reader<'a, 'l> {
+    load: &'a mut Loader<'l>,
+    sources: Sources,
+    /// The text that is being read.
+    source: SourceId,
+    /// The files that include each other down to the one that is being read.
+    including: Vec<String>,
+    header: header::Lines,
+    always: Vec<(Rule, bool)>,
+    rules: Vec<(Rule, bool)>,
+    tests: Vec<Test>,
+    groups: BTreeMap<String, GroupLines>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl<'a, 'l> Reader<'a, 'l> {
+    fn new(load: &'a mut Loader<'l>) -> Self {
+        Self {
+            load,
+            sources: Sources::new(),
+            source: SourceId::default(),
+            including: Vec::new(),
+            header: header::Lines::default(),
+            always: Vec::new(),
+            rules: Vec::new(),
+            tests: Vec::new(),
+            groups: BTreeMap::new(),
+            diagnostics: Vec::new(),
+        }
+    }
+
+    fn main(&mut self, source: Source) {
+        self.including.push(source.name().to_owned());
+        let Some(root) = self.parsed(source) else { return };
+        self.header(&root);
+        self.without();
+        self.lines(&root, &Scope::default());
+    }
+
+    /// Adds a text and reads its tree; none where it is not understood.
+    fn parsed(&mut self, source: Source) -> Option<Node> {
+        let file = File::parse(source.text());
+        self.source = self.sources.add(source);
+        let errors = file.errors().iter().map(|error| diagnostic(error, self.source));
+        self.diagnostics.extend(errors);
+        file.errors().is_empty().then(|| file.root())
+    }
+
+    fn finish(mut self) -> Result<Written, Refused> {
+        let header = self.header_of_rules();
+        let is_error = |diagnostic: &Diagnostic| diagnostic.severity == Severity::Error;
+        let Some(header) = header.filter(|_| !self.diagnostics.iter().any(is_error)) else {
+            self.diagnostics.sort_by_key(Diagnostic::primary_span);
+            return Err(Refused { sources: self.sources, diagnostics: self.diagnostics });
+        };
+        let always = self.always.len();
+        self.always.append(&mut self.rules);
+        let (rules, redundant) = self.always.into_iter().unzip();
+        Ok(Written {
+            sources: self.sources,
+            rules: Rules { header, rules },
+            tests: self.tests,
+            libc: self.header.libc,
+            warnings: self.diagnostics,
+            always,
+            redundant,
+        })
+    }
+
+    fn span(&self, range: std::ops::Range<usize>) -> Span {
+        Span::new(self.source, range)
+    }
+
+    fn span_of(&self, node: &Node) -> Span {
+        self.span(crate::tree::range(node))
+    }
+
+    fn report(&mut self, diagnostic: Diagnostic) {
+        // Statements that are pasted twice are wrong once.
+        if !self.diagnostics.contains(&diagnostic) {
+            self.diagnostics.push(diagnostic);
+        }
+    }
+
+    /// Reports an error with the place that is wrong.
+    fn error(&mut self, code: &'static str, message: impl Into<String>, span: Span, label: &str) {
+        self.report(Diagnostic::error(Code::new(code), message).primary(span, label));
+    }
+}
+
+/// What the parser has to say, in the form of everything else.
+pub(crate) fn diagnostic(error: &SyntaxError, source: SourceId) -> Diagnostic {
+    let span = Span::new(source, error.range.into());
+    let plain = Diagnostic::error(Code::new(error.code), error.message.clone());
+    let labelled = plain.primary(span, error.label.clone());
+    error.help.iter().fold(labelled, |diagnostic, (text, edit)| match edit {
+        Some(edit) => diagnostic.help_with_edit(text.clone(), span, edit.clone()),
+        None => diagnostic.help(text.clone()),
+    })
+}
+
+impl From<SourceError> for Refused {
+    fn from(error: SourceError) -> Self {
+        let diagnostic = Diagnostic::error(Code::new("E0329"), error.to_string());
+        Self { sources: Sources::new(), diagnostics: vec![diagnostic] }
+    }
+}
+
+impl fmt::Display for Refused {
+    /// One paragraph for each error, as compilers write them: `FILE:LINE:COLUMN: error[CODE]: MESSAGE`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, diagnostic) in self.diagnostics.iter().enumerate() {
+            let place = diagnostic.primary_span().and_then(|span| self.sources.place(span));
+            let newline = if index == 0 { "" } else { "\n" };
+            let place = place.map_or(String::new(), |place| format!("{place}: "));
+            write!(f, "{newline}{place}{diagnostic}")?;
+            let labels = diagnostic.labels.iter().filter(|label| !label.text.is_empty());
+            for Label { text, span, .. } in labels {
+                match Some(*span) == diagnostic.primary_span() {
+                    true => write!(f, ": {text}")?,
+                    false => {
+                        let place = self.sources.place(*span).unwrap_or_default();
+                        write!(f, "\n  {place}: {text}")?;
+                    }
+                }
+            }
+            let notes = diagnostic.notes.iter().map(|note| ("note", note));
+            let helps = diagnostic.helps.iter().map(|help| ("help", &help.message));
+            for (kind, text) in notes.chain(helps) {
+                write!(f, "\n  {kind}: {text}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Refused {}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,269 @@
+//! The lines that say what a policy is for.
+
+use callgate_rules::{
+    Answer, Code, Diagnostic, ErrnoSpec, Header, Origin, Span, UnknownAnswer, Verdict,
+};
+use callgate_syscalls::{Arch, KernelVersion, Name};
+
+use super::Reader;
+use super::value::number;
+use crate::near;
+use crate::syntax::{Node, SyntaxKind, Token, words};
+use crate::tree;
+
+/// The version of the language.
+const VERSION: u64 = 1;
+
+/// The version of the groups that is known.
+const GROUPS: &str = "2026.11";
+
+/// What the header says.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    pub(super) arches: Vec<Arch>,
+    /// Syscalls that an architecture does without.
+    pub(super) without: Vec<(Arch, Name, Span)>,
+    pub(super) default: Option<Answer>,
+    foreign: Option<Answer>,
+    pub(super) unknown: Option<UnknownAnswer>,
+    pub(super) libc: Vec<(String, Option<String>)>,
+    /// Each kind of line that was read, with its place.
+    seen: Vec<(SyntaxKind, Span)>,
+}
+
+impl Reader<'_, '_> {
+    /// Reads the header's lines of a policy.
+    pub(super) fn header(&mut self, root: &Node) {
+        self.version_first(root);
+        for line in root.children().filter(is_header) {
+            let span = self.span_of(&line);
+            if let Some((_, first)) =
+                self.header.seen.iter().find(|(kind, _)| *kind == line.kind()).copied()
+            {
+                let word =
+                    tree::tokens(&line).next().map_or(String::new(), |t| t.text().to_owned());
+                let diagnostic =
+                    Diagnostic::error(Code::new("E0322"), format!("`{word}` is said twice"));
+                let diagnostic = diagnostic
+                    .primary(span, "the second time")
+                    .secondary(first, "the first time")
+                    .help_with_edit("keep one of them", span, "");
+                self.report(diagnostic);
+                continue;
+            }
+            self.header.seen.push((line.kind(), span));
+            self.header_line(&line, span);
+        }
+        if self.header.default.is_none() && !self.has(SyntaxKind::Default) {
+            self.no_default(root);
+        }
+    }
+
+    fn has(&self, kind: SyntaxKind) -> bool {
+        self.header.seen.iter().any(|(seen, _)| *seen == kind)
+    }
+
+    /// A file is a policy if it says so first: the version decides how the rest is read.
+    fn version_first(&mut self, root: &Node) {
+        let first = root.children().next();
+        if first.as_ref().is_some_and(|line| line.kind() == SyntaxKind::Policy) {
+            return;
+        }
+        let span = self.span(first.map_or(0..0, |line| {
+            let range = tree::range(&line);
+            range.start..range.start
+        }));
+        let diagnostic =
+            Diagnostic::error(Code::new("E0320"), "the file does not begin with `policy 1`");
+        let diagnostic = diagnostic
+            .primary(span, "expected the version of the language")
+            .help_with_edit("say which version of the language it is", span, "policy 1\n");
+        self.report(diagnostic);
+    }
+
+    fn no_default(&mut self, root: &Node) {
+        let policy = tree::child(root, SyntaxKind::Policy);
+        let end = policy.map_or(0, |line| tree::range(&line).end);
+        let span = self.span(end..end);
+        let message = "the policy does not say what happens to calls without a statement";
+        let diagnostic = Diagnostic::error(Code::new("E0321"), message)
+            .primary(span, "expected a `default` line")
+            .help_with_edit(
+                "refuse them, which programs survive most often",
+                span,
+                "\ndefault errno EPERM",
+            );
+        self.report(diagnostic);
+    }
+
+    /// Reports header lines where none may stand: in included files and blocks.
+    pub(super) fn no_header(&mut self, node: &Node) {
+        // An included file may say which version of the language it is.
+        for line in node.children().filter(is_header) {
+            if line.kind() == SyntaxKind::Policy {
+                self.version(&line);
+                continue;
+            }
+            let span = self.span_of(&line);
+            let word = tree::tokens(&line).next().map_or(String::new(), |t| t.text().to_owned());
+            let message =
+                format!("`{word}` stands in the policy itself, not in blocks or includes");
+            self.error("E0324", message, span, "move it to the top of the policy");
+        }
+    }
+
+    fn header_line(&mut self, line: &Node, span: Span) {
+        let answer = |verdict| Answer { verdict, origin: Origin::Text(span) };
+        match line.kind() {
+            SyntaxKind::Policy => self.version(line),
+            SyntaxKind::Arches => self.arches(line),
+            SyntaxKind::Foreign => {
+                self.header.foreign = self.verdict_in(line).map(answer);
+            }
+            SyntaxKind::Default => {
+                self.header.default = self.verdict_in(line).map(answer);
+            }
+            SyntaxKind::Baseline => self.baseline(line, span),
+            SyntaxKind::Groups => self.groups(line),
+            _ => self.libc(line),
+        }
+    }
+
+    fn verdict_in(&mut self, line: &Node) -> Option<Verdict> {
+        let node = tree::child(line, SyntaxKind::Verdict)?;
+        self.verdict(&node)
+    }
+
+    fn version(&mut self, line: &Node) {
+        let Some(token) = tree::token(line, SyntaxKind::Number) else { return };
+        if number(token.text()) != Some(VERSION) {
+            let span = self.span(token.text_range().into());
+            let message = format!("version {} of the language is not known here", token.text());
+            self.error("E0323", message, span, "this callgate reads version 1");
+        }
+    }
+
+    fn groups(&mut self, line: &Node) {
+        let Some(token) = tree::token(line, SyntaxKind::Version) else { return };
+        if token.text() != GROUPS {
+            let span = self.span(token.text_range().into());
+            let message = format!("version {} of the groups is not known here", token.text());
+            let diagnostic = Diagnostic::error(Code::new("E0325"), message)
+                .primary(span, "not a version that this callgate has")
+                .help_with_edit("what a version means never changes; it has", span, GROUPS);
+            self.report(diagnostic);
+        }
+    }
+
+    fn libc(&mut self, line: &Node) {
+        for token in tree::tokens(line).skip(1) {
+            match token.kind() {
+                SyntaxKind::Word => self.header.libc.push((token.text().to_owned(), None)),
+                SyntaxKind::Version => {
+                    if let Some((_, version)) = self.header.libc.last_mut() {
+                        *version = Some(token.text().to_owned());
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn baseline(&mut self, line: &Node, span: Span) {
+        let Some(version) = tree::token(line, SyntaxKind::Version) else { return };
+        let baseline: Option<KernelVersion> = version.text().parse().ok();
+        if baseline.is_none() {
+            let span = self.span(version.text_range().into());
+            let message = format!("`{}` is no version of Linux", version.text());
+            self.error("E0330", message, span, "expected two numbers, as in 6.1");
+        }
+        let verdict = match tree::child(line, SyntaxKind::Verdict) {
+            Some(node) => self.verdict(&node),
+            None => tree::tokens(line)
+                .filter(|token| token.kind() == SyntaxKind::Word)
+                .last()
+                .and_then(|token| self.errno(&token))
+                .map(Verdict::Errno),
+        };
+        if let (Some(baseline), Some(verdict)) = (baseline, verdict) {
+            let answer = Answer { verdict, origin: Origin::Text(span) };
+            self.header.unknown = Some(UnknownAnswer { baseline, answer });
+        }
+    }
+
+    fn arches(&mut self, line: &Node) {
+        for item in tree::children(line, SyntaxKind::ArchItem) {
+            let words: Vec<Token> =
+                tree::tokens(&item).filter(|token| token.kind() == SyntaxKind::Word).collect();
+            let Some(arch) = words.first().and_then(|token| self.arch(token)) else { continue };
+            if self.header.arches.contains(&arch) {
+                let span = self.span(words[0].text_range().into());
+                self.error("E0333", format!("{arch} is named twice"), span, "the second time");
+                continue;
+            }
+            self.header.arches.push(arch);
+            // `arch x86 without socketcall`
+            if let Some(token) = words.get(2) {
+                let span = self.span(token.text_range().into());
+                match Name::parse(token.text()).filter(|name| arch.syscall(*name).is_some()) {
+                    Some(name) => self.header.without.push((arch, name, span)),
+                    None => {
+                        let message = format!("{arch} has no syscall `{}`", token.text());
+                        self.error("E0334", message, span, "nothing to do without");
+                    }
+                }
+            }
+        }
+    }
+
+    /// An architecture by its name.
+    pub(super) fn arch(&mut self, token: &Token) -> Option<Arch> {
+        let arch = Arch::from_name(token.text());
+        if arch.is_none() {
+            let span = self.span(token.text_range().into());
+            self.report(unknown_arch(token.text(), span));
+        }
+        arch
+    }
+
+    /// The header of the rules; none where a line of it is missing or wrong.
+    pub(super) fn header_of_rules(&self) -> Option<Header> {
+        let lines = &self.header;
+        let mut header = Header::new(Verdict::Errno(ErrnoSpec::EPERM));
+        header.default = lines.default?;
+        header.foreign = lines.foreign.unwrap_or(header.foreign);
+        header.unknown = lines.unknown;
+        header.arches.clone_from(&lines.arches);
+        Some(header)
+    }
+}
+
+fn is_header(line: &Node) -> bool {
+    let first = tree::tokens(line).next();
+    !matches!(line.kind(), SyntaxKind::Statement)
+        && first.is_some_and(|token| words::HEADERS.contains(&token.text()))
+}
+
+fn unknown_arch(text: &str, span: Span) -> Diagnostic {
+    let diagnostic =
+        Diagnostic::error(Code::new("E0331"), format!("no architecture is called `{text}`"))
+            .primary(span, "not a name that callgate has");
+    let lower = text.to_ascii_lowercase();
+    let other = match lower.as_str() {
+        "amd64" | "x86-64" | "x64" => Some("x86_64"),
+        "i386" | "i486" | "i586" | "i686" | "ia32" => Some("x86"),
+        "arm64" => Some("aarch64"),
+        "armhf" | "armel" | "armv7" | "armv7l" => Some("arm"),
+        "powerpc64le" | "ppc64el" => Some("ppc64le"),
+        "riscv" => Some("riscv64"),
+        "loong64" => Some("loongarch64"),
+        _ => near::words_near(text, Arch::ALL.map(Arch::name)).first().copied(),
+    };
+    match other {
+        Some(other) => diagnostic.help_with_edit(format!("did you mean `{other}`?"), span, other),
+        None => {
+            let names = Arch::ALL.map(Arch::name).join(", ");
+            diagnostic.note(format!("there are: {names}"))
+        }
+    }
+}

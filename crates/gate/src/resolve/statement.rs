@@ -1,0 +1,202 @@
+//! Statements, blocks and tests, in their order.
+
+use callgate_rules::{
+    Applies, Code, Cond, Diagnostic, Origin, Rule, Span, Subject, SubjectKind, Verdict,
+};
+use callgate_syscalls::Arch;
+
+use super::{GroupLines, Reader, Scope};
+use crate::expect::{Expected, Test};
+use crate::syntax::{Node, SyntaxKind, Token};
+use crate::tree;
+
+/// How deep groups may be pasted into each other.
+const PASTES_MAX: usize = 8;
+
+/// The most rules that a policy's text may make: more than one for each of the numbers of four architectures.
+const RULES_MAX: usize = 16_384;
+
+impl Reader<'_, '_> {
+    /// Reads the lines of a file or block.
+    pub(super) fn lines(&mut self, node: &Node, scope: &Scope) {
+        for line in node.children() {
+            match line.kind() {
+                SyntaxKind::Include => self.include(&line, scope),
+                SyntaxKind::Use => self.uses(&line, scope),
+                SyntaxKind::On => self.on(&line, scope),
+                SyntaxKind::Group => self.group(&line),
+                SyntaxKind::Statement => self.statement(&line, scope),
+                SyntaxKind::Test => self.test(&line, scope),
+                _ => {}
+            }
+        }
+    }
+
+    fn on(&mut self, line: &Node, scope: &Scope) {
+        self.no_header(line);
+        let mut inner = Scope { arches: Vec::new(), ..scope.clone() };
+        let words = tree::tokens(line).filter(|token| token.kind() == SyntaxKind::Word).skip(1);
+        for token in words {
+            let span = self.span(token.text_range().into());
+            let Some(arch) = self.arch(&token) else { continue };
+            let of_policy = &self.header.arches;
+            if !of_policy.is_empty() && !of_policy.contains(&arch) {
+                let names: Vec<&str> = of_policy.iter().map(|arch| arch.name()).collect();
+                let message = format!("the policy is not for {arch}");
+                let label = format!("its `arch` line has {}", names.join(", "));
+                self.error("E0332", message, span, &label);
+            } else if scope.arches.is_empty() || scope.arches.contains(&arch) {
+                inner.arches.push(arch);
+            }
+        }
+        if !inner.arches.is_empty() {
+            self.lines(line, &inner);
+        }
+    }
+
+    fn group(&mut self, line: &Node) {
+        self.no_header(line);
+        let name = tree::tokens(line).filter(|token| token.kind() == SyntaxKind::Word).nth(1);
+        let Some(name) = name else { return };
+        let span = self.span(name.text_range().into());
+        let taken = self.groups.get(name.text()).map(|group| group.name);
+        if let Some(first) = taken {
+            let message = format!("the group `{}` exists already", name.text());
+            let diagnostic = Diagnostic::error(Code::new("E0335"), message)
+                .primary(span, "the second one")
+                .secondary(first, "the first one");
+            return self.report(diagnostic);
+        }
+        let lines = GroupLines { node: line.clone(), source: self.source, name: span };
+        self.groups.insert(name.text().to_owned(), lines);
+    }
+
+    fn uses(&mut self, line: &Node, scope: &Scope) {
+        for token in tree::tokens(line).filter(|token| token.kind() == SyntaxKind::Block) {
+            let name = token.text().trim_start_matches('@');
+            match self.groups.get(name).cloned() {
+                Some(group) => self.paste(&group, &token, scope),
+                None => self.block(&token, scope),
+            }
+        }
+    }
+
+    /// Reads the lines of a group as if they stood here.
+    fn paste(&mut self, group: &GroupLines, token: &Token, scope: &Scope) {
+        if scope.pastes >= PASTES_MAX {
+            let span = self.span(token.text_range().into());
+            let message = format!("groups use each other more than {PASTES_MAX} deep");
+            return self.error("E0328", message, span, "one too many");
+        }
+        let before = std::mem::replace(&mut self.source, group.source);
+        self.lines(&group.node, &Scope { pastes: scope.pastes + 1, ..scope.clone() });
+        self.source = before;
+    }
+
+    fn statement(&mut self, line: &Node, scope: &Scope) {
+        let span = self.span_of(line);
+        let Some(verdict) = tree::child(line, SyntaxKind::Verdict) else { return };
+        let Some(subject) = tree::child(line, SyntaxKind::Subject) else { return };
+        let verdict_span = self.span_of(&verdict);
+        let verdict = self.verdict(&verdict);
+        let subjects = self.subjects(&subject, scope);
+        let condition = tree::child(line, SyntaxKind::Where)
+            .map(|node| self.condition(&node, &subjects, scope));
+        let Some(verdict) = verdict else { return };
+        if verdict.on(Arch::X86_64).raw() == ERRNO_0
+            && tree::child(line, SyntaxKind::Because).is_none()
+        {
+            self.fake_success(line, verdict_span);
+        }
+        // A condition that is wrong was reported.
+        if matches!(condition, Some(None)) || subjects.is_empty() {
+            return;
+        }
+        let is_always = tree::tokens(line).next().is_some_and(|token| token.text() == "always");
+        let redundant = says_redundant(line);
+        self.push(subjects, condition.flatten(), verdict, scope, span, (is_always, redundant));
+    }
+
+    fn push(
+        &mut self,
+        subjects: Vec<Subject>,
+        condition: Option<Cond>,
+        verdict: Verdict,
+        scope: &Scope,
+        span: Span,
+        (is_always, redundant): (bool, bool),
+    ) {
+        let applies = Applies { arches: scope.arches.clone(), ..Applies::default() };
+        let rule = Rule { subjects, condition, verdict, applies, origin: Origin::Text(span) };
+        if self.rules.len() + self.always.len() >= RULES_MAX {
+            let message = format!("the policy has more than {RULES_MAX} statements");
+            return self.error("E0328", message, span, "one too many");
+        }
+        let list = if is_always { &mut self.always } else { &mut self.rules };
+        list.push((rule, redundant));
+    }
+
+    /// Adds a rule that stands before all others.
+    pub(super) fn push_always(&mut self, subject: Subject, verdict: Verdict, arch: Arch) {
+        let span = subject.span.unwrap_or_else(|| self.span(0..0));
+        let scope = Scope { arches: vec![arch], pastes: 0 };
+        self.push(vec![subject], None, verdict, &scope, span, (true, true));
+    }
+
+    /// Adds a rule of a block.
+    pub(super) fn push_block(
+        &mut self,
+        subjects: Vec<Subject>,
+        condition: Option<Cond>,
+        verdict: Verdict,
+        scope: &Scope,
+        span: Span,
+    ) {
+        // Blocks overlap, and programs use several.
+        self.push(subjects, condition, verdict, scope, span, (false, true));
+    }
+
+    fn fake_success(&mut self, line: &Node, verdict: Span) {
+        let end = tree::range(line).end;
+        let end = self.span(end..end);
+        let message = "`errno 0` tells the program that the call succeeded, though nothing happens";
+        let diagnostic = Diagnostic::error(Code::new("E0380"), message)
+            .primary(verdict, "needs a reason")
+            .help_with_edit("say why, if it is meant", end, " because \"...\"")
+            .help_with_edit("refuse the call", verdict, "errno EPERM");
+        self.report(diagnostic);
+    }
+
+    fn test(&mut self, line: &Node, scope: &Scope) {
+        let span = self.span_of(line);
+        let Some(subject) = tree::child(line, SyntaxKind::Subject) else { return };
+        let subjects = self.subjects(&subject, scope);
+        let verdict = tree::child(line, SyntaxKind::Verdict).and_then(|node| self.verdict(&node));
+        let arguments = tree::child(line, SyntaxKind::Arguments);
+        let Some(args) = self.test_arguments(arguments.as_ref(), &subjects, scope) else { return };
+        let Some(verdict) = verdict else { return };
+        let kinds: Vec<SubjectKind> = subjects.into_iter().map(|subject| subject.kind).collect();
+        let arches = scope.arches.clone();
+        let expected = Expected { verdict, args };
+        self.tests.push(Test { calls: kinds, expected, arches, span });
+    }
+}
+
+/// The word that makes a call succeed without being made.
+const ERRNO_0: u32 = 0x0005_0000;
+
+/// Whether the comment behind a statement says that it may be without effect.
+fn says_redundant(line: &Node) -> bool {
+    let mut next = line.next_sibling_or_token();
+    while let Some(element) = next {
+        let Some(token) = element.as_token() else { return false };
+        match token.kind() {
+            SyntaxKind::Whitespace => next = token.next_sibling_or_token(),
+            SyntaxKind::Comment => {
+                return token.text().trim_start_matches('#').trim() == "redundant ok";
+            }
+            _ => return false,
+        }
+    }
+    false
+}

@@ -1,0 +1,90 @@
+//! Policies and their meaning, by example.
+
+use callgate_rules::{Source, Target, lower};
+use callgate_syscalls::{Arch, Name, SeccompData};
+
+use super::*;
+
+fn policy(text: &str) -> callgate_policy::Policy {
+    let written = read(Source::new("t.gate", text).unwrap(), &mut nothing).unwrap();
+    lower(&written.rules, &Target::new(Arch::X86_64)).unwrap().0
+}
+
+fn decide(policy: &callgate_policy::Policy, arch: Arch, call: &str, args: [u64; 6]) -> String {
+    let nr = arch.syscall(Name::parse(call).unwrap()).unwrap().nr;
+    policy.decide(&SeccompData::new(arch, nr).with_args(args)).to_string()
+}
+
+#[test]
+fn the_first_statement_that_holds_decides_and_always_is_hoisted() {
+    let policy = policy(
+        "policy 1\narch x86_64 + x86 without socketcall, aarch64\ndefault errno EPERM\n\
+         baseline linux 5.4 else ENOSYS\nforeign kill\n\
+         allow socket where family == 1\nlog socket where family in {2, 9..11}\n\
+         on x86_64 { kill socket where family == 5 }\n\
+         group g {\n  allow { read, write }\n}\nuse @g\nalways kill { ptrace, write }\n\
+         trap 7 nr 600\n",
+    );
+    let on = |arch, call, args| decide(&policy, arch, call, args);
+    let first = |value| [value, 0, 0, 0, 0, 0];
+    assert_eq!(on(Arch::X86_64, "socket", first(1)), "ALLOW");
+    assert_eq!(on(Arch::X86_64, "socket", first(1 << 32 | 1)), "ALLOW");
+    assert_eq!(on(Arch::X86_64, "socket", first(10)), "LOG");
+    assert_eq!(on(Arch::X86_64, "socket", first(5)), "KILL_PROCESS");
+    assert_eq!(on(Arch::X86, "socket", first(5)), "ERRNO(1)");
+    assert_eq!(on(Arch::X86, "socketcall", first(5)), "ERRNO(38)");
+    assert_eq!(on(Arch::Aarch64, "write", first(5)), "KILL_PROCESS");
+    assert_eq!(on(Arch::Aarch64, "read", first(5)), "ALLOW");
+    assert_eq!(on(Arch::Aarch64, "ptrace", first(5)), "KILL_PROCESS");
+    assert_eq!(on(Arch::X86_64, "openat2", first(5)), "ERRNO(38)");
+    let call = SeccompData::new(Arch::X86_64, callgate_syscalls::SyscallNr::new(600));
+    assert_eq!(policy.decide(&call).to_string(), "TRAP(7)");
+}
+
+#[test]
+fn order_is_signed_where_the_kernel_reads_signed_numbers() {
+    let policy = policy(
+        "policy 1\narch x86_64\ndefault kill\nallow close where fd < 0\nallow lseek where full(offset) >= 0x8000_0000_0000_0000\nallow read where fd & 0xffff_ffff > 7",
+    );
+    let on = |call, args| decide(&policy, Arch::X86_64, call, args);
+    assert_eq!(on("lseek", [0, u64::MAX, 0, 0, 0, 0]), "ALLOW");
+    assert_eq!(on("lseek", [0, 1, 0, 0, 0, 0]), "KILL_PROCESS");
+    assert_eq!(on("read", [8, 1, 0, 0, 0, 0]), "ALLOW");
+}
+
+/// The codes of what is wrong with a policy, at whichever step.
+fn codes(lines: &str) -> Vec<&'static str> {
+    let text = format!("policy 1\narch x86_64, aarch64\ndefault errno EPERM\n{lines}");
+    let refused = match read(Source::new("t.gate", text).unwrap(), &mut nothing) {
+        Ok(written) => match written.lower(&Target::new(Arch::X86_64)) {
+            Ok(_) => return Vec::new(),
+            Err(refused) => refused,
+        },
+        Err(refused) => refused,
+    };
+    assert!(refused.to_string().starts_with("t.gate:"), "{refused}");
+    refused.diagnostics.iter().map(|diagnostic| diagnostic.code.as_str()).collect()
+}
+
+#[test]
+fn statements_that_decide_nothing_are_found() {
+    for (lines, expected) in [
+        ("allow { read, write }\nallow close where fd == 1\nallow close", ""),
+        ("allow read where fd == 1 and fd == 2", "E0370"),
+        ("allow read where fd == 1 or fd != 1", "E0373"),
+        ("allow read\nallow read", "E0371"),
+        ("allow read\nallow read  # redundant ok", ""),
+        ("allow read\nkill { read, write }", "E0372"),
+        ("allow read where fd < 3\nallow read where fd >= 3\nkill read", "E0372"),
+        ("allow read\nalways kill read", "E0374"),
+        ("on x86_64 { allow read }\nkill read", ""),
+        ("on x86_64 { allow open }\nkill open", "E0372"),
+        ("allow read where fd == 0x1_0000_0000", "E0104"),
+        ("allow ioctl where cmd == TCGETS", ""),
+        ("allow socket where family == AF_UNIX and type any SOCK_STREAM", ""),
+        ("allow socket where family == UNIX", "E0360"),
+        ("allow socket where family == SOCK_STREAM", "E0362"),
+    ] {
+        assert_eq!(codes(lines).join(" "), expected, "{lines}");
+    }
+}
