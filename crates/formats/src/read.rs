@@ -43,7 +43,7 @@ pub(crate) fn read<'a>(bytes: &'a [u8], origin: &str) -> Result<Document<'a>, Er
         return Err(Error::TooLong { origin: origin.to_owned() });
     }
     let text = utf8(bytes, origin)?;
-    let form = form_of(text);
+    let form = form_of(text).map_err(|field| ambiguous(field, origin, text))?;
     let mut skipped = Vec::new();
     let seccomp = match form {
         Form::Oci => typed::<oci::Seccomp>(text, origin, &mut skipped)?.into(),
@@ -147,13 +147,26 @@ fn misspelt(path: &JsonPath) -> Option<&'static str> {
     nearest(field, fields.iter().copied())
 }
 
-/// Finds out which form a text has, without judging it.
-fn form_of(text: &str) -> Form {
-    match serde_json::from_str::<Probe>(text) {
-        Ok(probe) if probe.linux.0 || probe.oci_version.0 => Form::OciConfig,
+/// Finds out which form a text has, without judging it. The error is the field that makes it two: one of a profile, beside
+/// those of a configuration that holds a profile of its own.
+fn form_of(text: &str) -> Result<Form, &'static str> {
+    Ok(match serde_json::from_str::<Probe>(text) {
+        Ok(probe) if probe.linux.0 || probe.oci_version.0 => match probe.own_field() {
+            Some(field) => return Err(field),
+            None => Form::OciConfig,
+        },
         Ok(probe) if !probe.is_docker() => Form::Oci,
         // Docker's form holds every field of OCI's, so it is also right for texts that turn out to be wrong.
         _ => Form::Docker,
+    })
+}
+
+fn ambiguous(field: &'static str, origin: &str, text: &str) -> Error {
+    Error::Format {
+        place: JsonPath::default().key(field).locate(origin, text),
+        reason: "this is a profile's field, but the file is an OCI configuration, whose profile is `linux.seccomp`: \
+                 remove one of the two"
+            .to_owned(),
     }
 }
 
@@ -164,6 +177,10 @@ struct Probe {
     linux: Present,
     #[serde(default)]
     oci_version: Present,
+    #[serde(default)]
+    default_action: Present,
+    #[serde(default)]
+    architectures: Present,
     #[serde(default)]
     arch_map: Present,
     #[serde(default)]
@@ -196,6 +213,17 @@ impl<'de> Deserialize<'de> for Present {
 }
 
 impl Probe {
+    /// The first of the fields that only a profile has.
+    fn own_field(&self) -> Option<&'static str> {
+        let fields = [
+            ("defaultAction", self.default_action.0),
+            ("architectures", self.architectures.0),
+            ("archMap", self.arch_map.0),
+            ("syscalls", self.syscalls.is_some()),
+        ];
+        fields.into_iter().find_map(|(field, present)| present.then_some(field))
+    }
+
     fn is_docker(&self) -> bool {
         self.arch_map.0
             || self.default_errno.0

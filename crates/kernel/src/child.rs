@@ -3,7 +3,8 @@
 //!
 //! A forked child has one thread, a copy of the caller. Locks that other threads held at that moment stay held in the
 //! copy, so code that takes one may wait for ever: keep to what needs none, and build programs before forking. (The
-//! memory allocator of the C libraries is safe to use.)
+//! memory allocator of the C libraries is safe to use.) What memory the copy shares with its parent, or with the kernel,
+//! it must not touch as if it were its own: nothing can check that, so that [`run_forked`] is unsafe.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,11 +16,15 @@ use crate::{Error, Tid};
 mod outcome;
 #[cfg(feature = "test-support")]
 mod target;
+#[cfg(feature = "test-support")]
+mod trial;
 
 #[cfg(feature = "test-support")]
 pub use outcome::{Call, Outcome, outcomes};
 #[cfg(feature = "test-support")]
 pub use target::{CALLS_MAX, Restart, Target, handle_interruptions, interrupt, own_tid};
+#[cfg(feature = "test-support")]
+pub use trial::{run, start};
 
 /// The exit code of a child whose closure panicked, as that of every Rust program that panics.
 pub const PANIC_CODE: u8 = 101;
@@ -111,12 +116,17 @@ impl Child {
     }
 }
 
-/// Starts a closure in a forked child and does not wait for its end. Otherwise as [`run`].
+/// Starts a closure in a forked child and does not wait for its end. Otherwise as [`run_forked`].
+///
+/// # Safety
+/// As [`run_forked`].
 ///
 /// # Errors
 /// [`Error::Kernel`] where the process can't be forked.
-pub fn start(closure: impl FnOnce() -> u8) -> Result<Child, Error> {
-    match process::fork().map_err(|errno| Error::Kernel { call: "fork", errno })? {
+pub unsafe fn start_forked(closure: impl FnOnce() -> u8) -> Result<Child, Error> {
+    // SAFETY: the closure is all that the child does besides leaving, and the caller answers for it.
+    let side = unsafe { process::fork() };
+    match side.map_err(|errno| Error::Kernel { call: "fork", errno })? {
         Fork::Child => {
             let code = catch_unwind(AssertUnwindSafe(closure)).unwrap_or(PANIC_CODE);
             process::exit_now(code)
@@ -130,6 +140,13 @@ pub fn start(closure: impl FnOnce() -> u8) -> Result<Child, Error> {
 ///
 /// A panic is [`PANIC_CODE`].
 ///
+/// # Safety
+/// The closure is only given what stays sound in a second process:
+/// - It uses no value whose safety rests on this process alone having it, such as memory that is mapped as shared without
+///   atomics, or the queues of io_uring(7).
+/// - If the process has other threads, it calls nothing of C that is not safe after a fork of such (signal-safety(7), and
+///   what the C library promises beyond: glibc and musl the memory allocator).
+///
 /// # Errors
 /// [`Error::Kernel`] where the process can't be forked or waited for.
 ///
@@ -137,11 +154,13 @@ pub fn start(closure: impl FnOnce() -> u8) -> Result<Child, Error> {
 /// ```
 /// use callgate_kernel::child::{self, Ending};
 ///
-/// assert_eq!(child::run(|| 7)?, Ending::Exited { code: 7 });
-/// # Ok::<(), callgate_kernel::Error>(())
+/// // SAFETY: the closure uses nothing of this process.
+/// let ending = unsafe { child::run_forked(|| 7) };
+/// assert_eq!(ending, Ok(Ending::Exited { code: 7 }));
 /// ```
-pub fn run(closure: impl FnOnce() -> u8) -> Result<Ending, Error> {
-    start(closure)?.wait()
+pub unsafe fn run_forked(closure: impl FnOnce() -> u8) -> Result<Ending, Error> {
+    // SAFETY: the caller's duty is the same.
+    unsafe { start_forked(closure) }?.wait()
 }
 
 fn ending(status: i32) -> Ending {

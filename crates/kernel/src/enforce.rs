@@ -105,10 +105,12 @@ impl Enforced {
 ///
 /// let allow = Program::new([Instruction::new(0x06, 0x7fff_0000)])?;
 /// let wants = Wants { logging: Want::IfPossible, ..Wants::default() };
-/// let ending = child::run(|| match enforce(&allow, Scope::ThisThread, &wants) {
+/// let in_child = || match enforce(&allow, Scope::ThisThread, &wants) {
 ///     Ok(enforced) => u8::from(!enforced.no_new_privs()),
 ///     Err(_) => 2,
-/// })?;
+/// };
+/// // SAFETY: the closure makes syscalls, and shares nothing with this process.
+/// let ending = unsafe { child::run_forked(in_child) }?;
 /// assert_eq!(ending, Ending::Exited { code: 0 });
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

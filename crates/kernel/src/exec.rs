@@ -20,7 +20,6 @@ use std::path::{Path, PathBuf};
 use callgate_bpf::{Instruction, Operation, Program, Stack};
 use callgate_syscalls::{Action, ActionKind, Arch, Endian, Errno, SeccompData, names};
 
-use crate::error::Reason;
 use crate::sys::process::{self, Disposition, StringTable};
 use crate::sys::{errno, errno_of};
 use crate::{Error, Options, Scope, load_stack};
@@ -170,7 +169,7 @@ fn reads_instruction_pointer(instruction: &Instruction) -> bool {
 }
 
 /// Writes the message for a failed execve, cut off where the buffer ends, and returns its length. No allocation: it
-/// might take a call that the filter forbids.
+/// might take a call that the filter forbids, or a lock that another thread held at the fork.
 fn message(buffer: &mut [u8], file: &CStr, reason: Errno) -> usize {
     let size = buffer.len();
     let mut rest = buffer;
@@ -179,8 +178,37 @@ fn message(buffer: &mut [u8], file: &CStr, reason: Errno) -> usize {
     // A longer name would leave no room for the reason.
     let name = file.to_bytes();
     put(&name[..name.len().min(size / 2)]);
-    drop(writeln!(rest, ": {}", Reason(reason)));
+    let raw = reason.raw();
+    drop(match reason_text(raw.into()) {
+        Some(text) => writeln!(rest, ": {text} (os error {raw})"),
+        None => writeln!(rest, ": os error {raw}"),
+    });
     size - rest.len()
+}
+
+/// Why execve(2) fails, in the C library's words, which it gives only in allocated or locked memory.
+const fn reason_text(raw: i32) -> Option<&'static str> {
+    Some(match raw {
+        libc::E2BIG => "Argument list too long",
+        libc::EACCES => "Permission denied",
+        libc::EAGAIN => "Resource temporarily unavailable",
+        libc::EINVAL => "Invalid argument",
+        libc::EIO => "Input/output error",
+        libc::EISDIR => "Is a directory",
+        libc::ELIBBAD => "Accessing a corrupted shared library",
+        libc::ELOOP => "Too many levels of symbolic links",
+        libc::EMFILE => "Too many open files",
+        libc::ENAMETOOLONG => "File name too long",
+        libc::ENFILE => "Too many open files in system",
+        libc::ENOENT => "No such file or directory",
+        libc::ENOEXEC => "Exec format error",
+        libc::ENOMEM => "Cannot allocate memory",
+        libc::ENOSYS => "Function not implemented",
+        libc::ENOTDIR => "Not a directory",
+        libc::EPERM => "Operation not permitted",
+        libc::ETXTBSY => "Text file busy",
+        _ => return None,
+    })
 }
 
 fn find(command: &CStr, search_path: &OsStr) -> Result<CString, Error> {
@@ -215,5 +243,24 @@ fn failure(command: &CStr, reason: Errno) -> Error {
     match i32::from(reason.raw()) {
         libc::ENOENT | libc::ENOTDIR => Error::CommandNotFound { command },
         _ => Error::CommandNotExecutable { command, errno: reason },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The same texts as everywhere else, on C libraries with these words.
+    #[test]
+    #[cfg(target_env = "gnu")]
+    fn reasons_are_those_of_the_system() {
+        let mut known = 0;
+        for raw in 1..200 {
+            let Some(text) = reason_text(raw) else { continue };
+            let system = std::io::Error::from_raw_os_error(raw).to_string();
+            assert_eq!(system, format!("{text} (os error {raw})"));
+            known += 1;
+        }
+        assert_eq!(known, 18);
     }
 }

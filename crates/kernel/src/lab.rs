@@ -123,8 +123,10 @@ impl Subject {
         let nr = i32::try_from(nr).map_err(|_| sys::errno(libc::EINVAL))?;
         let mut all = [0; 6];
         all.iter_mut().zip(args).for_each(|(place, arg)| *place = *arg);
+        // SAFETY: a subject exists in a child of its own (`trial`), which exists for such calls.
+        let result = unsafe { disposable::any_syscall(nr, all) };
         // The same type on 64-bit machines, where Clippy takes a conversion of numbers for useless.
-        disposable::any_syscall(nr, all).map(|value| isize::try_from(value).map_or(0, |v| v as i64))
+        result.map(|value| isize::try_from(value).map_or(0, |v| v as i64))
     }
 
     /// Makes a call of i386's table by `int 0x80`, with whole registers: as the kernel returns it, negative errnos
@@ -133,8 +135,10 @@ impl Subject {
     pub fn call_ia32(self, nr: u64, args: &[u64]) -> Option<i64> {
         let mut all = [0; 5];
         all.iter_mut().zip(args).for_each(|(place, arg)| *place = *arg);
+        // SAFETY: as for `call`.
+        let result = unsafe { lab::int80(nr, all) }?;
         // The kernel leaves 32 bits, which are signed.
-        let low = lab::int80(nr, all)? & 0xffff_ffff;
+        let low = result & 0xffff_ffff;
         Some(if low >= 1 << 31 { low - (1 << 32) } else { low })
     }
 
@@ -142,7 +146,8 @@ impl Subject {
     /// machine has no such register.
     #[must_use]
     pub fn call_raw_number(self, nr: u64) -> Option<i64> {
-        lab::whole_number(nr)
+        // SAFETY: as for `call`.
+        unsafe { lab::whole_number(nr) }
     }
 
     /// A copy of a descriptor of another process's.
@@ -227,7 +232,9 @@ impl Subject {
     /// # Errors
     /// The kernel's refusal.
     pub fn fork(self, body: impl FnOnce(Self) -> u8) -> Result<Child, String> {
-        match process::fork().map_err(said)? {
+        // SAFETY: a subject exists in a child of its own (`trial`), which has one thread unless the row itself starts some, and
+        // shares memory with nobody but through atomics. What its rows do is test code, as with the feature `test-support`.
+        match unsafe { process::fork() }.map_err(said)? {
             Fork::Parent(pid) => Ok(Child { pid: pid.as_pid(), ended: None }),
             Fork::Child => {
                 lab::die_with_parent();

@@ -59,7 +59,11 @@ pub use status::{Mode, Status, current_status, status_of};
 pub use tid::Tid;
 
 /// For [`remember_start!`] alone.
+///
+/// # Safety
+/// Nothing of the program has run: no descriptor that is open belongs to anybody in it.
 #[doc(hidden)]
-pub extern "C" fn __look_at_start() {
-    start::look();
+pub unsafe extern "C" fn __look_at_start() {
+    // SAFETY: the caller's duty is the same.
+    unsafe { start::look() };
 }

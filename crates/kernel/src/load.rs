@@ -123,10 +123,12 @@ impl Interruption {
 ///     Instruction::new(0x06, 0x0005_0001),                                // return ERRNO(1)
 ///     Instruction::new(0x06, 0x7fff_0000),                                // return ALLOW
 /// ])?;
-/// let ending = child::run(|| match load(&program, Scope::ThisThread, &Options::default()) {
+/// let in_child = || match load(&program, Scope::ThisThread, &Options::default()) {
 ///     Ok(()) => u8::from(std::os::unix::process::parent_id() == u32::MAX),
 ///     Err(_) => 2,
-/// })?;
+/// };
+/// // SAFETY: the closure makes syscalls, and shares nothing with this process.
+/// let ending = unsafe { child::run_forked(in_child) }?;
 /// assert_eq!(ending, Ending::Exited { code: 1 });
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use crate::sys::start;
 
 /// Has this program remember how it was started, and keeps closed standard descriptors closed for the commands that it
-/// executes. To be written once, outside of functions, in the program that executes commands; see [`Start`].
+/// executes; and which descriptors its service manager passed ([`inherited_descriptors`](crate::inherited_descriptors)).
+/// To be written once, outside of functions, in the program itself; see [`Start`].
 ///
 /// The runtime finds the closed descriptors open, as an empty pipe: reading from them is at the end at once, writing
 /// fails. execve(2) closes them again.
@@ -28,10 +29,10 @@ macro_rules! remember_start {
     () => {
         const _: () = {
             #[used]
-            // SAFETY: what the section holds are pointers to functions, which the C library calls once, before `main` and
-            // its runtime, with or without arguments in registers; this one takes none, and needs nothing of the runtime.
+            // SAFETY: the section holds pointers to functions, which the C library calls once each, before `main` and its
+            // runtime, with or without arguments in registers; this one takes none, and needs nothing of the runtime.
             #[unsafe(link_section = ".init_array")]
-            static HOOK: extern "C" fn() = $crate::__look_at_start;
+            static HOOK: unsafe extern "C" fn() = $crate::__look_at_start;
         };
     };
 }
@@ -62,8 +63,13 @@ const UNKNOWN: u8 = 0;
 const DEFAULT: u8 = 1;
 const IGNORED: u8 = 2;
 
-/// Looks, and fills closed standard descriptors. Called again, it finds what the runtime made of them and says so.
-pub(crate) fn look() {
+/// Looks, and fills closed standard descriptors.
+///
+/// # Safety
+/// Nothing of the program has run: no descriptor that is open belongs to anybody in it.
+pub(crate) unsafe fn look() {
+    // SAFETY: the caller's duty is the same.
+    unsafe { start::remember_inherited() };
     start::fill_standard_descriptors();
     if let Ok(ignored) = start::ignores_sigpipe() {
         SIGPIPE.store(if ignored { IGNORED } else { DEFAULT }, Ordering::Relaxed);

@@ -37,7 +37,7 @@ pub use learning::{
 pub use machine::{UprobeCall, exempt_from_filters, ia32_calls, x32_calls};
 pub use notify::{NotifyFeature, notify_feature};
 pub use seccomp::{
-    action, filter_mode, flag, load_filter, load_filter_privileged, new_user_namespace,
+    accepts, action, filter_mode, flag, load_filter, load_filter_privileged, new_user_namespace,
     seccomp_syscall,
 };
 
@@ -98,14 +98,18 @@ fn ask(no: &[c_int], question: impl FnOnce() -> Result<(), Errno>) -> Finding {
 fn measure(question: impl FnOnce() -> Result<u64, Errno>) -> Result<u64, Obstacle> {
     let report = Shared::<Report>::new()
         .map_err(|errno| Obstacle::NotAsked(Error::Kernel { call: "mmap", errno }))?;
-    let ending = child::run(|| {
+    let in_child = || {
         disposable::alarm(SECONDS_MAX);
         // Both are for quiet only: a machine that refuses them has the same answers.
         let _ = sys::quiet::no_core_dump();
         let _ = sys::quiet::exit_on_faults(FAULT_CODE);
         report.value().write(question());
         0
-    });
+    };
+    // SAFETY: the questions are those of this module and its children, which are private to it: they make syscalls, read
+    // files and allocate, and share with this process only the report, which is atomic. What they may wait for without end,
+    // such as a lock of another thread, the alarm ends.
+    let ending = unsafe { child::run_forked(in_child) };
     report.value().read(ending.map_err(Obstacle::NotAsked)?)
 }
 

@@ -5,7 +5,6 @@
 
 pub(crate) mod audit;
 pub(crate) mod disposable;
-pub(crate) mod inherited;
 #[cfg(feature = "test-support")]
 pub(crate) mod interruption;
 #[cfg(feature = "conformance")]

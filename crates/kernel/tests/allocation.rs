@@ -1,13 +1,20 @@
 //! A load allocates nothing, in success and in failure: it can be made after a fork, when another thread may have
 //! held the allocator's lock.
+#![expect(clippy::unwrap_used, reason = "also what the tests share may panic")]
 
 mod support;
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::ffi::CString;
+use std::fs;
 use std::hint::black_box;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
-use callgate_kernel::{Error, Interruption, Options, Scope, load, load_with_listener};
+use callgate_kernel::child::{self, Ending};
+use callgate_kernel::{Command, Error, Interruption, Options, Scope, load, load_with_listener};
 
 use support::{ALLOW, NOTIFY, allow_all, in_child, one_call};
 
@@ -15,9 +22,16 @@ struct Counting;
 
 static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
 
+/// The one process that may allocate, if it is not 0; others abort when they do.
+static ALONE: AtomicU32 = AtomicU32::new(0);
+
 // SAFETY: the system's allocator does all the work.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let alone = ALONE.load(Ordering::Relaxed);
+        if alone != 0 && alone != std::process::id() {
+            std::process::abort();
+        }
         ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
         // SAFETY: the caller's obligations are the system allocator's.
         unsafe { System.alloc(layout) }
@@ -80,4 +94,46 @@ fn refusals_allocate_nothing() {
 
 fn load_long(program: &callgate_bpf::Program, options: &Options) -> Result<(), Error> {
     load(program, Scope::ThisThread, options)
+}
+
+/// A file that was executable and is no program, so that only execve(2) finds out.
+fn no_program() -> (PathBuf, Command) {
+    let name =
+        format!("callgate-no-program-{}-{:?}", std::process::id(), std::thread::current().id());
+    let path = std::env::temp_dir().join(name);
+    fs::write(&path, "no program").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    let argv = vec![CString::new(path.as_os_str().as_bytes()).unwrap()];
+    (path, Command::resolve(argv, vec![], None).unwrap())
+}
+
+/// Under a filter an allocation may take a call that is refused, or kills.
+#[test]
+fn a_command_that_cannot_be_executed_is_reported_without_allocation() {
+    let (path, command) = no_program();
+    let ending = child::run(|| {
+        ALONE.store(1, Ordering::Relaxed);
+        command.replace()
+    });
+    fs::remove_file(path).unwrap();
+    assert_eq!(ending, Ok(Ending::Exited { code: 126 }));
+}
+
+/// Another thread may have held the allocator's lock, and the C library does not know of this kind of fork.
+#[test]
+fn the_child_of_a_supervised_command_allocates_nothing() {
+    let (path, command) = no_program();
+    let program = one_call(callgate_syscalls::names::GETPPID, NOTIFY, ALLOW);
+    // In a process of its own, because the other tests of this one allocate and fork.
+    let ending = child::run(|| {
+        ALONE.store(std::process::id(), Ordering::Relaxed);
+        let spawned =
+            command.spawn_supervised(&program, &Options::default(), Interruption::AnySignal);
+        match spawned.and_then(|supervised| supervised.child.wait()) {
+            Ok(Ending::Exited { code }) => code,
+            _ => 98,
+        }
+    });
+    fs::remove_file(path).unwrap();
+    assert_eq!(ending, Ok(Ending::Exited { code: 126 }));
 }

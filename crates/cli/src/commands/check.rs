@@ -1,9 +1,8 @@
 //! `callgate check`: whether the kernel accepts a filter, and what it costs there.
 
-mod dry_run;
-
 use callgate_bpf::{AsmError, AsmErrorKind, DecodeError, Hardening, PATH_LEN_MAX, Program, Stack};
 use callgate_kernel::running_kernel;
+use callgate_kernel::survey::{self, Finding};
 use callgate_syscalls::Arch;
 
 use crate::args::group::{FilterArgs, ProfileArgs};
@@ -12,8 +11,6 @@ use crate::error::{Error, Status};
 use crate::input::{self, Input};
 use crate::measure::Cacheable;
 use crate::output;
-
-use dry_run::Answer;
 
 /// Check whether the kernel accepts a filter, and what it costs there
 ///
@@ -103,14 +100,14 @@ fn lengths(of: impl Fn(Hardening) -> usize) -> [usize; 2] {
 fn ask_kernel(stack: &Stack) -> Result<Status, Error> {
     let release = running_kernel().map_err(Error::Kernel)?;
     for program in stack.programs() {
-        match dry_run::ask(program).map_err(Error::Kernel)? {
-            Answer::Accepted => {}
-            Answer::Refused => {
+        match survey::accepts(program) {
+            Finding::Yes => {}
+            Finding::No(_) => {
                 return rejected(&format!(
                     "by the running kernel {release}, unlike our checker: please report it"
                 ));
             }
-            Answer::None => {
+            _ => {
                 return Err(Error::Usage(format!(
                     "the running kernel {release} cannot be asked: that takes Linux 5.0, and no \
                      sandbox around us that forbids seccomp(2)"

@@ -313,6 +313,31 @@ fn unknown_syscalls_are_skipped_in_allowing_rules_and_refused_in_others() {
     assert_eq!(other_arch.warnings, [], "known on another architecture");
 }
 
+/// Whichever of the two were read, the other's author would be mistaken.
+#[test]
+fn a_configuration_with_a_profile_beside_its_own_is_refused() {
+    let inner = r#""linux": {"seccomp": {"defaultAction": "SCMP_ACT_ERRNO",
+        "syscalls": [{"names": ["read"], "action": "SCMP_ACT_ALLOW"}]}}"#;
+    for (outer, field) in [
+        (r#""defaultAction": "SCMP_ACT_ALLOW""#, "defaultAction"),
+        (r#""defaultAction": null"#, "defaultAction"),
+        (r#""architectures": []"#, "architectures"),
+        (r#""archMap": []"#, "archMap"),
+        (r#""syscalls": []"#, "syscalls"),
+    ] {
+        for text in [format!("{{{outer}, {inner}}}"), format!("{{{inner}, {outer}}}")] {
+            let error = Profile::parse(text.as_bytes(), "p.json").unwrap_err().to_string();
+            assert!(error.contains(&format!(": {field}: ")), "{text}: {error}");
+            assert!(error.contains("linux.seccomp") && error.contains("remove"), "{text}: {error}");
+        }
+    }
+    let version = r#"{"ociVersion": "1.0.2", "defaultAction": "SCMP_ACT_ALLOW"}"#;
+    assert!(Profile::parse(version.as_bytes(), "p.json").is_err());
+    let alone = format!(r#"{{"hostname": "x", {inner}}}"#);
+    let form = Profile::parse(alone.as_bytes(), "p.json").map(|profile| profile.form());
+    assert_eq!(form, Ok(Form::OciConfig));
+}
+
 #[test]
 fn an_oci_configuration_without_seccomp() {
     let error = Profile::parse(b"{\"ociVersion\": \"1.2.0\", \"linux\": {}}", "config.json");

@@ -90,7 +90,8 @@ fn attempt(program: Option<&Program>, call: Call, report: &Report) {
     }
     report.write(State::Called, 0);
     let nr = i32::from_ne_bytes(call.nr.raw().to_ne_bytes());
-    match disposable::any_syscall(nr, call.args) {
+    // SAFETY: this is a child that exists for this call (`outcome`).
+    match unsafe { disposable::any_syscall(nr, call.args) } {
         Ok(value) => report.write(State::Returned, isize::try_from(value).unwrap_or(isize::MAX)),
         Err(errno) => report.write(State::Failed, number(errno)),
     }

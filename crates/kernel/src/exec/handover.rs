@@ -121,7 +121,8 @@ impl Handover {
         const PAUSE: Duration = Duration::from_micros(20);
         let listener = loop {
             match self.state.load(Ordering::Acquire) {
-                LOADED => break self.listener.take(),
+                // SAFETY: it is put here by the other thread of this process.
+                LOADED => break unsafe { self.listener.take() },
                 ABANDONED => return,
                 _ => thread::sleep(PAUSE),
             }

@@ -53,7 +53,10 @@ impl Command {
         let flags = listener_flags(options, interruption);
         let report = Shared::<Report>::new();
         let report = report.map_err(|errno| Error::Kernel { call: "mmap", errno })?;
-        let side = process::fork_sharing_descriptors();
+        // SAFETY: the child makes syscalls (`confine`), stores into the atomics of the report, executes the command or exits.
+        // It allocates nothing, as `Command` was laid out before; it closes no descriptor, as it puts the listener into the
+        // report without closing it, and drops none.
+        let side = unsafe { process::fork_sharing_descriptors() };
         match side.map_err(|errno| Error::Kernel { call: "clone", errno })? {
             Fork::Child => match self.confine(program, options, flags) {
                 Ok(listener) => {
@@ -123,7 +126,9 @@ impl Report {
         loop {
             // Asked first: a child that has ended has said before whatever it had to say.
             let ended = process::has_ended(child.id());
-            if let Some(listener) = self.listener.take() {
+            // SAFETY: the one who puts a listener here is the child of `spawn_supervised`, which shares this process's table
+            // until it executes the command, after that.
+            if let Some(listener) = unsafe { self.listener.take() } {
                 return Ok(Supervised { child, listener });
             }
             if ended {

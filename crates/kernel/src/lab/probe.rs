@@ -27,7 +27,6 @@ pub enum Place {
 /// `struct perf_event_attr`, and where in it the fields are that a probe needs.
 const ATTRIBUTE_SIZE: usize = 128;
 const TYPE_AT: usize = 0;
-const SIZE_AT: usize = 4;
 const CONFIG_AT: usize = 8;
 const PATH_AT: usize = 56;
 const OFFSET_AT: usize = 64;
@@ -59,7 +58,6 @@ impl Probe {
         let mut put =
             |at: usize, bytes: &[u8]| attribute[at..at + bytes.len()].copy_from_slice(bytes);
         put(TYPE_AT, &kind.to_ne_bytes());
-        put(SIZE_AT, &128_u32.to_ne_bytes());
         put(CONFIG_AT, &u64::from(place == Place::Return).to_ne_bytes());
         put(OFFSET_AT, &offset.to_ne_bytes());
         lab::perf_event(&mut attribute, PATH_AT, &path)

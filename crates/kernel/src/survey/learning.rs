@@ -74,7 +74,9 @@ fn with_child(
     act: impl FnOnce(Tid) -> Result<(), Errno>,
 ) -> Result<(), Errno> {
     let (mut ours, theirs) = UnixStream::pair().map_err(|error| errno_of(&error))?;
-    match process::fork()? {
+    // SAFETY: on the child's side are `serve`, which writes to a socket and reads from it, and what was prepared: nothing, or
+    // the load of a filter. None of it shares memory with this process, which has one thread and was forked itself.
+    match unsafe { process::fork() }? {
         Fork::Child => {
             drop(ours);
             process::exit_now(serve(theirs, prepare()))

@@ -1,11 +1,12 @@
 //! What seccomp(2) offers, and whether this process may use it.
 
+use callgate_bpf::Program;
 use callgate_syscalls::ActionKind;
 
 use super::{Finding, allow_all, ask, errno_of_load};
 use crate::probe::word_of;
 use crate::sys::{self, errno};
-use crate::{Flag, NoNewPrivs, Options, Scope, load};
+use crate::{Error, Flag, Interruption, NoNewPrivs, Options, Scope, load, load_with_listener};
 
 /// Whether the kernel has filters at all, asked by prctl(2).
 #[must_use]
@@ -66,6 +67,31 @@ fn try_load(no_new_privs: NoNewPrivs) -> Finding {
     })
 }
 
+/// Whether the kernel would load a program, its JIT included; nothing of it is run.
+///
+/// A thread that holds a listener may not have a second one. Asked for it, the kernel first judges the program as for any
+/// load, and only then refuses. So this takes listeners, from Linux 5.0 on.
+#[must_use]
+pub fn accepts(program: &Program) -> Finding {
+    ask(&[libc::EINVAL], || {
+        let load = |program: &Program| {
+            let options = Options::default();
+            load_with_listener(program, Scope::ThisThread, &options, Interruption::AnySignal)
+        };
+        // A listener of an outer sandbox serves as well. Where there can be none, an EINVAL would be no judgement.
+        let _listener = match load(&allow_all()?) {
+            Ok(listener) => Some(listener),
+            Err(Error::ListenerExists) => None,
+            Err(_) => return Err(errno(libc::ENOSYS)),
+        };
+        match load(program) {
+            Ok(_) | Err(Error::ListenerExists) => Ok(()),
+            Err(Error::ProgramRefused) => Err(errno(libc::EINVAL)),
+            Err(_) => Err(errno(libc::ENOSYS)),
+        }
+    })
+}
+
 /// Whether this process may make a user namespace.
 #[must_use]
 pub fn new_user_namespace() -> Finding {
@@ -97,6 +123,14 @@ mod tests {
         let before = crate::current_status().unwrap();
         assert_eq!(load_filter(), Finding::Yes);
         assert_eq!(crate::current_status().unwrap(), before);
+    }
+
+    #[test]
+    fn programs_that_pass_our_checker_are_accepted() {
+        for len in [1, 4096] {
+            let program = Program::new(vec![allow_all().unwrap().instructions()[0]; len]).unwrap();
+            assert_eq!(accepts(&program), Finding::Yes, "{len}");
+        }
     }
 
     #[test]

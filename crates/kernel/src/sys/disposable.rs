@@ -13,12 +13,13 @@ pub(crate) fn alarm(seconds: u32) {
 
 /// Makes any syscall.
 ///
-/// Only for a forked child that exists to make such calls and end: what they do to memory, descriptors or signals is the
-/// child's own, and nobody else's.
-pub(crate) fn any_syscall(nr: c_int, args: [u64; 6]) -> Result<c_long, Errno> {
+/// # Safety
+/// The call with these arguments is sound here. That is so for all calls in a forked child that exists to make them and end:
+/// what they do to memory, descriptors or signals is the child's own, which between them touches only what it shares with its
+/// parent, and breaks nothing but its own results.
+pub(crate) unsafe fn any_syscall(nr: c_int, args: [u64; 6]) -> Result<c_long, Errno> {
     #[expect(clippy::cast_possible_truncation, reason = "32-bit kernels have 32-bit arguments")]
     let [a, b, c, d, e, f] = args.map(|arg| arg as usize);
-    // SAFETY: the process is disposable (see above) and between such calls touches only what it shares with its parent,
-    // until it ends; a call that breaks its memory breaks nothing but its own results.
+    // SAFETY: the caller answers for the call.
     checked(unsafe { libc::syscall(c_long::from(nr), a, b, c, d, e, f) })
 }

@@ -5,7 +5,7 @@ pub(crate) mod trace;
 
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -13,6 +13,7 @@ use callgate_syscalls::Errno;
 use libc::{c_int, c_long, pid_t};
 
 use super::checked;
+use super::notify::handover::{own, pidfd_getfd};
 
 /// How many signals [`count`] has seen in this process.
 static CAUGHT: AtomicU32 = AtomicU32::new(0);
@@ -24,20 +25,28 @@ pub(crate) fn caught() -> u32 {
 
 /// Lets a signal be counted instead of its default effect; calls that it interrupts are restarted, or fail with `EINTR`.
 pub(crate) fn catch(signal: c_int, restart: bool) -> Result<(), Errno> {
-    let handler: extern "C" fn(c_int) = count;
-    set_action(signal, handler as usize, if restart { libc::SA_RESTART } else { 0 })
+    set_action(signal, Handler::Count, if restart { libc::SA_RESTART } else { 0 })
 }
 
 /// Lets a signal be ignored.
 pub(crate) fn ignore(signal: c_int) -> Result<(), Errno> {
-    set_action(signal, libc::SIG_IGN, 0)
+    set_action(signal, Handler::Ignore, 0)
 }
 
-/// `handler` is one of the two functions above or a constant of the kernel.
-fn set_action(signal: c_int, handler: usize, flags: c_int) -> Result<(), Errno> {
+/// What is done on a signal.
+enum Handler {
+    Count,
+    Ignore,
+}
+
+fn set_action(signal: c_int, handler: Handler, flags: c_int) -> Result<(), Errno> {
+    let counter: extern "C" fn(c_int) = count;
     // SAFETY: all zeroes are a sigaction: no flags, an empty mask.
     let mut action = unsafe { MaybeUninit::<libc::sigaction>::zeroed().assume_init() };
-    action.sa_sigaction = handler;
+    action.sa_sigaction = match handler {
+        Handler::Count => counter as usize,
+        Handler::Ignore => libc::SIG_IGN,
+    };
     action.sa_flags = flags;
     // SAFETY: the action is alive; its handler, where it is a function, touches one atomic and lives as long as the
     // program; the old action is not asked for.
@@ -98,16 +107,11 @@ pub(crate) fn die_with_parent() {
 
 /// A copy of another process's descriptor.
 pub(crate) fn descriptor_of(pid: pid_t, number: c_int) -> Result<OwnedFd, Errno> {
-    let owned = |result: Result<c_long, Errno>| {
-        let descriptor = i32::try_from(result?).map_err(|_| super::errno(libc::EBADF))?;
-        // SAFETY: a descriptor that the kernel has just opened for the caller alone, as both calls below do.
-        Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
-    };
     // SAFETY: the call takes numbers.
-    let process = owned(checked(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) }))?;
-    let process = process.as_raw_fd();
-    // SAFETY: the call takes numbers.
-    owned(checked(unsafe { libc::syscall(libc::SYS_pidfd_getfd, process, number, 0) }))
+    let process = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+    // SAFETY: the result of a call that opens a descriptor for its caller.
+    let process = unsafe { own(process) }?;
+    pidfd_getfd(process.as_fd(), number)
 }
 
 /// What a socket receives next, if there is anything: its length in the buffer.
@@ -121,7 +125,11 @@ pub(crate) fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize
 
 /// Starts to count an event of the calling process, whose attribute names a file.
 ///
-/// `attribute` is a `struct perf_event_attr` that has the size it says, and at `path_at` the pointer to a path.
+/// `attribute` is a `struct perf_event_attr` without its size, which is that of the array, and at `path_at` gets the pointer to
+/// the path.
+///
+/// # Panics
+/// Where `path_at` is not inside.
 pub(crate) fn perf_event(
     attribute: &mut [u8; 128],
     path_at: usize,
@@ -129,26 +137,30 @@ pub(crate) fn perf_event(
 ) -> Result<OwnedFd, Errno> {
     let address = path.as_ptr().expose_provenance().to_ne_bytes();
     attribute[path_at..path_at + address.len()].copy_from_slice(&address);
+    attribute[SIZE_AT..SIZE_AT + 4].copy_from_slice(&128_u32.to_ne_bytes());
     const FD_CLOEXEC: libc::c_ulong = 1 << 3;
     let (pid, cpu, group, flags) = (0, -1, -1, FD_CLOEXEC);
     let pointer = attribute.as_mut_ptr();
-    // SAFETY: the kernel reads the attribute and the path, both alive, and writes at most a size to the former.
+    // SAFETY: the kernel reads as many bytes of the attribute as the size in it says, which is the array's, and the path, both
+    // alive, and writes at most a size to the former.
     let result =
         unsafe { libc::syscall(libc::SYS_perf_event_open, pointer, pid, cpu, group, flags) };
-    let descriptor = i32::try_from(checked(result)?).map_err(|_| super::errno(libc::EBADF))?;
-    // SAFETY: a descriptor that the kernel has just opened for the caller alone.
-    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+    // SAFETY: the result of a call that opens a descriptor for its caller.
+    unsafe { own(result) }
 }
+
+/// Where the size stands in a `struct perf_event_attr`.
+const SIZE_AT: usize = 4;
 
 /// Makes a call by the 32-bit entry of x86, with whole 64-bit registers: what the kernel returns.
 ///
-/// Only for a forked child that exists to make such calls and end, as
-/// [`any_syscall`](super::disposable::any_syscall).
+/// # Safety
+/// As [`any_syscall`](super::disposable::any_syscall).
 #[cfg(target_arch = "x86_64")]
-pub(crate) fn int80(nr: u64, args: [u64; 5]) -> Option<i64> {
+pub(crate) unsafe fn int80(nr: u64, args: [u64; 5]) -> Option<i64> {
     let [first, second, third, fourth, fifth] = args;
     let result: i64;
-    // SAFETY: the process is disposable, so that the call breaks nothing but its own results. RBX, which the compiler
+    // SAFETY: the caller answers for the call. RBX, which the compiler
     // keeps for itself, is put back; the kernel clears R8 to R11, and changes no register besides RAX.
     unsafe {
         std::arch::asm!(
@@ -170,11 +182,12 @@ pub(crate) fn int80(nr: u64, args: [u64; 5]) -> Option<i64> {
 
 /// Makes a call without arguments by the native entry, with a whole register as its number: what the kernel returns.
 ///
-/// Only for such a child, as above.
+/// # Safety
+/// As [`any_syscall`](super::disposable::any_syscall).
 #[cfg(target_arch = "x86_64")]
-pub(crate) fn whole_number(nr: u64) -> Option<i64> {
+pub(crate) unsafe fn whole_number(nr: u64) -> Option<i64> {
     let result: i64;
-    // SAFETY: the process is disposable; the kernel changes RCX, R11 and RAX.
+    // SAFETY: the caller answers for the call; the kernel changes RCX, R11 and RAX.
     unsafe {
         std::arch::asm!("syscall", inout("rax") nr => result, out("rcx") _, out("r11") _, options(nostack));
     }
@@ -182,14 +195,20 @@ pub(crate) fn whole_number(nr: u64) -> Option<i64> {
 }
 
 /// This machine has no such register.
+///
+/// # Safety
+/// None.
 #[cfg(not(target_arch = "x86_64"))]
-pub(crate) fn whole_number(_nr: u64) -> Option<i64> {
+pub(crate) unsafe fn whole_number(_nr: u64) -> Option<i64> {
     None
 }
 
 /// This machine has no such entry.
+///
+/// # Safety
+/// None.
 #[cfg(not(target_arch = "x86_64"))]
-pub(crate) fn int80(_nr: u64, _args: [u64; 5]) -> Option<i64> {
+pub(crate) unsafe fn int80(_nr: u64, _args: [u64; 5]) -> Option<i64> {
     None
 }
 

@@ -8,20 +8,21 @@ use crate::survey::SpeculationFeature;
 
 /// getpid(2) as an i386 program calls it. Where the kernel has no such entry the instruction is a SIGSEGV.
 pub(crate) fn ia32_getpid() -> Result<u64, Errno> {
-    let result = ia32_call(20);
+    let result = ia32_getpid_raw();
     let failed = c_int::try_from(result).ok().filter(|result| *result < 0);
     failed.map_or(Ok(result.unsigned_abs()), |result| Err(errno(-result)))
 }
 
 #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
-fn ia32_call(nr: u64) -> i64 {
+fn ia32_getpid_raw() -> i64 {
+    const GETPID: u64 = 20;
     let result: u64;
-    // SAFETY: the one user calls getpid, which reads and writes no memory. This entry keeps all registers but the result's
+    // SAFETY: getpid reads and writes no memory. This entry keeps all registers but the result's
     // and, before Linux 4.17, r8 to r11; the stack is the kernel's.
     unsafe {
         std::arch::asm!(
             "int 0x80",
-            inlateout("rax") nr => result,
+            inlateout("rax") GETPID => result,
             out("r8") _, out("r9") _, out("r10") _, out("r11") _,
             options(nostack)
         );
@@ -31,7 +32,7 @@ fn ia32_call(nr: u64) -> i64 {
 }
 
 #[cfg(not(all(target_arch = "x86_64", target_pointer_width = "64")))]
-fn ia32_call(_nr: u64) -> i64 {
+fn ia32_getpid_raw() -> i64 {
     i64::from(-libc::ENOSYS)
 }
 

@@ -116,7 +116,8 @@ pub(crate) fn receive(
     listener: BorrowedFd<'_>,
     notification: &mut seccomp_notif,
 ) -> Result<(), Errno> {
-    // SAFETY: the request writes one seccomp_notif, which is what the pointer is to; any bytes are a valid one.
+    // SAFETY: the request writes as many bytes as its number says, one seccomp_notif, which is what the pointer is to; a kernel
+    // whose structure has another size refuses the number. Any bytes are a valid one.
     unsafe { ioctl(listener, RECEIVE, ptr::from_mut(notification).cast()) }.map(drop)
 }
 
@@ -164,6 +165,9 @@ pub(crate) fn sizes() -> Result<libc::seccomp_notif_sizes, Errno> {
     Ok(unsafe { sizes.assume_init() })
 }
 
+/// The descriptor need not be a listener: the numbers say the size and direction of what is read and written, and drivers that
+/// don't know a number refuse it. (A driver that takes one of these for something larger breaks the kernel's rules.)
+///
 /// # Safety
 /// `argument` is what `request` reads and writes, alive during the call.
 unsafe fn ioctl(

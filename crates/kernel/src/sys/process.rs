@@ -19,24 +19,29 @@ pub(crate) enum Fork {
 }
 
 /// Splits the process.
-pub(crate) fn fork() -> Result<Fork, Errno> {
-    // SAFETY: fork touches no memory of the parent. The child sees a copy in which locks that other threads held stay
-    // held: to take one blocks it for ever, which its callers document, but shows it no torn data.
+///
+/// # Safety
+/// What the caller does on the child's side is sound in a second process of one thread: see
+/// [`run_forked`](crate::child::run_forked).
+pub(crate) unsafe fn fork() -> Result<Fork, Errno> {
+    // SAFETY: fork touches no memory of the parent; for what is done in the child the caller answers.
     let pid = unsafe { libc::fork() };
     side(c_long::from(pid))
 }
 
 /// Splits the process into two that share one table of descriptors, until either executes a program.
 ///
-/// The C library does not know of it: the child must not allocate, print or touch anything else of a library, but only
-/// make syscalls, execute a program or exit.
-pub(crate) fn fork_sharing_descriptors() -> Result<Fork, Errno> {
+/// # Safety
+/// The C library does not know of it: on the child's side the caller only makes syscalls, executes a program or exits, and
+/// uses nothing of the C library that remembers a thread or takes a lock, such as the allocator. As the descriptors are the
+/// parent's too, it closes none of them.
+pub(crate) unsafe fn fork_sharing_descriptors() -> Result<Fork, Errno> {
     let flags = c_long::from(libc::CLONE_FILES | libc::SIGCHLD);
     // Without a stack of its own the child goes on with a copy of this one, and the last three are not asked for.
     let (stack, unused) = (c_long::from(0), c_long::from(0));
     let (first, second) = if cfg!(target_arch = "s390x") { (stack, flags) } else { (flags, stack) };
-    // SAFETY: as fork, this touches no memory of the parent, as CLONE_VM is not asked for; what the C library remembers of
-    // the calling thread is out of date in the child, which its caller leaves alone.
+    // SAFETY: without CLONE_VM this touches no memory of the parent, and without CLONE_SETTLS and a stack the child goes on as
+    // this thread does; for what is done in the child the caller answers.
     let pid = unsafe { libc::syscall(libc::SYS_clone, first, second, unused, unused, unused) };
     side(pid)
 }

@@ -69,11 +69,15 @@ impl Slot {
     }
 
     /// Takes the descriptor, if there is one.
-    pub(crate) fn take(&self) -> Option<OwnedFd> {
+    ///
+    /// # Safety
+    /// Whoever puts one here has the same table of descriptors as the caller: a thread of this process, or a process that
+    /// shares the table and still did when it put the descriptor here.
+    pub(crate) unsafe fn take(&self) -> Option<OwnedFd> {
         match self.0.swap(EMPTY, Ordering::AcqRel) {
             EMPTY => None,
-            // SAFETY: `put` gave up its ownership of a descriptor that is open in the table of both, and only one of those
-            // who swap gets it.
+            // SAFETY: `put` gave up its ownership of a descriptor that is open in the table of both, which the caller answers
+            // for, and only one of those who swap gets it.
             descriptor => Some(unsafe { OwnedFd::from_raw_fd(descriptor) }),
         }
     }

@@ -1,11 +1,13 @@
-//! What a program can see of its start. It runs before the runtime: nothing here allocates, prints or may panic.
+//! What a program can see of its start. Where it runs before the runtime, nothing here allocates, prints or panics.
 
+use std::ffi::CStr;
 use std::mem::{self, MaybeUninit};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use callgate_syscalls::Errno;
-use libc::c_long;
+use libc::{c_int, c_long};
 
 use super::checked;
 
@@ -52,6 +54,60 @@ fn keep_if_standard(descriptor: OwnedFd) -> bool {
         mem::forget(descriptor);
     }
     standard
+}
+
+/// How many descriptors of the service manager's, from [`FIRST`] on, nobody has taken yet.
+static INHERITED: AtomicI32 = AtomicI32::new(0);
+
+/// The first number after standard input, output and error.
+const FIRST: RawFd = 3;
+
+/// Counts the descriptors that the service manager announces to this process and has passed.
+///
+/// # Safety
+/// Nothing of the program has run: no descriptor that is open belongs to anybody in it.
+pub(crate) unsafe fn remember_inherited() {
+    // SAFETY: the call takes nothing.
+    let this_process = unsafe { libc::getpid() };
+    if variable(c"LISTEN_PID") != Some(this_process) {
+        return;
+    }
+    let announced = variable(c"LISTEN_FDS").unwrap_or(0);
+    let there = (FIRST..).take_while(|number| !is_closed(*number));
+    let count = there.zip(0..announced).count();
+    INHERITED.store(RawFd::try_from(count).unwrap_or(0), Ordering::Relaxed);
+}
+
+/// Takes the descriptors that were counted, the first time; they are closed on exec from now on.
+pub(crate) fn take_inherited() -> Vec<OwnedFd> {
+    let count = INHERITED.swap(0, Ordering::AcqRel);
+    (FIRST..FIRST.saturating_add(count)).map(own_inherited).collect()
+}
+
+fn own_inherited(number: RawFd) -> OwnedFd {
+    // SAFETY: the request takes a number.
+    unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) };
+    // SAFETY: the descriptor was open before anything of the program ran, by the duty of `remember_inherited`. As nobody got
+    // it since, nobody may have closed it, and it is still the same; the counter is emptied by whoever takes it, so that it is
+    // given out once.
+    unsafe { OwnedFd::from_raw_fd(number) }
+}
+
+/// A variable of the environment that is a number, read without the runtime.
+fn variable(name: &CStr) -> Option<c_int> {
+    // SAFETY: the name is a C string; before `main` nobody changes the environment.
+    let value = unsafe { libc::getenv(name.as_ptr()) };
+    if value.is_null() {
+        return None;
+    }
+    // SAFETY: what getenv returns, if it is not null, is a C string, which nobody changes before `main`.
+    let value = unsafe { CStr::from_ptr(value) };
+    let digits = value.to_bytes();
+    let digit = |sum: c_int, byte: &u8| match byte {
+        b'0'..=b'9' => sum.checked_mul(10)?.checked_add(c_int::from(byte - b'0')),
+        _ => None,
+    };
+    if digits.is_empty() { None } else { digits.iter().try_fold(0, digit) }
 }
 
 fn is_closed(number: RawFd) -> bool {

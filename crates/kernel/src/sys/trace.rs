@@ -18,10 +18,7 @@ use crate::Tid;
 
 // As in include/uapi/linux/ptrace.h; the libc crate lacks some of them, and types them differently for each C
 // library.
-const PTRACE_DETACH: c_long = 17;
 const PTRACE_GETSIGINFO: c_long = 0x4202;
-const PTRACE_SEIZE: c_long = 0x4206;
-const PTRACE_INTERRUPT: c_long = 0x4207;
 const PTRACE_SECCOMP_GET_FILTER: c_long = 0x420c;
 const PTRACE_SECCOMP_GET_METADATA: c_long = 0x420d;
 const PTRACE_EVENT_STOP: c_int = 128;
@@ -47,12 +44,12 @@ struct Metadata {
 
 /// Attaches to a thread without stopping it.
 pub(crate) fn seize(tid: Tid) -> Result<(), Errno> {
-    request_without_memory(PTRACE_SEIZE, tid, 0)
+    change(Change::Seize, tid, 0)
 }
 
 /// Asks a seized thread to stop; returns before it has.
 pub(crate) fn interrupt(tid: Tid) -> Result<(), Errno> {
-    request_without_memory(PTRACE_INTERRUPT, tid, 0)
+    change(Change::Interrupt, tid, 0)
 }
 
 /// Lets a stopped tracee go, with the signal it was about to receive.
@@ -61,7 +58,7 @@ pub(crate) fn detach(tid: Tid, stop: Stop) -> Result<(), Errno> {
         Stop::Event => 0,
         Stop::Signal(signal) => usize::try_from(signal).unwrap_or(0),
     };
-    request_without_memory(PTRACE_DETACH, tid, signal)
+    change(Change::Detach, tid, signal)
 }
 
 /// Where a tracee stands; `ESRCH` while it is not stopped, or gone.
@@ -100,9 +97,17 @@ pub(crate) fn filter_logs(tid: Tid, index: usize) -> Result<bool, Errno> {
     Ok(metadata.flags & METADATA_LOG != 0)
 }
 
-fn request_without_memory(request_: c_long, tid: Tid, data: usize) -> Result<(), Errno> {
-    // SAFETY: the requests passed here take the data argument as a number.
-    unsafe { request(request_, tid, 0, ptr::without_provenance_mut(data)) }.map(drop)
+/// The requests that only change how a tracee stands, and take the data argument as a number.
+#[derive(Clone, Copy)]
+enum Change {
+    Detach = 17,
+    Seize = 0x4206,
+    Interrupt = 0x4207,
+}
+
+fn change(change: Change, tid: Tid, data: usize) -> Result<(), Errno> {
+    // SAFETY: each of these requests takes the data argument as a number.
+    unsafe { request(change as c_long, tid, 0, ptr::without_provenance_mut(data)) }.map(drop)
 }
 
 /// # Safety

@@ -4,13 +4,12 @@
 
 use std::ffi::CStr;
 use std::mem::size_of;
-use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 
 use callgate_syscalls::Errno;
-use libc::{c_int, c_long, c_ulong};
+use libc::{c_int, c_ulong};
 
-use super::{checked, errno};
+use super::notify::handover::own;
 
 /// The beginning of `union bpf_attr` as `BPF_PROG_LOAD` reads it.
 #[repr(C)]
@@ -49,7 +48,8 @@ pub(crate) fn load_bpf_tracepoint() -> Result<(), Errno> {
     // string; the kernel reads all three and, without a log, writes nothing.
     let result =
         unsafe { libc::syscall(libc::SYS_bpf, PROG_LOAD, attributes, size_of::<BpfLoad>()) };
-    close(result)
+    // SAFETY: the result of a call that opens a descriptor for its caller.
+    unsafe { own(result) }.map(drop)
 }
 
 /// `struct perf_event_attr` in its first form.
@@ -91,12 +91,6 @@ pub(crate) fn open_perf_tracepoint(id: u64) -> Result<(), Errno> {
             CLOSE_ON_EXEC,
         )
     };
-    close(result)
-}
-
-fn close(result: c_long) -> Result<(), Errno> {
-    let descriptor = RawFd::try_from(checked(result)?).map_err(|_| errno(libc::EBADF))?;
-    // SAFETY: the kernel has just opened this descriptor for the caller alone.
-    drop(unsafe { OwnedFd::from_raw_fd(descriptor) });
-    Ok(())
+    // SAFETY: the result of a call that opens a descriptor for its caller.
+    unsafe { own(result) }.map(drop)
 }

@@ -22,15 +22,26 @@ fn message(manager: &UnixDatagram) -> Message {
 
 /// Starts an agent again with the two descriptors of a container, as a service manager does: with numbers from 3.
 fn start_again(folder: &Folder, metrics: u16, name: &str, stored: [OwnedFd; 2]) -> Child {
+    start_announcing(folder, metrics, name, stored, "2")
+}
+
+/// As [`start_again`], by a manager that announces this many.
+fn start_announcing(
+    folder: &Folder,
+    metrics: u16,
+    name: &str,
+    stored: [OwnedFd; 2],
+    announced: &str,
+) -> Child {
     let agent = agent(folder, metrics);
     let script = r#"exec 3<&0 4<&1 </dev/null >>"$1"; shift
-        LISTEN_PID=$$ LISTEN_FDS=2 exec "$@""#;
+        LISTEN_PID=$$ exec "$@""#;
     let mut shell = Command::new("sh");
     let [first, second] = stored;
     shell.args(["-c", script, "sh", &folder.at("log")]);
     shell.arg(agent.get_program()).args(agent.get_args());
     shell.env("NOTIFY_SOCKET", folder.at("manager"));
-    shell.env("LISTEN_FDNAMES", format!("{name}:{name}"));
+    shell.env("LISTEN_FDNAMES", format!("{name}:{name}")).env("LISTEN_FDS", announced);
     shell.stdin(File::from(first)).stdout(File::from(second)).spawn().unwrap()
 }
 
@@ -82,6 +93,26 @@ fn containers_stay_with_the_agent_that_comes_after_a_killed_one() {
     assert_eq!(message(&manager).text, "FDSTORE=1\nFDNAME=container-1", "no name comes twice");
     agent.signal("-TERM");
     assert_eq!(agent.child.wait().unwrap().code(), Some(0));
+}
+
+/// Files that the agent opens itself get the numbers behind: they are not the manager's.
+#[test]
+fn a_manager_that_announces_more_than_it_passes_gets_nothing_else() {
+    for announced in ["3", "1000", "2147483647", "99999999999", "-1", "x", ""] {
+        let folder = Folder::new();
+        folder.file("policy.json", ANSWER_42);
+        let manager = UnixDatagram::bind(folder.at("manager")).unwrap();
+        let metrics = free_port();
+        let null = || OwnedFd::from(File::open("/dev/null").unwrap());
+        let stored = [null(), null()];
+        let child = start_announcing(&folder, metrics, "container-7", stored, announced);
+        let agent = Agent { folder, child, metrics };
+        agent.wait_for_line("started");
+        let filter = notifying([names::GETPPID]);
+        assert_eq!(container(&agent.socket(), "c", &filter, parent), exited(42), "{announced}");
+        assert_eq!(agent.metric("containers_total"), 1, "{announced}");
+        drop(manager);
+    }
 }
 
 #[test]

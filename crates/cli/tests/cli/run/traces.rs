@@ -49,6 +49,15 @@ fn descriptors_beyond_the_standard_ones_are_the_same() {
     assert!(run.lines().any(|number| number == "5"), "{run}");
 }
 
+/// A service manager's descriptors are the command's, which has the same process id.
+#[test]
+fn descriptors_of_a_service_manager_reach_the_command() {
+    let script = r#"LISTEN_PID=$$ LISTEN_FDS=2 exec "$@" sh -c 'test $LISTEN_PID = $$ && ls /proc/$$/fd >> $OUT' 3</dev/null 4</dev/null"#;
+    let [env, run] = outputs(script);
+    assert_eq!(env, run);
+    assert!(["3", "4"].iter().all(|wanted| run.lines().any(|number| number == *wanted)), "{run}");
+}
+
 #[test]
 fn closed_descriptors_need_no_device() {
     let namespace = ["-U", "-r", "-m", "sh", "-c"];

@@ -8,17 +8,22 @@ use libc::{c_long, pid_t};
 
 use crate::sys::checked;
 
-const TRACEME: c_long = 0;
 #[cfg(target_arch = "x86_64")]
 const GETREGS: c_long = 12;
 #[cfg(target_arch = "x86_64")]
 const SETREGS: c_long = 13;
-const POKEDATA: c_long = 5;
-const CONT: c_long = 7;
-const SYSCALL: c_long = 24;
-const SETOPTIONS: c_long = 0x4200;
 const GETEVENTMSG: c_long = 0x4201;
-const SEIZE: c_long = 0x4206;
+
+/// The requests that take numbers, and change no memory but the tracee's.
+#[derive(Clone, Copy)]
+enum Request {
+    TraceMe = 0,
+    PokeData = 5,
+    Continue = 7,
+    Syscall = 24,
+    SetOptions = 0x4200,
+    Seize = 0x4206,
+}
 
 /// The registers of a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,22 +39,23 @@ pub struct Registers {
 
 /// Lets the parent of this process trace it.
 pub(crate) fn trace_me() -> Result<(), Errno> {
-    request(TRACEME, 0, 0, 0).map(drop)
+    request(Request::TraceMe, 0, 0, 0).map(drop)
 }
 
 /// Attaches to a process with options, without stopping it.
 pub(crate) fn seize(pid: pid_t, options: usize) -> Result<(), Errno> {
-    request(SEIZE, pid, 0, options).map(drop)
+    request(Request::Seize, pid, 0, options).map(drop)
 }
 
 /// Which stops the tracer wants.
 pub(crate) fn set_options(pid: pid_t, options: usize) -> Result<(), Errno> {
-    request(SETOPTIONS, pid, 0, options).map(drop)
+    request(Request::SetOptions, pid, 0, options).map(drop)
 }
 
 /// Lets a stopped tracee go, with a signal or 0, to its next system call or to whatever comes.
 pub(crate) fn resume(pid: pid_t, to_syscall: bool, signal: usize) -> Result<(), Errno> {
-    request(if to_syscall { SYSCALL } else { CONT }, pid, 0, signal).map(drop)
+    let how = if to_syscall { Request::Syscall } else { Request::Continue };
+    request(how, pid, 0, signal).map(drop)
 }
 
 /// The number that came with the last event.
@@ -63,12 +69,12 @@ pub(crate) fn message(pid: pid_t) -> Result<u64, Errno> {
 
 /// Writes a word to the tracee's memory.
 pub(crate) fn write_word(pid: pid_t, address: usize, word: usize) -> Result<(), Errno> {
-    request(POKEDATA, pid, address, word).map(drop)
+    request(Request::PokeData, pid, address, word).map(drop)
 }
 
-/// The requests passed here take numbers, and change no memory but the tracee's.
-fn request(request: c_long, pid: pid_t, address: usize, data: usize) -> Result<c_long, Errno> {
-    // SAFETY: these requests touch no memory of this process.
+fn request(request: Request, pid: pid_t, address: usize, data: usize) -> Result<c_long, Errno> {
+    let request = request as c_long;
+    // SAFETY: each of these requests takes numbers, and touches no memory of this process.
     checked(unsafe { libc::syscall(libc::SYS_ptrace, request, pid, address, data) })
 }
 

@@ -23,7 +23,9 @@ pub(crate) const PIDFD_THREAD: c_int = libc::O_EXCL;
 pub(crate) fn pidfd_open(process: Tid, flags: c_int) -> Result<OwnedFd, Errno> {
     let (pid, flags) = (c_long::from(process.as_pid()), c_long::from(flags));
     // SAFETY: the call takes numbers.
-    own(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, flags) })
+    let result = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, flags) };
+    // SAFETY: the result of a call that opens a descriptor for its caller.
+    unsafe { own(result) }
 }
 
 /// A copy of a descriptor of the process; it is closed on exec.
@@ -31,13 +33,18 @@ pub(crate) fn pidfd_getfd(process: BorrowedFd<'_>, number: RawFd) -> Result<Owne
     let (process, number) = (c_long::from(process.as_raw_fd()), c_long::from(number));
     let flags = c_long::from(0);
     // SAFETY: the call takes numbers.
-    own(unsafe { libc::syscall(libc::SYS_pidfd_getfd, process, number, flags) })
+    let result = unsafe { libc::syscall(libc::SYS_pidfd_getfd, process, number, flags) };
+    // SAFETY: the result of a call that opens a descriptor for its caller.
+    unsafe { own(result) }
 }
 
-/// The result of a call that returns a descriptor opened for its caller alone.
-fn own(result: c_long) -> Result<OwnedFd, Errno> {
+/// Owns what a call has opened, or says why it has not.
+///
+/// # Safety
+/// `result` is what a syscall has just returned that opens a descriptor for its caller alone.
+pub(in crate::sys) unsafe fn own(result: c_long) -> Result<OwnedFd, Errno> {
     let descriptor = RawFd::try_from(checked(result)?).map_err(|_| errno(libc::EBADF))?;
-    // SAFETY: both callers pass the result of a call that has just opened this descriptor.
+    // SAFETY: the call has opened the descriptor for its caller alone, who gives it up here.
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }
 
@@ -92,30 +99,34 @@ pub(crate) fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<Messa
         unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, libc::MSG_CMSG_CLOEXEC) };
     let len = usize::try_from(checked(received as c_long)?).unwrap_or(0);
     let truncated = message.msg_flags & (libc::MSG_TRUNC | libc::MSG_CTRUNC) != 0;
-    let numbers = numbers(&message);
+    // SAFETY: recvmsg has filled in the message, whose control buffer is alive.
+    let numbers = unsafe { numbers(&message) };
     // SAFETY: the kernel has just opened each of these descriptors for this receiver alone.
     let own = |number| unsafe { OwnedFd::from_raw_fd(number) };
     Ok(Message { len, descriptors: numbers.into_iter().map(own).collect(), truncated })
 }
 
-/// The descriptors in the control buffer of a message that recvmsg(2) has filled in.
-fn numbers(message: &msghdr) -> Vec<RawFd> {
+/// The descriptors in the control buffer of a message.
+///
+/// # Safety
+/// recvmsg(2) has filled the message in, and its control buffer, aligned as u64, is alive.
+unsafe fn numbers(message: &msghdr) -> Vec<RawFd> {
     let mut numbers = Vec::new();
-    // SAFETY: control pointer and length are those of a live buffer, as the kernel has left them.
+    // SAFETY: control pointer and length are those of a live buffer, of which the kernel has left how much it has filled.
     let mut next = unsafe { libc::CMSG_FIRSTHDR(message) };
     while !next.is_null() {
-        // SAFETY: not null, so a header in the buffer, which is aligned as u64.
+        // SAFETY: not null, so a whole header in the buffer, each of which is aligned as a size is.
         let header = unsafe { next.read() };
         if (header.cmsg_level, header.cmsg_type) == (libc::SOL_SOCKET, libc::SCM_RIGHTS) {
             // SAFETY: the call computes a number.
             let before = unsafe { libc::CMSG_LEN(0) } as usize;
             let count = (header.cmsg_len as usize).saturating_sub(before) / size_of::<RawFd>();
-            // SAFETY: the header is in the buffer.
+            // SAFETY: the header is in the buffer; what is behind it is at most the end of that.
             let data = unsafe { libc::CMSG_DATA(next) }.cast::<RawFd>();
             numbers.extend((0..count).map(|index| {
                 // SAFETY: the kernel wrote as many descriptors as the header's length says behind it.
                 let place = unsafe { data.add(index) };
-                // SAFETY: as above; they need not be aligned.
+                // SAFETY: as for the place itself, this one is inside; it need not be aligned.
                 unsafe { place.read_unaligned() }
             }));
         }
