@@ -188,6 +188,15 @@ impl<T> Default for List<T> {
     }
 }
 
+impl<T> IntoIterator for List<T> {
+    type Item = T;
+    type IntoIter = std::iter::Flatten<std::vec::IntoIter<Vec<T>>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.chunks.into_iter().flatten()
+    }
+}
+
 impl<T> Index<usize> for List<T> {
     type Output = T;
 
@@ -251,6 +260,7 @@ mod tests {
             assert!((0..len).all(|n| list[n][0] == n && list.get(n) == Some(&[n, n + 1])));
             assert_eq!(list.get(len), None);
             assert_eq!(list.last().map(|last| last[1]), (len > 0).then_some(len));
+            assert!(list.into_iter().eq((0..len).map(|n| [n, n + 1])));
         }
     }
 

@@ -1,5 +1,8 @@
 //! Comparisons as callers write them, and as a rule keeps them.
 
+use std::fmt;
+use std::ops::Deref;
+
 use callgate_policy::{Comparison, Condition, Error as PolicyError, Field, Operator};
 use callgate_syscalls::Arch;
 
@@ -25,7 +28,51 @@ impl ArgCmp {
 }
 
 /// A list of comparisons of different arguments in ascending order of the arguments, as an architecture reads them.
-pub type Chain = Box<[Step]>;
+///
+/// There are at most six, so they need no memory of their own.
+#[derive(Clone, Copy)]
+pub struct Chain {
+    steps: [Step; ArgCmp::COUNT_MAX],
+    len: u8,
+}
+
+impl Chain {
+    /// The list of no comparisons, which always holds.
+    pub const EMPTY: Self = Self { steps: [Step::UNUSED; ArgCmp::COUNT_MAX], len: 0 };
+
+    /// Enters a step before those of higher arguments. Where there are six, it is left out.
+    fn insert(&mut self, step: Step) {
+        let place = self.iter().position(|known| known.test.arg > step.test.arg);
+        let len = usize::from(self.len);
+        if let Some(rest) = self.steps.get_mut(place.unwrap_or(len)..=len) {
+            rest.rotate_right(1);
+            rest[0] = step;
+            self.len += 1;
+        }
+    }
+}
+
+impl Deref for Chain {
+    type Target = [Step];
+
+    fn deref(&self) -> &[Step] {
+        &self.steps[..usize::from(self.len)]
+    }
+}
+
+impl PartialEq for Chain {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Chain {}
+
+impl fmt::Debug for Chain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
 
 /// A comparison in its stored form: a [`Test`] and the answer that it must have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +84,15 @@ pub struct Step {
     pub answer: bool,
     /// Where it stands among others about the same argument.
     pub class: Class,
+}
+
+impl Step {
+    /// What fills a chain up.
+    const UNUSED: Self = Self {
+        test: Test { arg: 0, stored: StoredOperator::Equal, mask: 0, datum: 0 },
+        answer: false,
+        class: Class::Equality,
+    };
 }
 
 /// `(argument & mask) operator datum`, all of the argument's bits that the architecture has.
@@ -112,13 +168,10 @@ pub fn check(comparisons: &[ArgCmp]) -> Result<(), Error> {
 /// so is a comparison that no bit can fail. Empty for a rule that always holds.
 ///
 /// # Errors
-/// As [`check`].
+/// As [`check`], which is what keeps the comparisons to six.
 pub fn read(arch: Arch, comparisons: &[ArgCmp]) -> Result<Chain, Error> {
-    if comparisons.is_empty() {
-        return Ok(Chain::default());
-    }
     let word = word_mask(arch);
-    let mut steps = Vec::with_capacity(comparisons.len());
+    let mut chain = Chain::EMPTY;
     for comparison in comparisons {
         let (stored, answer, class) = stored(comparison.op)?;
         let masked = comparison.op == MASKED_EQ;
@@ -131,10 +184,9 @@ pub fn read(arch: Arch, comparisons: &[ArgCmp]) -> Result<Chain, Error> {
         }
         let index = Error::ArgumentIndex { index: comparison.arg };
         let arg = u8::try_from(comparison.arg).map_err(|_| index)?;
-        steps.push(Step { test: Test { arg, stored, mask, datum: datum & mask }, answer, class });
+        chain.insert(Step { test: Test { arg, stored, mask, datum: datum & mask }, answer, class });
     }
-    steps.sort_unstable_by_key(|step| step.test.arg);
-    Ok(steps.into())
+    Ok(chain)
 }
 
 /// The bits of an argument that an architecture has.
@@ -147,9 +199,11 @@ pub(crate) const fn word_mask(arch: Arch) -> u64 {
 /// # Errors
 /// None for steps that [`read`] made: arguments are 0 to 5 and nothing nests.
 pub fn condition(arch: Arch, steps: &[Step]) -> Result<Condition, PolicyError> {
-    let parts: Result<Vec<Condition>, _> =
-        steps.iter().map(|step| comparison(arch, step).map(Condition::from)).collect();
-    Condition::all(parts?)
+    let mut parts = [None; ArgCmp::COUNT_MAX];
+    for (part, step) in parts.iter_mut().zip(steps) {
+        *part = Some(comparison(arch, step)?);
+    }
+    Condition::all(parts.into_iter().flatten().map(Condition::from))
 }
 
 fn comparison(arch: Arch, step: &Step) -> Result<Comparison, PolicyError> {

@@ -26,17 +26,20 @@
 //!         Exactness::Adapted,
 //!         |stored| {
 //!             let effect = rules.consider(Arch::X86_64, stored.chain, action, origin);
-//!             rules.apply(effect.unwrap());
+//!             rules.apply(effect.unwrap()).unwrap();
 //!             Ok::<(), callgate_order::Error>(())
 //!         },
 //!     )?;
 //! }
 //! let Rules::Listed(list) = &rules else { panic!() };
-//! let origins: Vec<u32> = ordered(Arch::X86_64, list).iter().map(|rule| rule.origin).collect();
+//! let ordered = ordered(Arch::X86_64, list).unwrap();
+//! let origins: Vec<u32> = ordered.iter().map(|rule| rule.origin).collect();
 //! assert_eq!(origins, [1, 0], "the smallest bound is asked first");
 //! # Ok::<(), callgate_order::Error>(())
 //! ```
 #![forbid(unsafe_code)]
+// Memory that is out is an error, never the end of the process.
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 
 mod chain;
 mod error;
@@ -55,5 +58,5 @@ pub use mux::{Multiplexer, multiplexes};
 pub use number::Number;
 pub use order::ordered;
 pub use resolve::{number_base, pseudo_number, resolve_name, resolve_name_rewrite, resolve_number};
-pub use rules::{Conflict, Effect, List, Listed, Rule, Rules};
+pub use rules::{Accepted, Conflict, Effect, Refusal, Rule, Rules, Undo};
 pub use translate::{Exactness, StoredRule, Syscall};

@@ -16,25 +16,31 @@
 //! order in which they were added, and read from front to back. This is what libseccomp's trees of word tests mean where
 //! they mean anything consistent.
 
+use callgate_memory::{Collect, Grow, List, OutOfMemory};
 use callgate_syscalls::Arch;
 
-use crate::chain::{Class, Step, StoredOperator, Test, halves};
-use crate::rules::{Listed, Rule};
+use crate::chain::{ArgCmp, Class, Step, StoredOperator, Test, halves};
+use crate::rules::{Accepted, Rule};
 
 /// The rules of a list that are in force, in the order in which they are asked.
-#[must_use]
-pub fn ordered(arch: Arch, log: &[Listed]) -> Vec<&Rule> {
-    let width = if arch.word_bits() == 64 { Width::Two } else { Width::One };
-    let mut top = Level::new();
-    for (index, listed) in log.iter().enumerate() {
-        for &removed in &listed.removes {
-            remove(&mut top, removed);
-        }
-        insert(&mut top, &listed.rule.chain, index, width);
+///
+/// # Errors
+/// [`OutOfMemory`].
+pub fn ordered(arch: Arch, list: &Accepted) -> Result<Vec<&Rule>, OutOfMemory> {
+    // One rule, nearly always: there is nothing to order.
+    let mut in_force = list.iter();
+    if let (Some(only), None) = (in_force.next(), in_force.next()) {
+        return std::iter::once(only).try_collect_vec();
     }
-    let mut order = Vec::new();
-    read(&top, &mut order);
-    order.into_iter().map(|index| &log[index].rule).collect()
+    let width = if arch.word_bits() == 64 { Width::Two } else { Width::One };
+    let mut tree = Tree { nodes: List::new(), top: Level::new(), width };
+    for (listed, rule) in list.rules.iter().zip(0..) {
+        for &removed in &listed.removes {
+            tree.remove(&list.rules[removed as usize].rule.chain, removed);
+        }
+        tree.insert(&listed.rule.chain, rule)?;
+    }
+    tree.read(list)
 }
 
 /// How many 32-bit words an argument has.
@@ -44,7 +50,16 @@ enum Width {
     Two,
 }
 
-type Level = Vec<Node>;
+/// Comparisons with what follows their answers. Nodes lie in one list and levels name them, so that a node that comes between
+/// others moves four bytes of each.
+struct Tree {
+    nodes: List<Node>,
+    top: Level,
+    width: Width,
+}
+
+/// Nodes that are asked from front to back.
+type Level = Vec<u32>;
 
 struct Node {
     test: Test,
@@ -56,7 +71,7 @@ struct Node {
 /// What one answer leads to: a rule that ends here, then rules with further comparisons.
 #[derive(Default)]
 struct Side {
-    rule: Option<usize>,
+    rule: Option<u32>,
     level: Level,
 }
 
@@ -69,35 +84,107 @@ impl Node {
     const fn side(&mut self, answer: bool) -> &mut Side {
         if answer { &mut self.yes } else { &mut self.no }
     }
-}
 
-/// Enters a rule. Recursion is bounded: a rule has at most six steps.
-fn insert(level: &mut Level, steps: &[Step], rule: usize, width: Width) {
-    let Some((step, rest)) = steps.split_first() else { return };
-    let place = match find(level, step, width) {
-        Place::Same(place) => place,
-        Place::Before(place) => {
-            level.insert(place, Node::new(step));
-            place
-        }
-    };
-    let side = level[place].side(step.answer);
-    match rest.is_empty() {
-        // Rules of equal comparisons are never listed twice.
-        true => side.rule = side.rule.or(Some(rule)),
-        false => insert(&mut side.level, rest, rule, width),
+    fn is_empty(&self) -> bool {
+        [&self.no, &self.yes].iter().all(|side| side.rule.is_none() && side.level.is_empty())
     }
 }
 
+/// Where a step belongs: at the node of its test, or before the first node that must come after it.
 enum Place {
     Same(usize),
     Before(usize),
 }
 
-/// Where a step belongs: at the node of its test, or before the first node that must come after it.
-fn find(level: &Level, step: &Step, width: Width) -> Place {
+/// A level: that of a node's answer, or the top.
+type At = Option<(u32, bool)>;
+
+impl Tree {
+    fn level(&mut self, at: At) -> &mut Level {
+        match at {
+            None => &mut self.top,
+            Some((node, answer)) => &mut self.nodes[node as usize].side(answer).level,
+        }
+    }
+
+    /// Enters a rule.
+    fn insert(&mut self, steps: &[Step], rule: u32) -> Result<(), OutOfMemory> {
+        let mut at = None;
+        for step in steps {
+            let width = self.width;
+            let level = std::mem::take(self.level(at));
+            let place = find(&self.nodes, &level, step, width);
+            *self.level(at) = level;
+            let node = match place {
+                Place::Same(place) => self.level(at)[place],
+                Place::Before(place) => {
+                    let node = u32::try_from(self.nodes.len()).map_err(|_| OutOfMemory)?;
+                    self.nodes.try_push(Node::new(step))?;
+                    self.level(at).try_insert(place, node)?;
+                    node
+                }
+            };
+            at = Some((node, step.answer));
+        }
+        if let Some((node, answer)) = at {
+            // Rules of equal comparisons are never listed twice.
+            let side = self.nodes[node as usize].side(answer);
+            side.rule = side.rule.or(Some(rule));
+        }
+        Ok(())
+    }
+
+    /// Takes a rule of these comparisons out, and the nodes that it leaves empty.
+    fn remove(&mut self, steps: &[Step], rule: u32) {
+        let mut path = [None; ArgCmp::COUNT_MAX];
+        let mut at: At = None;
+        for (entry, step) in path.iter_mut().zip(steps) {
+            let level = std::mem::take(self.level(at));
+            let found = level.iter().position(|&n| self.nodes[n as usize].test == step.test);
+            let node = found.map(|place| level[place]);
+            *self.level(at) = level;
+            let Some(node) = node else { return };
+            *entry = Some((at, node));
+            at = Some((node, step.answer));
+        }
+        let Some((node, answer)) = at else { return };
+        let side = self.nodes[node as usize].side(answer);
+        side.rule = side.rule.filter(|&known| known != rule);
+        for (at, node) in path.into_iter().rev().flatten() {
+            if self.nodes[node as usize].is_empty() {
+                self.level(at).retain(|&known| known != node);
+            }
+        }
+    }
+
+    /// Reads the rules from front to back. Both answers of a test exclude each other.
+    fn read(self, list: &Accepted) -> Result<Vec<&Rule>, OutOfMemory> {
+        let mut order = Vec::new();
+        let mut open: Vec<u32> = Vec::new();
+        open.try_extend(self.top.iter().rev().copied())?;
+        // A node stands twice: before its answer yes, and before its answer no.
+        let mut asked = List::new();
+        asked.try_resize(self.nodes.len(), false)?;
+        while let Some(node) = open.pop() {
+            let Node { no, yes, .. } = &self.nodes[node as usize];
+            let second = std::mem::replace(&mut asked[node as usize], true);
+            let side = if second { no } else { yes };
+            if let Some(rule) = side.rule {
+                order.try_push(&list.rules[rule as usize].rule)?;
+            }
+            if !second {
+                open.try_push(node)?;
+            }
+            open.try_extend(side.level.iter().rev().copied())?;
+        }
+        Ok(order)
+    }
+}
+
+fn find(nodes: &List<Node>, level: &[u32], step: &Step, width: Width) -> Place {
     let mut in_group = false;
-    for (place, node) in level.iter().enumerate() {
+    for (place, &node) in level.iter().enumerate() {
+        let node = &nodes[node as usize];
         if node.test == step.test {
             return Place::Same(place);
         }
@@ -131,25 +218,4 @@ fn precedes(step: &Step, node: &Node, together: bool, width: Width) -> bool {
         }
     });
     order.is_lt()
-}
-
-/// Takes a rule out, and the nodes that it leaves empty.
-fn remove(level: &mut Level, rule: usize) {
-    level.retain_mut(|node| {
-        for side in [&mut node.no, &mut node.yes] {
-            side.rule = side.rule.filter(|&known| known != rule);
-            remove(&mut side.level, rule);
-        }
-        [&node.no, &node.yes].iter().any(|side| side.rule.is_some() || !side.level.is_empty())
-    });
-}
-
-/// Reads the rules of a level from front to back. Both answers of a test exclude each other.
-fn read(level: &Level, order: &mut Vec<usize>) {
-    for node in level {
-        for side in [&node.yes, &node.no] {
-            order.extend(side.rule);
-            read(&side.level, order);
-        }
-    }
 }

@@ -151,10 +151,16 @@ fn multiplexed<E: From<Error>>(
     let pseudo = call.pseudo;
     let untranslatable = Error::Untranslatable { number: pseudo, arch };
     let number = call.mux.number(arch).ok_or(untranslatable)?;
-    let others = comparisons.iter().filter(|comparison| comparison.arg != 0).copied();
+    let others = comparisons.iter().filter(|comparison| comparison.arg != 0);
     let which = ArgCmp { arg: 0, op: EQ, datum_a: call.mux.call(pseudo).into(), datum_b: 0 };
-    let all: Vec<ArgCmp> = std::iter::once(which).chain(others).collect();
-    store(StoredRule { number, chain: chain::read(arch, &all)? })?;
+    // No argument is compared twice, so there is room for all others.
+    let mut all = [which; ArgCmp::COUNT_MAX];
+    let mut count = 1;
+    for (slot, other) in all.iter_mut().skip(1).zip(others) {
+        *slot = *other;
+        count += 1;
+    }
+    store(StoredRule { number, chain: chain::read(arch, &all[..count])? })?;
     store(StoredRule { number: call.direct, chain: chain::read(arch, comparisons)? })
 }
 

@@ -4,75 +4,110 @@
 //! so the list notes a hash for every *window*: every contiguous part of a rule's comparisons, itself included. What is found
 //! by a hash is only a candidate, and is compared.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::hash::{Hash, Hasher};
 
-use crate::chain::{Step, Test};
+use callgate_memory::{FixedHasher, List, Map, OutOfMemory, TryClone};
+
+use crate::chain::{ArgCmp, Step, Test};
 
 /// The windows of the rules of a list.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Windows {
-    /// How many rules there are.
-    count: usize,
     /// By the comparisons of a whole rule.
     whole: Places,
     /// By any part of a rule.
     part: Places,
 }
 
-/// Lists are searched as they are up to this length.
-const SHORT: usize = 8;
+/// Lists are searched as they are, and note nothing, up to this length.
+pub(crate) const SHORT: usize = 8;
+
+/// How many windows a rule has at most.
+const PARTS_MAX: usize = ArgCmp::COUNT_MAX * (ArgCmp::COUNT_MAX + 1) / 2;
 
 impl Windows {
-    /// Notes the comparisons of the next rule.
-    pub(crate) fn add(&mut self, chain: &[Step]) {
-        let place = self.count;
-        self.count += 1;
-        self.whole.add(hash(chain), place);
-        windows(chain).for_each(|window| self.part.add(hash(window), place));
+    pub(crate) const fn new() -> Self {
+        Self { whole: Places::new(), part: Places::new() }
     }
 
-    /// The places of rules that may be a part of these comparisons.
+    /// Notes the comparisons of the rule at a place. Where memory ends half way, what is noted by then does no harm: all
+    /// that is found is compared.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub(crate) fn add(&mut self, chain: &[Step], place: u32) -> Result<(), OutOfMemory> {
+        self.whole.add(hash(chain), place)?;
+        windows(chain).try_for_each(|window| self.part.add(hash(window), place))
+    }
+
+    /// The places of noted rules that may be a part of these comparisons.
     pub(crate) fn parts(&self, chain: &[Step]) -> impl Iterator<Item = usize> + use<'_> {
-        let short = self.count <= SHORT;
-        let all = 0..if short { self.count } else { 0 };
-        let hashes: Vec<u64> = if short { Vec::new() } else { windows(chain).map(hash).collect() };
-        all.chain(hashes.into_iter().flat_map(|hash| self.whole.of(hash)))
+        let mut hashes = [None; PARTS_MAX];
+        for (slot, window) in hashes.iter_mut().zip(windows(chain)) {
+            *slot = Some(hash(window));
+        }
+        hashes.into_iter().flatten().flat_map(|hash| self.whole.of(hash))
     }
 
-    /// The places of rules of which these comparisons may be a part.
+    /// The places of noted rules of which these comparisons may be a part.
     pub(crate) fn wholes(&self, chain: &[Step]) -> impl Iterator<Item = usize> + use<'_> {
-        let short = self.count <= SHORT;
-        let all = 0..if short { self.count } else { 0 };
-        let found = (!short).then(|| self.part.of(hash(chain)));
-        all.chain(found.into_iter().flatten())
+        self.part.of(hash(chain))
+    }
+}
+
+impl TryClone for Windows {
+    fn try_clone(&self) -> Result<Self, OutOfMemory> {
+        Ok(Self { whole: self.whole.try_clone()?, part: self.part.try_clone()? })
     }
 }
 
 /// Places by hash, in lists that are linked through one array.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug)]
 struct Places {
     /// The last link for each hash.
-    last: HashMap<u64, usize, BuildHasherDefault<Mixed>>,
-    links: Vec<Link>,
+    last: Map<u64, u32>,
+    links: List<Link>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Link {
-    place: usize,
-    before: Option<usize>,
+    place: u32,
+    before: u32,
+}
+
+/// No link. There are fewer.
+const NONE: u32 = u32::MAX;
+
+impl TryClone for Link {
+    fn try_clone(&self) -> Result<Self, OutOfMemory> {
+        Ok(*self)
+    }
 }
 
 impl Places {
-    fn add(&mut self, hash: u64, place: usize) {
-        let before = self.last.insert(hash, self.links.len());
-        self.links.push(Link { place, before });
+    const fn new() -> Self {
+        Self { last: Map::new(), links: List::new() }
+    }
+
+    fn add(&mut self, hash: u64, place: u32) -> Result<(), OutOfMemory> {
+        let link = u32::try_from(self.links.len()).map_err(|_| OutOfMemory)?;
+        let before = self.last.get(&hash).copied().unwrap_or(NONE);
+        self.links.try_push(Link { place, before })?;
+        self.last.insert(hash, link)?;
+        Ok(())
     }
 
     fn of(&self, hash: u64) -> impl Iterator<Item = usize> + use<'_> {
-        let link = |index: usize| self.links.get(index).copied();
+        let link = |index: u32| self.links.get(index as usize).copied();
         let last = self.last.get(&hash).copied().and_then(link);
-        std::iter::successors(last, move |found| found.before.and_then(link)).map(|link| link.place)
+        let chain = std::iter::successors(last, move |found| link(found.before));
+        chain.map(|link| link.place as usize)
+    }
+}
+
+impl TryClone for Places {
+    fn try_clone(&self) -> Result<Self, OutOfMemory> {
+        Ok(Self { last: self.last.try_clone()?, links: self.links.try_clone()? })
     }
 }
 
@@ -81,39 +116,13 @@ fn windows(chain: &[Step]) -> impl Iterator<Item = &[Step]> {
     (1..=chain.len()).flat_map(|len| chain.windows(len))
 }
 
-fn hash(steps: &[Step]) -> u64 {
-    let mut mixed = Mixed::default();
-    for Step { test: Test { arg, stored, mask, datum }, answer, .. } in steps {
-        (arg, stored, mask, datum, answer).hash(&mut mixed);
-    }
-    mixed.finish()
-}
-
 /// A quick hash. Whoever writes rules that collide makes only their own filter slow to build.
-#[derive(Default)]
-struct Mixed(u64);
-
-impl Hasher for Mixed {
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|&byte| self.write_u64(byte.into()));
+fn hash(steps: &[Step]) -> u64 {
+    let mut hasher = FixedHasher::default();
+    for Step { test: Test { arg, stored, mask, datum }, answer, .. } in steps {
+        (arg, stored, mask, datum, answer).hash(&mut hasher);
     }
-
-    fn write_u64(&mut self, word: u64) {
-        const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
-        self.0 = (self.0.rotate_left(26) ^ word).wrapping_mul(ODD);
-    }
-
-    fn write_u8(&mut self, byte: u8) {
-        self.write_u64(byte.into());
-    }
-
-    fn write_isize(&mut self, word: isize) {
-        self.write_u64(word.unsigned_abs().try_into().unwrap_or(u64::MAX));
-    }
-
-    fn finish(&self) -> u64 {
-        self.0 ^ self.0 >> 32
-    }
+    hasher.finish()
 }
 
 #[cfg(test)]
@@ -131,21 +140,19 @@ mod tests {
     }
 
     #[test]
-    fn what_contains_or_is_contained_is_found_in_short_and_long_lists() {
-        for others in [0, SHORT - 3, SHORT - 2, SHORT - 1, 1000] {
-            let mut list = Windows::default();
-            let fixed = [chain(&[Some(1), Some(2), Some(3)]), chain(&[None, Some(2)])];
-            fixed.iter().for_each(|chain| list.add(chain));
-            for value in 0..others {
-                list.add(&chain(&[Some(1000 + value as u64)]));
-            }
-            let middle = chain(&[None, Some(2)]);
-            assert!([0, 1].iter().all(|&place| list.wholes(&middle).any(|found| found == place)));
-            let long = chain(&[Some(1), Some(2), Some(3), Some(4)]);
-            assert!([0, 1].iter().all(|&place| list.parts(&long).any(|found| found == place)));
-            if others > SHORT {
-                assert_eq!((list.wholes(&middle).count(), list.parts(&long).count()), (2, 2));
-            }
+    fn what_contains_or_is_contained_is_found() {
+        let mut list = Windows::new();
+        let fixed = [chain(&[Some(1), Some(2), Some(3)]), chain(&[None, Some(2)])];
+        let others = (0..1000).map(|value| chain(&[Some(1000 + value)]));
+        for (chain, place) in fixed.into_iter().chain(others).zip(0..) {
+            list.add(&chain, place).unwrap();
         }
+        let middle = chain(&[None, Some(2)]);
+        assert!([0, 1].iter().all(|&place| list.wholes(&middle).any(|found| found == place)));
+        let long = chain(&[Some(1), Some(2), Some(3), Some(4)]);
+        assert!([0, 1].iter().all(|&place| list.parts(&long).any(|found| found == place)));
+        assert_eq!((list.wholes(&middle).count(), list.parts(&long).count()), (2, 2));
+        let copy = list.try_clone().unwrap();
+        assert_eq!(copy.parts(&long).count(), 2);
     }
 }

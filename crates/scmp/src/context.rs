@@ -1,13 +1,12 @@
 //! The context: architectures, attributes, rules, priorities, transactions.
 
-use std::ops::Deref;
-use std::sync::Arc;
-
+use callgate_bpf::Instruction;
+use callgate_memory::{Collect, Grow, TryClone};
 use callgate_order::{ArgCmp, Syscall, check};
 use callgate_syscalls::{Action, ActionKind, Arch, Endian};
 
 use crate::attribute::{Arrangement, Attributes};
-use crate::filter::{Change, Filter, Held};
+use crate::filter::{Change, Done, Filter};
 use crate::program::{self, Verified};
 use crate::{
     Attribute, Capabilities, Error, Exactness, LoadPlan, Number, Token, action, lower, pfc,
@@ -18,18 +17,20 @@ use crate::{
 /// Architectures are kept in the order in which they were added and share one byte order. A context whose last
 /// architecture was removed refuses everything but [`Context::arch_add`] and [`Context::reset`].
 ///
-/// Every change either happens as a whole or, with an error, not at all.
-#[derive(Clone, Debug)]
+/// Every change either happens as a whole or, with an error, not at all. That holds for memory that is out, too.
+#[derive(Debug)]
 pub struct Context {
     native: Arch,
-    filters: Vec<Held>,
+    filters: Vec<Filter>,
     attributes: Attributes,
     /// Whether an action of the context hands calls to a listener.
     notifies: bool,
-    snapshots: Vec<Vec<Held>>,
-    verified: Option<Arc<Verified>>,
+    snapshots: Vec<Vec<Filter>>,
+    verified: Option<Verified>,
     /// What a rule changes, with the place of the architecture's filter: empty between calls, and kept for its memory.
     changes: Vec<(usize, Change)>,
+    /// The changes that a call has made, kept likewise.
+    done: Vec<(usize, Done)>,
 }
 
 impl Context {
@@ -37,24 +38,25 @@ impl Context {
     /// rules are written with.
     ///
     /// # Errors
-    /// [`Error::Action`].
+    /// [`Error::Action`], [`Error::OutOfMemory`].
     pub fn new(native: Arch, default: Action, kernel: &Capabilities) -> Result<Self, Error> {
         action::check(default, kernel)?;
         Ok(Self {
             native,
-            filters: vec![Held::new(native)],
+            filters: std::iter::once(Filter::new(native)).try_collect_vec()?,
             attributes: Attributes::new(default),
             notifies: default.kind() == ActionKind::UserNotify,
             snapshots: Vec::new(),
             verified: None,
             changes: Vec::new(),
+            done: Vec::new(),
         })
     }
 
     /// Makes the context as good as new (`seccomp_reset`).
     ///
     /// # Errors
-    /// [`Error::Action`].
+    /// [`Error::Action`], [`Error::OutOfMemory`].
     pub fn reset(&mut self, default: Action, kernel: &Capabilities) -> Result<(), Error> {
         *self = Self::new(self.native, default, kernel)?;
         Ok(())
@@ -66,7 +68,8 @@ impl Context {
     /// A context merged with itself is the caller's to detect: its architectures would be [`Error::ArchPresent`].
     ///
     /// # Errors
-    /// [`Error::NoArchitecture`], [`Error::MergeAttributes`], [`Error::ByteOrder`], [`Error::ArchPresent`].
+    /// [`Error::NoArchitecture`], [`Error::MergeAttributes`], [`Error::ByteOrder`], [`Error::ArchPresent`],
+    /// [`Error::OutOfMemory`].
     pub fn merge(&mut self, other: &mut Self) -> Result<(), Error> {
         let (order, first) = (self.endian()?, other.first()?);
         let key = |a: &Attributes| (a.default, a.no_new_privs, a.tsync);
@@ -79,7 +82,9 @@ impl Context {
         if let Some(common) = other.filters.iter().find(|filter| self.has(filter.arch)) {
             return Err(Error::ArchPresent { arch: common.arch });
         }
-        self.filters.append(&mut other.filters);
+        // Before anything is taken out of the other context.
+        self.filters.try_reserve(other.filters.len()).map_err(|_| Error::OutOfMemory)?;
+        self.filters.try_extend(other.filters.drain(..))?;
         self.notifies |= other.notifies;
         self.verified = None;
         other.verified = None;
@@ -89,7 +94,7 @@ impl Context {
     /// Adds an architecture, which starts without rules (`seccomp_arch_add`).
     ///
     /// # Errors
-    /// [`Error::UnknownToken`], [`Error::ArchPresent`], [`Error::ByteOrder`].
+    /// [`Error::UnknownToken`], [`Error::ArchPresent`], [`Error::ByteOrder`], [`Error::OutOfMemory`].
     pub fn arch_add(&mut self, token: Token) -> Result<(), Error> {
         let arch = token.arch(self.native)?;
         if self.has(arch) {
@@ -98,7 +103,7 @@ impl Context {
         if self.filters.first().is_some_and(|first| first.arch.endian() != arch.endian()) {
             return Err(Error::ByteOrder { arch });
         }
-        self.filters.push(Held::new(arch));
+        self.filters.try_push(Filter::new(arch))?;
         self.verified = None;
         Ok(())
     }
@@ -194,7 +199,7 @@ impl Context {
     /// In this order: [`Error::ArgumentCount`], [`Error::NoArchitecture`], [`Error::Syscall`], [`Error::Action`],
     /// [`Error::ActionIsDefault`], [`Error::ExactOnSeveral`]; [`Error::ArgumentIndex`], [`Error::ArgumentRepeated`] or
     /// [`Error::Operator`]; and by architecture [`Error::Untranslatable`], [`Error::NotOnArch`], [`Error::Multiplexed`]
-    /// and [`Error::Conflict`].
+    /// and [`Error::Conflict`]; at any time [`Error::OutOfMemory`].
     pub fn rule_add(
         &mut self,
         action: Action,
@@ -219,9 +224,7 @@ impl Context {
         check(comparisons)?;
         self.changes.clear();
         self.consider(action, number, comparisons, exactness)?;
-        for (place, change) in self.changes.drain(..) {
-            self.filters[place].change().apply(change);
-        }
+        self.apply_changes()?;
         self.notifies |= action.kind() == ActionKind::UserNotify;
         self.verified = None;
         Ok(())
@@ -231,16 +234,18 @@ impl Context {
     /// the PFC text has the syscall and never what a rule means.
     ///
     /// # Errors
-    /// [`Error::NoArchitecture`], [`Error::Syscall`], [`Error::Untranslatable`].
+    /// [`Error::NoArchitecture`], [`Error::Syscall`], [`Error::Untranslatable`], [`Error::OutOfMemory`].
     pub fn syscall_priority(&mut self, number: Number, priority: u8) -> Result<(), Error> {
         self.first()?;
         self.check_number(number)?;
         let syscall = Syscall::new(self.native, number);
-        let on_arch = |filter: &Held| syscall.priority(filter.arch);
-        let numbers: Result<Vec<_>, _> = self.filters.iter().map(on_arch).collect();
-        for (filter, number) in self.filters.iter_mut().zip(numbers?) {
-            if let Some(number) = number {
-                filter.change().prioritise(number, priority);
+        for filter in &self.filters {
+            syscall.priority(filter.arch)?;
+        }
+        self.make_entries(syscall)?;
+        for filter in &mut self.filters {
+            if let Some(number) = syscall.priority(filter.arch)? {
+                filter.prioritise(number, priority);
             }
         }
         self.verified = None;
@@ -250,10 +255,10 @@ impl Context {
     /// Starts a transaction; they nest (`seccomp_transaction_start`).
     ///
     /// # Errors
-    /// [`Error::NoArchitecture`].
+    /// [`Error::NoArchitecture`], [`Error::OutOfMemory`].
     pub fn transaction_start(&mut self) -> Result<(), Error> {
         self.first()?;
-        self.snapshots.push(self.filters.iter_mut().map(Held::share).collect());
+        self.snapshots.try_push(self.filters.try_clone()?)?;
         Ok(())
     }
 
@@ -285,7 +290,7 @@ impl Context {
         let endian = self.endian()?;
         let verified = match self.verified.take() {
             Some(verified) => verified,
-            None => Arc::new(program::build(&lower::policy(self)?, endian)?),
+            None => program::build(&lower::policy(self)?, endian)?,
         };
         Ok(self.verified.insert(verified))
     }
@@ -293,7 +298,7 @@ impl Context {
     /// The program that [`Context::precompute`] made, where nothing has changed since. Allocates nothing.
     #[must_use]
     pub fn precomputed(&self) -> Option<&Verified> {
-        self.verified.as_deref()
+        self.verified.as_ref()
     }
 
     /// Forgets the program that [`Context::precompute`] made.
@@ -307,7 +312,12 @@ impl Context {
     /// As [`Context::precompute`].
     pub fn export_bpf(&mut self) -> Result<Vec<u8>, Error> {
         let endian = self.endian()?;
-        Ok(self.precompute()?.program().to_bytes(endian))
+        let program = self.precompute()?.program();
+        let mut bytes = Vec::with_room(program.len() * Instruction::SIZE)?;
+        for instruction in program.instructions() {
+            bytes.try_extend_copies(&instruction.to_bytes(endian))?;
+        }
+        Ok(bytes)
     }
 
     /// Writes the program to a buffer and tells its size; without a buffer only the size (`seccomp_export_bpf_mem`).
@@ -315,11 +325,17 @@ impl Context {
     /// # Errors
     /// As [`Context::precompute`]; [`Error::BufferTooSmall`] with the size, and the buffer is left alone.
     pub fn export_bpf_mem(&mut self, buffer: Option<&mut [u8]>) -> Result<usize, Error> {
-        let bytes = self.export_bpf()?;
-        let len = bytes.len();
+        let endian = self.endian()?;
+        let program = self.precompute()?.program();
+        let len = program.len() * Instruction::SIZE;
         if let Some(buffer) = buffer {
             let target = buffer.get_mut(..len).ok_or(Error::BufferTooSmall { len })?;
-            target.copy_from_slice(&bytes);
+            let instructions = program.instructions().iter();
+            for (target, instruction) in
+                target.chunks_exact_mut(Instruction::SIZE).zip(instructions)
+            {
+                target.copy_from_slice(&instruction.to_bytes(endian));
+            }
         }
         Ok(len)
     }
@@ -327,10 +343,10 @@ impl Context {
     /// The filter as text for people (`seccomp_export_pfc`).
     ///
     /// # Errors
-    /// [`Error::NoArchitecture`].
+    /// [`Error::NoArchitecture`], [`Error::OutOfMemory`].
     pub fn export_pfc(&self) -> Result<String, Error> {
         self.first()?;
-        Ok(pfc::text(self))
+        pfc::text(self)
     }
 
     /// The policy that the program will be proved to follow.
@@ -360,8 +376,8 @@ impl Context {
         self.first().map(|first| first.arch.endian())
     }
 
-    pub(crate) fn filters(&self) -> impl Iterator<Item = &Filter> {
-        self.filters.iter().map(Deref::deref)
+    pub(crate) fn filters(&self) -> &[Filter] {
+        &self.filters
     }
 
     pub(crate) const fn attributes(&self) -> &Attributes {
@@ -386,6 +402,45 @@ impl Context {
         Ok(())
     }
 
+    /// Makes the changes that were noted, or none of them.
+    fn apply_changes(&mut self) -> Result<(), Error> {
+        let Self { changes, done, filters, .. } = self;
+        done.clear();
+        done.try_reserve(changes.len()).map_err(|_| Error::OutOfMemory)?;
+        for (place, change) in changes.drain(..) {
+            match filters[place].apply(change) {
+                Ok(change) => done.try_push((place, change))?,
+                Err(error) => {
+                    done.drain(..).rev().for_each(|(place, done)| filters[place].undo(done));
+                    return Err(error.into());
+                }
+            }
+        }
+        done.clear();
+        Ok(())
+    }
+
+    /// Makes the entries of a syscall whose priority is to be raised, or none of them.
+    fn make_entries(&mut self, syscall: Syscall) -> Result<(), Error> {
+        let mut made = [false; Arch::ALL.len()];
+        for place in 0..self.filters.len() {
+            let filter = &mut self.filters[place];
+            let new = match syscall.priority(filter.arch)? {
+                Some(number) => filter.make_entry(number),
+                None => Ok(false),
+            };
+            match new {
+                Ok(new) => made[place] = new,
+                Err(error) => {
+                    let made = self.filters.iter_mut().zip(made).filter(|(_, made)| *made);
+                    made.for_each(|(filter, _)| filter.drop_entry());
+                    return Err(error.into());
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn check_number(&self, number: Number) -> Result<(), Error> {
         let reserved = (Number::RESERVED_LAST..=Number::ERROR).contains(&number);
         let skip = number == Number::ERROR && self.attributes.tskip;
@@ -406,6 +461,6 @@ impl Context {
     }
 
     fn first(&self) -> Result<&Filter, Error> {
-        self.filters.first().map(Deref::deref).ok_or(Error::NoArchitecture)
+        self.filters.first().ok_or(Error::NoArchitecture)
     }
 }

@@ -1,13 +1,11 @@
 //! What a filter knows of each syscall number.
 
-use std::collections::BTreeMap;
-
+use callgate_memory::{Collect, Grow, List, Map, OutOfMemory, TryClone};
+use callgate_order::Rules;
 use callgate_syscalls::SyscallNr;
 
-use callgate_order::Rules;
-
 /// One syscall number of one architecture: its rules and its priority.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Entry {
     pub(crate) rules: Rules,
     /// What callers asked for; the shape of the rules adds to it.
@@ -16,98 +14,142 @@ pub(crate) struct Entry {
     pub(crate) made_by_rule: bool,
 }
 
-impl Entry {
-    /// An entry that a priority makes: it says nothing about the syscall until it gets a rule.
-    pub(crate) fn with_priority(priority: u8) -> Self {
-        Self { priority, ..Self::default() }
+impl TryClone for Entry {
+    fn try_clone(&self) -> Result<Self, OutOfMemory> {
+        let Self { ref rules, priority, made_by_rule } = *self;
+        Ok(Self { rules: rules.try_clone()?, priority, made_by_rule })
     }
 }
 
 /// Entries by number. The numbers that kernels use are found by one look-up in an array.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Entries {
     /// The first of the numbers that are found by array.
     base: u32,
     /// As they were made.
-    list: Vec<(SyscallNr, Entry)>,
+    list: List<(SyscallNr, Entry)>,
     /// Places in `list` plus one by number less `base`; 0 where there is no entry.
     near: Vec<u32>,
-    /// Places in `list` of all other numbers.
-    far: BTreeMap<SyscallNr, usize>,
+    /// Places in `list` of all other numbers. Those of entries that were taken out again may still be here.
+    far: Map<SyscallNr, u32>,
 }
-
-/// For how many entries there is room when the first is made: filters have either a few or hundreds.
-const FIRST: usize = 128;
 
 /// How many numbers are found by array. Kernels use fewer.
 const NEAR: u32 = 1024;
 
 impl Entries {
     pub(crate) const fn new(base: u32) -> Self {
-        Self { base, list: Vec::new(), near: Vec::new(), far: BTreeMap::new() }
+        Self { base, list: List::new(), near: Vec::new(), far: Map::new() }
     }
 
-    pub(crate) fn len(&self) -> usize {
+    pub(crate) const fn len(&self) -> usize {
         self.list.len()
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Entry> {
+        self.list.iter().map(|(_, entry)| entry)
     }
 
     pub(crate) fn get(&self, nr: SyscallNr) -> Option<&Entry> {
         self.place(nr).map(|place| &self.list[place].1)
     }
 
-    /// The entry of a number, made where there is none.
-    pub(crate) fn or_insert(&mut self, nr: SyscallNr, new: impl FnOnce() -> Entry) -> &mut Entry {
-        let place = self.place(nr).unwrap_or_else(|| {
-            let place = self.list.len();
-            if place == 0 {
-                self.list.reserve(FIRST);
+    pub(crate) fn get_mut(&mut self, nr: SyscallNr) -> Option<&mut Entry> {
+        self.place(nr).map(|place| &mut self.list[place].1)
+    }
+
+    /// Makes the entry of a number that has none.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`]; nothing is changed.
+    pub(crate) fn push(&mut self, nr: SyscallNr, entry: Entry) -> Result<(), OutOfMemory> {
+        let place = u32::try_from(self.list.len()).map_err(|_| OutOfMemory)?;
+        let near = self.near_index(nr);
+        match near {
+            Some(_) if self.near.is_empty() => self.near.try_resize(NEAR as usize, 0)?,
+            Some(_) => {}
+            None => drop(self.far.insert(nr, place)?),
+        }
+        self.list.try_push((nr, entry))?;
+        if let Some(index) = near {
+            self.near[index] = place + 1;
+        }
+        Ok(())
+    }
+
+    /// Takes out the entry that was made last.
+    pub(crate) fn pop(&mut self) {
+        if let Some((nr, _)) = self.list.pop() {
+            if let Some(index) = self.near_index(nr) {
+                self.near[index] = 0;
             }
-            self.list.push((nr, new()));
-            self.note(nr, place);
-            place
-        });
-        &mut self.list[place].1
+        }
     }
 
     /// Ascending by number.
-    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = (SyscallNr, &Entry)> {
-        let base = SyscallNr::new(self.base);
-        let near = self.near.iter().filter_map(|&next| Self::near_place(next));
-        let below = self.far.range(..base).map(|(_, &place)| place);
-        let above = self.far.range(base..).map(|(_, &place)| place);
-        below.chain(near).chain(above).map(|place| {
-            let (nr, entry) = &self.list[place];
-            (*nr, entry)
-        })
+    ///
+    /// # Errors
+    /// [`OutOfMemory`], only where there are numbers that no kernel uses.
+    pub(crate) fn in_order(&self) -> Result<InOrder<'_>, OutOfMemory> {
+        let far = self.far.iter().filter(|&(&nr, &place)| self.is_at(nr, place as usize));
+        let mut far = far.map(|(&nr, &place)| (nr, place)).try_collect_vec()?;
+        far.sort_unstable();
+        Ok(InOrder { entries: self, far })
     }
 
     fn place(&self, nr: SyscallNr) -> Option<usize> {
         match self.near_index(nr) {
-            Some(index) => self.near.get(index).and_then(|&next| Self::near_place(next)),
-            None => self.far.get(&nr).copied(),
+            Some(index) => self.near.get(index).and_then(|&next| near_place(next)),
+            None => {
+                let place = *self.far.get(&nr)? as usize;
+                self.is_at(nr, place).then_some(place)
+            }
         }
     }
 
-    fn note(&mut self, nr: SyscallNr, place: usize) {
-        match (self.near_index(nr), u32::try_from(place + 1)) {
-            (Some(index), Ok(next)) => {
-                if self.near.len() <= index {
-                    self.near.resize(NEAR as usize, 0);
-                }
-                self.near[index] = next;
-            }
-            _ => drop(self.far.insert(nr, place)),
-        }
+    fn is_at(&self, nr: SyscallNr, place: usize) -> bool {
+        self.list.get(place).is_some_and(|(found, _)| *found == nr)
     }
 
     fn near_index(&self, nr: SyscallNr) -> Option<usize> {
         let index = nr.raw().checked_sub(self.base).filter(|&index| index < NEAR)?;
         usize::try_from(index).ok()
     }
+}
 
-    fn near_place(next: u32) -> Option<usize> {
-        usize::try_from(next.checked_sub(1)?).ok()
+impl TryClone for Entries {
+    fn try_clone(&self) -> Result<Self, OutOfMemory> {
+        let mut copy = Self::new(self.base);
+        for (nr, entry) in self.list.iter() {
+            copy.push(*nr, entry.try_clone()?)?;
+        }
+        Ok(copy)
     }
+}
+
+/// Entries in the order of their numbers as filters see them.
+#[derive(Debug)]
+pub(crate) struct InOrder<'a> {
+    entries: &'a Entries,
+    far: Vec<(SyscallNr, u32)>,
+}
+
+impl<'a> InOrder<'a> {
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = (SyscallNr, &'a Entry)> {
+        let Entries { base, list, near, .. } = self.entries;
+        let middle = self.far.partition_point(|(nr, _)| nr.raw() < *base);
+        let (below, above) = self.far.split_at(middle);
+        let near = near.iter().filter_map(|&next| near_place(next));
+        let far = |&(_, place): &(SyscallNr, u32)| place as usize;
+        below.iter().map(far).chain(near).chain(above.iter().map(far)).map(|place| {
+            let (nr, entry) = &list[place];
+            (*nr, entry)
+        })
+    }
+}
+
+fn near_place(next: u32) -> Option<usize> {
+    usize::try_from(next.checked_sub(1)?).ok()
 }
 
 #[cfg(test)]
@@ -119,13 +161,22 @@ mod tests {
         let mut entries = Entries::new(5000);
         let numbers = [0, 4999, 5000, 5001, 5000 + NEAR - 1, 5000 + NEAR, u32::MAX];
         for &nr in numbers.iter().rev().chain(&numbers) {
-            let entry = entries.or_insert(SyscallNr::new(nr), Entry::default);
-            entry.priority += 1;
+            let nr = SyscallNr::new(nr);
+            if entries.get(nr).is_none() {
+                entries.push(nr, Entry::default()).unwrap();
+            }
+            entries.get_mut(nr).unwrap().priority += 1;
         }
-        let read: Vec<u32> = entries.iter().map(|(nr, _)| nr.raw()).collect();
+        for taken in [7, 5002] {
+            entries.push(SyscallNr::new(taken), Entry::default()).unwrap();
+            entries.pop();
+            assert!(entries.get(SyscallNr::new(taken)).is_none());
+        }
+        let in_order = entries.in_order().unwrap();
+        let read: Vec<u32> = in_order.iter().map(|(nr, _)| nr.raw()).collect();
         assert_eq!(read, numbers);
-        assert!(entries.iter().all(|(_, entry)| entry.priority == 2));
-        let back: Vec<u32> = entries.iter().rev().map(|(nr, _)| nr.raw()).collect();
+        assert!(in_order.iter().all(|(_, entry)| entry.priority == 2));
+        let back: Vec<u32> = in_order.iter().rev().map(|(nr, _)| nr.raw()).collect();
         assert!(back.iter().eq(numbers.iter().rev()));
         assert!(numbers.iter().all(|&nr| entries.get(SyscallNr::new(nr)).is_some()));
         assert!([1, 5002].iter().all(|&nr| entries.get(SyscallNr::new(nr)).is_none()));

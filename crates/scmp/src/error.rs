@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use callgate_memory::OutOfMemory;
 use callgate_order::{Error as OrderError, Number};
 use callgate_syscalls::{Action, Arch, Errno};
 
@@ -142,6 +143,8 @@ pub enum Error {
     },
     /// The compiled program has not the shape that its proof relies on: a defect of this crate.
     Shape,
+    /// There is no memory for what the call needs. The context is as it was.
+    OutOfMemory,
     /// The buffer is too small for the program.
     BufferTooSmall {
         /// The size of the program in bytes.
@@ -180,6 +183,7 @@ impl Error {
             | Self::NotProved { .. }
             | Self::Lowering { .. }
             | Self::Shape => code::EFAULT,
+            Self::OutOfMemory => code::ENOMEM,
             Self::BufferTooSmall { .. } => code::ERANGE,
         }
     }
@@ -250,6 +254,7 @@ impl fmt::Display for Error {
             Self::NotProved { reason } => reason.fmt(f),
             Self::Lowering { reason } => write!(f, "internal error: {reason}"),
             Self::Shape => f.write_str("internal error: the program has an unexpected shape"),
+            Self::OutOfMemory => f.write_str("out of memory"),
             Self::BufferTooSmall { len } => write!(f, "the program needs {len} bytes"),
         }
     }
@@ -263,6 +268,12 @@ impl std::error::Error for Error {
             Self::Lowering { reason } => Some(reason),
             _ => None,
         }
+    }
+}
+
+impl From<OutOfMemory> for Error {
+    fn from(OutOfMemory: OutOfMemory) -> Self {
+        Self::OutOfMemory
     }
 }
 
@@ -329,5 +340,6 @@ mod tests {
         assert_eq!(code::filtered(Errno::new(1)), code::EFAULT);
         assert_eq!(Error::NoArchitecture.code(), -22);
         assert_eq!(Error::BufferTooSmall { len: 8 }.code(), -34);
+        assert_eq!(Error::OutOfMemory.code(), -12);
     }
 }

@@ -22,7 +22,7 @@ pub(crate) fn policy(context: &Context) -> Result<Policy, Error> {
     let attributes = context.attributes();
     let mut arches: BTreeMap<Arch, ArchPolicy> = BTreeMap::new();
     for filter in context.filters() {
-        let (entries, _) = filter.extent();
+        let entries = filter.len();
         arches.entry(filter.arch).or_insert(ArchPolicy::new(attributes.default)).reserve(entries);
     }
     let x32_alone = has(context, Arch::X32) && !has(context, Arch::X86_64);
@@ -53,7 +53,7 @@ fn add_filter(
     let shares_token = token == Arch::X86_64.token();
     let had_rules = |arch: &Arch| arches.get(arch).is_some_and(|rules| rules.rules().len() > 0);
     let comes_first = !had_rules(&filter.arch);
-    for (nr, entry) in filter.entries().filter(|(nr, _)| counts(context, *nr)) {
+    for (nr, entry) in filter.entries()?.iter().filter(|(nr, _)| counts(context, *nr)) {
         // A number of the sibling, on x86_64 and x32, counts only where the sibling is present.
         let target = match shares_token {
             true => Arch::of_call(token, nr).unwrap_or(filter.arch),
@@ -90,7 +90,7 @@ fn add(policy: &mut ArchPolicy, arch: Arch, nr: SyscallNr, entry: &Entry) -> Res
             policy.rule(nr, Condition::always(), *action);
         }
         Rules::Listed(list) => {
-            for rule in ordered(arch, list) {
+            for rule in ordered(arch, list)? {
                 let condition = condition(arch, &rule.chain);
                 let condition = condition.map_err(|reason| Error::Lowering { reason })?;
                 policy.rule(nr, condition, rule.action);

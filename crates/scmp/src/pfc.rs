@@ -2,9 +2,10 @@
 //!
 //! References: seccomp_export_pfc(3).
 
-use std::fmt::{self, Write};
+use std::fmt;
 
-use callgate_order::{Class, Listed, Rule, Rules, StoredOperator, condition, ordered};
+use callgate_memory::{Collect, Grow, GrowText, List, OutOfMemory};
+use callgate_order::{Accepted, Class, Rule, Rules, StoredOperator, condition, ordered};
 use callgate_policy::{ArchPolicy, Condition, Policy};
 use callgate_prover::{Options, Prover, Scope};
 use callgate_syscalls::{Action, ActionKind, Arch, SyscallNr};
@@ -12,36 +13,41 @@ use callgate_syscalls::{Action, ActionKind, Arch, SyscallNr};
 use crate::attribute::Arrangement;
 use crate::entry::Entry;
 use crate::filter::Filter;
-use crate::word::{Half, LevelId, Node, Side, Tree};
-use crate::{Context, Number, resolve_number};
+use crate::word::{Failed, Half, Node, PlaceId, Side, Tree};
+use crate::{Context, Error, Number, resolve_number};
 
 /// The text of a context.
-pub(crate) fn text(context: &Context) -> String {
+///
+/// # Errors
+/// [`Error::OutOfMemory`].
+pub(crate) fn text(context: &Context) -> Result<String, Error> {
     let mut text = String::new();
-    // Writing to a string does not fail.
-    let _ = write!(text, "{}", Pfc(context));
-    text
+    write(&mut text, context)?;
+    Ok(text)
 }
 
-struct Pfc<'a>(&'a Context);
+/// Appends a line to the text; a macro, because it returns early as `?` does.
+macro_rules! line {
+    ($text:expr, $($arguments:tt)*) => {
+        $text.try_write(format_args!("{}\n", format_args!($($arguments)*)))?
+    };
+}
 
-impl fmt::Display for Pfc<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let attributes = self.0.attributes();
-        f.write_str("#\n# pseudo filter code start\n#\n")?;
-        for filter in self.0.filters() {
-            let (arch, token) = (filter.arch, filter.arch.token().raw());
-            writeln!(f, "# filter for arch {arch} ({token})\nif ($arch == {token})")?;
-            let blocks = Block::of(filter);
-            match attributes.arrangement {
-                Arrangement::ByPriority => by_priority(f, blocks)?,
-                Arrangement::BinaryTree => binary_tree(f, &blocks)?,
-            }
-            writeln!(f, "  # default action\n  {}", Verdict(attributes.default))?;
+fn write(text: &mut String, context: &Context) -> Result<(), Error> {
+    let attributes = context.attributes();
+    text.try_push_str("#\n# pseudo filter code start\n#\n")?;
+    for filter in context.filters() {
+        let (arch, token) = (filter.arch, filter.arch.token().raw());
+        line!(text, "# filter for arch {arch} ({token})\nif ($arch == {token})");
+        let blocks = Block::of(filter)?;
+        match attributes.arrangement {
+            Arrangement::ByPriority => by_priority(text, &blocks)?,
+            Arrangement::BinaryTree => binary_tree(text, &blocks)?,
         }
-        writeln!(f, "# invalid architecture action\n{}", Verdict(attributes.bad_arch))?;
-        f.write_str("#\n# pseudo filter code end\n#\n")
+        line!(text, "  # default action\n  {}", Verdict(attributes.default));
     }
+    line!(text, "# invalid architecture action\n{}", Verdict(attributes.bad_arch));
+    Ok(text.try_push_str("#\n# pseudo filter code end\n#\n")?)
 }
 
 /// One syscall, ready to be written.
@@ -63,44 +69,47 @@ const SHAPE_PRIORITY_MAX: usize = 0xffff;
 
 impl<'a> Block<'a> {
     /// The blocks of a filter, in descending order of their numbers; without a body where there are no rules.
-    fn of(filter: &'a Filter) -> Vec<Self> {
-        let block = |(nr, entry): (SyscallNr, &'a Entry)| {
-            let body = body(filter.arch, entry);
+    fn of(filter: &'a Filter) -> Result<List<Self>, Error> {
+        let mut blocks = List::new();
+        for (nr, entry) in filter.entries()?.iter().rev() {
+            let body = body(filter.arch, entry)?;
             let cost = match &body {
-                Some(Body::Tree(tree)) => tree.len(),
+                Some(Body::Tree(tree)) => tree.len()?,
                 Some(Body::Always(_)) | None => 0,
             };
             let shape = u32::try_from(SHAPE_PRIORITY_MAX.saturating_sub(cost)).unwrap_or(0);
             let priority = u32::from(entry.priority) << 16 | shape;
-            Self { arch: filter.arch, nr, entry, body, priority }
-        };
-        filter.entries().rev().map(block).collect()
+            blocks.try_push(Self { arch: filter.arch, nr, entry, body, priority })?;
+        }
+        Ok(blocks)
     }
 
-    fn write(&self, f: &mut fmt::Formatter<'_>, indent: usize) -> fmt::Result {
+    fn write(&self, text: &mut String, indent: usize) -> Result<(), OutOfMemory> {
         let Some(body) = &self.body else { return Ok(()) };
         let name = resolve_number(self.arch, Number::from(self.nr)).unwrap_or("UNKNOWN");
         let (pad, nr, priority) = (Pad(indent), self.nr, self.priority);
-        writeln!(f, "{pad}# filter for syscall \"{name}\" ({nr}) [priority: {priority}]")?;
-        writeln!(f, "{pad}if ($syscall == {nr})")?;
+        line!(text, "{pad}# filter for syscall \"{name}\" ({nr}) [priority: {priority}]");
+        line!(text, "{pad}if ($syscall == {nr})");
         match body {
-            Body::Always(action) => writeln!(f, "{}{}", Pad(indent + 1), Verdict(*action)),
-            Body::Tree(tree) => level(f, tree, Tree::TOP, indent + 1),
+            Body::Always(action) => line!(text, "{}{}", Pad(indent + 1), Verdict(*action)),
+            Body::Tree(tree) => nodes(text, tree, indent + 1)?,
         }
+        Ok(())
     }
 }
 
 /// Highest priority first, then highest number.
-fn by_priority(f: &mut fmt::Formatter<'_>, mut blocks: Vec<Block<'_>>) -> fmt::Result {
-    blocks.sort_by_key(|block| std::cmp::Reverse(block.priority));
-    blocks.iter().try_for_each(|block| block.write(f, 1))
+fn by_priority(text: &mut String, blocks: &List<Block<'_>>) -> Result<(), OutOfMemory> {
+    let mut order = blocks.iter().try_collect_vec()?;
+    order.sort_unstable_by_key(|block| std::cmp::Reverse((block.priority, block.nr)));
+    order.into_iter().try_for_each(|block| block.write(text, 1))
 }
 
 /// How many syscalls a leaf of the binary tree has.
 const LEAF: usize = 4;
 
 /// Highest number first, under comparisons of the number as in libseccomp's binary tree.
-fn binary_tree(f: &mut fmt::Formatter<'_>, blocks: &[Block<'_>]) -> fmt::Result {
+fn binary_tree(text: &mut String, blocks: &List<Block<'_>>) -> Result<(), OutOfMemory> {
     let made_by_rule = blocks.iter().filter(|block| block.entry.made_by_rule).count();
     let levels = (1..).find(|level| LEAF << (level - 1) >= made_by_rule).unwrap_or(1);
     let levels = if made_by_rule == 0 { 0 } else { levels };
@@ -110,14 +119,14 @@ fn binary_tree(f: &mut fmt::Formatter<'_>, blocks: &[Block<'_>]) -> fmt::Result 
             let span = LEAF << level;
             if count % span == 0 {
                 if let Some(middle) = blocks.get(place + span / 2) {
-                    writeln!(f, "{}if ($syscall > {})", Pad(indent), middle.nr)?;
+                    line!(text, "{}if ($syscall > {})", Pad(indent), middle.nr);
                     indent += 1;
                 }
             } else if count % (span / 2) == 0 {
-                writeln!(f, "{}else # ($syscall <= {})", Pad(indent - 1), block.nr)?;
+                line!(text, "{}else # ($syscall <= {})", Pad(indent - 1), block.nr);
             }
         }
-        block.write(f, indent)?;
+        block.write(text, indent)?;
         count += 1;
         let closed = (0..levels).filter(|level| count % ((2 * LEAF) << level) == 0).count();
         indent = indent.saturating_sub(closed).max(1);
@@ -125,58 +134,92 @@ fn binary_tree(f: &mut fmt::Formatter<'_>, blocks: &[Block<'_>]) -> fmt::Result 
     Ok(())
 }
 
-/// The nodes of a level. Recursion is bounded: trees that are deeper are not chosen.
-fn level(f: &mut fmt::Formatter<'_>, tree: &Tree, id: LevelId, indent: usize) -> fmt::Result {
-    for node in tree.level_nodes(id) {
-        writeln!(f, "{}if ({})", Pad(indent), Tested(node))?;
-        side(f, tree, node.yes, indent + 1)?;
-        if node.no != Side::Open {
-            writeln!(f, "{}else", Pad(indent))?;
-            side(f, tree, node.no, indent + 1)?;
+/// What of a tree is still to be written, the next last.
+enum Part<'a> {
+    /// A place of a level and all after it.
+    From(PlaceId, usize),
+    /// What follows where the test of a node does not hold.
+    Else(&'a Node, usize),
+}
+
+fn nodes(text: &mut String, tree: &Tree, indent: usize) -> Result<(), OutOfMemory> {
+    let mut open = Vec::new();
+    open.try_extend(tree.first(Tree::TOP).map(|place| Part::From(place, indent)))?;
+    while let Some(part) = open.pop() {
+        let (side, indent) = match part {
+            Part::From(place, indent) => {
+                let (node, next) = tree.at(place);
+                line!(text, "{}if ({})", Pad(indent), Tested(node));
+                open.try_extend(next.map(|next| Part::From(next, indent)))?;
+                if node.no != Side::Open {
+                    open.try_push(Part::Else(node, indent))?;
+                }
+                (node.yes, indent + 1)
+            }
+            Part::Else(node, indent) => {
+                line!(text, "{}else", Pad(indent));
+                (node.no, indent + 1)
+            }
+        };
+        match side {
+            Side::Open => {}
+            Side::Verdict(action) => line!(text, "{}{}", Pad(indent), Verdict(action)),
+            Side::Level(below) => {
+                open.try_extend(tree.first(below).map(|place| Part::From(place, indent)))?;
+            }
         }
     }
     Ok(())
 }
 
-fn side(f: &mut fmt::Formatter<'_>, tree: &Tree, side: Side, indent: usize) -> fmt::Result {
-    match side {
-        Side::Open => Ok(()),
-        Side::Verdict(action) => writeln!(f, "{}{}", Pad(indent), Verdict(action)),
-        Side::Level(below) => level(f, tree, below, indent),
-    }
-}
-
 /// What is shown of an entry: libseccomp's tree if it means what the rules mean, else the rules one by one.
-fn body(arch: Arch, entry: &Entry) -> Option<Body> {
+fn body(arch: Arch, entry: &Entry) -> Result<Option<Body>, Error> {
     let list = match &entry.rules {
-        Rules::None => return None,
-        Rules::Always { action, .. } => return Some(Body::Always(*action)),
+        Rules::None => return Ok(None),
+        Rules::Always { action, .. } => return Ok(Some(Body::Always(*action))),
         Rules::Listed(list) => list,
     };
-    let ordered = ordered(arch, list);
-    let merged = Tree::merged(arch, Listed::in_force(list)).ok();
-    let right = merged.filter(|tree| means(arch, tree, &ordered));
-    Some(Body::Tree(right.unwrap_or_else(|| Tree::separate(arch, &ordered))))
+    let ordered = ordered(arch, list)?;
+    let tree = match merged(arch, list, &ordered)? {
+        Some(tree) => tree,
+        None => Tree::separate(arch, &ordered)?,
+    };
+    Ok(Some(Body::Tree(tree)))
+}
+
+/// libseccomp's tree, where there is one that means what the rules mean.
+fn merged(arch: Arch, list: &Accepted, ordered: &[&Rule]) -> Result<Option<Tree>, Error> {
+    match Tree::merged(arch, list.iter()) {
+        Ok(tree) => Ok(means(arch, &tree, ordered)?.then_some(tree)),
+        Err(Failed::Unmergeable) => Ok(None),
+        Err(Failed::OutOfMemory) => Err(Error::OutOfMemory),
+    }
 }
 
 /// Whether a tree means what the rules mean. Diagrams of equality tests can outgrow any budget; those trees are right by
 /// construction.
-fn means(arch: Arch, tree: &Tree, ordered: &[&Rule]) -> bool {
+fn means(arch: Arch, tree: &Tree, ordered: &[&Rule]) -> Result<bool, Error> {
     let equality = |rule: &&Rule| rule.chain.iter().all(|s| s.class == Class::Equality && s.answer);
     if ordered.len() == 1 || ordered.iter().all(equality) {
-        return true;
+        return Ok(true);
     }
-    let Ok(shown) = tree.rules() else { return false };
-    let accepted = ordered
-        .iter()
-        .map(|rule| condition(arch, &rule.chain).map(|condition| (condition, rule.action)));
-    let Ok(accepted) = accepted.collect::<Result<Vec<_>, _>>() else { return false };
-    equal(shown, accepted).unwrap_or(false)
+    let shown = match tree.rules() {
+        Ok(shown) => shown,
+        Err(Failed::Unmergeable) => return Ok(false),
+        Err(Failed::OutOfMemory) => return Err(Error::OutOfMemory),
+    };
+    let mut accepted = List::new();
+    for rule in ordered {
+        let condition =
+            condition(arch, &rule.chain).map_err(|reason| Error::Lowering { reason })?;
+        accepted.try_push((condition, rule.action))?;
+    }
+    Ok(equal(shown, accepted).unwrap_or(false))
 }
 
 /// Whether two lists of conditions and actions decide alike; `None` where that is not to be found out.
-fn equal(left: Vec<(Condition, Action)>, right: Vec<(Condition, Action)>) -> Option<bool> {
-    let policy = |list: Vec<(Condition, Action)>| {
+fn equal(left: List<(Condition, Action)>, right: List<(Condition, Action)>) -> Option<bool> {
+    let policy = |list: List<(Condition, Action)>| {
         let mut rules = ArchPolicy::new(OTHERWISE);
         for (condition, action) in list {
             rules.rule(SyscallNr::new(0), condition, action);

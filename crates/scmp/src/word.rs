@@ -6,6 +6,7 @@
 //!
 //! Sides of nodes may share a level: a rule goes on at the same place wherever a comparison holds.
 
+use callgate_memory::{Grow, List, OutOfMemory};
 use callgate_order::{Class, Rule, Step, StoredOperator, halves};
 use callgate_policy::{Comparison, Condition, Error as PolicyError, Field};
 use callgate_syscalls::{Action, Arch};
@@ -17,21 +18,33 @@ const STEPS_MAX: usize = 1 << 20;
 const DEPTH_MAX: usize = 64;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct NodeId(usize);
+pub(crate) struct NodeId(u32);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct LevelId(usize);
+pub(crate) struct LevelId(u32);
+
+/// A place in a level. A node can have places in several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PlaceId(u32);
 
 /// A tree of word tests: levels are lists of nodes that are asked from front to back.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Tree {
-    nodes: Vec<Node>,
-    levels: Vec<Vec<NodeId>>,
+    nodes: List<Node>,
+    /// The first place of each level.
+    levels: List<Option<PlaceId>>,
+    places: List<Place>,
     steps: usize,
 }
 
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    node: NodeId,
+    next: Option<PlaceId>,
+}
+
 /// A test of one word, with what its answers lead to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Node {
     pub(crate) word: Word,
     class: Class,
@@ -67,130 +80,203 @@ pub(crate) enum Side {
     Level(LevelId),
 }
 
-/// The rules can't be merged into one tree.
-#[derive(Debug)]
-pub(crate) struct Unmergeable;
+/// Why there is no tree, or no reading of one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Failed {
+    /// The rules can't be merged into one tree, or it is too large to be read.
+    Unmergeable,
+    OutOfMemory,
+}
+
+impl From<OutOfMemory> for Failed {
+    fn from(OutOfMemory: OutOfMemory) -> Self {
+        Self::OutOfMemory
+    }
+}
+
+impl From<PolicyError> for Failed {
+    fn from(_: PolicyError) -> Self {
+        Self::Unmergeable
+    }
+}
+
+/// What is still to be done where a rule is entered, the next last.
+#[derive(Clone, Copy)]
+enum Task {
+    /// Put a node into a level.
+    Insert(LevelId, NodeId),
+    /// Merge what is below an answer of a new node into an old one; then the other answer, if this is `true`.
+    Below { new: NodeId, old: NodeId, answer: bool },
+}
 
 impl Tree {
+    fn new() -> Result<Self, OutOfMemory> {
+        let (nodes, places) = (List::new(), List::new());
+        let mut tree = Self { nodes, levels: List::new(), places, steps: 0 };
+        tree.levels.try_push(None)?;
+        Ok(tree)
+    }
+
     /// The tree of rules in the order of their acceptance, as libseccomp merges them.
     pub(crate) fn merged<'a>(
         arch: Arch,
         rules: impl Iterator<Item = &'a Rule>,
-    ) -> Result<Self, Unmergeable> {
-        let mut tree = Self::default();
-        let top = tree.level(Vec::new());
+    ) -> Result<Self, Failed> {
+        let mut tree = Self::new()?;
+        let mut tasks = Vec::new();
         for rule in rules {
-            if let Some(first) = tree.chain(arch, rule) {
-                tree.insert(top, first)?;
+            if let Some(first) = tree.chain(arch, rule)? {
+                tasks.try_push(Task::Insert(Self::TOP, first))?;
+                while let Some(task) = tasks.pop() {
+                    tree.work(task, &mut tasks)?;
+                }
             }
         }
         Ok(tree)
     }
 
     /// The tree of rules in the order in which they are asked, each with a chain of its own.
-    pub(crate) fn separate(arch: Arch, rules: &[&Rule]) -> Self {
-        let mut tree = Self::default();
-        let top = tree.level(Vec::new());
+    pub(crate) fn separate(arch: Arch, rules: &[&Rule]) -> Result<Self, OutOfMemory> {
+        let mut tree = Self::new()?;
+        let mut last = None;
         for rule in rules {
-            let first = tree.chain(arch, rule);
-            tree.levels[top.0].extend(first);
+            if let Some(first) = tree.chain(arch, rule)? {
+                last = Some(tree.insert_after(Self::TOP, last, first)?);
+            }
         }
-        tree
-    }
-
-    /// The nodes of a level.
-    pub(crate) fn level_nodes(&self, level: LevelId) -> impl Iterator<Item = &Node> {
-        self.levels[level.0].iter().map(|&NodeId(node)| &self.nodes[node])
+        Ok(tree)
     }
 
     /// The level that is asked first.
     pub(crate) const TOP: LevelId = LevelId(0);
 
+    /// The first place of a level.
+    pub(crate) fn first(&self, level: LevelId) -> Option<PlaceId> {
+        self.levels[level.0 as usize]
+    }
+
+    /// What is at a place, and the place after it.
+    pub(crate) fn at(&self, place: PlaceId) -> (&Node, Option<PlaceId>) {
+        let Place { node, next } = self.places[place.0 as usize];
+        (self.node(node), next)
+    }
+
     /// How many nodes can be reached, each counted once.
-    pub(crate) fn len(&self) -> usize {
-        let mut seen_levels = vec![false; self.levels.len()];
-        let mut seen = vec![false; self.nodes.len()];
-        let mut open = vec![Self::TOP];
-        while let Some(LevelId(level)) = open.pop() {
-            if std::mem::replace(&mut seen_levels[level], true) {
+    pub(crate) fn len(&self) -> Result<usize, OutOfMemory> {
+        let (mut seen_levels, mut seen) = (List::new(), List::new());
+        seen_levels.try_resize(self.levels.len(), false)?;
+        seen.try_resize(self.nodes.len(), false)?;
+        let mut open = Vec::new();
+        open.try_push(Self::TOP)?;
+        while let Some(level) = open.pop() {
+            if std::mem::replace(&mut seen_levels[level.0 as usize], true) {
                 continue;
             }
-            for &NodeId(node) in &self.levels[level] {
-                seen[node] = true;
-                let sides = [self.nodes[node].no, self.nodes[node].yes];
-                open.extend(sides.into_iter().filter_map(Side::level));
+            for node in self.level(level) {
+                seen[node.0 as usize] = true;
+                let Node { no, yes, .. } = self.node(node);
+                open.try_extend([no, yes].into_iter().filter_map(|side| side.level()))?;
             }
         }
-        seen.into_iter().filter(|&seen| seen).count()
+        Ok(seen.iter().filter(|&&seen| seen).count())
     }
 
     /// What the tree means: conditions and actions of which the first that holds decides.
     ///
     /// # Errors
-    /// [`Unmergeable`] where the tree is too large to be read.
-    pub(crate) fn rules(&self) -> Result<Vec<(Condition, Action)>, Unmergeable> {
-        let mut rules = Vec::new();
-        self.read(Self::TOP, &mut Vec::new(), &mut rules)?;
+    /// [`Failed::Unmergeable`] where the tree is too large to be read.
+    pub(crate) fn rules(&self) -> Result<List<(Condition, Action)>, Failed> {
+        let mut rules = List::new();
+        let mut path: Vec<Comparison> = Vec::new();
+        // Places that are yet to be read, each with its depth and the answer that comes next.
+        let mut open = Vec::new();
+        open.try_extend(self.first(Self::TOP).map(|place| (place, 0, true)))?;
+        while let Some((place, depth, answer)) = open.pop() {
+            if depth > DEPTH_MAX || rules.len() > STEPS_MAX / DEPTH_MAX {
+                return Err(Failed::Unmergeable);
+            }
+            path.truncate(depth);
+            let (node, next) = self.at(place);
+            let test = node.word.comparison()?;
+            path.try_push(if answer { test } else { test.negated() })?;
+            match answer {
+                true => open.try_push((place, depth, false))?,
+                false => open.try_extend(next.map(|next| (next, depth, true)))?,
+            }
+            match node.side(answer) {
+                Side::Open => {}
+                Side::Level(below) => {
+                    open.try_extend(self.first(below).map(|place| (place, depth + 1, true)))?;
+                }
+                Side::Verdict(action) => {
+                    let all = Condition::all(path.iter().copied().map(Condition::from))?;
+                    rules.try_push((all, action))?;
+                }
+            }
+        }
         Ok(rules)
     }
 
-    fn read(
-        &self,
+    fn node(&self, node: NodeId) -> &Node {
+        &self.nodes[node.0 as usize]
+    }
+
+    /// The nodes of a level.
+    fn level(&self, level: LevelId) -> impl Iterator<Item = NodeId> {
+        let next = |place: &PlaceId| self.places[place.0 as usize].next;
+        let places = std::iter::successors(self.first(level), next);
+        places.map(|place| self.places[place.0 as usize].node)
+    }
+
+    fn push(&mut self, node: Node) -> Result<NodeId, OutOfMemory> {
+        let id = NodeId(number(self.nodes.len())?);
+        self.nodes.try_push(node)?;
+        Ok(id)
+    }
+
+    /// Puts a node behind a place of a level, or first.
+    fn insert_after(
+        &mut self,
         level: LevelId,
-        path: &mut Vec<Condition>,
-        rules: &mut Vec<(Condition, Action)>,
-    ) -> Result<(), Unmergeable> {
-        if path.len() > DEPTH_MAX || rules.len() > STEPS_MAX / DEPTH_MAX {
-            return Err(Unmergeable);
+        before: Option<PlaceId>,
+        node: NodeId,
+    ) -> Result<PlaceId, OutOfMemory> {
+        let id = PlaceId(number(self.places.len())?);
+        let next = match before {
+            None => self.levels[level.0 as usize],
+            Some(before) => self.places[before.0 as usize].next,
+        };
+        self.places.try_push(Place { node, next })?;
+        match before {
+            None => self.levels[level.0 as usize] = Some(id),
+            Some(before) => self.places[before.0 as usize].next = Some(id),
         }
-        for node in self.level_nodes(level) {
-            let test = node.word.comparison().map_err(|_| Unmergeable)?;
-            for (side, condition) in [(node.yes, test), (node.no, test.negated())] {
-                path.push(condition.into());
-                match side {
-                    Side::Open => {}
-                    Side::Level(below) => self.read(below, path, rules)?,
-                    Side::Verdict(action) => {
-                        let all = Condition::all(path.iter().cloned()).map_err(|_| Unmergeable)?;
-                        rules.push((all, action));
-                    }
-                }
-                path.pop();
-            }
-        }
-        Ok(())
-    }
-
-    fn level(&mut self, nodes: Vec<NodeId>) -> LevelId {
-        self.levels.push(nodes);
-        LevelId(self.levels.len() - 1)
-    }
-
-    fn node(&mut self, node: Node) -> NodeId {
-        self.nodes.push(node);
-        NodeId(self.nodes.len() - 1)
+        Ok(id)
     }
 
     /// A side with a level of one new node.
-    fn below(&mut self, node: Node) -> Side {
-        let node = self.node(node);
-        Side::Level(self.level(vec![node]))
+    fn below(&mut self, node: Node) -> Result<Side, OutOfMemory> {
+        let node = self.push(node)?;
+        let level = LevelId(number(self.levels.len())?);
+        self.levels.try_push(None)?;
+        self.insert_after(level, None, node)?;
+        Ok(Side::Level(level))
     }
 
     /// The first node of a rule's chain, made from the last step to the first.
-    fn chain(&mut self, arch: Arch, rule: &Rule) -> Option<NodeId> {
-        let (first, rest) = rule.chain.split_first()?;
-        let action = Side::Verdict(rule.action);
-        let hit = rest.iter().rev().fold(action, |hit, step| {
-            let node = self.step(arch, step, hit);
-            self.below(node)
-        });
-        let node = self.step(arch, first, hit);
-        Some(self.node(node))
+    fn chain(&mut self, arch: Arch, rule: &Rule) -> Result<Option<NodeId>, OutOfMemory> {
+        let Some((first, rest)) = rule.chain.split_first() else { return Ok(None) };
+        let mut hit = Side::Verdict(rule.action);
+        for step in rest.iter().rev() {
+            let node = self.step(arch, step, hit)?;
+            hit = self.below(node)?;
+        }
+        let node = self.step(arch, first, hit)?;
+        self.push(node).map(Some)
     }
 
     /// The first node of a step that leads to `hit` where it holds.
-    fn step(&mut self, arch: Arch, step: &Step, hit: Side) -> Node {
+    fn step(&mut self, arch: Arch, step: &Step, hit: Side) -> Result<Node, OutOfMemory> {
         let test = step.test;
         let ((high_mask, low_mask), (high, low)) = (halves(test.mask), halves(test.datum));
         let node = |half, stored, mask, datum, yes, no| {
@@ -199,78 +285,106 @@ impl Tree {
         };
         let (yes, no) = if step.answer { (hit, Side::Open) } else { (Side::Open, hit) };
         if arch.word_bits() != 64 {
-            return node(Half::Whole, test.stored, low_mask, low, yes, no);
+            return Ok(node(Half::Whole, test.stored, low_mask, low, yes, no));
         }
-        let low = self.below(node(Half::Low, test.stored, low_mask, low, yes, no));
-        match test.stored {
+        let low = self.below(node(Half::Low, test.stored, low_mask, low, yes, no))?;
+        Ok(match test.stored {
             StoredOperator::Equal | StoredOperator::MaskedEqual => {
                 node(Half::High, test.stored, high_mask, high, low, no)
             }
             StoredOperator::Greater | StoredOperator::GreaterOrEqual => {
                 // Above the constant's high half the answer is yes.
                 let equal = node(Half::High, StoredOperator::Equal, high_mask, high, low, no);
-                let equal = self.below(equal);
+                let equal = self.below(equal)?;
                 node(Half::High, StoredOperator::Greater, high_mask, high, yes, equal)
             }
+        })
+    }
+
+    fn work(&mut self, task: Task, tasks: &mut Vec<Task>) -> Result<(), Failed> {
+        match task {
+            Task::Insert(level, new) => self.insert(level, new, tasks),
+            Task::Below { new, old, answer } => self.merge_below(new, old, answer, tasks),
         }
     }
 
     /// Puts a new node into a level, or merges it with one of the same test.
-    fn insert(&mut self, level: LevelId, new: NodeId) -> Result<(), Unmergeable> {
-        for place in 0..self.levels[level.0].len() {
+    fn insert(&mut self, level: LevelId, new: NodeId, tasks: &mut Vec<Task>) -> Result<(), Failed> {
+        let (mut before, mut place) = (None, self.first(level));
+        while let Some(at) = place {
             self.spend()?;
-            let old = self.levels[level.0][place];
-            let (a, b) = (&self.nodes[new.0], &self.nodes[old.0]);
+            let Place { node: old, next } = self.places[at.0 as usize];
+            let (a, b) = (self.node(new), self.node(old));
             if a.word == b.word {
-                return self.merge(new, old);
+                return self.merge(new, old, tasks);
             }
             if a.precedes(b) {
-                self.levels[level.0].insert(place, new);
-                return Ok(());
+                break;
             }
+            (before, place) = (place, next);
         }
-        self.levels[level.0].push(new);
+        self.insert_after(level, before, new)?;
         Ok(())
     }
 
-    fn merge(&mut self, new: NodeId, old: NodeId) -> Result<(), Unmergeable> {
+    fn merge(&mut self, new: NodeId, old: NodeId, tasks: &mut Vec<Task>) -> Result<(), Failed> {
         if new == old {
             return Ok(());
         }
         for answer in [true, false] {
             self.merge_verdict(new, old, answer)?;
         }
-        for answer in [true, false] {
-            let Side::Level(below) = self.nodes[new.0].side(answer) else { continue };
-            match self.nodes[old.0].side(answer) {
-                Side::Verdict(_) => return Ok(()),
-                Side::Open => self.nodes[old.0].set(answer, Side::Level(below)),
-                Side::Level(known) => {
-                    for node in self.levels[below.0].clone() {
-                        self.spend()?;
-                        self.insert(known, node)?;
-                    }
+        Ok(tasks.try_push(Task::Below { new, old, answer: true })?)
+    }
+
+    /// Where the old node has a verdict already, what is below the new one's other answer is left out, too.
+    fn merge_below(
+        &mut self,
+        new: NodeId,
+        old: NodeId,
+        answer: bool,
+        tasks: &mut Vec<Task>,
+    ) -> Result<(), Failed> {
+        let below = self.node(new).side(answer).level();
+        let known = self.node(old).side(answer);
+        if below.is_some() && matches!(known, Side::Verdict(_)) {
+            return Ok(());
+        }
+        if answer {
+            tasks.try_push(Task::Below { new, old, answer: false })?;
+        }
+        match (below, known) {
+            (Some(below), Side::Level(known)) => {
+                let first = tasks.len();
+                for node in self.level(below) {
+                    tasks.try_push(Task::Insert(known, node))?;
                 }
+                for _ in first..tasks.len() {
+                    self.spend()?;
+                }
+                tasks[first..].reverse();
             }
+            (Some(below), _) => self.set(old, answer, Side::Level(below)),
+            (None, _) => {}
         }
         Ok(())
     }
 
     /// Merges a verdict of a new node into an old one.
-    fn merge_verdict(&mut self, new: NodeId, old: NodeId, answer: bool) -> Result<(), Unmergeable> {
-        let Side::Verdict(action) = self.nodes[new.0].side(answer) else { return Ok(()) };
-        let known = self.nodes[old.0].side(answer);
+    fn merge_verdict(&mut self, new: NodeId, old: NodeId, answer: bool) -> Result<(), Failed> {
+        let Side::Verdict(action) = self.node(new).side(answer) else { return Ok(()) };
+        let known = self.node(old).side(answer);
         let verdict = match known {
             Side::Open => true,
-            Side::Level(below) => match self.only(below, action, 0)? {
+            Side::Level(below) => match self.only(below, action)? {
                 true => true,
-                false => return Err(Unmergeable),
+                false => return Err(Failed::Unmergeable),
             },
             Side::Verdict(other) => {
-                let (n, o) = (&self.nodes[new.0], &self.nodes[old.0]);
+                let (n, o) = (self.node(new), self.node(old));
                 let leaf = |node: &Node| [node.no, node.yes].iter().all(|s| s.level().is_none());
                 if other != action && (leaf(n) || leaf(o)) {
-                    return Err(Unmergeable);
+                    return Err(Failed::Unmergeable);
                 }
                 let beyond = match answer {
                     true => n.constant > o.constant,
@@ -280,45 +394,55 @@ impl Tree {
             }
         };
         if verdict {
-            self.nodes[old.0].set(answer, Side::Verdict(action));
+            self.set(old, answer, Side::Verdict(action));
         }
         Ok(())
     }
 
     /// Whether all verdicts below a level are this one.
-    fn only(&mut self, level: LevelId, action: Action, depth: usize) -> Result<bool, Unmergeable> {
-        if depth > DEPTH_MAX {
-            return Err(Unmergeable);
-        }
-        for node in self.levels[level.0].clone() {
-            for side in [self.nodes[node.0].no, self.nodes[node.0].yes] {
-                self.spend()?;
-                let fine = match side {
-                    Side::Open => true,
-                    Side::Verdict(other) => other == action,
-                    Side::Level(below) => self.only(below, action, depth + 1)?,
-                };
-                if !fine {
-                    return Ok(false);
+    fn only(&mut self, level: LevelId, action: Action) -> Result<bool, Failed> {
+        let mut open = Vec::new();
+        open.try_push((level, 0))?;
+        while let Some((level, depth)) = open.pop() {
+            if depth > DEPTH_MAX {
+                return Err(Failed::Unmergeable);
+            }
+            let mut place = self.first(level);
+            while let Some(at) = place {
+                let (&Node { no, yes, .. }, next) = self.at(at);
+                for side in [no, yes] {
+                    self.spend()?;
+                    match side {
+                        Side::Verdict(other) if other != action => return Ok(false),
+                        Side::Open | Side::Verdict(_) => {}
+                        Side::Level(below) => open.try_push((below, depth + 1))?,
+                    }
                 }
+                place = next;
             }
         }
         Ok(true)
     }
 
-    fn spend(&mut self) -> Result<(), Unmergeable> {
-        self.steps += 1;
-        if self.steps > STEPS_MAX { Err(Unmergeable) } else { Ok(()) }
+    fn set(&mut self, node: NodeId, answer: bool, side: Side) {
+        let node = &mut self.nodes[node.0 as usize];
+        *(if answer { &mut node.yes } else { &mut node.no }) = side;
     }
+
+    fn spend(&mut self) -> Result<(), Failed> {
+        self.steps += 1;
+        if self.steps > STEPS_MAX { Err(Failed::Unmergeable) } else { Ok(()) }
+    }
+}
+
+/// A length as the number of what comes next.
+fn number(len: usize) -> Result<u32, OutOfMemory> {
+    u32::try_from(len).map_err(|_| OutOfMemory)
 }
 
 impl Node {
     const fn side(&self, answer: bool) -> Side {
         if answer { self.yes } else { self.no }
-    }
-
-    fn set(&mut self, answer: bool, side: Side) {
-        *(if answer { &mut self.yes } else { &mut self.no }) = side;
     }
 
     /// Whether this node is asked before another of the same level. Ties keep the order of insertion.

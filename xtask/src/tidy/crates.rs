@@ -17,7 +17,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &["callgate-bpf", "callgate-memory", "callgate-policy", "callgate-syscalls"],
     ),
     ("callgate-prover", &["callgate-bpf", "callgate-policy", "callgate-syscalls"]),
-    ("callgate-order", &["callgate-policy", "callgate-syscalls"]),
+    ("callgate-order", &["callgate-memory", "callgate-policy", "callgate-syscalls"]),
     ("callgate-kernel", &["callgate-bpf", "callgate-syscalls", "libc"]),
     ("callgate-rules", &["callgate-policy", "callgate-syscalls", "strsim"]),
     (
@@ -107,6 +107,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "callgate-bpf",
             "callgate-compiler",
+            "callgate-memory",
             "callgate-order",
             "callgate-policy",
             "callgate-prover",
