@@ -95,7 +95,7 @@ impl fmt::Debug for Constant {
 }
 
 /// The bit that stands for an architecture in the tables; 0 for one that they do not know.
-fn arch_bit(arch: Arch) -> u32 {
+pub(crate) fn arch_bit(arch: Arch) -> u32 {
     let place = tables::ARCHES.iter().position(|&known| known == arch);
     place.map_or(0, |place| 1 << place)
 }

@@ -16,19 +16,19 @@ pub struct Usage {
     /// The set.
     pub constants: Constants,
     /// When: always, or only for some values of another argument.
-    pub condition: Option<Condition>,
+    pub condition: Option<Dependence>,
 }
 
 /// Another argument that decides what an argument means: `optname` is a TCP option where `level` is `IPPROTO_TCP`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Condition {
+pub struct Dependence {
     /// The other argument, by its name in the kernel's definition.
     pub argument: &'static str,
     start: u16,
     end: u16,
 }
 
-impl Condition {
+impl Dependence {
     /// What the other argument must be: one of these.
     pub fn constants(self) -> impl Iterator<Item = Constant> + Clone {
         let constants = &tables::CONDITIONS[usize::from(self.start)..usize::from(self.end)];
@@ -77,6 +77,6 @@ fn usages(rows: &'static [(Name, u16, u16, u16, u16, u16)]) -> impl Iterator<Ite
         syscall,
         argument: argument(name),
         constants: Constants(set),
-        condition: (start < end).then(|| Condition { argument: argument(other), start, end }),
+        condition: (start < end).then(|| Dependence { argument: argument(other), start, end }),
     })
 }

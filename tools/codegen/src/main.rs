@@ -12,6 +12,7 @@ mod constants;
 mod definitions;
 mod errnos;
 mod facts;
+mod groups;
 mod import;
 mod layout;
 mod render;
@@ -55,7 +56,10 @@ fn run(args: &[String]) -> Result<(), String> {
 fn render_all(root: &Path) -> Result<BTreeMap<PathBuf, String>, String> {
     let facts = Facts::read(&root.join("data"))?;
     let layout = layout::Layout::new(&facts)?;
-    let constants = constants::render(&root.join("data"), &facts)?;
+    let of_facts = [
+        ("constants.rs", constants::render(&root.join("data"), &facts)?),
+        ("groups.rs", groups::render(&root.join("data"), &facts)?),
+    ];
     let files = [
         ("names.rs", render::names(&layout)),
         ("tables.rs", render::tables(&layout)),
@@ -65,7 +69,8 @@ fn render_all(root: &Path) -> Result<BTreeMap<PathBuf, String>, String> {
     let folder = root.join(GENERATED);
     let mut files: BTreeMap<PathBuf, String> =
         files.into_iter().map(|(name, text)| (folder.join(name), text)).collect();
-    files.insert(root.join(FACTS).join("constants.rs"), constants);
+    let folder = root.join(FACTS);
+    files.extend(of_facts.into_iter().map(|(name, text)| (folder.join(name), text)));
     Ok(files)
 }
 

@@ -71,12 +71,20 @@ pub(super) fn words<T: AsRef<str>>(text: &mut String, name: &str, words: &[T]) {
         starts.push(all.len());
     }
     let _ = writeln!(text, "pub(crate) const {name}_TEXT: &str = \"\\");
-    for chunk in all.as_bytes().chunks(WIDTH - 2) {
-        // A space at the start of a continued line would be skipped.
-        let line = String::from_utf8_lossy(chunk);
-        let line = line.strip_prefix(' ').map_or(line.to_string(), |rest| format!("\\x20{rest}"));
-        let _ = writeln!(text, "{line}\\");
+    let mut line = String::new();
+    for (index, character) in all.chars().enumerate() {
+        if index > 0 && index % (WIDTH - 2) == 0 {
+            let _ = writeln!(text, "{line}\\");
+            line.clear();
+        }
+        match character {
+            // A space at the start of a continued line would be skipped.
+            ' ' if line.is_empty() => line.push_str("\\x20"),
+            '"' | '\\' => line.extend(['\\', character]),
+            _ => line.push(character),
+        }
     }
+    let _ = writeln!(text, "{line}\\");
     text.push_str("\";\n\n");
     array(text, &format!("{name}_STARTS"), "u16", &starts);
 }

@@ -2,3 +2,5 @@
 
 #[rustfmt::skip]
 pub(crate) mod constants;
+#[rustfmt::skip]
+pub(crate) mod groups;

@@ -180,7 +180,7 @@ fn takes(facts: &Facts, syscall: &str, argument: &str) -> bool {
 }
 
 /// A bit for each architecture of each table, in the order of `Arch::ALL`.
-fn arches(tables: u32) -> u32 {
+pub(crate) fn arches(tables: u32) -> u32 {
     let mut bits = 0;
     let mut place = 0;
     for (index, table) in TABLES.iter().enumerate() {

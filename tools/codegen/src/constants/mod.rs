@@ -12,6 +12,7 @@ mod target;
 use std::path::Path;
 
 pub(super) use import::run as import;
+pub(super) use layout::arches;
 pub(super) use render::render;
 
 use crate::facts::{self, TABLES};
