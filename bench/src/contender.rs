@@ -39,7 +39,7 @@ struct Harness {
     plain_only: bool,
 }
 
-/// How long a program may take for one turn.
+/// The time limit of a program for one turn.
 const TURN_MAX: Duration = Duration::from_secs(60);
 
 /// What ours is called in reports; others are compared with it.

@@ -1,4 +1,4 @@
-//! What supervising and starting under a filter cost, beside the least that does the same.
+//! The cost of supervising and of starting under a filter, beside the least program that does the same.
 //!
 //! A supervisor of ours answers the same calls as a C program that makes nothing but the two ioctls it takes; `callgate
 //! run` starts the same program as is started without it, and by env(1), which does nothing else. All sides have their
@@ -19,16 +19,16 @@ use super::contender::compile;
 use super::measure::median;
 use house::build_command;
 
-/// How often each side has its turn.
+/// The number of turns of each side.
 const ROUNDS: usize = 15;
 
-/// How many calls are answered in a turn.
+/// The number of calls that are answered in a turn.
 const CALLS: usize = 20_000;
 
-/// What the C program expects as the answer.
+/// The answer that the C program expects.
 const ANSWER: u32 = 4711;
 
-/// How often a program is started in a turn.
+/// The number of times a program is started in a turn.
 const STARTS: usize = 20;
 
 pub(crate) fn run(folder: &Path) -> Result<(), String> {

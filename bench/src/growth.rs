@@ -10,7 +10,7 @@ use super::plot;
 use super::reference::{Reference, container, pairs};
 use house::root;
 
-/// What one size costs.
+/// The cost of one size.
 pub(super) struct Point {
     pub(super) size: u32,
     counts: Counts,
@@ -27,7 +27,7 @@ pub(super) struct Series {
     pub(super) points: Vec<Point>,
 }
 
-/// How long each size is compiled again and again.
+/// The time for which each size is compiled again and again.
 const MILLISECONDS: u32 = 300;
 
 pub(super) fn run() -> Result<(), String> {

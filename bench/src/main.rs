@@ -34,16 +34,16 @@ use kernel::Kernel;
 use reference::Reference;
 use report::{Report, Row};
 
-/// How exactly is measured.
+/// The precision of a measurement.
 #[derive(Clone, Copy)]
 struct Effort {
-    /// How often each contender has its turn.
+    /// The number of turns of each contender.
     rounds: usize,
     /// How long it builds the same filter in a turn, at least once.
     milliseconds: u32,
     /// After how long with one contender and reference no further turn is taken.
     cell_seconds: f64,
-    /// How many children attach a filter in a turn.
+    /// The number of children that attach a filter in a turn.
     children: usize,
     /// Whether all is built that can be measured.
     patient: bool,

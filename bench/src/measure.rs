@@ -11,7 +11,7 @@ use callgate_prover::{ProvedStack, prove_stack};
 
 use super::reference::Reference;
 
-/// What a filter takes, whatever the machine.
+/// The costs of a filter that are the same on every machine.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) struct Counts {
     pub(crate) instructions: usize,

@@ -1,4 +1,4 @@
-//! How long proofs take: of our programs, and of those that libseccomp makes of the same profile.
+//! The time of proofs: of our programs, and of libseccomp's for the same profile.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ pub(crate) struct Proof {
     nodes: usize,
 }
 
-/// How often each proof is made.
+/// The number of times each proof is made.
 const ROUNDS: usize = 5;
 
 /// Whose programs of the whole profile are proved beside ours.

@@ -20,7 +20,7 @@ pub(crate) struct Call {
 pub(crate) struct Reference {
     pub(crate) name: String,
     pub(crate) policy: Policy,
-    /// What is allowed whatever its arguments.
+    /// The syscalls that are allowed whatever their arguments.
     pub(crate) allowed: Vec<(Arch, SyscallNr)>,
     /// The policy as the programs of `bench/` read it, where libseccomp can say it.
     pub(crate) rules: Option<String>,
@@ -167,7 +167,7 @@ pub(crate) fn container(arches: &[Arch]) -> Result<Policy, String> {
     Ok(profile.resolve(&options).map_err(|e| e.to_string())?.policy)
 }
 
-/// What a policy allows whatever the arguments, and nothing else.
+/// The part of a policy that allows syscalls whatever their arguments.
 fn plain_list(policy: &Policy) -> Result<Policy, String> {
     let mut builder = Policy::builder(Action::KILL_THREAD);
     for (arch, rules) in policy.arches() {

@@ -15,7 +15,7 @@ const TARGETS: &[&str] = &["decode", "assemble"];
 const CANARY: &str = "canary";
 const CANARY_SECONDS: u32 = 60;
 
-/// How long each target runs unless the command says otherwise.
+/// The seconds that each target runs unless the command says otherwise.
 const SECONDS: u32 = 10;
 
 /// Edge counters and compared constants, as libFuzzer reads them.

@@ -22,7 +22,7 @@ const CHAPTERS: &str = "docs/guide/src";
 /// Blocks without commands.
 const TEXTS: [&str; 4] = ["text", "json", "c", "rust"];
 
-/// Where a block belongs.
+/// The place that a block belongs to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Place {
     /// The folder of its chapter.

@@ -62,7 +62,7 @@ impl Sandbox {
         command
     }
 
-    /// What a confined program printed; an error where it failed.
+    /// The output of a confined program; an error if it failed.
     fn output(&self, program: &str, args: &[&str]) -> Result<String, String> {
         succeeded(self.confined(program, args).output(), program)
     }

@@ -191,7 +191,7 @@ fn succeed(command: &mut Command) -> Result<(), String> {
     text(command).map(drop)
 }
 
-/// What a command prints, which must succeed.
+/// The output of a command that must succeed.
 fn text(command: &mut Command) -> Result<String, String> {
     let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -9,7 +9,7 @@ use callgate_syscalls::Name;
 use super::{Library, PROGRAMS, WARNINGS, output};
 use crate::root;
 
-/// What both headers are asked for.
+/// The values that both headers are asked for.
 const EXPRESSIONS: &[&str] = &[
     "sizeof(struct scmp_version)",
     "sizeof(struct scmp_arg_cmp)",

@@ -1,4 +1,4 @@
-//! What loading the library costs: its size, its relocations, and the libraries that it needs.
+//! The cost of loading the library: its size, its relocations, and the libraries that it needs.
 
 use std::path::Path;
 use std::process::Command;

@@ -35,7 +35,7 @@ pub(super) fn build(folder: &Path, stage: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Where cargo put the sources of the crate.
+/// The folder into which cargo put the sources of the crate.
 fn fetch(package: &Path) -> Result<PathBuf, String> {
     fs::create_dir_all(package.join("src")).map_err(|error| error.to_string())?;
     let manifest = format!(

@@ -14,7 +14,7 @@ const NEWER: [(Arch, Name); 3] = [
     (Arch::X32, names::MAP_SHADOW_STACK),
 ];
 
-/// What was proved of two runs.
+/// The result of the proofs about two runs.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Proved {
     /// Filters that the run with our library installed.

@@ -44,7 +44,7 @@ impl Home {
     /// Makes the root if there is none, installs what the clients need, and lays out our library.
     ///
     /// # Errors
-    /// What could not be installed or built.
+    /// The packages that could not be installed or built.
     pub(super) fn prepare(clients: &[&Client]) -> Result<Self, String> {
         let home = Self { folder: target().join("clients") };
         fs::create_dir_all(home.stage()).map_err(|error| error.to_string())?;
@@ -80,7 +80,7 @@ impl Home {
         Ok(folder)
     }
 
-    /// What a command prints within the root.
+    /// The output of a command within the root.
     pub(super) fn ask(&self, args: &[&str]) -> Result<String, String> {
         let output = isolated(self, &self.folder, ASK_SECONDS_MAX, &[]).args(args).output();
         let output = output.map_err(|error| format!("unshare: {error}"))?;

@@ -29,7 +29,7 @@ pub(super) type Build = fn(&Path, &Path) -> Result<(), String>;
 #[derive(Debug)]
 pub(super) struct Client {
     pub(super) name: &'static str,
-    /// What the script makes it do, for the table.
+    /// A summary of the script, for the table.
     pub(super) about: &'static str,
     /// Its version, where that is not the one of its first package.
     pub(super) version: Option<&'static str>,
@@ -40,7 +40,7 @@ pub(super) struct Client {
     pub(super) script: &'static str,
     pub(super) pace: Pace,
     pub(super) watch: Watch,
-    /// How many different filters it installs at least.
+    /// The least number of different filters that it installs.
     pub(super) filters: usize,
     pub(super) seconds_max: u32,
     /// What to build outside of the root: gets a folder to work in, and where our library is laid out.
@@ -51,7 +51,7 @@ pub(super) struct Client {
     pub(super) setup: Option<&'static str>,
 }
 
-/// What scripts use.
+/// Packages that the scripts use.
 pub(super) const TOOLS: &[&str] = &["strace", "binutils", "iproute2", "busybox-static"];
 
 /// A client that runs in seconds, all of it traced.

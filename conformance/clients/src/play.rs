@@ -17,7 +17,7 @@ const CANNOT: i32 = 77;
 pub(super) struct Run {
     /// Why the script could not do its work here.
     pub(super) cannot: Option<String>,
-    /// What it printed.
+    /// Its output.
     pub(super) printed: String,
     /// The filters that its processes installed.
     pub(super) filters: Vec<Program>,
@@ -26,7 +26,7 @@ pub(super) struct Run {
 /// Plays the script, and checks that it succeeded with the library that is meant.
 ///
 /// # Errors
-/// How it failed, or which library was loaded instead.
+/// The failure, or the library that was loaded instead.
 pub(super) fn play(home: &Home, client: &Client, library: Library) -> Result<Run, String> {
     let folder = home.trace(client, library)?;
     fs::write(folder.join("script"), client.script).map_err(|error| error.to_string())?;

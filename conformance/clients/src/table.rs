@@ -3,7 +3,7 @@
 use super::home::Home;
 use super::list::Client;
 
-/// How a client's two runs compare.
+/// The comparison of a client's two runs.
 pub(super) enum Outcome {
     /// They did the same; what is known of the filters.
     Same(String),
@@ -13,7 +13,7 @@ pub(super) enum Outcome {
     Failed(String),
 }
 
-/// What the table says of a client.
+/// A client's row of the table.
 pub(super) struct Row {
     pub(super) name: &'static str,
     version: String,

@@ -11,7 +11,7 @@ use callgate_bpf::{Instruction, Program};
 /// The name of the library in folders and memory maps.
 const LIBRARY: &str = "/libseccomp.so.2";
 
-/// What the processes of a run did.
+/// The actions of a run's processes.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Found {
     /// The files that served as libseccomp, once for each process that loaded one.
@@ -23,7 +23,7 @@ pub(super) struct Found {
 /// Reads everything that a run left in the folder.
 ///
 /// # Errors
-/// What can't be read, with its file.
+/// A file that can't be read, and why.
 pub(super) fn read(folder: &Path) -> Result<Found, String> {
     let mut files: Vec<(u64, PathBuf)> = Vec::new();
     for entry in fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))? {

@@ -8,7 +8,7 @@ use callgate_kernel::conformance::{HARMLESS, nanoseconds};
 use callgate_kernel::running_kernel;
 use callgate_syscalls::{Arch, Endian, KernelVersion, SyscallNr};
 
-/// How long the run of instructions is.
+/// The length of the run of instructions.
 const RUN: usize = 3500;
 
 /// What stands before the run. `NR` is the number of the call that is timed; execution goes on at `run`.
@@ -67,7 +67,7 @@ const HEADS: &[&str] = &[
     "ld [arch] \n jlt #0x80000000, run \n tax",
 ];
 
-/// How it ends.
+/// The end of the program.
 const TAILS: &[&str] = &[
     "ret #0x7fff0001",
     "ld [arch] \n and #0 \n jeq #0, allow \n ret #0 \n allow: ret ALLOW",

@@ -13,7 +13,7 @@ mod stacks;
 
 use house::{Request, timed};
 
-/// How many cases to try, and from which seed.
+/// The number of cases, and their seed.
 #[derive(Clone, Copy)]
 struct Plan {
     seed: u64,
@@ -24,7 +24,7 @@ struct Plan {
 }
 
 impl Plan {
-    /// What every run of CI does.
+    /// The plan of every run of CI.
     const TENTH: Self =
         Self { seed: 1, programs: 500_000, executions: 200_000, stacked: 20_000, lengths: 100 };
 

@@ -9,7 +9,7 @@ use callgate_testkit::{Rng, program};
 
 use super::observe::{self, Window};
 
-/// What the calls that a child can make have in common.
+/// The properties that all calls of a child share.
 pub(super) struct Machine {
     pub(super) arch: Arch,
     pub(super) kernel: KernelVersion,

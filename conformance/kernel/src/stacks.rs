@@ -36,7 +36,7 @@ pub(super) fn run(executions: u32, seed: u64) -> Result<String, String> {
     Ok(format!("{done} executions under {stacks} stacks ({}): 0 disagreements", counts.join(", ")))
 }
 
-/// How many results [`name`] tells apart.
+/// The number of results that [`name`] tells apart.
 const NAMES: usize = 6;
 
 fn name(outcome: Outcome) -> &'static str {

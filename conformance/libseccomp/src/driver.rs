@@ -37,7 +37,7 @@ impl Driver {
         Ok(Self { library, program })
     }
 
-    /// What the driver prints.
+    /// The driver's output.
     pub(super) fn answers(&self, whose: Whose, script: &str) -> Result<String, String> {
         let (input, output) =
             (self.library.lib().join("script"), self.library.lib().join("answers"));
@@ -114,7 +114,7 @@ impl Answer {
     }
 }
 
-/// What a comparison of meanings found.
+/// The result of a comparison of meanings.
 pub(super) enum Found {
     Same,
     /// A call that is answered differently, and the answers.

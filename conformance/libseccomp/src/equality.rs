@@ -15,7 +15,7 @@ use super::text::{self, Reason};
 /// Contexts in one process.
 const BATCH: usize = 500;
 
-/// What libseccomp does differently; a row in COMPATIBILITY.md each.
+/// Known differences of libseccomp; each is a row in COMPATIBILITY.md.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Known {
     /// After a refused rule it has forgotten priorities, or architectures.
@@ -116,7 +116,7 @@ fn batch(driver: &Driver, scripts: &[Script], counts: &mut Counts) -> Result<(),
     Ok(())
 }
 
-/// What is answered to a part of each script.
+/// The answer to a part of each script.
 fn part<'a>(
     driver: &Driver,
     whose: Whose,
@@ -162,7 +162,7 @@ struct Theirs<'a> {
     rules: &'a Answer,
 }
 
-/// What explains each difference; an error where nothing known does.
+/// The explanation of each difference; an error if no known one fits.
 fn explain(
     script: &Script,
     ours: Ours<'_>,

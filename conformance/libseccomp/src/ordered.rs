@@ -147,7 +147,7 @@ fn number_on(arch: Arch, number: u64) -> Result<SyscallNr, String> {
     Ok(syscall.nr)
 }
 
-/// What one comparison says, on 64 bits or on the low 32.
+/// One comparison, on 64 bits or on the low 32.
 fn comparison(arch: Arch, four: &[u64]) -> Result<Condition, String> {
     let &[arg, op, a, b] = four else { return Err("half a comparison".into()) };
     let index = usize::try_from(arg).map_err(|error| error.to_string())?;

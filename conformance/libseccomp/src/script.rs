@@ -18,7 +18,7 @@ const DATA: [u64; 6] = [0, 1, 0xff, 0x1_0000_0000, 0x1_0000_0001, u64::MAX];
 const EQ: u32 = 4;
 const MASKED_EQ: u32 = 7;
 
-/// What the driver is to do with one context.
+/// The driver's orders for one context.
 #[derive(Clone, Default)]
 pub(super) struct Script {
     lines: Vec<Line>,
@@ -31,7 +31,7 @@ struct Line {
     undone: bool,
 }
 
-/// How much of a script libseccomp is to do.
+/// The part of a script that libseccomp carries out.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
     All,
@@ -70,7 +70,7 @@ impl Script {
         text
     }
 
-    /// Which codes are those of rules.
+    /// The codes that rules returned.
     pub(super) fn rules(&self) -> impl Iterator<Item = bool> + '_ {
         self.lines.iter().filter(|line| !line.undone && line.reports()).map(Line::is_rule)
     }

@@ -1,4 +1,4 @@
-//! What each action does to a call.
+//! The effect of each action on a call.
 
 use callgate::{Action, Filter, Scope, arg, names};
 use callgate_kernel::child::Ending;

@@ -49,7 +49,7 @@ const GROUPS: &[Group] = &[
     ("probes", probes::ROWS),
 ];
 
-/// What became of the rows.
+/// The outcomes of the rows.
 #[derive(Default)]
 struct Counts {
     passed: usize,

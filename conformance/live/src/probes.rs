@@ -76,7 +76,7 @@ pub(super) const ROWS: &[Row] = &[
     },
 ];
 
-/// Which calls the filter refuses.
+/// The calls that the filter refuses.
 #[derive(Clone, Copy, PartialEq)]
 enum Under {
     Allow,

@@ -1,4 +1,4 @@
-//! What the rows share: how they are judged, and the filters that most of them use.
+//! Shared by the rows: how they are judged, and the filters that most of them use.
 
 use std::fmt::Debug;
 use std::os::fd::OwnedFd;
@@ -15,12 +15,12 @@ use callgate_kernel::{Interruption, Options, Status, current_status, load};
 /// One observation.
 pub(super) struct Row {
     pub(super) name: &'static str,
-    /// What must be seen.
+    /// The expected observation.
     pub(super) about: &'static str,
     pub(super) check: fn() -> Result<Verdict, String>,
 }
 
-/// What became of a row that did not fail.
+/// The outcome of a row that did not fail.
 pub(super) enum Verdict {
     Passed,
     Skipped(String),
@@ -129,7 +129,7 @@ pub(super) fn listen(interruption: Interruption) -> Result<OwnedFd, String> {
     listener.map_err(|error| error.to_string())
 }
 
-/// How the calling thread is confined.
+/// The confinement of the calling thread.
 pub(super) fn status() -> Result<Status, String> {
     current_status().map_err(|error| error.to_string())
 }

@@ -141,7 +141,7 @@ fn filter(way: Way) -> Result<Program, String> {
     filter.build().map(|filter| filter.program().clone()).map_err(|error| error.to_string())
 }
 
-/// What a traced child's call came to.
+/// The outcome of a traced child's call.
 struct Traced {
     result: i64,
     ending: Ending,
@@ -182,7 +182,7 @@ fn traced(way: Way, nr: i64, change: Option<Change>) -> Result<Traced, String> {
     Ok(Traced { result: board.at(RESULT), ending, stops: board.at(STOPS) })
 }
 
-/// What the child does.
+/// The body of the child.
 fn called(subject: Subject, program: &Program, nr: i64, board: &Board) -> u8 {
     let [parent, own] =
         [libc::SYS_getppid, libc::SYS_getpid].map(|nr| number(subject.call(nr, &[])));

@@ -28,11 +28,11 @@ use callgate_kernel::{Flag, Interruption, flag_supported};
 
 use house::{Request, timed};
 
-/// How many calls a run makes, with each kind of interruption.
+/// The number of calls in a run, for each kind of interruption.
 const TENTH: u32 = 10_000;
 const FULL: u32 = 100_000;
 
-/// How many threads answer.
+/// The number of threads that answer.
 const WORKERS: NonZeroU8 = NonZeroU8::new(4).unwrap();
 
 /// Now and then an answer takes its time, so that signals and kills come between a call and its answer.
@@ -96,7 +96,7 @@ fn load(plan: Plan) -> Result<String, String> {
     ))
 }
 
-/// What was done with each number.
+/// The fate of each number.
 struct Answers {
     next: AtomicU32,
     descriptors: AtomicU32,
@@ -192,7 +192,7 @@ fn check(plan: Plan, answers: &Answers, summary: &Summary, tally: &Tally) -> Res
     Ok(missing)
 }
 
-/// What this process holds.
+/// The resources of this process.
 #[derive(Debug)]
 struct Footprint {
     descriptors: i64,

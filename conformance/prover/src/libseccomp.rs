@@ -61,7 +61,7 @@ pub(super) fn run() -> Result<String, String> {
 /// the driver reads them.
 #[derive(Debug)]
 pub struct Common {
-    /// What our compiler gets.
+    /// The input of our compiler.
     pub policy: Policy,
     /// The action of the profile's default.
     pub default: Action,

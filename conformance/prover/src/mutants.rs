@@ -14,7 +14,7 @@ const CALLS: u32 = 10_000;
 /// How many mutants are made of a program.
 const PER_POLICY: u32 = 16;
 
-/// What became of the mutants.
+/// The fate of the mutants.
 #[derive(Default)]
 struct Counts {
     policies: u32,
@@ -98,7 +98,7 @@ fn mutate(
     Ok(())
 }
 
-/// What the prover says of a program.
+/// The prover's verdict on a program.
 enum Verdict {
     Equal,
     Refuted {

@@ -32,9 +32,9 @@ pub enum CheckError {
     JumpOut {
         /// The index of the instruction.
         index: usize,
-        /// Which of its jumps.
+        /// The jump.
         jump: Jump,
-        /// Where it leads: the index of an instruction that does not exist.
+        /// Its target: the index of an instruction that does not exist.
         target: usize,
         /// The number of instructions of the program.
         length: usize,

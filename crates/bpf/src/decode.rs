@@ -22,11 +22,11 @@ pub struct Decoded {
     pub program: Program,
     /// The byte order it was stored in; that of this machine for text.
     pub endian: Endian,
-    /// What it was stored as.
+    /// The form that it was stored in.
     pub form: Form,
 }
 
-/// What a program is stored as.
+/// The stored form of a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Form {

@@ -13,9 +13,9 @@ use callgate_syscalls::Endian;
 pub struct Instruction {
     /// The opcode.
     pub code: u16,
-    /// How many instructions to skip if a conditional jump's test holds.
+    /// The number of instructions to skip if a conditional jump's test holds.
     pub jt: u8,
-    /// How many instructions to skip if it does not.
+    /// The number of instructions to skip if it does not.
     pub jf: u8,
     /// The immediate operand.
     pub k: u32,

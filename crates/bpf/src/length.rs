@@ -1,4 +1,4 @@
-//! What a program costs of the kernel's budget for stacked filters.
+//! The share of the kernel's budget for stacked filters that a program takes.
 //!
 //! The kernel converts a filter to eBPF and counts the converted instructions, not the ones it was given. A filter is
 //! attached only while the sum over the new filter and all its ancestors stays within [`PATH_LEN_MAX`]; beyond that the
@@ -13,7 +13,7 @@ use crate::{Alu, Operand, Operation, Program, Test};
 /// (`MAX_INSNS_PER_PATH`).
 pub const PATH_LEN_MAX: usize = 32_768;
 
-/// What each ancestor costs beyond its converted instructions.
+/// The cost of each ancestor beyond its converted instructions.
 pub const PATH_ANCESTOR_OVERHEAD: usize = 4;
 
 /// Whether the kernel's JIT hides constants (`net.core.bpf_jit_harden`), which lengthens programs.
@@ -51,7 +51,7 @@ impl Program {
     }
 }
 
-/// What the newest of these filters, given from the oldest to the newest, is held against [`PATH_LEN_MAX`] with.
+/// The sum that the kernel compares with [`PATH_LEN_MAX`] when it attaches the newest of these filters (oldest first).
 pub fn path_len<'a>(
     oldest_first: impl IntoIterator<Item = &'a Program>,
     hardening: Hardening,

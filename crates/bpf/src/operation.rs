@@ -1,4 +1,4 @@
-//! What an instruction means to the seccomp machine.
+//! The meaning of instructions to the seccomp machine.
 //!
 //! The kernel accepts 41 opcodes, compared in full (16 bits), and ignores the fields an opcode does not use. Decoding
 //! goes from an [`Instruction`](crate::Instruction) to an [`Operation`]; encoding gives the canonical instruction, unused
@@ -132,7 +132,7 @@ pub struct Slot(u8);
 pub struct ShiftAmount(u8);
 
 impl DataWord {
-    /// How many words `seccomp_data` has.
+    /// The number of words in `seccomp_data`.
     pub const COUNT: u8 = 16;
     /// The syscall number.
     pub const NR: Self = Self(0);
@@ -165,7 +165,7 @@ impl DataWord {
 }
 
 impl Slot {
-    /// How many scratch slots the machine has (`BPF_MEMWORDS`).
+    /// The number of scratch slots (`BPF_MEMWORDS`).
     pub const COUNT: u8 = 16;
 
     /// The slot with that index, 0 to 15.

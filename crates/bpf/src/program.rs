@@ -45,7 +45,7 @@ impl Program {
         Self(self.operations().map(Instruction::from).collect())
     }
 
-    /// What the instructions mean, one for one.
+    /// The operations, one for each instruction.
     pub fn operations(&self) -> impl ExactSizeIterator<Item = Operation> + '_ {
         // The checker left no instruction without an operation; RET KILL_PROCESS keeps this total and closed.
         let kill = Operation::Return(Action::KILL_PROCESS.raw());

@@ -45,7 +45,7 @@ pub struct Step {
 pub struct Trace {
     /// The executed instructions in order, the last being the one that ended the program.
     pub steps: Vec<Step>,
-    /// What the program returned.
+    /// The returned word.
     pub action: Action,
 }
 
@@ -110,7 +110,7 @@ impl Program {
     }
 }
 
-/// Where execution goes on.
+/// The index of the next instruction.
 enum Flow {
     /// Behind that many instructions after this one.
     Skip(usize),
@@ -118,7 +118,7 @@ enum Flow {
     End(u32),
 }
 
-/// How many instructions from here on are compares that fail and fall through.
+/// The number of comparisons from here on that fail and fall through.
 ///
 /// They are most of what real filters execute. In a loop of their own the next index hangs on a predicted branch instead
 /// of on loaded data, which makes chains four times as fast.

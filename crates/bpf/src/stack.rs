@@ -38,7 +38,7 @@ pub struct Decision {
     pub filter: Option<usize>,
 }
 
-/// What the kernel does with a call.
+/// The kernel's answer to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Outcome {
@@ -91,7 +91,7 @@ impl Stack {
         decision
     }
 
-    /// What a kernel of that version does with a call under these filters.
+    /// The answer of a kernel of that version to a call under these filters.
     #[must_use]
     pub fn outcome(&self, call: &SeccompData, endian: Endian, kernel: KernelVersion) -> Outcome {
         match is_exempt(call, kernel) {
@@ -100,7 +100,7 @@ impl Stack {
         }
     }
 
-    /// What the stack takes of [`PATH_LEN_MAX`](crate::PATH_LEN_MAX).
+    /// The share of [`PATH_LEN_MAX`](crate::PATH_LEN_MAX) that the stack takes.
     #[must_use]
     pub fn path_len(&self, hardening: Hardening) -> usize {
         path_len(&self.0, hardening)
@@ -124,7 +124,7 @@ pub fn is_exempt(call: &SeccompData, kernel: KernelVersion) -> bool {
 }
 
 impl Outcome {
-    /// What the kernel does with a winning word.
+    /// The kernel's answer for a winning word.
     #[must_use]
     pub fn of(action: Action) -> Self {
         let normal = action.normalised();

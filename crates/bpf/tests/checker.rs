@@ -117,7 +117,7 @@ fn constants_with_a_limit() {
         assert_eq!(accepted, DataWord::at_offset(offset).is_some(), "{offset}");
         assert_eq!(accepted, offset < 64 && offset % 4 == 0, "{offset}");
     }
-    // What sockets can load and seccomp can't: ancillary data.
+    // Ancillary data, which socket filters can load and seccomp filters can't.
     assert_eq!(reason(0x20, 0xffff_f000), Unsupported::DataOffset(0xffff_f000));
     for code in [0x64, 0x74] {
         assert!(accepts(&[Instruction::new(code, 31), RET]));

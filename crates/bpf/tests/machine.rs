@@ -1,4 +1,4 @@
-//! What single instructions do, and that running and tracing agree.
+//! Single instructions, and the agreement of running and tracing.
 #![expect(clippy::unwrap_used, reason = "a helper fails its test by panicking")]
 
 use callgate_bpf::{Instruction, Operation, Program, assemble};

@@ -1,4 +1,4 @@
-//! What a call can be answered with, and what became of the answer.
+//! Answers to a call, and their fate.
 
 use callgate_syscalls::Errno;
 
@@ -86,7 +86,7 @@ impl Failure {
 pub struct Value(i64);
 
 impl Value {
-    /// What most calls return that have nothing to say.
+    /// The value that most successful calls return.
     pub const ZERO: Self = Self(0);
 
     /// Wraps a value; `None` for -4095 to -1, which are errors: see [`Failure`].
@@ -108,7 +108,7 @@ impl From<u32> for Value {
     }
 }
 
-/// What became of an answer.
+/// The fate of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a call that is gone needs what was done for it undone"]
 pub enum Delivery {

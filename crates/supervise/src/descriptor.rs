@@ -9,7 +9,7 @@ use crate::error::errno;
 use crate::state::State;
 use crate::{Delivery, Error, Notification};
 
-/// Which number a descriptor gets.
+/// The number that a descriptor gets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Placement {
     /// The lowest that is free, as from open(2).
@@ -19,7 +19,7 @@ pub enum Placement {
     At(u32),
 }
 
-/// What becomes of a descriptor when the process executes another program.
+/// The fate of a descriptor when the process executes another program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnExec {
     /// It is closed, as with `O_CLOEXEC`.
@@ -28,7 +28,7 @@ pub enum OnExec {
     Keep,
 }
 
-/// What became of a descriptor for the calling process.
+/// The fate of a descriptor for the calling process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a call that is gone needs what was done for it undone"]
 pub enum Added {

@@ -39,7 +39,7 @@ pub struct Dispatcher {
 #[derive(Debug)]
 pub struct Stopper(UnixStream);
 
-/// What a dispatcher did.
+/// The work that a dispatcher did, in counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Summary {
@@ -66,7 +66,7 @@ impl Dispatcher {
         Ok(Self { listener, workers, stopped, stopper: Stopper(stopper) })
     }
 
-    /// What ends the dispatcher before its listener ends.
+    /// A handle that ends the dispatcher before its listener ends.
     ///
     /// # Errors
     /// [`Error::Kernel`] where the process may open no more files.
@@ -106,7 +106,7 @@ impl Stopper {
     }
 }
 
-/// What the threads share.
+/// The state that the threads share.
 struct Shared<'d, H> {
     dispatcher: &'d Dispatcher,
     handler: H,

@@ -30,7 +30,7 @@
 //!   result: see [`Notification::answer_with_fd`].
 //! - **Looking into the wrong process.** Thread ids are used again. [`Memory`] asks before and after each access whether
 //!   the call still waits, and writes only through a file that cannot come to mean another process.
-//! - **Taking the usual for an error.** That a call is gone, a signal came, or the last process has ended, are values:
+//! - **Mistaking a routine event for an error.** That a call is gone, a signal came, or the last process has ended, are values:
 //!   [`Delivery`], [`Event`], [`Seen`], [`Added`].
 //!
 //! # Three ways to wait

@@ -26,7 +26,7 @@ pub struct Listener {
     wake_up: WakeUp,
 }
 
-/// How the kernel wakes supervisor and caller.
+/// The kernel's way to wake supervisor and caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WakeUp {
     /// On the processor of the one who wakes: each waits for the other anyway.
@@ -35,7 +35,7 @@ pub enum WakeUp {
     Anywhere,
 }
 
-/// What a listener has.
+/// An event of a listener.
 #[derive(Debug)]
 pub enum Event<'l> {
     /// A call, to be answered.
@@ -69,7 +69,7 @@ impl Listener {
         Ok(Self { descriptor, format, turn: Mutex::new(()), ends_unasked, wake_up })
     }
 
-    /// How supervisor and caller wake each other.
+    /// The way in which supervisor and caller wake each other.
     #[must_use]
     pub const fn wake_up(&self) -> WakeUp {
         self.wake_up

@@ -15,7 +15,7 @@ use crate::listener::waits;
 use crate::state::Examined;
 use crate::{Error, Listener, Notification};
 
-/// What was found in the calling process.
+/// Data of the calling process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Seen<T> {

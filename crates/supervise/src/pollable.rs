@@ -18,7 +18,7 @@ use crate::{Error, Event, Listener};
 #[derive(Debug)]
 pub struct Pollable(Listener);
 
-/// What a wait was ended by.
+/// The reason why a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wake {
     /// The listener has something.
@@ -36,7 +36,7 @@ impl Pollable {
         Self(listener)
     }
 
-    /// What the listener has at this moment; `None` for nothing.
+    /// The listener's event at this moment, if there is one.
     ///
     /// # Errors
     /// [`Error::Kernel`] for what the kernel should not say.

@@ -4,7 +4,7 @@
 
 use core::fmt;
 
-/// What a filter returns for a call: an action in the high 16 bits, its data in the low 16.
+/// The word that a filter returns for a call: an action in the high 16 bits, its data in the low 16.
 ///
 /// The word is kept whole, unknown actions included, because the kernel compares whole actions when filters are
 /// stacked. Equality is equality of words; [`Action::normalised`] drops what the kernel does not look at.

@@ -1,10 +1,10 @@
-//! What the kernel reads of a syscall's arguments.
+//! The part of a syscall's arguments that the kernel reads.
 
 use crate::generated::{signatures, tables};
 use crate::table::word;
 use crate::{Arch, Name};
 
-/// How many low bits of an argument register the kernel reads.
+/// The number of low bits of an argument register that the kernel reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum ArgumentWidth {

@@ -42,7 +42,7 @@ impl Name {
         None
     }
 
-    /// How many names there are.
+    /// The number of names.
     pub const COUNT: usize = tables::NAME_COUNT as usize;
 
     /// The place of the name among all, from 0.
@@ -137,7 +137,7 @@ impl Arch {
         Syscalls { arch: self, rest: self.entries() }
     }
 
-    /// Where a name stands among the entries of all tables.
+    /// The place of a name among the entries of all tables.
     pub(crate) fn position(self, name: Name) -> Option<usize> {
         let row = tables::table(self) * usize::from(tables::NAME_COUNT);
         let position = tables::POSITIONS[row + usize::from(name.0)];
@@ -158,7 +158,7 @@ impl Arch {
         Syscall { name: Name(u16::from_le_bytes([low, high])), nr, since }
     }
 
-    /// What is left out of the numbers in the table: x32's bit.
+    /// The bit that the numbers in the table lack: x32's.
     const fn number_base(self) -> u32 {
         if matches!(self, Self::X32) { X32_BIT } else { 0 }
     }
@@ -189,7 +189,7 @@ const SLOT_COUNT: usize = 1024;
 
 const _: () = assert!(2 * Name::COUNT <= SLOT_COUNT);
 
-/// Where in [`SLOTS`] a name is looked for first.
+/// The slot of [`SLOTS`] at which the search for a name begins.
 const fn slot(name: &[u8]) -> usize {
     // FNV-1a.
     let mut hash: u32 = 0x811c_9dc5;

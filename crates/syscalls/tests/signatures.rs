@@ -1,4 +1,4 @@
-//! What the kernel reads of arguments, and errno names: spot checks of every kind of entry point.
+//! Argument widths and errno names: spot checks of every kind of entry point.
 
 use callgate_syscalls::ArgumentWidth::{Bits16, Bits32, Bits64};
 use callgate_syscalls::{Arch, ArgumentWidth, Errno, Name, names};
@@ -74,7 +74,7 @@ fn wide_values_take_two_registers_on_32_bit_abis() {
 fn nearly_every_syscall_has_a_signature() {
     for arch in Arch::ALL {
         let known = arch.syscalls().filter(|s| arch.signature(s.name).is_some()).count();
-        // What is left has no entry point any more.
+        // The remaining calls have no entry point any more.
         let total = arch.syscalls().len();
         assert!(known * 100 >= total * 90, "{arch}: {known} of {total}");
     }

@@ -13,7 +13,7 @@ pub(crate) struct Table {
     pub name: &'static str,
     /// The identifiers of all architectures that use it.
     pub arches: &'static [&'static str],
-    /// What is added to the kernel's number to get the one that filters see.
+    /// The difference between the kernel's number and the one that filters see.
     pub base: u32,
     /// The bits of a register as the kernel's entry points read it.
     pub register_bits: u8,

@@ -154,7 +154,7 @@ impl<T: Ord> Interned<T> {
     }
 }
 
-/// What signatures are made of.
+/// The parts of signatures.
 #[derive(Default)]
 struct Pool {
     words: Interned<String>,

@@ -1,4 +1,4 @@
-//! What the commands of the house share: where things are, how they are built, and how they are laid out.
+//! Shared by the commands of the house: where things are, how they are built, and how they are laid out.
 //!
 //! Depends on no crate of the project, so that a command that only checks or starts others is compiled in seconds.
 #![forbid(unsafe_code)]
@@ -37,7 +37,7 @@ pub fn root() -> PathBuf {
     here.ancestors().nth(2).unwrap_or(here).to_path_buf()
 }
 
-/// Where cargo leaves what it builds.
+/// The folder in which cargo leaves its output.
 #[must_use]
 pub fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
@@ -83,7 +83,7 @@ pub fn tool(package: &str) -> Command {
     cargo(&["run", "--quiet", "--release", "--package", package, "--"])
 }
 
-/// What a command printed.
+/// The output of a command.
 ///
 /// # Errors
 ///

@@ -7,12 +7,12 @@ use std::process::Command;
 
 use crate::{output, root, stage};
 
-/// Where the C programs of the checks are.
+/// The folder of the C programs of the checks.
 pub const PROGRAMS: &str = "crates/scmp-capi/tests/c";
 /// The list of the names that the library exports.
 pub const EXPORTS: &str = "crates/scmp-capi/exports.txt";
 
-/// What our C programs compile under without a word.
+/// The compiler options under which our C programs give no warning.
 pub const WARNINGS: [&str; 4] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
 
 /// The names that the library exports, as committed.
@@ -28,7 +28,7 @@ pub fn exports() -> Result<BTreeSet<String>, String> {
 /// Our library, laid out in a temporary folder that is removed at the end.
 #[derive(Debug)]
 pub struct Library {
-    /// Where it is.
+    /// The folder that it is laid out in.
     pub folder: PathBuf,
 }
 
@@ -100,7 +100,7 @@ impl Drop for Library {
     }
 }
 
-/// Which library's headers and symbols a program is built with.
+/// The library whose headers and symbols a program is built with.
 #[derive(Clone, Copy, Debug)]
 pub enum Against {
     /// The distribution's.

@@ -95,7 +95,7 @@ fn starts(interpreter: &str) -> bool {
     quiet.is_ok_and(|status| status.success())
 }
 
-/// Where pyenv has interpreters of this name.
+/// The places in which pyenv has interpreters of this name.
 fn of_pyenv(name: &str) -> Vec<String> {
     let root = Command::new("pyenv").arg("root").output().map(|output| output.stdout);
     let root = String::from_utf8_lossy(&root.unwrap_or_default()).trim().to_owned();

@@ -28,14 +28,14 @@ const TOOLS: [&str; 5] =
     ["scmp_api_level", "scmp_arch_detect", "scmp_bpf_disasm", "scmp_bpf_sim", "scmp_sys_resolver"];
 const TOOLS_PAGES: &str = "packaging/man1";
 
-/// Where shells look for completions.
+/// The folders in which shells look for completions.
 const COMPLETIONS: [(&str, &str); 3] = [
     ("bash", "share/bash-completion/completions/callgate"),
     ("fish", "share/fish/vendor_completions.d/callgate.fish"),
     ("zsh", "share/zsh/vendor-completions/_callgate"),
 ];
 
-/// How the C library is built: see the profile in `Cargo.toml`.
+/// The C library's profile in `Cargo.toml`.
 pub const LIBRARY_PROFILE: &str = "dist";
 
 /// The folder of the headers in this project, and the one among them that is not generated.
@@ -158,7 +158,7 @@ pub fn check_headers() -> Result<(), String> {
     Ok(())
 }
 
-/// What a command prints, where it succeeds.
+/// The output of a command that succeeds.
 fn output(command: &mut Command) -> Result<Vec<u8>, String> {
     match command.output() {
         Ok(output) if output.status.success() => Ok(output.stdout),

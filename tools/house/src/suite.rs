@@ -1,8 +1,8 @@
-//! What the conformance suites have in common: their options, and how they print what they counted.
+//! Shared by the conformance suites: their options, and how they print their counts.
 
 use std::time::Instant;
 
-/// What every suite takes: `--full` for a run of full length, `--seed N` for other cases.
+/// The options of every suite: `--full` for a run of full length, `--seed N` for other cases.
 #[derive(Debug)]
 pub struct Request {
     /// Whether `--full` was given.

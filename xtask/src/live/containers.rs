@@ -39,7 +39,7 @@ const SCRIPT: &str = "mount -t tmpfs none /tmp; mount -t proc none /tmp; mkdir /
     echo gone > /tmp/null && echo written; mknod /tmp/zero c 1 5; cd /tmp; mknod pipe p && test -p pipe && \
     echo a pipe; hostname x; echo end";
 
-/// What it prints, in this order.
+/// The lines that it prints, in this order.
 const PRINTED: [&str; 10] = [
     "Read-only file system",
     "Function not implemented",

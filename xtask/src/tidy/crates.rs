@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
-/// What each crate may depend on outside its tests. A crate that is not listed is a violation: a new crate or a new
+/// The dependencies that each crate may have outside its tests. A crate that is not listed is a violation: a new crate or a new
 /// dependency is a change of the architecture, made here and in ARCHITECTURE.md.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("callgate-memory", &[]),

@@ -1,4 +1,4 @@
-//! How large each crate is: a room that is too large holds more than one idea.
+//! The size of each crate: a room that is too large holds more than one idea.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

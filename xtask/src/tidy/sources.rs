@@ -1,4 +1,4 @@
-//! What can be seen in the files: sizes, module documentation, `unsafe`, unfinished marks, facts said in two places.
+//! Checks of the files: sizes, module documentation, `unsafe`, unfinished marks, facts said in two places.
 
 use std::path::{Path, PathBuf};
 

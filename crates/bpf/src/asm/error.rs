@@ -1,4 +1,4 @@
-//! What can be wrong with a text, and where.
+//! Mistakes in a text, with their places.
 
 use std::fmt;
 
@@ -11,11 +11,11 @@ pub struct AsmError {
     pub line: usize,
     /// The column in characters, from 1.
     pub column: usize,
-    /// What is wrong there.
+    /// The mistake.
     pub kind: AsmErrorKind,
 }
 
-/// What is wrong with a text.
+/// A mistake in a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AsmErrorKind {

@@ -134,7 +134,7 @@ impl Statement {
 }
 
 impl Reference {
-    /// How many instructions a jump from `index` skips.
+    /// The number of instructions that a jump from `index` skips.
     fn distance(&self, index: usize, labels: &Labels) -> Result<u32, AsmError> {
         let fail = |kind: fn(String) -> AsmErrorKind| self.position.error(kind(self.name.clone()));
         let label = labels.get(&self.name).ok_or_else(|| fail(AsmErrorKind::UndefinedLabel))?;

@@ -1,4 +1,4 @@
-//! What stands behind the name of an instruction.
+//! The operands of instructions.
 
 use callgate_syscalls::{Action, Arch, Endian, Name};
 

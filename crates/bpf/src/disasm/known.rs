@@ -1,4 +1,4 @@
-//! What a reader of a program knows at each instruction: the arch it has established and what A holds.
+//! The reader's knowledge at each instruction: the arch established so far and the meaning of A.
 //!
 //! One forward pass over the program suffices, because jumps only go forward. Where ways meet, what they disagree on is
 //! unknown. It serves comments only; nothing depends on it being complete.
@@ -8,7 +8,7 @@ use callgate_syscalls::{Action, ActionKind, Arch, ArchToken, Errno, SyscallNr};
 use super::value;
 use crate::{DataWord, Operand, Operation, Program, Register, Test, names};
 
-/// What is known before an instruction.
+/// The knowledge before an instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Known {
     /// The token of the calls that get here.
@@ -20,7 +20,7 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// What is known before each instruction of a program.
+    /// The knowledge before each instruction of a program.
     pub(super) fn at_each(program: &Program, assumed: Option<Arch>) -> Vec<Self> {
         let start = Self { token: None, word: None, assumed };
         let mut arriving: Vec<Option<Self>> = vec![None; program.len()];
@@ -40,7 +40,7 @@ impl Known {
         known
     }
 
-    /// What is known behind an instruction, on the way where its test holds or on the other.
+    /// The knowledge behind an instruction, on its true or its false branch.
     fn after(self, operation: Operation, holds: bool) -> Self {
         match operation {
             Operation::LoadData(word) => Self { word: Some(word), ..self },
@@ -79,7 +79,7 @@ impl Known {
         }
     }
 
-    /// What the constant of an instruction stands for.
+    /// The meaning of an instruction's constant.
     pub(super) fn comment(self, operation: Operation) -> Option<String> {
         match operation {
             Operation::Branch { test: Test::Equal, operand: Operand::K(k), .. } => match self.word?

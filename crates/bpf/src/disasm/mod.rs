@@ -14,7 +14,7 @@ use callgate_syscalls::{Action, Arch, Endian};
 use crate::{Alu, Instruction, Operand, Operation, Program, Register, Shift, Slot, Test, names};
 use known::Known;
 
-/// How to write a listing.
+/// Options of a listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Style {
     /// The byte order, which tells the halves of 64-bit fields apart.
@@ -55,7 +55,7 @@ pub struct Line {
     pub label: Option<String>,
     /// The instruction as the assembler reads it, without its label.
     pub text: String,
-    /// What its constant stands for, if it is known.
+    /// The meaning of its constant, if known.
     pub comment: Option<String>,
     /// The indices of the instructions that can come next: none after a return, where the test holds first.
     pub next: Vec<usize>,
@@ -146,7 +146,7 @@ fn next(index: usize, operation: Operation) -> Vec<usize> {
     }
 }
 
-/// Which ways of a branch the text names; the other one falls through.
+/// The targets of a branch that the text names; the other one falls through.
 #[derive(Clone, Copy)]
 enum Ways {
     True,

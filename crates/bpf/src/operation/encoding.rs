@@ -54,7 +54,7 @@ pub(crate) mod code {
 }
 
 impl Instruction {
-    /// What this instruction does, whatever program it stands in.
+    /// The operation of this instruction, independent of its program.
     ///
     /// # Errors
     /// [`Unsupported`] where the kernel rejects it in every program.

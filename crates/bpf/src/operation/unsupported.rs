@@ -36,7 +36,7 @@ impl fmt::Display for Unsupported {
 
 impl std::error::Error for Unsupported {}
 
-/// What to do in place of an opcode: most are those of socket filters.
+/// The replacement for an opcode; most of these belong to socket filters.
 const fn advice(code: u16) -> &'static str {
     match code {
         0x94 | 0x9c => "compute the remainder with div, mul and sub",

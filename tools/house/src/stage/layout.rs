@@ -1,4 +1,4 @@
-//! Where things go.
+//! The places of a layout.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Layout {
     /// The folder.
     pub(crate) folder: PathBuf,
-    /// Where its contents will be in the end.
+    /// The folder in which its contents will be in the end.
     pub(crate) prefix: PathBuf,
     /// The folder of libraries, in both.
     pub(crate) libdir: PathBuf,
