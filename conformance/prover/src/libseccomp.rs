@@ -20,6 +20,7 @@ use callgate_formats::docker::{Filter, Seccomp, Syscall};
 use callgate_formats::oci::Arg;
 use callgate_formats::{Action, ActionName, Arches, CapSet, Options, Profile, UnknownSyscalls};
 use callgate_policy::{Arch, KernelVersion, Policy};
+use callgate_rules::Source;
 use callgate_syscalls::Name;
 
 use super::{Side, milliseconds, proved};
@@ -105,8 +106,8 @@ fn times(policy: &Policy, programs: [&Program; 3]) -> Result<String, String> {
 fn applicable() -> Result<Seccomp, String> {
     let container = callgate_formats::list().iter().find(|builtin| builtin.name == "container");
     let container = container.ok_or("there is no profile `container`")?;
-    let mut whole: Seccomp =
-        serde_json::from_str(container.json).map_err(|error| error.to_string())?;
+    let source = Source::new(container.name, container.json).map_err(|error| error.to_string())?;
+    let mut whole = Seccomp::read(source).map_err(|error| error.to_string())?;
     let args = whole.syscalls.iter_mut().flat_map(|rule| &mut rule.args);
     args.for_each(|arg| arg.width = None);
     let mut flat = whole.clone();

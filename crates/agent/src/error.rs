@@ -3,17 +3,19 @@
 use std::path::PathBuf;
 use std::{fmt, io};
 
+use callgate_formats::json::PlacedFault;
+
 /// Why the agent does not start, or goes on no longer.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// The policy can't be used.
-    Policy {
+    /// The policy can't be used, because of something in it.
+    Policy(PlacedFault),
+    /// The policy can't be read at all.
+    NoPolicy {
         /// The file.
         origin: String,
-        /// The path of the value in it; empty for the whole.
-        place: String,
-        /// What is wrong with it.
+        /// Why.
         reason: String,
     },
     /// A file could not be read.
@@ -56,10 +58,8 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Policy { origin, place, reason } if place.is_empty() => {
-                write!(f, "{origin}: {reason}")
-            }
-            Self::Policy { origin, place, reason } => write!(f, "{origin}: {place}: {reason}"),
+            Self::Policy(fault) => fault.fmt(f),
+            Self::NoPolicy { origin, reason } => write!(f, "{origin}: {reason}"),
             Self::Read { path, reason } => write!(f, "cannot read {}: {reason}", path.display()),
             Self::Occupied { path } => write!(
                 f,
@@ -75,6 +75,12 @@ impl fmt::Display for Error {
             ),
             Self::System { what, reason } => write!(f, "{what}: {reason}"),
         }
+    }
+}
+
+impl From<PlacedFault> for Error {
+    fn from(fault: PlacedFault) -> Self {
+        Self::Policy(fault)
     }
 }
 

@@ -4,7 +4,9 @@
 
 use std::os::fd::OwnedFd;
 
-use serde::{Deserialize, Serialize};
+use callgate_formats::json::{Document, Fault, Node};
+use callgate_rules::Source;
+use serde::Serialize;
 
 /// The largest state in bytes: 64 KiB. Annotations make up most of it; a runtime's usual message has 1 KiB.
 pub(crate) const STATE_MAX: usize = 64 << 10;
@@ -18,24 +20,6 @@ pub(crate) struct Container {
     pub(crate) pid: i64,
     /// What its configuration has for the agent (`listenerMetadata`).
     pub(crate) metadata: String,
-}
-
-/// The runtime's message. What is not needed is not looked at.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ContainerProcessState {
-    #[serde(default)]
-    fds: Vec<String>,
-    #[serde(default)]
-    pid: i64,
-    #[serde(default)]
-    metadata: Option<String>,
-    state: State,
-}
-
-#[derive(Deserialize)]
-struct State {
-    id: String,
 }
 
 /// Why what a client sent is of no use. The names are labels of metrics.
@@ -85,22 +69,48 @@ pub(crate) fn parse(
     bytes: &[u8],
     descriptors: Vec<OwnedFd>,
 ) -> Result<(Container, OwnedFd), Rejection> {
-    let message: ContainerProcessState =
-        serde_json::from_slice(bytes).map_err(|error| Rejection::Garbage(error.to_string()))?;
-    let position = message.fds.iter().position(|name| name == "seccompFd");
+    let garbage = |reason: String| Rejection::Garbage(reason);
+    let source = Source::from_bytes("state", bytes.to_vec());
+    let source = source.map_err(|error| garbage(error.to_string()))?;
+    let document = Document::parse(source).map_err(|fault| garbage(fault.to_string()))?;
+    let state = state(document.root());
+    let (container, position) =
+        state.map_err(|fault| garbage(document.placed(fault).to_string()))?;
     let listener = position.and_then(|index| descriptors.into_iter().nth(index));
-    let metadata = message.metadata.unwrap_or_default();
-    if message.state.id.len() > KEPT_MAX || metadata.len() > KEPT_MAX {
-        return Err(Rejection::Garbage(format!("id or metadata longer than {KEPT_MAX} bytes")));
-    }
-    let container = Container { id: message.state.id, pid: message.pid, metadata };
     Ok((container, listener.ok_or(Rejection::NoListener)?))
+}
+
+/// The container and the position of its listener among the descriptors. What is not needed is not looked at.
+fn state(node: Node<'_>) -> Result<(Container, Option<usize>), Fault> {
+    let mut message = node.object("the state of a container")?;
+    let mut position = None;
+    if let Some(fds) = message.take_value("fds") {
+        for (index, name) in fds.array("the names of descriptors")?.enumerate() {
+            let is_listener = name.text("the name of a descriptor")? == "seccompFd";
+            position = position.or(is_listener.then_some(index));
+        }
+    }
+    let pid = message.take_value("pid").map_or(Ok(0), |pid| pid.i64("the process"))?;
+    let metadata = message.take_value("metadata");
+    let metadata = metadata.map_or(Ok(String::new()), |node| kept(node, "the metadata"))?;
+    let mut state = message.require("state")?.object("an object with id")?;
+    let id = kept(state.require("id")?, "the container's id")?;
+    Ok((Container { id, pid, metadata }, position))
+}
+
+fn kept(node: Node<'_>, what: &str) -> Result<String, Fault> {
+    let text = node.text(what)?;
+    match text.len() > KEPT_MAX {
+        true => Err(node.fault(format!("longer than {KEPT_MAX} bytes"))),
+        false => Ok(text.into_owned()),
+    }
 }
 
 /// Whether the bytes are one whole value of JSON, which is all that a client sends.
 pub(crate) fn is_whole(bytes: &[u8]) -> bool {
     let ends = bytes.iter().rev().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'}');
-    ends && serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok()
+    let text = || Source::from_bytes("state", bytes.to_vec()).ok();
+    ends && text().is_some_and(|source| Document::parse(source).is_ok())
 }
 
 #[cfg(test)]

@@ -5,11 +5,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::de::{Deserialize, Deserializer};
+use callgate_rules::nearest;
 use serde::ser::{Serialize, Serializer};
 
-use crate::scalar::Word;
-use crate::suggest::nearest;
+use crate::json::{Fault, Node};
+use crate::scalar::word;
 
 /// The names without `CAP_`, in the order of their numbers.
 const NAMES: [&str; 41] = [
@@ -95,13 +95,11 @@ impl Serialize for Capability {
     }
 }
 
-impl<'de> Deserialize<'de> for Capability {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(Word {
-            what: "capability",
-            accepted: || Self::all().map(|cap| cap.to_string()).collect(),
-            parse: Self::parse,
-        })
+impl Capability {
+    /// Reads the name from a file.
+    pub(crate) fn read(node: Node<'_>) -> Result<Self, Fault> {
+        let accepted = || Self::all().map(|cap| cap.to_string()).collect();
+        word(node, "capability", Self::parse, accepted)
     }
 }
 

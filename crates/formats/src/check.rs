@@ -4,6 +4,7 @@ use callgate_syscalls::{Action, Arch};
 
 use crate::docker::{self, Filter};
 use crate::errno::ErrnoSpec;
+use crate::json::Document;
 use crate::oci::Arg;
 use crate::place::JsonPath;
 use crate::scalar::{ActionName, OperatorName, WidthName};
@@ -81,8 +82,8 @@ impl Fault {
         Self { path, reason: reason.into() }
     }
 
-    pub(crate) fn locate(&self, origin: &str, text: &str) -> Error {
-        Error::Invalid { place: self.path.locate(origin, text), reason: self.reason.clone() }
+    pub(crate) fn locate(&self, document: &Document) -> Error {
+        Error::Invalid { place: self.path.locate(document), reason: self.reason.clone() }
     }
 }
 

@@ -5,108 +5,117 @@
 //!
 //! References: moby `profiles/seccomp`, containers/common `pkg/seccomp`.
 
+use callgate_rules::Source;
 use callgate_syscalls::{Arch, KernelVersion};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::caps::{CapSet, Capability};
-use crate::object::object;
+use crate::json::{Document, PlacedFault};
 use crate::oci;
-use crate::scalar::{ActionName, ArchName, DockerArch, Flag, MinKernel, nullable};
+use crate::read::{Form, Unknown};
+use crate::scalar::{ActionName, ArchName, DockerArch, Flag, MinKernel};
+use crate::typed;
 
 /// A profile file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", remote = "Self")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Seccomp {
     /// What happens to calls that no rule decides.
     pub default_action: ActionName,
     /// The errno value or trace message of the default action.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub default_errno_ret: Option<u64>,
     /// Podman: the same by name (`EPERM`) or as digits; wins over the number.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub default_errno: Option<String>,
     /// Architectures beside the machine's own. Not together with `archMap`.
-    #[serde(default, deserialize_with = "nullable", skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub architectures: Vec<ArchName>,
     /// Which architectures go with which machine.
-    #[serde(default, deserialize_with = "nullable", skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub arch_map: Vec<ArchMapEntry>,
     /// Flags for seccomp(2).
-    #[serde(default, deserialize_with = "nullable", skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<Flag>,
     /// The socket that the runtime sends the listener to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub listener_path: Option<String>,
     /// Data that the runtime sends with the listener.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub listener_metadata: Option<String>,
     /// The rules.
-    #[serde(default, deserialize_with = "nullable")]
     pub syscalls: Vec<Syscall>,
 }
 
 /// A machine and the other architectures that its programs may use.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", remote = "Self")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ArchMapEntry {
     /// The machine's architecture.
     pub architecture: ArchName,
     /// The others.
-    #[serde(default, deserialize_with = "nullable")]
     pub sub_architectures: Vec<ArchName>,
 }
 
 /// A rule and when it is part of the profile.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", remote = "Self")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Syscall {
     /// The name of the syscall, in old files. Not together with `names`.
-    #[serde(default, deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub name: String,
     /// The names of the syscalls.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub names: Option<Vec<String>>,
     /// What happens to them.
     pub action: ActionName,
     /// The errno value or trace message of the action.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub errno_ret: Option<u64>,
     /// Podman: the same by name (`EPERM`) or as digits; wins over the number.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub errno: Option<String>,
     /// Conditions on the arguments.
-    #[serde(default, deserialize_with = "nullable", skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<oci::Arg>,
     /// A remark for readers.
-    #[serde(default, deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub comment: String,
     /// The rule is left out unless all of this is so.
-    #[serde(default, deserialize_with = "nullable", skip_serializing_if = "Filter::is_empty")]
+    #[serde(skip_serializing_if = "Filter::is_empty")]
     pub includes: Filter,
     /// The rule is left out if any of this is so.
-    #[serde(default, deserialize_with = "nullable", skip_serializing_if = "Filter::is_empty")]
+    #[serde(skip_serializing_if = "Filter::is_empty")]
     pub excludes: Filter,
 }
 
 /// Circumstances that a rule depends on.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", remote = "Self")]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Filter {
     /// Capabilities of the container's bounding set.
-    #[serde(default, deserialize_with = "nullable", skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub caps: Vec<Capability>,
     /// The machine's architecture.
-    #[serde(default, deserialize_with = "nullable", skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub arches: Vec<DockerArch>,
     /// The kernel is this one or newer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub min_kernel: Option<MinKernel>,
 }
 
-object!(Seccomp, "a seccomp profile object");
-object!(ArchMapEntry, "an archMap entry object");
-object!(Syscall, "a rule object");
-object!(Filter, "an object of caps, arches and minKernel");
+impl Seccomp {
+    /// Reads a file as it is written, without checking whether its parts fit together. Unknown fields are skipped.
+    ///
+    /// # Errors
+    /// Text that is not JSON, and values that the format does not have there.
+    pub fn read(source: Source) -> Result<Self, PlacedFault> {
+        let document = Document::parse(source)?;
+        let mut unknown = Unknown::default();
+        let seccomp = typed::seccomp(document.root(), Form::Docker, &mut unknown);
+        seccomp.map_err(|fault| document.placed(fault))
+    }
+}
 
 /// What the engine knows about a container when it picks the rules.
 #[derive(Clone, Copy, Debug)]

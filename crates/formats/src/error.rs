@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use callgate_rules::{Position, SourceError};
 use callgate_syscalls::{Arch, Name, SyscallNr};
 
+use crate::json::PlacedFault;
 use crate::{Action, FILE_MAX, Place, RULES_PER_SYSCALL_MAX};
 
 /// Why a profile cannot be used.
@@ -21,6 +23,13 @@ pub enum Error {
     TooLong {
         /// The file.
         origin: String,
+    },
+    /// The file is not UTF-8 text.
+    NotUtf8 {
+        /// The file.
+        origin: String,
+        /// The first byte that is wrong; its column counts the characters before it.
+        position: Position,
     },
     /// The text is not JSON, or a value is not of the kind the format has there.
     Format {
@@ -120,6 +129,9 @@ impl fmt::Display for Error {
             Self::TooLong { origin } => {
                 write!(f, "{origin}: longer than {FILE_MAX} bytes, which no profile needs")
             }
+            Self::NotUtf8 { origin, position } => {
+                write!(f, "{origin}:{position}: not UTF-8 text, so not JSON")
+            }
             Self::Format { place, reason } | Self::Invalid { place, reason } => {
                 write!(f, "{place}: {reason}")
             }
@@ -177,6 +189,22 @@ impl std::error::Error for Error {
             Self::Policy(error) => Some(error),
             _ => None,
         }
+    }
+}
+
+impl From<SourceError> for Error {
+    fn from(error: SourceError) -> Self {
+        match error {
+            SourceError::Unreadable { name, reason } => Self::Unreadable { origin: name, reason },
+            SourceError::TooLong { name } => Self::TooLong { origin: name },
+            SourceError::NotUtf8 { name, position } => Self::NotUtf8 { origin: name, position },
+        }
+    }
+}
+
+impl From<PlacedFault> for Error {
+    fn from(fault: PlacedFault) -> Self {
+        Self::Format { place: fault.place, reason: fault.reason }
     }
 }
 

@@ -5,95 +5,100 @@
 //!
 //! References: runtime-spec, `config-linux.md`, section Seccomp.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::object::object;
-use crate::scalar::{ActionName, ArchName, ArgIndex, Flag, OperatorName, WidthName, nullable};
+use crate::json::{Fault, Node};
+use crate::scalar::{ActionName, ArchName, ArgIndex, Flag, OperatorName, WidthName};
+use crate::typed;
 
 /// An OCI `config.json`, as far as seccomp goes. Everything else in it is skipped.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(remote = "Self")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Config {
     /// The Linux part.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub linux: Option<Linux>,
 }
 
 /// The Linux part of a [`Config`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(remote = "Self")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Linux {
     /// The seccomp profile, where the container has one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub seccomp: Option<Seccomp>,
 }
 
 /// A seccomp profile.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", remote = "Self")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Seccomp {
     /// What happens to calls that no rule decides.
     pub default_action: ActionName,
     /// The errno value or trace message of the default action.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub default_errno_ret: Option<u64>,
     /// Architectures beside the machine's own.
-    #[serde(default, deserialize_with = "nullable", skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub architectures: Vec<ArchName>,
     /// Flags for seccomp(2).
-    #[serde(default, deserialize_with = "nullable", skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<Flag>,
     /// The socket that the runtime sends the listener to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub listener_path: Option<String>,
     /// Data that the runtime sends with the listener.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub listener_metadata: Option<String>,
     /// The rules.
-    #[serde(default, deserialize_with = "nullable")]
     pub syscalls: Vec<Syscall>,
 }
 
 /// A rule: what happens to calls of some syscalls.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", remote = "Self")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Syscall {
     /// The names of the syscalls.
     pub names: Vec<String>,
     /// What happens to them.
     pub action: ActionName,
     /// The errno value or trace message of the action.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub errno_ret: Option<u64>,
     /// Conditions on the arguments; how several combine is [`ArgsSemantics`](crate::ArgsSemantics).
-    #[serde(default, deserialize_with = "nullable", skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<Arg>,
 }
 
 /// A condition on one argument.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", remote = "Self")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Arg {
     /// Which argument.
     pub index: ArgIndex,
     /// The value compared with; for [`OperatorName::MaskedEq`] the mask.
     pub value: u64,
     /// For [`OperatorName::MaskedEq`] the value compared with; otherwise unused.
-    #[serde(default, deserialize_with = "nullable", skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_zero")]
     pub value_two: u64,
     /// How they are compared.
     pub op: OperatorName,
     /// How many low bits are compared, where the file says so. Callgate's own addition: container runtimes skip the key
     /// and compare all bits of the architecture's word.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub width: Option<WidthName>,
 }
 
-object!(Config, "an OCI runtime configuration object");
-object!(Linux, "an object");
-object!(Seccomp, "a seccomp profile object");
-object!(Syscall, "a rule object");
-object!(Arg, "an argument condition object");
+impl Arg {
+    /// Reads a condition from a file.
+    ///
+    /// # Errors
+    /// Values that the format does not have there, and unknown fields.
+    pub fn read(node: Node<'_>) -> Result<Self, Fault> {
+        let mut object = node.object("an argument condition object")?;
+        let arg = typed::arg(&mut object)?;
+        object.finish(typed::ARG)?;
+        Ok(arg)
+    }
+}
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
 const fn is_zero(value: &u64) -> bool {

@@ -1,20 +1,19 @@
 //! A profile, from its file to its policy.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 
 use callgate_policy::Policy;
+use callgate_rules::{Source, nearest};
 use callgate_syscalls::{Arch, KernelVersion, Name};
 
 use crate::check::{self, ActionSpec, Fault, Noted, Rule, is_permissive};
 use crate::docker::{ArchMapEntry, Circumstances};
+use crate::json::Document;
 use crate::lower::Lowering;
 use crate::place::{JsonPath, Place};
 use crate::read::{self, Form};
 use crate::scalar::Flag;
-use crate::suggest::nearest;
 use crate::{
     Arches, Error, FILE_MAX, Notice, Options, UnknownSyscalls, Warning, WarningKind, baseline,
 };
@@ -42,8 +41,7 @@ const WARNINGS_MAX: usize = 100;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Profile {
-    origin: String,
-    text: String,
+    document: Document,
     form: Form,
     default: ActionSpec,
     architectures: Vec<Arch>,
@@ -79,17 +77,7 @@ impl Profile {
     /// # Errors
     /// [`Error::Unreadable`], and those of [`Profile::parse`].
     pub fn load(path: &Path) -> Result<Self, Error> {
-        let origin = path.display().to_string();
-        let unreadable = |error: std::io::Error| Error::Unreadable {
-            origin: origin.clone(),
-            reason: error.to_string(),
-        };
-        let limit = u64::try_from(FILE_MAX).unwrap_or(u64::MAX).saturating_add(1);
-        let mut bytes = Vec::new();
-        File::open(path)
-            .and_then(|file| file.take(limit).read_to_end(&mut bytes))
-            .map_err(unreadable)?;
-        Self::parse(&bytes, &origin)
+        Self::read(Source::load(path)?)
     }
 
     /// Reads a profile in any of the formats. `origin` stands in messages for where the bytes came from.
@@ -98,13 +86,22 @@ impl Profile {
     /// [`Error::TooLong`], [`Error::Format`], [`Error::NoSeccomp`] and [`Error::Invalid`]: whatever can be wrong with a
     /// file before it is known for which machine it is.
     pub fn parse(bytes: &[u8], origin: &str) -> Result<Self, Error> {
-        let document = read::read(bytes, origin)?;
-        let text = document.text;
-        let root = document.form.root();
+        // A file that is too long is refused without a copy of it.
+        let kept = &bytes[..bytes.len().min(FILE_MAX + 1)];
+        Self::read(Source::from_bytes(origin, kept.to_vec())?)
+    }
+
+    /// Reads a profile in any of the formats.
+    ///
+    /// # Errors
+    /// As [`Profile::parse`].
+    pub fn read(source: Source) -> Result<Self, Error> {
+        let document = Document::parse(source)?;
+        let read::Content { form, mut seccomp, skipped } = read::content(&document)?;
+        let root = form.root();
         let mut noted: Noted =
-            document.skipped.into_iter().map(|path| (path, WarningKind::UnknownField)).collect();
-        let mut seccomp = document.seccomp;
-        let fault = |fault: Fault| fault.locate(origin, text);
+            skipped.into_iter().map(|path| (path, WarningKind::UnknownField)).collect();
+        let fault = |fault: Fault| fault.locate(&document);
         let default = check::default_action(&root, &seccomp, &mut noted).map_err(fault)?;
         let syscalls = std::mem::take(&mut seccomp.syscalls);
         let rules = (0..).zip(syscalls).map(|(index, syscall)| {
@@ -112,9 +109,7 @@ impl Profile {
         });
         let rules = rules.collect::<Result<_, _>>().map_err(fault)?;
         Ok(Self {
-            origin: origin.to_owned(),
-            text: text.to_owned(),
-            form: document.form,
+            form,
             default,
             architectures: seccomp.architectures.into_iter().map(|arch| arch.0).collect(),
             arch_map: seccomp.arch_map,
@@ -123,7 +118,14 @@ impl Profile {
             listener_metadata: seccomp.listener_metadata,
             rules,
             noted,
+            document,
         })
+    }
+
+    /// The text that was read.
+    #[must_use]
+    pub const fn source(&self) -> &Source {
+        self.document.source()
     }
 
     /// The form of the file.
@@ -182,7 +184,7 @@ impl Profile {
     }
 
     pub(crate) fn place(&self, path: &JsonPath) -> Place {
-        path.locate(&self.origin, &self.text)
+        path.locate(&self.document)
     }
 
     /// The architectures, the machine's own first.
@@ -289,13 +291,19 @@ fn with_near_name(kind: &WarningKind) -> WarningKind {
 }
 
 fn near_name(text: &str) -> Option<Name> {
+    #[cfg(test)]
+    tests::SEARCHES.set(tests::SEARCHES.get() + 1);
     nearest(text, Name::all().map(Name::as_str)).and_then(Name::parse)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::suggest::SEARCHES;
+
+    thread_local! {
+        /// How many searches this thread has made.
+        pub(super) static SEARCHES: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+    }
 
     /// Each search costs 150 us, which for the longest files were minutes.
     #[test]

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
+use callgate_rules::nearest;
 use callgate_syscalls::{Arch, KernelVersion};
-use serde::de::{Deserialize, Deserializer, Error as _, Unexpected, Visitor};
 use serde::ser::{Serialize, Serializer};
 
-use crate::suggest::nearest;
+use crate::json::{Fault, Node};
 
 /// Defines an enumeration of words with their spelling in files.
 macro_rules! words {
@@ -39,13 +39,12 @@ macro_rules! words {
             }
         }
 
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                deserializer.deserialize_str(Word {
-                    what: $what,
-                    accepted: || Self::ALL.iter().map(|word| word.as_str().to_owned()).collect(),
-                    parse: |text| Self::ALL.iter().copied().find(|word| word.as_str() == text),
-                })
+        impl $name {
+            /// Reads the word from a file.
+            pub(crate) fn read(node: Node<'_>) -> Result<Self, Fault> {
+                let parse = |text: &str| Self::ALL.iter().copied().find(|word| word.as_str() == text);
+                let accepted = || Self::ALL.iter().map(|word| word.as_str().to_owned()).collect();
+                word(node, $what, parse, accepted)
             }
         }
     };
@@ -109,32 +108,24 @@ words! {
     }
 }
 
-/// Reads a string that must be one of a few words.
-pub(crate) struct Word<T> {
-    pub(crate) what: &'static str,
-    pub(crate) accepted: fn() -> Vec<String>,
-    pub(crate) parse: fn(&str) -> Option<T>,
-}
-
-impl<T> Visitor<'_> for Word<T> {
-    type Value = T;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the {} as a text", self.what)
+/// Reads a text that must be one of a few words.
+pub(crate) fn word<T>(
+    node: Node<'_>,
+    what: &str,
+    parse: impl Fn(&str) -> Option<T>,
+    accepted: impl Fn() -> Vec<String>,
+) -> Result<T, Fault> {
+    let text = node.text(&format_args!("the {what}").to_string())?;
+    if let Some(value) = parse(&text) {
+        return Ok(value);
     }
-
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
-        if let Some(value) = (self.parse)(text) {
-            return Ok(value);
-        }
-        let accepted = (self.accepted)();
-        let hint = match nearest(text, accepted.iter().map(String::as_str)) {
-            Some(near) => format!(": did you mean {near}? Accepted"),
-            None => "; accepted".to_owned(),
-        };
-        let accepted = accepted.join(", ");
-        Err(E::custom(format!("unknown {} {text:?}{hint} are {accepted}", self.what)))
-    }
+    let accepted = accepted();
+    let hint = match nearest(&text, accepted.iter().map(String::as_str)) {
+        Some(near) => format!(": did you mean {near}? Accepted"),
+        None => "; accepted".to_owned(),
+    };
+    let accepted = accepted.join(", ");
+    Err(node.fault(format!("unknown {what} {text:?}{hint} are {accepted}")))
 }
 
 /// An architecture as OCI profiles spell it: `SCMP_ARCH_X86_64`.
@@ -164,13 +155,11 @@ impl Serialize for ArchName {
     }
 }
 
-impl<'de> Deserialize<'de> for ArchName {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(Word {
-            what: "architecture",
-            accepted: || Arch::ALL.iter().map(|&arch| Self(arch).to_string()).collect(),
-            parse: Self::parse,
-        })
+impl ArchName {
+    /// Reads the word from a file.
+    pub(crate) fn read(node: Node<'_>) -> Result<Self, Fault> {
+        let accepted = || Arch::ALL.iter().map(|&arch| Self(arch).to_string()).collect();
+        word(node, "architecture", Self::parse, accepted)
     }
 }
 
@@ -214,13 +203,11 @@ impl Serialize for DockerArch {
     }
 }
 
-impl<'de> Deserialize<'de> for DockerArch {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(Word {
-            what: "architecture",
-            accepted: || Arch::ALL.into_iter().map(|arch| Self(arch).as_str().to_owned()).collect(),
-            parse: Self::parse,
-        })
+impl DockerArch {
+    /// Reads the word from a file.
+    pub(crate) fn read(node: Node<'_>) -> Result<Self, Fault> {
+        let accepted = || Arch::ALL.iter().map(|&arch| Self(arch).as_str().to_owned()).collect();
+        word(node, "architecture", Self::parse, accepted)
     }
 }
 
@@ -251,11 +238,15 @@ impl Serialize for ArgIndex {
     }
 }
 
-impl<'de> Deserialize<'de> for ArgIndex {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let index = u64::deserialize(deserializer)?;
+impl ArgIndex {
+    /// Reads the index from a file.
+    ///
+    /// # Errors
+    /// Anything but a number from 0 to 5.
+    pub fn read(node: Node<'_>) -> Result<Self, Fault> {
+        let index = node.u64("the index of an argument")?;
         u8::try_from(index).ok().and_then(Self::new).ok_or_else(|| {
-            D::Error::custom(format!("no argument {index}: syscalls have arguments 0 to 5"))
+            node.fault(format!("no argument {index}: syscalls have arguments 0 to 5"))
         })
     }
 }
@@ -278,12 +269,16 @@ impl Serialize for WidthName {
     }
 }
 
-impl<'de> Deserialize<'de> for WidthName {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match u64::deserialize(deserializer)? {
+impl WidthName {
+    /// Reads the number from a file.
+    pub(crate) fn read(node: Node<'_>) -> Result<Self, Fault> {
+        match node.u64("the width")? {
             32 => Ok(Self::Bits32),
             64 => Ok(Self::Bits64),
-            other => Err(D::Error::invalid_value(Unexpected::Unsigned(other), &"width 32 or 64")),
+            other => {
+                Err(node
+                    .fault(format!("{other} is no width: arguments are compared in 32 or 64 bits")))
+            }
         }
     }
 }
@@ -298,20 +293,12 @@ impl Serialize for MinKernel {
     }
 }
 
-impl<'de> Deserialize<'de> for MinKernel {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map(Self).map_err(|error| D::Error::custom(format!("{text:?}: {error}")))
+impl MinKernel {
+    /// Reads the version from a file.
+    pub(crate) fn read(node: Node<'_>) -> Result<Self, Fault> {
+        let text = node.text("a kernel version")?;
+        text.parse().map(Self).map_err(|error| node.fault(format!("{text:?}: {error}")))
     }
-}
-
-/// Reads `null` as the default value, as Go's decoder does for every type.
-pub(crate) fn nullable<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de> + Default,
-{
-    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 #[cfg(test)]

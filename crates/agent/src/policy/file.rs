@@ -1,14 +1,17 @@
-//! The policy's file: JSON, read strictly.
+//! The policy's file: JSON with comments, read strictly.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use callgate_formats::ArgIndex;
+use callgate_formats::json::{Document, Fault, Node, Object};
 use callgate_formats::oci::Arg;
+use callgate_rules::{Source, nearest};
 use callgate_supervise::{Failure, Value};
 use callgate_syscalls::{Arch, Errno, Name};
-use serde::Deserialize;
 
 use super::{Answer, FileAnswer, Policy, Rule, Test, Text};
 use crate::Error;
@@ -18,7 +21,7 @@ use crate::emulate::Devices;
 pub const FILE_MAX: usize = 1 << 20;
 
 /// The format of the file, for manuals.
-pub const POLICY_FORMAT: &str = r#"  A JSON object. Unknown fields are errors.
+pub const POLICY_FORMAT: &str = r#"  A JSON object; comments (// and /* */) are skipped. Unknown fields are errors.
   default   the answer to calls that no rule is about; without it {"errno": "ENOSYS"}
   rules     a list. The first rule that is about a call answers it:
     names     the syscalls
@@ -40,55 +43,6 @@ pub const POLICY_FORMAT: &str = r#"  A JSON object. Unknown fields are errors.
   No call continues that a rule with texts may have looked at before: the process could change the
   text after that. Such policies are errors."#;
 
-#[derive(Deserialize)]
-struct PolicyFile {
-    #[serde(default)]
-    default: Option<AnswerFile>,
-    rules: Vec<RuleFile>,
-}
-
-#[derive(Deserialize)]
-struct RuleFile {
-    names: Vec<String>,
-    #[serde(default)]
-    args: Vec<Arg>,
-    #[serde(default)]
-    texts: Vec<Text>,
-    #[serde(default)]
-    metadata: Option<String>,
-    answer: AnswerFile,
-    #[serde(default = "yes")]
-    log: bool,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum AnswerFile {
-    Continue,
-    Errno(String),
-    Value(i64),
-    File(FileFile),
-    Mknod(MknodFile),
-}
-
-#[derive(Deserialize)]
-struct FileFile {
-    path: PathBuf,
-    #[serde(default)]
-    write: bool,
-    #[serde(default = "yes")]
-    cloexec: bool,
-}
-
-#[derive(Deserialize)]
-struct MknodFile {
-    devices: Vec<String>,
-}
-
-const fn yes() -> bool {
-    true
-}
-
 impl Policy {
     /// Reads a policy from a file.
     ///
@@ -107,7 +61,7 @@ impl Policy {
     /// Reads a policy. `origin` names the file in errors.
     ///
     /// # Errors
-    /// [`Error::Policy`] with the place of what is wrong.
+    /// [`Error::Policy`] with the place of what is wrong, [`Error::NoPolicy`].
     ///
     /// # Examples
     /// ```
@@ -117,69 +71,187 @@ impl Policy {
     /// assert!(Policy::parse(text, "policy.json").is_ok());
     ///
     /// let error = Policy::parse(r#"{"rules": [{"names": ["mout"], "answer": "continue"}]}"#, "p.json");
-    /// assert_eq!(error.unwrap_err().to_string(), "p.json: rules[0]: no syscall is called \"mout\"");
+    /// assert_eq!(
+    ///     error.unwrap_err().to_string(),
+    ///     "p.json:1:23: rules[0].names[0]: no syscall is called \"mout\": did you mean mount?"
+    /// );
     /// ```
     pub fn parse(text: &str, origin: &str) -> Result<Self, Error> {
-        let wrong = |place: &str, reason: String| Error::Policy {
-            origin: origin.to_owned(),
-            place: place.to_owned(),
-            reason,
-        };
+        let unusable = |reason| Error::NoPolicy { origin: origin.to_owned(), reason };
         if text.len() > FILE_MAX {
-            return Err(wrong("", format!("longer than {FILE_MAX} bytes")));
+            return Err(unusable(format!("longer than {FILE_MAX} bytes")));
         }
-        let file = read(text).map_err(|(place, reason)| wrong(&place, reason))?;
-        let default = file.default.unwrap_or(AnswerFile::Errno("ENOSYS".to_owned()));
-        let default = default.check().map_err(|reason| wrong("default", reason))?;
-        let mut rules = Vec::new();
-        for (index, rule) in file.rules.into_iter().enumerate() {
-            let rule = rule.check(index);
-            rules.push(rule.map_err(|reason| wrong(&format!("rules[{index}]"), reason))?);
-        }
-        let by_name = by_name(&rules);
-        refuse_late_continue(&rules, &by_name, &default)
-            .map_err(|(place, reason)| wrong(&place, reason))?;
-        Ok(Self { rules, by_name, default })
+        let source = Source::new(origin, text).map_err(|error| unusable(error.to_string()))?;
+        let document = Document::parse(source)?;
+        policy(&document).map_err(|fault| document.placed(fault).into())
     }
 }
 
-/// Reads the text; an error is a place and a reason.
-fn read(text: &str) -> Result<PolicyFile, (String, String)> {
-    let mut unknown = None;
-    let mut note = |path: serde_ignored::Path<'_>| {
-        unknown.get_or_insert_with(|| path.to_string());
+fn policy(document: &Document) -> Result<Policy, Fault> {
+    let mut object = document.root().object("a policy object")?;
+    let default = object.take_value("default");
+    let answer = match default {
+        Some(node) => answer(node)?,
+        None => Answer::Fail(named("ENOSYS").unwrap_or(Failure::EPERM)),
     };
-    let mut json = serde_json::Deserializer::from_str(text);
-    let tracked = serde_ignored::Deserializer::new(&mut json, &mut note);
-    let file = serde_path_to_error::deserialize(tracked).map_err(|error| {
-        let path = error.path().to_string();
-        (if path == "." { String::new() } else { path }, error.inner().to_string())
+    let nodes: Vec<Node<'_>> = object.require("rules")?.array("the rules")?.collect();
+    let rules = nodes.iter().enumerate().map(|(index, node)| rule(index, *node));
+    let rules: Vec<Rule> = rules.collect::<Result<_, _>>()?;
+    object.finish(&["default", "rules"])?;
+    let by_name = by_name(&rules);
+    refuse_late_continue(&rules, &by_name, &answer).map_err(|(late, reason)| {
+        // Without a rule it is the default that comes too late.
+        let node = late.map_or_else(|| default.unwrap_or(document.root()), |index| nodes[index]);
+        node.fault(reason)
     })?;
-    json.end().map_err(|error| (String::new(), error.to_string()))?;
-    match unknown {
-        Some(path) => Err((path, "unknown field".to_owned())),
-        None => Ok(file),
+    Ok(Policy { rules, by_name, default: answer })
+}
+
+const RULE: &[&str] = &["names", "args", "texts", "metadata", "answer", "log"];
+
+fn rule(index: usize, node: Node<'_>) -> Result<Rule, Fault> {
+    let mut object = node.object("a rule object")?;
+    let names: Vec<Name> = object
+        .require("names")?
+        .array("the names of syscalls")?
+        .map(name)
+        .collect::<Result<_, _>>()?;
+    if names.is_empty() {
+        return Err(node.fault("names no syscall"));
+    }
+    let args = list(&mut object, "args", |node| {
+        Test::new(&Arg::read(node)?).map_err(|reason| node.fault(reason))
+    })?;
+    let texts = list(&mut object, "texts", text)?;
+    let metadata = object.take_value("metadata").map(|node| node.text("the listener's metadata"));
+    let metadata = metadata.transpose()?.map(Cow::into_owned);
+    let answer_node = object.require("answer")?;
+    let answer = answer(answer_node)?;
+    let log = flag(&mut object, "log", true)?;
+    object.finish(RULE)?;
+    check_answer(&answer, &names, &texts).map_err(|reason| answer_node.fault(reason))?;
+    Ok(Rule { index, names, args, texts, metadata, answer, log })
+}
+
+fn name(node: Node<'_>) -> Result<Name, Fault> {
+    let text = node.text("the name of a syscall")?;
+    Name::parse(&text).ok_or_else(|| {
+        let near = nearest(&text, Name::all().map(Name::as_str));
+        let hint = near.map(|near| format!(": did you mean {near}?")).unwrap_or_default();
+        node.fault(format!("no syscall is called {text:?}{hint}"))
+    })
+}
+
+/// A condition on a text.
+fn text(node: Node<'_>) -> Result<Text, Fault> {
+    let mut object = node.object("an object of index and is")?;
+    let index = ArgIndex::read(object.require("index")?)?;
+    let is = object.require("is")?;
+    let list: Vec<String> =
+        is.array("the texts")?.map(|node| string(node, "a text")).collect::<Result<_, _>>()?;
+    object.finish(&["index", "is"])?;
+    if list.is_empty() {
+        return Err(is.fault("a condition on a text names no text, so it can never hold"));
+    }
+    Ok(Text { index, is: list })
+}
+
+fn answer(node: Node<'_>) -> Result<Answer, Fault> {
+    if let Some(word) = node.as_text() {
+        return match word.as_ref() {
+            "continue" => Ok(Answer::Continue),
+            _ => Err(node.fault(format!("unknown answer {word:?}: accepted are {ANSWERS}"))),
+        };
+    }
+    let mut object = node.object(&format_args!("an answer, {ANSWERS},").to_string())?;
+    let (key, value) = match object.unknown().next() {
+        Some((key, value)) => (key.to_owned(), value),
+        None => return Err(node.fault(format!("the answer is missing: accepted are {ANSWERS}"))),
+    };
+    object.take(&key);
+    let answer = match key.as_str() {
+        "errno" => Answer::Fail(failure(value)?),
+        "value" => {
+            let raw = value.i64("the value")?;
+            Answer::Value(Value::new(raw).ok_or_else(|| {
+                value.fault(format!("{raw} would be read as an error: use {{\"errno\": NAME}}"))
+            })?)
+        }
+        "file" => Answer::File(file(value)?),
+        "mknod" => Answer::Mknod(devices(value)?),
+        _ => {
+            let reason = format!("unknown answer {key:?}: accepted are {ANSWERS}");
+            return Err(value.fault(reason));
+        }
+    };
+    match object.unknown().next() {
+        Some((_, second)) => Err(second.fault("an answer is one of its kinds, not several")),
+        None => Ok(answer),
     }
 }
 
-impl RuleFile {
-    fn check(self, index: usize) -> Result<Rule, String> {
-        if self.names.is_empty() {
-            return Err("names no syscall".to_owned());
+const ANSWERS: &str = "\"continue\" and objects with errno, value, file or mknod";
+
+fn file(node: Node<'_>) -> Result<FileAnswer, Fault> {
+    let mut object = node.object("an object of path, write and cloexec")?;
+    let path_node = object.require("path")?;
+    let path = PathBuf::from(string(path_node, "the path")?);
+    let answer = FileAnswer {
+        write: flag(&mut object, "write", false)?,
+        cloexec: flag(&mut object, "cloexec", true)?,
+        path,
+    };
+    object.finish(&["path", "write", "cloexec"])?;
+    match answer.path.is_absolute() {
+        true => Ok(answer),
+        false => {
+            Err(path_node.fault(format!("{}: the path is not absolute", answer.path.display())))
         }
-        let name = |text: &String| {
-            Name::parse(text).ok_or_else(|| format!("no syscall is called {text:?}"))
-        };
-        let names: Vec<Name> = self.names.iter().map(name).collect::<Result<_, _>>()?;
-        if self.texts.iter().any(|text| text.is.is_empty()) {
-            return Err("a condition on a text names no text, so it can never hold".to_owned());
-        }
-        let Self { args, texts, metadata, log, .. } = self;
-        let args = args.iter().map(Test::new).collect::<Result<_, _>>()?;
-        let answer = self.answer.check()?;
-        check_answer(&answer, &names, &texts)?;
-        Ok(Rule { index, names, args, texts, metadata, answer, log })
     }
+}
+
+fn devices(node: Node<'_>) -> Result<Devices, Fault> {
+    let mut object = node.object("an object of devices")?;
+    let list = object.require("devices")?;
+    let devices: Vec<String> = list
+        .array("the devices")?
+        .map(|node| string(node, "a device"))
+        .collect::<Result<_, _>>()?;
+    object.finish(&["devices"])?;
+    Devices::parse(&devices).map_err(|reason| list.fault(reason))
+}
+
+fn failure(node: Node<'_>) -> Result<Failure, Fault> {
+    let name = node.text("an errno")?;
+    let unknown = || node.fault(format!("no errno is called {name:?}: errno(3) lists them"));
+    named(&name).ok_or_else(unknown)
+}
+
+/// The errno of a name or number on this machine.
+fn named(name: &str) -> Option<Failure> {
+    let arch = Arch::native().unwrap_or(Arch::X86_64);
+    let number = name.parse().ok().map(Errno::new);
+    number.or_else(|| Errno::from_name(name, arch)).and_then(Failure::new)
+}
+
+fn string(node: Node<'_>, expected: &str) -> Result<String, Fault> {
+    node.text(expected).map(Cow::into_owned)
+}
+
+/// A list that may be missing.
+fn list<'d, T>(
+    object: &mut Object<'d>,
+    key: &str,
+    read: impl FnMut(Node<'d>) -> Result<T, Fault>,
+) -> Result<Vec<T>, Fault> {
+    match object.take(key) {
+        Some(node) => node.array("conditions")?.map(read).collect(),
+        None => Ok(Vec::new()),
+    }
+}
+
+fn flag(object: &mut Object<'_>, key: &str, otherwise: bool) -> Result<bool, Fault> {
+    object.take(key).map_or(Ok(otherwise), |node| node.bool(key))
 }
 
 /// Whether an answer can be given to these syscalls, after looking at these texts.
@@ -199,32 +271,6 @@ fn check_answer(answer: &Answer, names: &[Name], texts: &[Text]) -> Result<(), S
     }
 }
 
-impl AnswerFile {
-    fn check(self) -> Result<Answer, String> {
-        Ok(match self {
-            Self::Continue => Answer::Continue,
-            Self::Errno(name) => Answer::Fail(failure(&name)?),
-            Self::Value(raw) => Answer::Value(Value::new(raw).ok_or_else(|| {
-                format!("{raw} would be read as an error: use {{\"errno\": NAME}}")
-            })?),
-            Self::File(file) if !file.path.is_absolute() => {
-                return Err(format!("{}: the path is not absolute", file.path.display()));
-            }
-            Self::File(FileFile { path, write, cloexec }) => {
-                Answer::File(FileAnswer { path, write, cloexec })
-            }
-            Self::Mknod(MknodFile { devices }) => Answer::Mknod(Devices::parse(&devices)?),
-        })
-    }
-}
-
-fn failure(name: &str) -> Result<Failure, String> {
-    let arch = Arch::native().unwrap_or(Arch::X86_64);
-    let number = name.parse().ok().map(Errno::new);
-    let errno = number.or_else(|| Errno::from_name(name, arch)).and_then(Failure::new);
-    errno.ok_or_else(|| format!("no errno is called {name:?}: errno(3) lists them"))
-}
-
 fn by_name(rules: &[Rule]) -> BTreeMap<Name, Vec<usize>> {
     let mut by_name = BTreeMap::<Name, Vec<usize>>::new();
     for rule in rules {
@@ -240,23 +286,21 @@ fn refuse_late_continue(
     rules: &[Rule],
     by_name: &BTreeMap<Name, Vec<usize>>,
     default: &Answer,
-) -> Result<(), (String, String)> {
+) -> Result<(), (Option<usize>, String)> {
     for (name, indices) in by_name {
         let Some(looks) = indices.iter().position(|&index| !rules[index].texts.is_empty()) else {
             continue;
         };
         let looking = indices[looks];
         let late = indices[looks..].iter().find(|&&i| matches!(rules[i].answer, Answer::Continue));
-        let place = match late {
-            Some(index) => format!("rules[{index}]"),
-            None if matches!(default, Answer::Continue) => "default".to_owned(),
-            None => continue,
-        };
+        if late.is_none() && !matches!(default, Answer::Continue) {
+            continue;
+        }
         let reason = format!(
             "lets {name} continue after rules[{looking}] has looked at a text, which the process could \
              change after that: put this rule first, decide by args alone, or answer otherwise"
         );
-        return Err((place, reason));
+        return Err((late.copied(), reason));
     }
     Ok(())
 }
@@ -276,10 +320,10 @@ mod tests {
     #[test]
     fn errors_name_the_place_and_what_to_do() {
         for (text, words) in [
-            ("", &["EOF"][..]),
+            ("", &["the text ends"][..]),
             ("{}", &["rules"]),
-            (r#"{"rules": [], "x": 1}"#, &["p.json: x: unknown field"]),
-            (r#"{"rules": []} 7"#, &["trailing"]),
+            (r#"{"rules": [], "x": 1}"#, &["p.json:1:20: x: unknown field"]),
+            (r#"{"rules": []} 7"#, &["goes on behind its value"]),
             (&rules(r#"{"names": [], "answer": "continue"}"#), &["rules[0]", "names no"]),
             (&rules(r#"{"names": ["mount"]}"#), &["rules[0]", "answer"]),
             (&rules(r#"{"names": ["mount"], "answer": "allow"}"#), &["answer", "allow"]),
@@ -307,7 +351,7 @@ mod tests {
                     r#"{"names": ["mount"], "args": [{"index": 1, "valu": 0, "value": 0,
                     "op": "SCMP_CMP_EQ"}], "answer": "continue"}"#,
                 ),
-                &["valu: unknown field"],
+                &["valu: unknown field: did you mean `value`?"],
             ),
         ] {
             let message = error(text);

@@ -43,12 +43,15 @@ impl Test {
 
 #[cfg(test)]
 mod tests {
+    use callgate_formats::json::Document;
+    use callgate_rules::Source;
     use callgate_syscalls::SyscallNr;
 
     use super::*;
 
     fn holds(condition: &str, argument: u64, arch: Arch) -> bool {
-        let arg: Arg = serde_json::from_str(condition).unwrap();
+        let document = Document::parse(Source::new("p", condition).unwrap()).unwrap();
+        let arg = Arg::read(document.root()).unwrap();
         let call = SeccompData::new(arch, SyscallNr::new(0)).with_args([0, argument, 0, 0, 0, 0]);
         Test::new(&arg).unwrap().holds(&call, arch)
     }

@@ -2,13 +2,12 @@
 
 use callgate_formats::ArgIndex;
 use callgate_supervise::{Error, Examined, Notification, Seen};
-use serde::Deserialize;
 
 /// The longest text that is read from a process: a path's length.
 pub const TEXT_MAX: usize = 4096;
 
 /// That an argument points to one of these texts.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug)]
 pub(crate) struct Text {
     /// Which argument.
     pub(crate) index: ArgIndex,

@@ -265,7 +265,7 @@ fn a_hangup_reads_the_policy_again_and_a_wrong_one_changes_nothing() {
     let filter = notifying([names::GETPPID]);
     agent.folder.file("policy.json", "nonsense");
     agent.signal("-HUP");
-    agent.wait_for_line("policy.json: expected");
+    agent.wait_for_line("policy.json:1:1: expected");
     assert_eq!(container(&agent.socket(), "c", &filter, parent), exited(42));
     agent.folder.file("policy.json", ANSWER_42.replace("42", "43"));
     agent.signal("-HUP");
@@ -311,7 +311,7 @@ fn an_agent_that_cannot_start_says_why() {
     let (socket, good) = (folder.at("s"), folder.file("good.json", ANSWER_42));
     let bad = folder.file("bad.json", r#"{"rules": [{"names": ["mout"], "answer": "continue"}]}"#);
     let start = |args: &[&str]| callgate(&[&["agent"][..], args].concat());
-    start(&["--socket", &socket, "--policy", &bad]).fails(2, &["bad.json: rules[0]", "mout"]);
+    start(&["--socket", &socket, "--policy", &bad]).fails(2, &["bad.json:1:23: rules[0]", "mout"]);
     start(&["--socket", &socket, "--policy", "/no/such"]).fails(2, &["/no/such", "No such file"]);
     let file = folder.file("file", "");
     start(&["--socket", &file, "--policy", &good]).fails(2, &["not a socket"]);

@@ -126,6 +126,7 @@ fn files_are_written_as_they_are_read() {
                 \"action\":\"SCMP_ACT_ALLOW\",\"args\":[{\"index\":0,\"value\":1,\"op\":\"SCMP_CMP_EQ\",\
                 \"width\":32}],\"includes\":{\"caps\":[\"CAP_BPF\"],\"arches\":[\"amd64\"],\
                 \"minKernel\":\"4.8\"}}]}";
-    let file: callgate_formats::docker::Seccomp = serde_json::from_str(text).unwrap();
+    let source = callgate_rules::Source::new("p.json", text).unwrap();
+    let file = callgate_formats::docker::Seccomp::read(source).unwrap();
     assert_eq!(serde_json::to_string(&file).unwrap(), text);
 }

@@ -1,0 +1,150 @@
+//! JSON with places: one reading of a text, whose values know where they stand.
+//!
+//! A [`Document`] is read once, with comments and last commas allowed. Values are taken out of it by [`Node`], which says what was
+//! expected where something else stands; an [`Object`] refuses keys that are given twice and says which were not asked for.
+
+mod node;
+mod scan;
+
+use std::ops::Range;
+
+use callgate_rules::Source;
+
+pub use node::{Node, Object};
+
+use crate::Place;
+use crate::place::JsonPath;
+use node::Step;
+pub(crate) use node::shortened;
+use scan::{Entry, Kind, scan};
+
+/// A text in JSON, with the places of all its values.
+///
+/// ```
+/// use callgate_formats::json::Document;
+/// use callgate_rules::Source;
+///
+/// let text = "{\n  \"pid\": 7, // a comment\n}";
+/// let document = Document::parse(Source::new("state.json", text)?)?;
+/// let mut state = document.root().object("a state")?;
+/// assert_eq!(state.require("pid")?.u64("the process")?, 7);
+/// assert!(state.unknown().next().is_none());
+///
+/// let fault = document.root().object("a state")?.require("pid")?.text("the process").unwrap_err();
+/// assert_eq!(
+///     document.placed(fault).to_string(),
+///     "state.json:2:10: pid: expected the process as a text, found the number 7"
+/// );
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Document {
+    source: Source,
+    entries: Vec<Entry>,
+}
+
+/// What is wrong with a value of a [`Document`], or with the text of what should be one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The bytes.
+    pub span: Range<usize>,
+    /// What is wrong.
+    pub reason: String,
+}
+
+/// A [`Fault`] with its file, line, column and path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlacedFault {
+    /// Where.
+    pub place: Place,
+    /// What is wrong.
+    pub reason: String,
+}
+
+impl Document {
+    /// Reads a text.
+    ///
+    /// # Errors
+    /// What is not JSON, with its place.
+    pub fn parse(source: Source) -> Result<Self, PlacedFault> {
+        match scan(source.text()) {
+            Ok(entries) => Ok(Self { source, entries }),
+            Err(error) => {
+                let fault = Fault { span: error.span, reason: error.reason };
+                let place = Place::in_source(&source, fault.span, String::new());
+                Err(PlacedFault { place, reason: fault.reason })
+            }
+        }
+    }
+
+    /// The text.
+    #[must_use]
+    pub const fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// The outermost value.
+    #[must_use]
+    pub const fn root(&self) -> Node<'_> {
+        Node::new(self, 0)
+    }
+
+    /// Where a fault stands.
+    #[must_use]
+    pub fn place(&self, fault: &Fault) -> Place {
+        Place::in_source(
+            &self.source,
+            fault.span.clone(),
+            self.path_to(fault.span.start).to_string(),
+        )
+    }
+
+    /// A fault with its place.
+    #[must_use]
+    pub fn placed(&self, fault: Fault) -> PlacedFault {
+        PlacedFault { place: self.place(&fault), reason: fault.reason }
+    }
+
+    /// The path of a value.
+    pub(crate) fn json_path(&self, node: Node<'_>) -> JsonPath {
+        self.path_to(node.span().start)
+    }
+
+    /// The path of the innermost value that holds a byte, such as `syscalls[3].names[2]`.
+    fn path_to(&self, offset: usize) -> JsonPath {
+        let mut path = JsonPath::default();
+        let mut node = self.root();
+        while let Some((step, inner)) = node.child_at(offset) {
+            path = match step {
+                Step::Key(key) => path.key(key.into_owned()),
+                Step::Index(index) => path.index(index),
+            };
+            node = inner;
+        }
+        path
+    }
+}
+
+impl Fault {
+    /// A fault of these bytes.
+    #[must_use]
+    pub fn new(span: Range<usize>, reason: impl Into<String>) -> Self {
+        Self { span, reason: reason.into() }
+    }
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl std::error::Error for Fault {}
+
+impl std::fmt::Display for PlacedFault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.place, self.reason)
+    }
+}
+
+impl std::error::Error for PlacedFault {}

@@ -1,0 +1,163 @@
+//! From the values of a file to the types of the formats, field by field.
+
+use crate::caps::Capability;
+use crate::docker::{ArchMapEntry, Filter, Seccomp, Syscall};
+use crate::json::{Fault, Node, Object};
+use crate::oci::Arg;
+use crate::read::{Form, Unknown};
+use crate::scalar::{
+    ActionName, ArchName, ArgIndex, DockerArch, Flag, MinKernel, OperatorName, WidthName,
+};
+
+/// Reads a profile. Fields that only Docker's form has are unknown in the others.
+pub(crate) fn seccomp<'d>(
+    node: Node<'d>,
+    form: Form,
+    unknown: &mut Unknown<'d>,
+) -> Result<Seccomp, Fault> {
+    let mut object = node.object("a seccomp profile object")?;
+    let mut seccomp = Seccomp {
+        default_action: ActionName::read(object.require("defaultAction")?)?,
+        default_errno_ret: number(&mut object, "defaultErrnoRet", "an errno")?,
+        default_errno: None,
+        architectures: list(&mut object, "architectures", "the architectures", ArchName::read)?,
+        arch_map: Vec::new(),
+        flags: list(&mut object, "flags", "the flags", Flag::read)?,
+        listener_path: text(&mut object, "listenerPath", "a path")?,
+        listener_metadata: text(&mut object, "listenerMetadata", "data for the listener")?,
+        syscalls: list(&mut object, "syscalls", "the rules", |rule| syscall(rule, form, unknown))?,
+    };
+    if form == Form::Docker {
+        seccomp.default_errno = text(&mut object, "defaultErrno", "an errno")?;
+        let map = |entry| arch_map_entry(entry, unknown);
+        seccomp.arch_map = list(&mut object, "archMap", "the architectures by machine", map)?;
+    }
+    unknown.note(&object, SECCOMP)?;
+    Ok(seccomp)
+}
+
+const SECCOMP: &[&str] = &[
+    "defaultAction",
+    "defaultErrnoRet",
+    "defaultErrno",
+    "architectures",
+    "archMap",
+    "flags",
+    "listenerPath",
+    "listenerMetadata",
+    "syscalls",
+];
+
+fn arch_map_entry<'d>(node: Node<'d>, unknown: &mut Unknown<'d>) -> Result<ArchMapEntry, Fault> {
+    let mut object = node.object("an archMap entry object")?;
+    let entry = ArchMapEntry {
+        architecture: ArchName::read(object.require("architecture")?)?,
+        sub_architectures: list(
+            &mut object,
+            "subArchitectures",
+            "the architectures",
+            ArchName::read,
+        )?,
+    };
+    unknown.note(&object, &["architecture", "subArchitectures"])?;
+    Ok(entry)
+}
+
+fn syscall<'d>(node: Node<'d>, form: Form, unknown: &mut Unknown<'d>) -> Result<Syscall, Fault> {
+    let mut object = node.object("a rule object")?;
+    let docker = form == Form::Docker;
+    let names = match object.take_value("names") {
+        Some(names) => {
+            let names = names.array("the names of syscalls")?;
+            Some(names.map(name).collect::<Result<_, _>>()?)
+        }
+        None if docker => None,
+        None => return Err(object.missing("names")),
+    };
+    let mut rule = Syscall {
+        name: String::new(),
+        names,
+        action: ActionName::read(object.require("action")?)?,
+        errno_ret: number(&mut object, "errnoRet", "an errno")?,
+        errno: None,
+        args: list(&mut object, "args", "the conditions", |arg| noted_arg(arg, unknown))?,
+        comment: String::new(),
+        includes: Filter::default(),
+        excludes: Filter::default(),
+    };
+    if docker {
+        rule.name = text(&mut object, "name", "the name of a syscall")?.unwrap_or_default();
+        rule.errno = text(&mut object, "errno", "an errno")?;
+        rule.comment = text(&mut object, "comment", "a remark")?.unwrap_or_default();
+        rule.includes = filter(&mut object, "includes", unknown)?;
+        rule.excludes = filter(&mut object, "excludes", unknown)?;
+    }
+    unknown.note(&object, SYSCALL)?;
+    Ok(rule)
+}
+
+const SYSCALL: &[&str] =
+    &["name", "names", "action", "errnoRet", "errno", "args", "comment", "includes", "excludes"];
+
+fn name(node: Node<'_>) -> Result<String, Fault> {
+    Ok(node.text("the name of a syscall")?.into_owned())
+}
+
+fn filter<'d>(
+    object: &mut Object<'d>,
+    key: &str,
+    unknown: &mut Unknown<'d>,
+) -> Result<Filter, Fault> {
+    let Some(node) = object.take_value(key) else { return Ok(Filter::default()) };
+    let mut object = node.object("an object of caps, arches and minKernel")?;
+    let filter = Filter {
+        caps: list(&mut object, "caps", "the capabilities", Capability::read)?,
+        arches: list(&mut object, "arches", "the architectures", DockerArch::read)?,
+        min_kernel: object.take_value("minKernel").map(MinKernel::read).transpose()?,
+    };
+    unknown.note(&object, &["caps", "arches", "minKernel"])?;
+    Ok(filter)
+}
+
+fn noted_arg<'d>(node: Node<'d>, unknown: &mut Unknown<'d>) -> Result<Arg, Fault> {
+    let mut object = node.object("an argument condition object")?;
+    let arg = arg(&mut object)?;
+    unknown.note(&object, ARG)?;
+    Ok(arg)
+}
+
+/// Takes the fields of a condition on an argument.
+pub(crate) fn arg(object: &mut Object<'_>) -> Result<Arg, Fault> {
+    Ok(Arg {
+        index: ArgIndex::read(object.require("index")?)?,
+        value: object.require("value")?.u64("the value")?,
+        value_two: number(object, "valueTwo", "the second value")?.unwrap_or_default(),
+        op: OperatorName::read(object.require("op")?)?,
+        width: object.take_value("width").map(WidthName::read).transpose()?,
+    })
+}
+
+/// The fields of a condition on an argument.
+pub(crate) const ARG: &[&str] = &["index", "value", "valueTwo", "op", "width"];
+
+/// A list that may be missing or `null`, as Go's decoder has it for every type.
+fn list<'d, T>(
+    object: &mut Object<'d>,
+    key: &str,
+    expected: &str,
+    read: impl FnMut(Node<'d>) -> Result<T, Fault>,
+) -> Result<Vec<T>, Fault> {
+    match object.take_value(key) {
+        Some(node) => node.array(expected)?.map(read).collect(),
+        None => Ok(Vec::new()),
+    }
+}
+
+fn number(object: &mut Object<'_>, key: &str, expected: &str) -> Result<Option<u64>, Fault> {
+    object.take_value(key).map(|node| node.u64(expected)).transpose()
+}
+
+fn text(object: &mut Object<'_>, key: &str, expected: &str) -> Result<Option<String>, Fault> {
+    let node = object.take_value(key);
+    node.map(|node| node.text(expected).map(std::borrow::Cow::into_owned)).transpose()
+}
