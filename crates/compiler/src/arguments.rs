@@ -55,12 +55,9 @@ pub(crate) fn rules(
     fallback: NodeId,
     workshop: &mut Workshop,
 ) -> Result<NodeId, OutOfMemory> {
-    let (rules, fallback) = match rules.iter().position(|rule| rule.condition().is_always()) {
-        Some(last) => (&rules[..last], graph.ret(rules[last].action())?),
-        None => (rules, fallback),
-    };
+    let (rules, fallback) = conditional(graph, rules, fallback)?;
     if form.shape == Shape::Written {
-        return written::shared(graph, form.endian, rules, fallback);
+        return Ok(written::shared(graph, form.endian, rules, fallback)?.entry);
     }
     let comparisons: usize = rules.iter().map(|rule| rule.condition().comparisons()).sum();
     if comparisons <= 1 || is_shortest_as_written(rules) {
@@ -77,6 +74,18 @@ pub(crate) fn rules(
         None => candidates.try_all(graph, comparisons)?,
     }
     candidates.join(graph)
+}
+
+/// The rules up to the first that always holds, and what decides where none of them does.
+pub(crate) fn conditional<'a>(
+    graph: &mut Graph,
+    rules: &'a [Rule],
+    fallback: NodeId,
+) -> Result<(&'a [Rule], NodeId), OutOfMemory> {
+    match rules.iter().position(|rule| rule.condition().is_always()) {
+        Some(last) => Ok((&rules[..last], graph.ret(rules[last].action())?)),
+        None => Ok((rules, fallback)),
+    }
 }
 
 /// Whether a list is one rule of equalities that asks for each field once: nothing can be shared.
@@ -141,7 +150,7 @@ impl Candidates<'_> {
             walk.remove(graph, entry)
         })?;
         self.try_made(graph, |Making { graph, fallback, .. }| {
-            written::shared(graph, endian, rules, fallback)
+            Ok(written::shared(graph, endian, rules, fallback)?.entry)
         })
     }
 

@@ -19,7 +19,7 @@ use crate::{Cost, Options, siblings};
 /// A policy as a graph, with the entry of each syscall that has argument tests.
 pub(crate) struct Dispatched {
     pub(crate) root: NodeId,
-    syscalls: Vec<(Arch, SyscallNr, NodeId)>,
+    pub(crate) syscalls: Vec<(Arch, SyscallNr, NodeId)>,
 }
 
 /// How many syscalls an error names.

@@ -62,6 +62,10 @@ impl Graph {
         self.nodes[id.0]
     }
 
+    pub(crate) fn is_question(&self, id: NodeId) -> bool {
+        matches!(self.node(id), Node::Ask { .. })
+    }
+
     /// The node made at that place in the order of making.
     pub(crate) fn id(&self, index: usize) -> Option<NodeId> {
         let id = u32::try_from(index).ok().filter(|_| index < self.nodes.len());

@@ -37,16 +37,20 @@ struct Placed {
     places: [u32; 3],
     /// About how many instructions it takes with all it leads to, shared ones counted each time.
     size: u32,
+    /// Where its code begins, counted from the end; 0 where it has none.
+    start: u32,
     /// Whether its order was asked for.
     opened: bool,
     /// The earliest entry that its code must offer.
     entry: Entry,
+    /// Whether what ran before must not matter to it.
+    is_cut: bool,
 }
 
 impl Layouts {
     /// How many instructions the graph from `root` takes.
     pub(crate) fn len(&mut self, graph: &Graph, root: NodeId) -> Result<usize, OutOfMemory> {
-        self.place(graph, root)?;
+        self.place(graph, root, &[])?;
         Ok(self.reversed.len())
     }
 
@@ -56,7 +60,17 @@ impl Layouts {
         graph: &Graph,
         root: NodeId,
     ) -> Result<Result<Vec<Instruction>, usize>, OutOfMemory> {
-        self.place(graph, root)?;
+        self.program_cut(graph, root, &[])
+    }
+
+    /// As [`Layouts::program`], where the code of some nodes begins with a load, so that what ran before does not matter.
+    pub(crate) fn program_cut(
+        &mut self,
+        graph: &Graph,
+        root: NodeId,
+        cuts: &[NodeId],
+    ) -> Result<Result<Vec<Instruction>, usize>, OutOfMemory> {
+        self.place(graph, root, cuts)?;
         if self.reversed.len() > Program::LEN_MAX {
             return Ok(Err(self.reversed.len()));
         }
@@ -65,11 +79,24 @@ impl Layouts {
         Ok(Ok(instructions))
     }
 
-    fn place(&mut self, graph: &Graph, root: NodeId) -> Result<(), OutOfMemory> {
+    /// Where the code of a node begins in the program laid out last; `None` for returns, which are placed where they are
+    /// needed.
+    pub(crate) fn start(&self, id: NodeId) -> Option<usize> {
+        let start = self.nodes.get(id.index()).filter(|placed| placed.start > 0)?.start;
+        self.reversed.len().checked_sub(start as usize)
+    }
+
+    fn place(&mut self, graph: &Graph, root: NodeId, cuts: &[NodeId]) -> Result<(), OutOfMemory> {
         self.reversed.clear();
         self.nodes.clear();
-        let placed = Placed { places: [0; 3], size: 1, opened: false, entry: Entry::Test };
+        let (opened, entry, is_cut) = (false, Entry::Test, false);
+        let placed = Placed { places: [0; 3], size: 1, start: 0, opened, entry, is_cut };
         self.nodes.try_resize(root.index() + 1, placed)?;
+        for cut in cuts {
+            if let Some(placed) = self.nodes.get_mut(cut.index()) {
+                placed.is_cut = true;
+            }
+        }
         self.note_order(graph, root)?;
         self.note_entries(graph, root);
         for place in 0..self.order.len() {
@@ -188,7 +215,7 @@ impl Layouts {
         for place in 0..self.order.len() {
             let Node::Ask { question, yes, no } = graph.node(self.order[place]) else { continue };
             for (side, answer) in [(yes, true), (no, false)] {
-                let entry = Self::side_entry(graph, side, Left::after(&question, answer));
+                let entry = self.side_entry(graph, side, Left::after(&question, answer));
                 let demanded = &mut self.nodes[side.index()].entry;
                 *demanded = entry.min(*demanded);
             }
@@ -196,10 +223,12 @@ impl Layouts {
     }
 
     /// Where a node is entered from one that left something in the accumulator. Returns have one entry only.
-    fn side_entry(graph: &Graph, side: NodeId, left: Left) -> Entry {
+    fn side_entry(&self, graph: &Graph, side: NodeId, left: Left) -> Entry {
         match graph.node(side) {
-            Node::Ask { question, .. } => entry(left, held_by(&question)),
-            Node::Return(_) => Entry::Load,
+            Node::Ask { question, .. } if !self.nodes[side.index()].is_cut => {
+                entry(left, held_by(&question))
+            }
+            Node::Return(_) | Node::Ask { .. } => Entry::Load,
         }
     }
 
@@ -218,9 +247,8 @@ impl Layouts {
         no: NodeId,
     ) -> Result<(), OutOfMemory> {
         let held = held_by(question);
-        let target =
-            |side, answer| (side, Self::side_entry(graph, side, Left::after(question, answer)));
-        let (yes, no) = (target(yes, true), target(no, false));
+        let yes = (yes, self.side_entry(graph, yes, Left::after(question, true)));
+        let no = (no, self.side_entry(graph, no, Left::after(question, false)));
         let (jt, jf) = self.reach(graph, yes, no)?;
         let (test, value) = (question.test, Operand::K(tested_value(question)));
         self.push(Operation::Branch { test, operand: value, jt, jf })?;
@@ -237,6 +265,7 @@ impl Layouts {
             self.push(Operation::LoadData(word))?;
             self.mark(id, Entry::Load);
         }
+        self.nodes[id.index()].start = self.here();
         Ok(())
     }
 

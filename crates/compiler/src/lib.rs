@@ -38,6 +38,7 @@ mod intervals;
 mod layout;
 mod options;
 mod ordered;
+mod parted;
 mod search;
 mod siblings;
 mod stacked;
@@ -60,6 +61,7 @@ pub use embed::rust_source;
 pub use emit::{Emit, emit};
 pub use error::{Cost, Error};
 pub use options::Options;
+pub use parted::{Body, Parted, Piece, compile_parted};
 pub use stacked::compile_stacked;
 pub use weights::{InvalidWeights, Weights};
 

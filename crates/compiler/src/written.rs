@@ -11,6 +11,14 @@ use callgate_syscalls::Endian;
 use crate::graph::{Graph, NodeId, Question};
 use crate::variable::{Half, halves, word};
 
+/// A rule list as written, and where its rules are asked.
+#[derive(Debug)]
+pub(crate) struct Written {
+    pub(crate) entry: NodeId,
+    /// The groups of rules that begin with the same test, last to first: the first rule, and the node where it is asked.
+    pub(crate) groups: Vec<(usize, NodeId)>,
+}
+
 /// The graph of a rule list: the first rule that holds decides, else `fallback`.
 pub(crate) fn rules(
     graph: &mut Graph,
@@ -32,8 +40,9 @@ pub(crate) fn shared(
     endian: Endian,
     rules: &[Rule],
     fallback: NodeId,
-) -> Result<NodeId, OutOfMemory> {
+) -> Result<Written, OutOfMemory> {
     let steps = Steps::of(rules, endian)?;
+    let mut groups = Vec::new();
     // Where to go on at each depth of the tests that the current rule shares with those behind it: to the rules behind
     // it that share as many. Rules are taken from the last to the first.
     let mut level = Vec::new();
@@ -56,8 +65,11 @@ pub(crate) fn shared(
             let last = level.len() - 1;
             level[last] = own[last].ask(graph, endian, yes, level[last])?;
         }
+        if shared_before == 0 {
+            groups.try_push((index, level[0]))?;
+        }
     }
-    Ok(level[0])
+    Ok(Written { entry: level[0], groups })
 }
 
 /// With how many steps both begin.

@@ -28,6 +28,11 @@ pub enum Error {
     },
     /// The meaning has a gap or an overlap: a bug of callgate.
     Partition,
+    /// The program is not made of the pieces that it is said to be made of.
+    Pieces {
+        /// What is wrong.
+        reason: &'static str,
+    },
     /// The meaning can't be written as a policy, or only as a very large one.
     NotExpressible {
         /// What stands in the way.
@@ -53,6 +58,7 @@ impl fmt::Display for Error {
             Self::Partition => f.write_str(
                 "bug in callgate: the meaning does not cover each call once; please report it",
             ),
+            Self::Pieces { reason } => write!(f, "not proved in pieces: {reason}"),
             Self::NotExpressible { reason } => {
                 write!(f, "not expressible as a policy: {reason}; write a program instead")
             }

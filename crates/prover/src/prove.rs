@@ -9,7 +9,8 @@ use crate::prover::for_each_common;
 use crate::recheck::recheck_stack;
 use crate::{Error, Meaning, Options, Prover, Scope, recheck};
 
-/// A program that was proved to mean the same as a policy. Only [`prove()`] makes one.
+/// A program that was proved to mean the same as a policy. Only [`prove()`] and [`prove_pieces`](crate::prove_pieces) make
+/// one.
 ///
 /// # Examples
 /// ```
@@ -58,6 +59,11 @@ pub struct Certificate {
 }
 
 impl Proved {
+    /// A program that [`prove_pieces`](crate::prove_pieces) has proved.
+    pub(crate) const fn in_pieces(program: Program, certificate: Certificate) -> Self {
+        Self { program, certificate }
+    }
+
     /// The program.
     #[must_use]
     pub const fn program(&self) -> &Program {

@@ -287,10 +287,10 @@ impl Context {
     /// # Errors
     /// [`Error::NoArchitecture`], [`Error::TooLong`], [`Error::NotProved`].
     pub fn precompute(&mut self) -> Result<&Verified, Error> {
-        let endian = self.endian()?;
+        self.endian()?;
         let verified = match self.verified.take() {
             Some(verified) => verified,
-            None => program::build(&lower::policy(self)?, endian)?,
+            None => program::build(&lower::policy(self)?)?,
         };
         Ok(self.verified.insert(verified))
     }

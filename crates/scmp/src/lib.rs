@@ -38,7 +38,6 @@ mod load;
 mod lower;
 mod memory;
 mod pfc;
-mod pieces;
 mod program;
 mod token;
 mod word;

@@ -17,6 +17,17 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &["callgate-bpf", "callgate-memory", "callgate-policy", "callgate-syscalls"],
     ),
     ("callgate-prover", &["callgate-bpf", "callgate-policy", "callgate-syscalls"]),
+    (
+        "callgate-build",
+        &[
+            "callgate-bpf",
+            "callgate-compiler",
+            "callgate-memory",
+            "callgate-policy",
+            "callgate-prover",
+            "callgate-syscalls",
+        ],
+    ),
     ("callgate-order", &["callgate-memory", "callgate-policy", "callgate-syscalls"]),
     ("callgate-kernel", &["callgate-bpf", "callgate-syscalls", "libc"]),
     ("callgate-rules", &["callgate-policy", "callgate-syscalls", "strsim"]),
@@ -97,6 +108,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "callgate-scmp",
         &[
             "callgate-bpf",
+            "callgate-build",
             "callgate-compiler",
             "callgate-memory",
             "callgate-order",

@@ -1,0 +1,92 @@
+//! From a policy to a filter program that was proved to follow it: one way for every caller.
+//!
+//! [`program`] compiles a policy and proves the result. Three ways are tried, until one gives a proved program:
+//!
+//! 1. *whole*: the program that is fastest, proved by diagrams of all of it, within a small budget that suffices for nearly
+//!    all filters;
+//! 2. *in pieces*: rules that mask the same arguments in many ways can need diagrams of any size, while a plain program
+//!    for them is short. Such rules are tested as they are written, and a few of them are proved at a time
+//!    ([`callgate_prover::prove_pieces`]);
+//! 3. *patiently*: the first program again, with a larger budget, where the plain one is too long for a kernel.
+//!
+//! All budgets count work and memory, never time: a policy gives the same program on any machine under any load.
+//!
+//! Nothing else makes a [`Built`] program, and nothing in this crate is believed: what it holds went through the prover.
+//!
+//! ```
+//! use callgate_build::{Proof, program};
+//! use callgate_policy::{Action, Arch, ArchPolicy, Condition, Policy, SyscallNr};
+//!
+//! let mut x86_64 = ArchPolicy::new(Action::KILL_PROCESS);
+//! x86_64.rule(SyscallNr::new(60), Condition::always(), Action::ALLOW);
+//! let policy = Policy::builder(Action::KILL_PROCESS).arch(Arch::X86_64, x86_64).build()?;
+//! let built = program(&policy)?;
+//! assert_eq!(built.program().len(), 6);
+//! assert!(matches!(built.proof(), Proof::Whole(_)));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+// Memory that is out is an error, never the end of the process.
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
+#![forbid(unsafe_code)]
+
+mod error;
+mod proof;
+
+use callgate_bpf::Program;
+use callgate_compiler::Error as CompilerError;
+use callgate_policy::Policy;
+use callgate_prover::{Error as ProverError, Options};
+
+pub use error::Error;
+pub use proof::{Built, Proof};
+
+/// Compiles a policy and proves the result.
+///
+/// # Errors
+/// [`Error::Compile`], most often because the program would be longer than the kernel accepts; [`Error::Proof`] where no
+/// program was proved: undecided within the budgets, or a bug of callgate.
+///
+/// Claim: C-PROVED
+pub fn program(policy: &Policy) -> Result<Built, Error> {
+    let budget = Options::while_waiting(policy);
+    let compiled = callgate_compiler::compile(policy);
+    match &compiled {
+        Ok(program) => match proof::whole(policy, program.clone(), &quick(policy, &budget)) {
+            Err(Error::Proof(ProverError::Undecided(_))) => {}
+            done => return done,
+        },
+        Err(CompilerError::TooLong { .. }) => {}
+        Err(error) => return Err(error.clone().into()),
+    }
+    match (proof::in_pieces(policy, &budget), compiled) {
+        (Err(Error::Proof(ProverError::Undecided(_)) | Error::Compile(_)), Ok(program)) => {
+            proof::whole(policy, program, &budget)
+        }
+        // The reason for which the best program failed says more.
+        (Err(Error::Compile(CompilerError::TooLong { .. })), Err(reason)) => Err(reason.into()),
+        (done, _) => done,
+    }
+}
+
+/// The nodes that a proof of the whole may take at first, and how many more for each comparison. The longest lists of pairs
+/// of values take 180 for each.
+const NODES: usize = 20_000;
+const NODES_PER_COMPARISON: usize = 150;
+
+/// The budget of the first proof.
+fn quick(policy: &Policy, budget: &Options) -> Options {
+    let rules = policy.arches().flat_map(|(_, arch)| arch.rules()).flat_map(|(_, rules)| rules);
+    let comparisons: usize = rules.map(|rule| rule.condition().comparisons()).sum();
+    let nodes_max = NODES.saturating_add(NODES_PER_COMPARISON.saturating_mul(comparisons));
+    Options { nodes_max: nodes_max.min(budget.nodes_max), ..budget.clone() }
+}
+
+/// Proves a program that somebody has compiled.
+///
+/// # Errors
+/// [`Error::Proof`].
+///
+/// Claim: C-PROVED
+pub fn prove(policy: &Policy, program: Program, options: &Options) -> Result<Built, Error> {
+    proof::whole(policy, program, options)
+}
