@@ -43,6 +43,7 @@ const STEPS: &[Step] = &[
             doc
         },
     },
+    Step { name: "conformance: constants", command: || xtask(&["conformance", "constants"]) },
     Step { name: "conformance: kernel", command: || xtask(&["conformance", "kernel"]) },
     Step { name: "conformance: live", command: || xtask(&["conformance", "live"]) },
     Step { name: "conformance: notify", command: || xtask(&["conformance", "notify"]) },

@@ -2,6 +2,8 @@
 //! that others have.
 //!
 //! Groups are versioned. A published version never changes: a policy that pins it means the same for ever.
+//!
+//! Claim: C-GROUPS
 
 pub(crate) mod alias;
 pub(crate) mod allowance;
