@@ -4,8 +4,8 @@
 //! run of instructions that the walk follows: the call is fast if and only if it was cached.
 
 use callgate_bpf::{Program, Stack, assemble, cached_numbers};
-use callgate_kernel::conformance::{HARMLESS, nanoseconds};
 use callgate_kernel::running_kernel;
+use callgate_lab::judge::{HARMLESS, nanoseconds};
 use callgate_syscalls::{Arch, Endian, KernelVersion, SyscallNr};
 
 /// The length of the run of instructions.

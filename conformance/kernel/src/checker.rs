@@ -3,7 +3,7 @@
 use std::thread;
 
 use callgate_bpf::{CheckError, Instruction, Listing, Program, Style};
-use callgate_kernel::conformance::DryRun;
+use callgate_lab::judge::DryRun;
 use callgate_testkit::{Rng, program};
 
 /// Most programs are this short, so that many of them exercise the jumps' limits; one in [`LONG_EVERY`] is not.

@@ -3,7 +3,7 @@
 use std::fs;
 
 use callgate_bpf::{Hardening, PATH_LEN_MAX, Program, path_len};
-use callgate_kernel::conformance;
+use callgate_lab::judge as conformance;
 use callgate_testkit::Rng;
 
 use super::observe::{self, Window};

@@ -5,7 +5,7 @@
 //! can be read back: the computed ones go through a tail that keeps some of their bits and puts an action before them.
 
 use callgate_bpf::{CheckError, Instruction, Program};
-use callgate_kernel::conformance::NEEDED;
+use callgate_lab::judge::NEEDED;
 use callgate_syscalls::Action;
 use callgate_testkit::{Rng, program};
 

@@ -2,8 +2,8 @@
 
 use callgate_bpf::{Outcome, Program, Stack, is_exempt};
 use callgate_kernel::child::{Call, Ending, Signal};
-use callgate_kernel::conformance::{self, Answer, CALLS_MAX, NEEDED};
 use callgate_kernel::running_kernel;
+use callgate_lab::judge::{self as conformance, Answer, CALLS_MAX, NEEDED};
 use callgate_syscalls::{Arch, Endian, KernelVersion, SeccompData};
 use callgate_testkit::{Rng, program};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use callgate_bpf::{Outcome, Program, Stack};
 use callgate_kernel::child::Call;
-use callgate_kernel::conformance::HARMLESS;
+use callgate_lab::judge::HARMLESS;
 use callgate_testkit::{Rng, program};
 
 use super::observe::{self, Window};

@@ -2,8 +2,8 @@
 
 use callgate::{Action, Filter, Scope, arg, names};
 use callgate_kernel::child::Ending;
-use callgate_kernel::lab::{AuditRecords, Subject};
 use callgate_kernel::{Logging, Options, load};
+use callgate_lab::{AuditRecords, Subject};
 
 use super::support::{
     Checked, GETPPID, Row, Worker, answer, answer_word, board, confine, dies, ends, ensure, errno,

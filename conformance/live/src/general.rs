@@ -3,11 +3,11 @@
 use callgate::{Action, Scope, names};
 use callgate_bpf::{Hardening, Instruction, PATH_LEN_MAX, Program, path_len};
 use callgate_kernel::child::{Ending, Signal};
-use callgate_kernel::lab::{Stop, Subject, TraceOptions, Tracee};
 use callgate_kernel::{
-    Error, Flag, Logging, Options, action_supported, filters_of, flag_supported, load, notify,
-    set_no_new_privs,
+    Error, Flag, Logging, Options, action_supported, flag_supported, load, notify, set_no_new_privs,
 };
+use callgate_lab::{Stop, Subject, TraceOptions, Tracee};
+use callgate_observe::filters_of;
 use callgate_policy::ActionKind;
 
 use super::support::{

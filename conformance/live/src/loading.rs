@@ -1,10 +1,10 @@
 //! Loading: each of the kernel's reasons to refuse, by its own error, and what a load leaves behind.
 
 use callgate::{Action, Scope, names};
-use callgate_kernel::lab::Subject;
 use callgate_kernel::{
     Error, Interruption, Mode, NoNewPrivs, Options, load, load_with_listener, set_no_new_privs,
 };
+use callgate_lab::Subject;
 
 use super::support::{
     Checked, Row, allow, answer, answering, become_nobody, confine, ensure, errno, failed, listen,

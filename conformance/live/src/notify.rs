@@ -4,11 +4,11 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use callgate::{Errno, Scope};
 use callgate_kernel::child::Ending;
-use callgate_kernel::lab::{Board, Child, Subject};
 use callgate_kernel::notify::{self, Notification, Response};
 use callgate_kernel::{
     Error, Flag, Interruption, Options, flag_supported, load_raw, load_with_listener,
 };
+use callgate_lab::{Board, Child, Subject};
 
 use super::support::{
     Checked, GETPPID, Row, allow, answer, board, ensure, failed, listen, number, passes, refusal,

@@ -5,8 +5,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use callgate::Errno;
 use callgate_kernel::Interruption;
-use callgate_kernel::lab::{Board, Child, Subject};
 use callgate_kernel::notify::{self, AddFd};
+use callgate_lab::{Board, Child, Subject};
 
 use super::notify::{ADD_FD, ended_well, receive, request, respond};
 use super::support::{

@@ -4,8 +4,8 @@ use std::os::fd::AsFd;
 
 use callgate_kernel::Interruption;
 use callgate_kernel::child::Ending;
-use callgate_kernel::lab::Subject;
 use callgate_kernel::notify;
+use callgate_lab::Subject;
 
 use super::notify::{caller, ended_well, receive, respond, waits};
 use super::support::{
@@ -144,7 +144,7 @@ fn sibling_namespace() -> Checked {
 fn foreign_listener(
     subject: Subject,
     body: impl FnOnce(Subject) -> u8,
-) -> Result<(callgate_kernel::lab::Child, std::os::fd::OwnedFd), String> {
+) -> Result<(callgate_lab::Child, std::os::fd::OwnedFd), String> {
     let board = board()?;
     let told = &board;
     let child = subject.fork(move |subject| {

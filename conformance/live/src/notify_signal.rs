@@ -5,9 +5,9 @@ use std::thread;
 use std::time::Duration;
 
 use callgate_kernel::child::{Ending, Signal};
-use callgate_kernel::lab::{Board, Child, Subject};
 use callgate_kernel::notify;
 use callgate_kernel::{Flag, Interruption, flag_supported};
+use callgate_lab::{Board, Child, Subject};
 
 use super::notify::{ended_well, receive, respond, waits};
 use super::support::{

@@ -2,7 +2,7 @@
 
 use callgate::{Action, Program};
 use callgate_kernel::child::{Call, Ending, Signal};
-use callgate_kernel::conformance::{Answer, answers};
+use callgate_lab::judge::{Answer, answers};
 
 use super::support::{Checked, GETPPID, Row, Verdict, answer_word, errno, said, same};
 

@@ -2,8 +2,8 @@
 
 use callgate::{KernelVersion, Program};
 use callgate_bpf::Instruction;
-use callgate_kernel::lab::{Place, Probe, Subject};
 use callgate_kernel::running_kernel;
+use callgate_lab::{Place, Probe, Subject};
 
 use super::support::{
     Checked, Row, allow, answering, confine, failed, passes, privileged, program, refusal, same,

@@ -6,8 +6,8 @@ use std::slice::from_ref;
 use callgate::{Action, Arch, Endian, Program, SeccompData, SyscallNr};
 use callgate_bpf::{Hardening, Instruction, PATH_LEN_MAX, Stack, path_len};
 use callgate_kernel::child::{Call, Ending, Signal};
-use callgate_kernel::conformance::{Answer, DryRun, answers, depth, nanoseconds};
 use callgate_kernel::running_kernel;
+use callgate_lab::judge::{Answer, DryRun, answers, depth, nanoseconds};
 
 use super::support::{
     Checked, GETPPID, Row, Verdict, allow, answer_word, confine, ensure, errno, failed, passes,

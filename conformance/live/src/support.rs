@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use callgate::{Action, Errno, Filter, Name, Program, Scope, names};
 use callgate_bpf::Instruction;
 use callgate_kernel::child::{Ending, Signal};
-use callgate_kernel::lab::{AuditRecords, Board, Subject, trial};
 use callgate_kernel::{Interruption, Options, Status, current_status, load};
+use callgate_lab::{AuditRecords, Board, Subject, trial};
 
 /// One observation.
 pub(super) struct Row {

@@ -3,7 +3,7 @@
 
 use callgate::{Action, Filter, Program, names};
 use callgate_kernel::child::{Ending, Signal};
-use callgate_kernel::lab::{Board, Stop, Subject, TraceOptions, Tracee, seize};
+use callgate_lab::{Board, Stop, Subject, TraceOptions, Tracee, seize};
 
 use super::support::{
     Checked, GETPPID, Row, Verdict, become_nobody, board, confine, ensure, errno, failed, number,

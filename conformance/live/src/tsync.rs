@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use callgate::{Action, Scope, names};
-use callgate_kernel::lab::Subject;
 use callgate_kernel::{
     Error, Interruption, NoNewPrivs, Options, Tid, load, load_raw, load_with_listener,
     set_no_new_privs,
 };
+use callgate_lab::Subject;
 
 use super::support::{
     Checked, GETPPID, Row, Worker, allow, answer, answering, become_nobody, board, confine, dies,

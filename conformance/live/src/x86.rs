@@ -6,8 +6,8 @@ use std::os::fd::AsFd;
 use callgate::{Action, Arch, Filter, KernelVersion, Program, Scope, arg, names};
 use callgate_bpf::Instruction;
 use callgate_kernel::child::{Ending, Signal};
-use callgate_kernel::lab::{AuditRecords, Stop, Subject, TraceOptions, Tracee};
 use callgate_kernel::{Interruption, Options, load, load_with_listener, running_kernel};
+use callgate_lab::{AuditRecords, Stop, Subject, TraceOptions, Tracee};
 
 use super::notify::{ended_well, receive, respond};
 use super::support::{
@@ -76,7 +76,7 @@ const NO_IA32: &str = "this machine or kernel has no int 0x80";
 
 /// Whether `int 0x80` leads anywhere: without it the child dies.
 fn has_ia32() -> bool {
-    let tried = callgate_kernel::lab::trial(|subject| {
+    let tried = callgate_lab::trial(|subject| {
         let found = subject.call_ia32(GETPPID_IA32, &[]);
         ensure(found.is_some_and(|pid| pid > 0), "a process id")
     });

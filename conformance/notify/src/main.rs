@@ -21,10 +21,8 @@ use callgate::supervise::{
     Delivery, Dispatcher, Error, Examined, Failure, Listener, Notification, OnExec, Placement,
     Seen, Summary, Value,
 };
-use callgate_kernel::conformance::swarm::{
-    ANSWERS_MAX, PROCESSES, Plan, Swarm, THREADS, Tally, Wish,
-};
 use callgate_kernel::{Flag, Interruption, flag_supported};
+use callgate_lab::swarm::{ANSWERS_MAX, PROCESSES, Plan, Swarm, THREADS, Tally, Wish};
 
 use house::{Request, timed};
 

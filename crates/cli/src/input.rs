@@ -10,7 +10,7 @@ use callgate::FilterStack;
 use callgate_bpf::{Program, Stack, decode};
 use callgate_formats::{Flag, Notice, Profile};
 use callgate_gate::Written;
-use callgate_kernel::filters_of;
+use callgate_observe::filters_of;
 use callgate_policy::Policy;
 use callgate_syscalls::{Arch, Endian};
 

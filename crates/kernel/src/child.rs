@@ -60,13 +60,16 @@ impl Signal {
     pub const ALARM: Self = Self(libc::SIGALRM);
 
     /// The signal of a fault that a child reported by an exit code, as `first_code` plus its number.
-    pub(crate) fn of_fault(code: u8, first_code: u8) -> Option<Self> {
+    #[doc(hidden)]
+    #[must_use]
+    pub fn of_fault(code: u8, first_code: u8) -> Option<Self> {
         code.checked_sub(first_code).filter(|&number| number > 0).map(|n| Self(n.into()))
     }
 
     /// The number as the kernel returned it.
-    #[cfg(feature = "conformance")]
-    pub(crate) const fn from_kernel(raw: i32) -> Self {
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn from_kernel(raw: i32) -> Self {
         Self(raw)
     }
 

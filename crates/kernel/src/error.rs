@@ -354,7 +354,8 @@ impl std::error::Error for Error {
 }
 
 /// An errno in words.
-pub(crate) struct Reason(pub(crate) Errno);
+#[derive(Clone, Copy, Debug)]
+pub struct Reason(pub Errno);
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

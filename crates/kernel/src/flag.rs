@@ -67,7 +67,9 @@ impl Flag {
     }
 
     /// The bit.
-    pub(crate) const fn bit(self) -> c_ulong {
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn bit(self) -> c_ulong {
         match self {
             Self::Tsync => libc::SECCOMP_FILTER_FLAG_TSYNC,
             Self::Log => libc::SECCOMP_FILTER_FLAG_LOG,
@@ -79,7 +81,9 @@ impl Flag {
     }
 
     /// The bits with which the kernel can be asked for this flag alone: its own, and those it refuses to be without.
-    pub(crate) const fn probe_bits(self) -> c_ulong {
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn probe_bits(self) -> c_ulong {
         match self {
             Self::WaitKillableRecv => self.bit() | Self::NewListener.bit(),
             _ => self.bit(),

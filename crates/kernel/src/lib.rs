@@ -1,5 +1,4 @@
-//! The kernel's side of seccomp: attach filters, probe features, run commands under a filter, read the filters of a
-//! running process.
+//! The kernel's side of seccomp: attach filters, probe features, run commands under a filter.
 //!
 //! - [`load()`] attaches a [`Program`](callgate_bpf::Program) with an explicit [`Scope`]; [`load_with_listener`] one
 //!   that hands calls to a supervisor. Both work between fork and exec: they allocate nothing.
@@ -7,40 +6,33 @@
 //! - [`Error`] tells the kernel's reasons apart, also where it has one errno for several, and says what to do.
 //! - [`Command`] finds a command first and loads last, so that a filter must allow execve(2) and nothing else.
 //! - [`remember_start!`] is for programs that hand on what they were started with.
-//! - [`filters_of`] reads what another process runs under.
 //! - [`notify`] has the requests of a listener.
-//! - [`survey`] finds out what this kernel and environment allow.
 //! - [`child`] tries a filter out in a process of its own.
 //!
-//! This is the one crate of the library that makes syscalls. It does not know what a policy is, and loads what it is
+//! What can be seen of other processes and of the machine is `callgate-observe`. Both make syscalls; no other crate of the
+//! library does. It does not know what a policy is, and loads what it is
 //! given: a [`Program`](callgate_bpf::Program) has passed the checker, but nothing here looks at what it means.
 #![cfg(target_os = "linux")]
 
 pub mod child;
-#[cfg(feature = "conformance")]
-#[doc(hidden)]
-pub mod conformance;
-mod dump;
 mod enforce;
 mod error;
 mod exec;
 mod flag;
 mod inherited;
-#[cfg(feature = "conformance")]
-#[doc(hidden)]
-pub mod lab;
 mod load;
 pub mod notify;
+#[doc(hidden)]
+pub mod parts;
 mod probe;
 mod raw;
 mod refusal;
 mod start;
 mod status;
-pub mod survey;
+#[expect(clippy::missing_errors_doc, reason = "one syscall each: the errno is the kernel's")]
 mod sys;
 mod tid;
 
-pub use dump::{DumpedFilter, filters_of};
 pub use enforce::{Enforced, Want, Wants, enforce, enforce_with_listener};
 pub use error::Error;
 pub use exec::{Command, Supervised, hands_over};

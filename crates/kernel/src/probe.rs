@@ -83,7 +83,7 @@ pub(crate) fn filter_mode() -> Result<(), Errno> {
 }
 
 /// A word that stands for an action.
-pub(crate) fn word_of(action: ActionKind) -> Option<Action> {
+pub fn word_of(action: ActionKind) -> Option<Action> {
     Some(match action {
         ActionKind::KillProcess => Action::KILL_PROCESS,
         ActionKind::KillThread => Action::KILL_THREAD,

@@ -23,10 +23,14 @@ pub struct Status {
     pub no_new_privs: Option<bool>,
     /// Whether `CAP_SYS_ADMIN` is effective, in the thread's own user namespace.
     pub sys_admin: bool,
-    pub(crate) ended: bool,
-    pub(crate) user_memory: bool,
-    pub(crate) process: Option<Tid>,
-    pub(crate) tracer: Option<Tid>,
+    #[doc(hidden)]
+    pub ended: bool,
+    #[doc(hidden)]
+    pub user_memory: bool,
+    #[doc(hidden)]
+    pub process: Option<Tid>,
+    #[doc(hidden)]
+    pub tracer: Option<Tid>,
 }
 
 /// The seccomp mode of a thread.

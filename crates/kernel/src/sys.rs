@@ -3,22 +3,13 @@
 //! Nothing here allocates, retries or interprets. All `unsafe` of the library is in this module and its children, and
 //! no function of theirs can be misused from safe code of this crate: pointers never cross their boundary.
 
-pub(crate) mod audit;
 pub(crate) mod disposable;
 #[cfg(feature = "test-support")]
 pub(crate) mod interruption;
-#[cfg(feature = "conformance")]
-pub(crate) mod lab;
-pub(crate) mod machine;
 pub(crate) mod notify;
 pub(crate) mod process;
-pub(crate) mod quiet;
 pub(crate) mod shared;
 pub(crate) mod start;
-pub(crate) mod trace;
-pub(crate) mod tracing;
-#[cfg(feature = "conformance")]
-pub(crate) mod trap;
 
 use std::ffi::c_void;
 use std::io;
@@ -43,10 +34,7 @@ const _: () = {
 /// Attaches a filter to the calling thread: 0, a listener's descriptor, or the id of a thread in the way.
 ///
 /// More instructions than the kernel can count are `EINVAL`, as from the kernel, and never a smaller number of them.
-pub(crate) fn set_mode_filter(
-    flags: c_ulong,
-    instructions: &[Instruction],
-) -> Result<c_long, Errno> {
+pub fn set_mode_filter(flags: c_ulong, instructions: &[Instruction]) -> Result<c_long, Errno> {
     let Ok(len) = u16::try_from(instructions.len()) else {
         return Err(errno(libc::EINVAL));
     };
@@ -84,14 +72,14 @@ pub(crate) fn set_mode_filter_with_listener(
 }
 
 /// Why the kernel refuses a filter that is a null pointer: `EFAULT` if it knows all the flags, else `EINVAL`.
-pub(crate) fn refusal_of_null(flags: c_ulong) -> Errno {
+pub fn refusal_of_null(flags: c_ulong) -> Errno {
     // SAFETY: the kernel checks the pointer; null is EFAULT, and nothing is attached.
     let result = unsafe { seccomp(libc::SECCOMP_SET_MODE_FILTER, flags, ptr::null()) };
     result.err().unwrap_or(errno(0))
 }
 
 /// As [`refusal_of_null`], asked the oldest way, without flags.
-pub(crate) fn refusal_of_null_by_prctl() -> Errno {
+pub fn refusal_of_null_by_prctl() -> Errno {
     let mode = c_ulong::from(libc::SECCOMP_MODE_FILTER);
     let no_program: c_ulong = 0;
     // SAFETY: the kernel checks the pointer; null is EFAULT, and nothing is attached.
@@ -100,14 +88,14 @@ pub(crate) fn refusal_of_null_by_prctl() -> Errno {
 }
 
 /// Why the kernel refuses strict mode with a flag, of which it has none: `EINVAL`, or `ENOSYS` without seccomp(2).
-pub(crate) fn refusal_of_bad_strict_mode() -> Errno {
+pub fn refusal_of_bad_strict_mode() -> Errno {
     // SAFETY: the operation reads no memory, and the flag keeps it from doing anything.
     let result = unsafe { seccomp(libc::SECCOMP_SET_MODE_STRICT, 1, ptr::null()) };
     result.err().unwrap_or(errno(0))
 }
 
 /// Asks for an action by its word (`SECCOMP_GET_ACTION_AVAIL`).
-pub(crate) fn action_available(action: u32) -> Result<(), Errno> {
+pub fn action_available(action: u32) -> Result<(), Errno> {
     // SAFETY: the argument points to a u32 that lives through the call and is only read.
     let result =
         unsafe { seccomp(libc::SECCOMP_GET_ACTION_AVAIL, 0, ptr::from_ref(&action).cast()) };
@@ -126,7 +114,7 @@ unsafe fn seccomp(
 }
 
 /// Sets no_new_privs on the calling thread; it can't be unset.
-pub(crate) fn set_no_new_privs() -> Result<(), Errno> {
+pub fn set_no_new_privs() -> Result<(), Errno> {
     let (on, unused): (c_ulong, c_ulong) = (1, 0);
     // SAFETY: this option reads no memory.
     let result = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, on, unused, unused, unused) };
@@ -141,7 +129,7 @@ pub(crate) fn unshare_threads() -> Result<(), Errno> {
 }
 
 /// Moves the process, which must have one thread, to a new user namespace. Only for a child that ends after it.
-pub(crate) fn unshare_user() -> Result<(), Errno> {
+pub fn unshare_user() -> Result<(), Errno> {
     // SAFETY: the flag names nothing that memory safety hangs on.
     let result = unsafe { libc::unshare(libc::CLONE_NEWUSER) };
     checked(c_long::from(result)).map(drop)
@@ -158,7 +146,7 @@ pub(crate) fn uname() -> Result<libc::utsname, Errno> {
 }
 
 /// Whether a raw result is one, or -1 with the reason in errno.
-fn checked(result: c_long) -> Result<c_long, Errno> {
+pub fn checked(result: c_long) -> Result<c_long, Errno> {
     if result == -1 { Err(last_errno()) } else { Ok(result) }
 }
 
@@ -167,12 +155,12 @@ fn last_errno() -> Errno {
 }
 
 /// The errno in an error of the standard library; 0 where it holds none.
-pub(crate) fn errno_of(error: &io::Error) -> Errno {
+pub fn errno_of(error: &io::Error) -> Errno {
     errno(error.raw_os_error().unwrap_or(0))
 }
 
 /// An errno of libc's numbers; 0 where the kernel could not have returned it.
-pub(crate) fn errno(raw: i32) -> Errno {
+pub fn errno(raw: i32) -> Errno {
     Errno::new(u16::try_from(raw).unwrap_or(0))
 }
 

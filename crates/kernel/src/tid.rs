@@ -16,7 +16,9 @@ impl Tid {
     }
 
     /// The id as the kernel returned it; `None` unless it is positive.
-    pub(crate) fn from_kernel(raw: pid_t) -> Option<Self> {
+    #[doc(hidden)]
+    #[must_use]
+    pub fn from_kernel(raw: pid_t) -> Option<Self> {
         (raw > 0).then_some(Self(raw))
     }
 
@@ -27,7 +29,9 @@ impl Tid {
     }
 
     /// The id for the kernel.
-    pub(crate) const fn as_pid(self) -> pid_t {
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn as_pid(self) -> pid_t {
         self.0
     }
 }

@@ -30,6 +30,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("callgate-order", &["callgate-memory", "callgate-policy", "callgate-syscalls"]),
     ("callgate-kernel", &["callgate-bpf", "callgate-syscalls", "libc"]),
+    ("callgate-observe", &["callgate-bpf", "callgate-kernel", "callgate-syscalls", "libc"]),
+    (
+        "callgate-lab",
+        &["callgate-bpf", "callgate-kernel", "callgate-observe", "callgate-syscalls", "libc"],
+    ),
     ("callgate-rules", &["callgate-policy", "callgate-syscalls", "strsim"]),
     (
         "callgate-formats",
@@ -86,6 +91,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "callgate-bpf",
             "callgate-compiler",
             "callgate-kernel",
+            "callgate-observe",
             "callgate-policy",
             "callgate-formats",
             "callgate-gate",
@@ -149,7 +155,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that nothing but tests and the commands of the house may use.
-const UNPUBLISHED: &[&str] = &["callgate-embedded", "callgate-testkit"];
+const UNPUBLISHED: &[&str] = &["callgate-embedded", "callgate-lab", "callgate-testkit"];
 
 /// Commands of the house that depend on no crate of ours: they generate these crates, or must work where one is broken.
 const APART: &[&str] = &["codegen", "house", "xtask"];

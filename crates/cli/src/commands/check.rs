@@ -2,7 +2,7 @@
 
 use callgate_bpf::{AsmError, AsmErrorKind, DecodeError, Hardening, PATH_LEN_MAX, Program, Stack};
 use callgate_kernel::running_kernel;
-use callgate_kernel::survey::{self, Finding};
+use callgate_observe::survey::{self, Finding};
 use callgate_syscalls::Arch;
 
 use crate::args::group::{FilterArgs, ProfileArgs};

@@ -25,7 +25,7 @@ pub(crate) fn handle_interruptions(restart: bool) -> Result<(), Errno> {
 extern "C" fn on_interruption(_signal: c_int) {}
 
 /// Sends a signal to a thread of a process.
-pub(crate) fn signal(process: Tid, thread: Tid, signal: c_int) -> Result<(), Errno> {
+pub fn signal(process: Tid, thread: Tid, signal: c_int) -> Result<(), Errno> {
     let [process, thread] = [process, thread].map(|id| c_long::from(id.as_pid()));
     // SAFETY: the call takes numbers.
     checked(unsafe { libc::syscall(libc::SYS_tgkill, process, thread, c_long::from(signal)) })

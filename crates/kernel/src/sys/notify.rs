@@ -149,7 +149,7 @@ pub(crate) fn add_fd(listener: BorrowedFd<'_>, add: &mut AddFd) -> Result<c_int,
 }
 
 /// Sets the flags of a listener.
-pub(crate) fn set_flags(listener: BorrowedFd<'_>, flags: usize) -> Result<(), Errno> {
+pub fn set_flags(listener: BorrowedFd<'_>, flags: usize) -> Result<(), Errno> {
     // SAFETY: this request takes the argument as a number.
     unsafe { ioctl(listener, SET_FLAGS, ptr::without_provenance_mut(flags)) }.map(drop)
 }

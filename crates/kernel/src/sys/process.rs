@@ -11,7 +11,8 @@ use super::{checked, last_errno};
 use crate::Tid;
 
 /// The two sides of a fork.
-pub(crate) enum Fork {
+#[derive(Clone, Copy, Debug)]
+pub enum Fork {
     /// The new process, with this one thread.
     Child,
     /// The process that was there before, with the id of the new one.
@@ -23,7 +24,7 @@ pub(crate) enum Fork {
 /// # Safety
 /// What the caller does on the child's side is sound in a second process of one thread: see
 /// [`run_forked`](crate::child::run_forked).
-pub(crate) unsafe fn fork() -> Result<Fork, Errno> {
+pub unsafe fn fork() -> Result<Fork, Errno> {
     // SAFETY: fork touches no memory of the parent; for what is done in the child the caller answers.
     let pid = unsafe { libc::fork() };
     side(c_long::from(pid))
@@ -53,14 +54,14 @@ fn side(result: c_long) -> Result<Fork, Errno> {
 }
 
 /// Kills a process.
-pub(crate) fn kill(process: Tid) -> Result<(), Errno> {
+pub fn kill(process: Tid) -> Result<(), Errno> {
     // SAFETY: the call takes numbers.
     let result = unsafe { libc::kill(process.as_pid(), libc::SIGKILL) };
     checked(c_long::from(result)).map(drop)
 }
 
 /// Whether a child has ended; it can still be waited for.
-pub(crate) fn has_ended(process: Tid) -> bool {
+pub fn has_ended(process: Tid) -> bool {
     let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
     let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
     let id = process.raw();
@@ -72,7 +73,7 @@ pub(crate) fn has_ended(process: Tid) -> bool {
 }
 
 /// Waits for a child's end and returns its wait status.
-pub(crate) fn wait(pid: pid_t) -> Result<c_int, Errno> {
+pub fn wait(pid: pid_t) -> Result<c_int, Errno> {
     let mut status = 0;
     loop {
         // SAFETY: the pointer is to an int to be written.
@@ -87,7 +88,7 @@ pub(crate) fn wait(pid: pid_t) -> Result<c_int, Errno> {
 }
 
 /// Ends the process at once: no destructors, no exit handlers, no flushing.
-pub(crate) fn exit_now(code: u8) -> ! {
+pub fn exit_now(code: u8) -> ! {
     // SAFETY: the call takes a number and does not return.
     unsafe { libc::_exit(c_int::from(code)) }
 }

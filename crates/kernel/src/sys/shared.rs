@@ -10,7 +10,8 @@ use callgate_syscalls::Errno;
 use super::last_errno;
 
 /// A value in memory that a forked child shares with its parent.
-pub(crate) struct Shared<T>(NonNull<T>);
+#[derive(Debug)]
+pub struct Shared<T>(NonNull<T>);
 
 // SAFETY: a Shared owns its value, which is only lent out by reference: it may go where T may go.
 unsafe impl<T: Send> Send for Shared<T> {}
@@ -19,7 +20,7 @@ unsafe impl<T: Sync> Sync for Shared<T> {}
 
 impl<T: Sync + Default> Shared<T> {
     /// Maps memory and puts the default value there.
-    pub(crate) fn new() -> Result<Self, Errno> {
+    pub fn new() -> Result<Self, Errno> {
         const { assert!(!needs_drop::<T>() && align_of::<T>() <= 64) };
         let access = libc::PROT_READ | libc::PROT_WRITE;
         let kind = libc::MAP_SHARED | libc::MAP_ANONYMOUS;
@@ -36,7 +37,7 @@ impl<T: Sync + Default> Shared<T> {
     }
 
     /// The value.
-    pub(crate) fn value(&self) -> &T {
+    pub fn value(&self) -> &T {
         // SAFETY: the mapping holds a T since `new`, until `drop`; T is Sync, so that the child's writes to the same
         // memory go through what makes it so.
         unsafe { self.0.as_ref() }

@@ -1,6 +1,6 @@
 //! A question with its answer.
 
-use callgate_kernel::survey::{Finding, Obstacle};
+use callgate_observe::survey::{Finding, Obstacle};
 use callgate_syscalls::{Arch, Errno};
 use clap::ValueEnum;
 use serde::Serialize;

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use callgate_kernel::survey;
 use callgate_kernel::{Mode, Status, current_status};
+use callgate_observe::survey;
 
 use super::check::{Answer, Check, Group, Need, Value};
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use callgate_kernel::survey::{self, SpeculationFeature};
+use callgate_observe::survey::{self, SpeculationFeature};
 
 use super::check::{Answer, Check, Group, Value};
 use super::confinement::Confinement;

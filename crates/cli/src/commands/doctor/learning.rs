@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use callgate_kernel::survey::{self, Finding};
+use callgate_observe::survey::{self, Finding};
 
 use super::check::{Answer, Check, Group, Need};
 use super::confinement::Confinement;

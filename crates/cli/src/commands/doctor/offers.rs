@@ -1,7 +1,7 @@
 //! What the kernel offers: modes, actions, flags, notifications, and other ways into it.
 
 use callgate_kernel::Flag;
-use callgate_kernel::survey::{self, NotifyFeature, UprobeCall};
+use callgate_observe::survey::{self, NotifyFeature, UprobeCall};
 use callgate_syscalls::ActionKind;
 
 use super::check::{Answer, Check, Group, Need, refusal};

@@ -29,7 +29,7 @@ pub(crate) fn pidfd_open(process: Tid, flags: c_int) -> Result<OwnedFd, Errno> {
 }
 
 /// A copy of a descriptor of the process; it is closed on exec.
-pub(crate) fn pidfd_getfd(process: BorrowedFd<'_>, number: RawFd) -> Result<OwnedFd, Errno> {
+pub fn pidfd_getfd(process: BorrowedFd<'_>, number: RawFd) -> Result<OwnedFd, Errno> {
     let (process, number) = (c_long::from(process.as_raw_fd()), c_long::from(number));
     let flags = c_long::from(0);
     // SAFETY: the call takes numbers.
@@ -42,7 +42,7 @@ pub(crate) fn pidfd_getfd(process: BorrowedFd<'_>, number: RawFd) -> Result<Owne
 ///
 /// # Safety
 /// `result` is what a syscall has just returned that opens a descriptor for its caller alone.
-pub(in crate::sys) unsafe fn own(result: c_long) -> Result<OwnedFd, Errno> {
+pub unsafe fn own(result: c_long) -> Result<OwnedFd, Errno> {
     let descriptor = RawFd::try_from(checked(result)?).map_err(|_| errno(libc::EBADF))?;
     // SAFETY: the call has opened the descriptor for its caller alone, who gives it up here.
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })

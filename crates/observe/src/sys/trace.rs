@@ -13,8 +13,8 @@ use callgate_bpf::Instruction;
 use callgate_syscalls::Errno;
 use libc::{c_int, c_long};
 
-use super::{checked, errno};
-use crate::Tid;
+use callgate_kernel::Tid;
+use callgate_kernel::parts::{checked, errno};
 
 // As in include/uapi/linux/ptrace.h; the libc crate lacks some of them, and types them differently for each C
 // library.

@@ -8,7 +8,7 @@ use std::io::Read;
 use std::os::unix::ffi::OsStringExt;
 
 use super::{Subject, said};
-use crate::sys::lab;
+use crate::sys as lab;
 
 /// A probe that counts how often a function of this program runs, or returns.
 #[derive(Debug)]

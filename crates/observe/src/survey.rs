@@ -22,12 +22,12 @@ use callgate_bpf::{Instruction, Program};
 use callgate_syscalls::{Action, Errno};
 use libc::c_int;
 
-use crate::child::{self, Ending, Signal};
-use crate::error::Reason;
-use crate::sys::disposable;
-use crate::sys::shared::Shared;
-use crate::sys::{self, errno};
-use crate::{Error, Options, Scope, load};
+use callgate_kernel::child::{self, Ending, Signal};
+use callgate_kernel::parts as disposable;
+use callgate_kernel::parts::Reason;
+use callgate_kernel::parts::Shared;
+use callgate_kernel::parts::errno;
+use callgate_kernel::{Error, Options, Scope, load};
 
 pub use cost::{CallTimes, SpeculationFeature, call_times, speculation_before_and_after};
 pub use learning::{
@@ -101,8 +101,8 @@ fn measure(question: impl FnOnce() -> Result<u64, Errno>) -> Result<u64, Obstacl
     let in_child = || {
         disposable::alarm(SECONDS_MAX);
         // Both are for quiet only: a machine that refuses them has the same answers.
-        let _ = sys::quiet::no_core_dump();
-        let _ = sys::quiet::exit_on_faults(FAULT_CODE);
+        let _ = crate::sys::quiet::no_core_dump();
+        let _ = crate::sys::quiet::exit_on_faults(FAULT_CODE);
         report.value().write(question());
         0
     };
@@ -185,7 +185,7 @@ mod tests {
         assert_eq!(measure(|| Ok(u64::MAX)), Ok(u64::MAX));
         let refused = errno(libc::EACCES);
         assert_eq!(measure(|| Err(refused)), Err(Obstacle::Refused(refused)));
-        let exited = measure(|| sys::process::exit_now(7));
+        let exited = measure(|| callgate_kernel::parts::exit_now(7));
         assert_eq!(exited, Err(Obstacle::NoAnswer));
         let killed = measure(|| {
             let kill_all = constant(Action::KILL_PROCESS)?;

@@ -4,14 +4,16 @@ use callgate_bpf::Program;
 use callgate_syscalls::ActionKind;
 
 use super::{Finding, allow_all, ask, errno_of_load};
-use crate::probe::word_of;
-use crate::sys::{self, errno};
-use crate::{Error, Flag, Interruption, NoNewPrivs, Options, Scope, load, load_with_listener};
+use callgate_kernel::parts::word_of;
+use callgate_kernel::parts::{self, errno};
+use callgate_kernel::{
+    Error, Flag, Interruption, NoNewPrivs, Options, Scope, load, load_with_listener,
+};
 
 /// Whether the kernel has filters at all, asked by prctl(2).
 #[must_use]
 pub fn filter_mode() -> Finding {
-    ask(&[libc::EINVAL, libc::ENOSYS], || match sys::refusal_of_null_by_prctl() {
+    ask(&[libc::EINVAL, libc::ENOSYS], || match parts::refusal_of_null_by_prctl() {
         refusal if refusal == errno(libc::EFAULT) => Ok(()),
         refusal => Err(refusal),
     })
@@ -20,7 +22,7 @@ pub fn filter_mode() -> Finding {
 /// Whether the kernel has seccomp(2), since Linux 3.17.
 #[must_use]
 pub fn seccomp_syscall() -> Finding {
-    ask(&[libc::ENOSYS], || match sys::refusal_of_bad_strict_mode() {
+    ask(&[libc::ENOSYS], || match parts::refusal_of_bad_strict_mode() {
         refusal if refusal == errno(libc::EINVAL) => Ok(()),
         refusal => Err(refusal),
     })
@@ -32,14 +34,14 @@ pub fn action(action: ActionKind) -> Finding {
     // Kernels before 4.14 can't be asked, and are not told apart from others that refuse: their EINVAL is no answer.
     ask(&[libc::EOPNOTSUPP, libc::ENOSYS], || {
         let word = word_of(action).ok_or(errno(libc::EOPNOTSUPP))?;
-        sys::action_available(word.raw())
+        parts::action_available(word.raw())
     })
 }
 
 /// Whether the kernel knows a flag of loads.
 #[must_use]
 pub fn flag(flag: Flag) -> Finding {
-    ask(&[libc::EINVAL, libc::ENOSYS], || match sys::refusal_of_null(flag.probe_bits()) {
+    ask(&[libc::EINVAL, libc::ENOSYS], || match parts::refusal_of_null(flag.probe_bits()) {
         refusal if refusal == errno(libc::EFAULT) => Ok(()),
         refusal => Err(refusal),
     })
@@ -95,14 +97,14 @@ pub fn accepts(program: &Program) -> Finding {
 /// Whether this process may make a user namespace.
 #[must_use]
 pub fn new_user_namespace() -> Finding {
-    ask(&[libc::EPERM, libc::EINVAL, libc::ENOSPC, libc::ENOSYS], sys::unshare_user)
+    ask(&[libc::EPERM, libc::EINVAL, libc::ENOSPC, libc::ENOSYS], parts::unshare_user)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::survey::Obstacle;
-    use crate::{action_supported, flag_supported};
+    use callgate_kernel::{action_supported, flag_supported};
 
     /// The same questions, put in this process.
     #[test]
@@ -120,9 +122,9 @@ mod tests {
 
     #[test]
     fn a_process_that_attached_a_filter_to_a_child_has_none_itself() {
-        let before = crate::current_status().unwrap();
+        let before = callgate_kernel::current_status().unwrap();
         assert_eq!(load_filter(), Finding::Yes);
-        assert_eq!(crate::current_status().unwrap(), before);
+        assert_eq!(callgate_kernel::current_status().unwrap(), before);
     }
 
     #[test]

@@ -4,10 +4,14 @@
 //! harm a process that is to go on. A child leaves what it found on a [`Board`], memory that it shares with its parent,
 //! because a filter may forbid every call by which it could report.
 //!
-//! For that command alone; behind the feature `conformance` and no part of the interface.
+//! [`judge`] is what `cargo xtask conformance kernel` compares with, [`swarm`] what `conformance notify` supervises.
+#![cfg(target_os = "linux")]
 
 mod audit;
+pub mod judge;
 mod probe;
+pub mod swarm;
+mod sys;
 mod tracee;
 
 use std::array;
@@ -22,12 +26,11 @@ use callgate_bpf::Instruction;
 use callgate_syscalls::Errno;
 use libc::c_long;
 
-use crate::Tid;
-use crate::child::{Ending, Signal, run};
-use crate::sys::disposable;
-use crate::sys::process::{self, Fork};
-use crate::sys::shared::Shared;
-use crate::sys::{self, lab, trap};
+use crate::sys::{self as lab, trap};
+use callgate_kernel::Tid;
+use callgate_kernel::child::{Ending, Signal, run};
+use callgate_kernel::parts::Shared;
+use callgate_kernel::parts::{self, Fork};
 
 pub use audit::AuditRecords;
 pub use probe::{Place, Probe};
@@ -51,7 +54,7 @@ pub fn trial(row: impl FnOnce(Subject) -> Result<(), String>) -> Result<Ending, 
     let complaint = Shared::<Complaint>::new().map_err(said)?;
     let ending = run(|| {
         lab::die_with_parent();
-        disposable::alarm(SECONDS_MAX);
+        parts::alarm(SECONDS_MAX);
         let result = catch_unwind(AssertUnwindSafe(|| row(Subject(()))));
         match result.unwrap_or_else(|_| Err("panicked".into())) {
             Ok(()) => 0,
@@ -120,11 +123,11 @@ impl Subject {
     /// # Errors
     /// The kernel's errno.
     pub fn call(self, nr: i64, args: &[u64]) -> Result<i64, Errno> {
-        let nr = i32::try_from(nr).map_err(|_| sys::errno(libc::EINVAL))?;
+        let nr = i32::try_from(nr).map_err(|_| parts::errno(libc::EINVAL))?;
         let mut all = [0; 6];
         all.iter_mut().zip(args).for_each(|(place, arg)| *place = *arg);
         // SAFETY: a subject exists in a child of its own (`trial`), which exists for such calls.
-        let result = unsafe { disposable::any_syscall(nr, all) };
+        let result = unsafe { parts::any_syscall(nr, all) };
         // The same type on 64-bit machines, where Clippy takes a conversion of numbers for useless.
         result.map(|value| isize::try_from(value).map_or(0, |v| v as i64))
     }
@@ -165,7 +168,7 @@ impl Subject {
     /// # Errors
     /// The kernel's errno.
     pub fn load(self, flags: u32, instructions: &[Instruction]) -> Result<c_long, Errno> {
-        sys::set_mode_filter(flags.into(), instructions)
+        parts::set_mode_filter(flags.into(), instructions)
     }
 
     /// Lets SIGSYS be recorded for [`Subject::trapped`].
@@ -234,13 +237,13 @@ impl Subject {
     pub fn fork(self, body: impl FnOnce(Self) -> u8) -> Result<Child, String> {
         // SAFETY: a subject exists in a child of its own (`trial`), which has one thread unless the row itself starts some, and
         // shares memory with nobody but through atomics. What its rows do is test code, as with the feature `test-support`.
-        match unsafe { process::fork() }.map_err(said)? {
+        match unsafe { parts::fork() }.map_err(said)? {
             Fork::Parent(pid) => Ok(Child { pid: pid.as_pid(), ended: None }),
             Fork::Child => {
                 lab::die_with_parent();
-                disposable::alarm(SECONDS_MAX);
+                parts::alarm(SECONDS_MAX);
                 let code = catch_unwind(AssertUnwindSafe(|| body(self)));
-                process::exit_now(code.unwrap_or(crate::child::PANIC_CODE))
+                parts::exit_now(code.unwrap_or(callgate_kernel::child::PANIC_CODE))
             }
         }
     }

@@ -7,9 +7,13 @@ use std::os::unix::net::UnixStream;
 use callgate_syscalls::Errno;
 
 use super::{Finding, Obstacle, allow_all, ask, attach, measure};
-use crate::sys::process::{self, Fork};
-use crate::sys::{audit, errno, errno_of, trace, tracing};
-use crate::{Error, Tid, filters_of};
+use callgate_kernel::parts::{self as process, Fork};
+use callgate_kernel::parts::{errno, errno_of};
+
+use crate::sys::{audit, trace, tracing};
+use callgate_kernel::{Error, Tid};
+
+use crate::filters_of;
 
 /// Whether this process can read the kernel's audit records, which name each call that a filter logs.
 #[must_use]
@@ -106,13 +110,13 @@ fn serve(mut stream: UnixStream, prepared: Result<(), Errno>) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::current_status;
+    use callgate_kernel::current_status;
 
     #[test]
     fn who_may_administer_the_system_may_dump_and_trace() {
         let own = current_status().unwrap();
         let found = (trace_child(), dump_filters());
-        if own.sys_admin && own.mode == crate::Mode::Disabled {
+        if own.sys_admin && own.mode == callgate_kernel::Mode::Disabled {
             assert_eq!(found, (Finding::Yes, Finding::Yes));
         } else {
             assert_ne!(found.1, Finding::Yes);

@@ -3,8 +3,8 @@
 use callgate_syscalls::Errno;
 use libc::{c_int, c_long, c_ulong};
 
-use super::{checked, errno};
 use crate::survey::SpeculationFeature;
+use callgate_kernel::parts::{checked, errno};
 
 /// getpid(2) as an i386 program calls it. Where the kernel has no such entry the instruction is a SIGSEGV.
 pub(crate) fn ia32_getpid() -> Result<u64, Errno> {

@@ -6,8 +6,10 @@ use callgate_bpf::{Instruction, Program};
 use callgate_syscalls::{Action, Errno};
 
 use super::{JUMP_IF_EQUAL, LOAD, Obstacle, RETURN, allow_all, attach, measure};
-use crate::sys::disposable::any_syscall;
-use crate::sys::{errno, machine};
+use callgate_kernel::parts::any_syscall;
+use callgate_kernel::parts::errno;
+
+use crate::sys::machine;
 
 /// How long one call of getppid(2) takes, in nanoseconds: the shortest mean over some batches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +92,7 @@ pub enum SpeculationFeature {
 }
 
 /// The control word of a misfeature (`PR_GET_SPECULATION_CTRL`) in a child without, then with a filter. Where the two
-/// differ, filters that don't say [`Speculation::Allowed`](crate::Speculation::Allowed) slow down what they confine.
+/// differ, filters that don't say [`Speculation::Allowed`](callgate_kernel::Speculation::Allowed) slow down what they confine.
 ///
 /// # Errors
 /// Why it can't be found out.

@@ -5,9 +5,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use callgate_syscalls::Errno;
 
 use super::{Finding, allow_all, ask, errno_of_load};
-use crate::notify::{AddFd, Response, add_fd, respond};
-use crate::sys::{self, errno};
-use crate::{Interruption, Options, Scope, load_with_listener};
+use callgate_kernel::notify::{AddFd, Response, add_fd, respond};
+use callgate_kernel::parts::{self, errno};
+use callgate_kernel::{Interruption, Options, Scope, load_with_listener};
 
 /// A feature of the kernel's notifications.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,9 +54,9 @@ pub fn notify_feature(feature: NotifyFeature) -> Finding {
         NotifyFeature::Continue => ask(&load_refusals, continues),
         NotifyFeature::AddFd => ask(&load_refusals, || adds(0)),
         NotifyFeature::AddFdSend => ask(&load_refusals, || adds(2)),
-        NotifyFeature::SyncWakeUp => ask(&load_refusals, || {
-            sys::notify::set_flags(listener(Interruption::AnySignal)?.as_fd(), 1)
-        }),
+        NotifyFeature::SyncWakeUp => {
+            ask(&load_refusals, || parts::set_flags(listener(Interruption::AnySignal)?.as_fd(), 1))
+        }
     }
 }
 
@@ -93,7 +93,7 @@ mod tests {
     use callgate_syscalls::KernelVersion;
 
     use super::*;
-    use crate::running_kernel;
+    use callgate_kernel::running_kernel;
 
     /// The probes, which know nothing of releases, against the releases that the features came with.
     #[test]

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI32, AtomicU32, AtomicUsize, Ordering};
 use callgate_syscalls::Errno;
 use libc::{c_int, c_long, c_uint, c_void, siginfo_t};
 
-use super::checked;
+use callgate_kernel::parts::checked;
 
 /// What the last SIGSYS carried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

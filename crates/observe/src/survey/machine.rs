@@ -3,8 +3,10 @@
 use callgate_syscalls::{Action, Errno};
 
 use super::{Finding, JUMP_IF_EQUAL, LOAD, RETURN, ask, attach};
-use crate::sys::disposable::any_syscall;
-use crate::sys::{errno, machine};
+use callgate_kernel::parts::any_syscall;
+use callgate_kernel::parts::errno;
+
+use crate::sys::machine;
 use callgate_bpf::{Instruction, Program};
 
 /// Whether this kernel takes calls of i386 programs, by which a filter for x86_64 alone can be passed by. There is no answer
@@ -82,7 +84,7 @@ mod tests {
     use callgate_syscalls::KernelVersion;
 
     use super::*;
-    use crate::running_kernel;
+    use callgate_kernel::running_kernel;
 
     #[test]
     fn a_call_that_is_not_exempt_is_refused() {

@@ -2,6 +2,7 @@
 //! kernel.
 
 pub(crate) mod trace;
+pub(crate) mod trap;
 
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
@@ -12,8 +13,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use callgate_syscalls::Errno;
 use libc::{c_int, c_long, pid_t};
 
-use super::checked;
-use super::notify::handover::{own, pidfd_getfd};
+use callgate_kernel::parts::{self, checked, own, pidfd_getfd};
 
 /// How many signals [`count`] has seen in this process.
 static CAUGHT: AtomicU32 = AtomicU32::new(0);
@@ -68,7 +68,7 @@ pub(crate) fn block(signal: c_int) -> Result<(), Errno> {
     // SAFETY: the set is alive and made above; the old one is not asked for.
     match unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, set.as_ptr(), ptr::null_mut()) } {
         0 => Ok(()),
-        errno => Err(super::errno(errno)),
+        errno => Err(parts::errno(errno)),
     }
 }
 

@@ -14,14 +14,16 @@ use std::time::Duration;
 use callgate_bpf::{Instruction, Program};
 use callgate_syscalls::Action;
 
-use super::HARMLESS;
-use crate::child::{Call, Child, Ending, Restart, handle_interruptions, own_tid, start};
-use crate::notify::handover;
-use crate::sys::disposable::{alarm, any_syscall};
-use crate::sys::interruption::signal;
-use crate::sys::process::has_ended;
-use crate::sys::shared::Shared;
-use crate::{Error, Interruption, Options, Scope, Tid, load_with_listener};
+use callgate_kernel::parts;
+
+use crate::judge::HARMLESS;
+use callgate_kernel::child::{Call, Child, Ending, Restart, handle_interruptions, own_tid, start};
+use callgate_kernel::parts::Shared;
+use callgate_kernel::parts::handover;
+use callgate_kernel::parts::has_ended;
+use callgate_kernel::parts::signal;
+use callgate_kernel::parts::{alarm, any_syscall};
+use callgate_kernel::{Error, Interruption, Options, Scope, Tid, load_with_listener};
 
 /// How many processes there are at a time.
 pub const PROCESSES: usize = 10;
@@ -101,7 +103,7 @@ impl Swarm {
     pub fn start(plan: Plan) -> Result<(Self, OwnedFd), Error> {
         let fail = |call, errno| Error::Kernel { call, errno };
         let (here, there) =
-            UnixStream::pair().map_err(|error| fail("socketpair", crate::sys::errno_of(&error)))?;
+            UnixStream::pair().map_err(|error| fail("socketpair", parts::errno_of(&error)))?;
         let report = Shared::<Report>::new().map_err(|errno| fail("mmap", errno))?;
         let root = start(|| match confine(plan, &there) {
             Ok(()) => u8::from(!herd(plan, report.value())),
@@ -111,7 +113,7 @@ impl Swarm {
         let message = handover::receive(here.as_fd(), &mut [0]);
         let message = message.map_err(|errno| fail("recvmsg", errno))?;
         let listener = message.descriptors.into_iter().next();
-        let listener = listener.ok_or(fail("confining a child", crate::sys::errno(0)))?;
+        let listener = listener.ok_or(fail("confining a child", parts::errno(0)))?;
         Ok((Self { root, report }, listener))
     }
 
@@ -122,7 +124,7 @@ impl Swarm {
     pub fn finish(self) -> Result<Tally, Error> {
         match self.root.wait()? {
             Ending::Exited { code: 0 } => Ok(self.report.value().tally()),
-            _ => Err(Error::Kernel { call: "a process of many", errno: crate::sys::errno(0) }),
+            _ => Err(Error::Kernel { call: "a process of many", errno: parts::errno(0) }),
         }
     }
 }
@@ -280,7 +282,7 @@ impl Report {
         match (Wish::of(args[0]), result) {
             (Some(Wish::Descriptor), Ok(descriptor)) => self.close(descriptor),
             (_, Ok(number)) => self.note(number),
-            (_, Err(errno)) if errno == crate::sys::errno(libc::EINTR) => {
+            (_, Err(errno)) if errno == parts::errno(libc::EINTR) => {
                 self.interrupted.fetch_add(1, Ordering::Relaxed);
             }
             (_, Err(_)) => drop(self.wrong.fetch_add(1, Ordering::Relaxed)),

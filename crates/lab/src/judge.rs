@@ -1,8 +1,6 @@
 //! The kernel as the judge of the checker and the simulator: which programs it accepts, and what it makes of calls.
 //!
-//! For `cargo xtask conformance kernel` alone; behind the feature `conformance` and no part of the interface.
-
-pub mod swarm;
+//! For `cargo xtask conformance kernel`.
 
 use std::array;
 use std::marker::PhantomData;
@@ -13,11 +11,13 @@ use std::time::Instant;
 use callgate_bpf::{Instruction, Program};
 use callgate_syscalls::{Action, Errno, SyscallNr};
 
-use crate::child::{Call, Ending, run};
-use crate::sys::disposable::any_syscall;
-use crate::sys::shared::Shared;
-use crate::sys::{self, trap};
-use crate::{Error, Flag, Interruption, Options, Scope, load, load_with_listener};
+use callgate_kernel::child::{Call, Ending, run};
+use callgate_kernel::parts;
+use callgate_kernel::parts::Shared;
+use callgate_kernel::parts::any_syscall;
+
+use crate::sys::trap;
+use callgate_kernel::{Error, Flag, Interruption, Options, Scope, load, load_with_listener};
 
 /// A thread in which the kernel judges programs without attaching them.
 ///
@@ -47,9 +47,9 @@ impl DryRun {
     /// # Errors
     /// [`Error::Kernel`] where it gives another answer than yes or no.
     pub fn accepts(&self, instructions: &[Instruction]) -> Result<bool, Error> {
-        match sys::set_mode_filter(Flag::NewListener.bit(), instructions) {
-            Err(errno) if errno == sys::errno(libc::EBUSY) => Ok(true),
-            Err(errno) if errno == sys::errno(libc::EINVAL) => Ok(false),
+        match parts::set_mode_filter(Flag::NewListener.bit(), instructions) {
+            Err(errno) if errno == parts::errno(libc::EBUSY) => Ok(true),
+            Err(errno) if errno == parts::errno(libc::EINVAL) => Ok(false),
             Err(errno) => Err(Error::Kernel { call: "a dry run", errno }),
             Ok(_) => {
                 Err(Error::Kernel { call: "a dry run attached a filter", errno: Errno::new(0) })
@@ -173,13 +173,13 @@ pub fn depth(filter: &Program) -> Result<usize, Error> {
     let copies = copies.map_err(|errno| Error::Kernel { call: "mmap", errno })?;
     let ending = run(|| {
         // Not `load`, which explains a refusal with what it reads in /proc: the filter forbids that.
-        if sys::set_no_new_privs().is_err() {
+        if parts::set_no_new_privs().is_err() {
             return NOT_ATTACHED;
         }
         loop {
-            match sys::set_mode_filter(0, filter.instructions()) {
+            match parts::set_mode_filter(0, filter.instructions()) {
                 Ok(_) => copies.value().fetch_add(1, Ordering::AcqRel),
-                Err(errno) if errno == sys::errno(libc::ENOMEM) => return 0,
+                Err(errno) if errno == parts::errno(libc::ENOMEM) => return 0,
                 Err(_) => return NOT_ATTACHED,
             };
         }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use callgate_syscalls::Errno;
 use libc::{c_int, c_long, c_ulong};
 
-use super::checked;
+use callgate_kernel::parts::checked;
 
 /// Has the kernel write no core dump of this process, however it ends.
 pub(crate) fn no_core_dump() -> Result<(), Errno> {
@@ -37,5 +37,5 @@ pub(crate) fn exit_on_faults(code: u8) -> Result<(), Errno> {
 
 extern "C" fn on_fault(signal: c_int) {
     let code = FAULT_CODE.load(Ordering::Relaxed);
-    super::process::exit_now(code.wrapping_add(u8::try_from(signal).unwrap_or(0)))
+    callgate_kernel::parts::exit_now(code.wrapping_add(u8::try_from(signal).unwrap_or(0)))
 }

@@ -1,6 +1,7 @@
 //! Filters read back from running processes.
 #![expect(clippy::unwrap_used, reason = "also what the tests share may panic")]
 
+#[path = "../../kernel/tests/support/mod.rs"]
 mod support;
 
 use std::fs::File;
@@ -12,7 +13,8 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use callgate_kernel::child::{self, Call, Ending, Outcome, outcomes};
-use callgate_kernel::{Error, Logging, Mode, Options, Scope, Tid, filters_of, load, status_of};
+use callgate_kernel::{Error, Logging, Mode, Options, Scope, Tid, load, status_of};
+use callgate_observe::filters_of;
 use callgate_syscalls::{Errno, SyscallNr, names};
 
 use support::{

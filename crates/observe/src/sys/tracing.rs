@@ -9,7 +9,7 @@ use std::ptr;
 use callgate_syscalls::Errno;
 use libc::{c_int, c_ulong};
 
-use super::notify::handover::own;
+use callgate_kernel::parts::own;
 
 /// The beginning of `union bpf_attr` as `BPF_PROG_LOAD` reads it.
 #[repr(C)]

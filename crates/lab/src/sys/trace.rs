@@ -6,7 +6,7 @@ use std::ptr;
 use callgate_syscalls::Errno;
 use libc::{c_long, pid_t};
 
-use crate::sys::checked;
+use callgate_kernel::parts::checked;
 
 #[cfg(target_arch = "x86_64")]
 const GETREGS: c_long = 12;
@@ -87,7 +87,7 @@ mod machine {
     use libc::{pid_t, user_regs_struct};
 
     use super::{GETREGS, Registers, SETREGS};
-    use crate::sys::checked;
+    use callgate_kernel::parts::checked;
 
     fn all(pid: pid_t) -> Result<user_regs_struct, Errno> {
         let mut registers = MaybeUninit::<user_regs_struct>::zeroed();
@@ -121,7 +121,7 @@ mod machine {
     use libc::pid_t;
 
     use super::Registers;
-    use crate::sys::errno;
+    use callgate_kernel::parts::errno;
 
     pub(crate) fn registers(_pid: pid_t) -> Result<Registers, Errno> {
         Err(errno(libc::ENOSYS))

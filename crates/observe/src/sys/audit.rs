@@ -8,7 +8,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use callgate_syscalls::Errno;
 use libc::{c_int, c_long};
 
-use super::{checked, errno};
+use callgate_kernel::parts::{checked, errno};
 
 const NETLINK_AUDIT: c_int = 9;
 /// `AUDIT_GET`, which asks for the state and changes none.
@@ -19,7 +19,7 @@ const READ_LOG: u32 = 1;
 const HEADER_LEN: usize = 16;
 
 /// Opens a socket for the kernel's audit, which is closed on exec.
-pub(crate) fn socket() -> Result<OwnedFd, Errno> {
+pub fn socket() -> Result<OwnedFd, Errno> {
     let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC;
     // SAFETY: the call takes numbers.
     let descriptor = unsafe { libc::socket(libc::AF_NETLINK, kind, NETLINK_AUDIT) };
@@ -29,7 +29,7 @@ pub(crate) fn socket() -> Result<OwnedFd, Errno> {
 }
 
 /// Joins those who get a copy of every record.
-pub(crate) fn listen(socket: &OwnedFd) -> Result<(), Errno> {
+pub fn listen(socket: &OwnedFd) -> Result<(), Errno> {
     // SAFETY: all zeroes are a sockaddr_nl.
     let mut address = unsafe { MaybeUninit::<libc::sockaddr_nl>::zeroed().assume_init() };
     address.nl_family = libc::sa_family_t::try_from(libc::AF_NETLINK).unwrap_or(0);
@@ -41,7 +41,7 @@ pub(crate) fn listen(socket: &OwnedFd) -> Result<(), Errno> {
 }
 
 /// The message that asks for the state.
-pub(crate) fn status_request() -> [u8; HEADER_LEN] {
+pub fn status_request() -> [u8; HEADER_LEN] {
     const REQUEST: u16 = 1;
     let mut message = [0; HEADER_LEN];
     message[0] = 16;
@@ -52,7 +52,7 @@ pub(crate) fn status_request() -> [u8; HEADER_LEN] {
 }
 
 /// Whether calls are audited, from the kernel's answer: 0, 1, or 2 if that can't be changed any more.
-pub(crate) fn enabled_in(answer: &[u8]) -> Result<u32, Errno> {
+pub fn enabled_in(answer: &[u8]) -> Result<u32, Errno> {
     const ERROR: u16 = 2;
     let invalid = errno(libc::EPROTO);
     let word = |at: usize| answer.get(at..at + 4).and_then(|bytes| bytes.try_into().ok());

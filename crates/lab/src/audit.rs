@@ -5,7 +5,10 @@ use std::os::fd::{AsFd, OwnedFd};
 use callgate_syscalls::Errno;
 
 use super::said;
-use crate::sys::{self, audit, lab};
+use callgate_kernel::parts;
+use callgate_observe::sys::audit;
+
+use crate::sys as lab;
 
 /// The records since this was opened. Reading needs `CAP_AUDIT_READ`, and changes nothing.
 #[derive(Debug)]
@@ -34,7 +37,7 @@ impl AuditRecords {
         while lab::poll(self.0.as_fd(), libc::POLLIN, milliseconds).map_err(said)? != 0 {
             let length = match lab::receive(self.0.as_fd(), &mut buffer) {
                 // The kernel had to drop records, and goes on.
-                Err(errno) if errno == sys::errno(libc::ENOBUFS) => continue,
+                Err(errno) if errno == parts::errno(libc::ENOBUFS) => continue,
                 result => result.map_err(said)?,
             };
             let Some((header, text)) = buffer[..length].split_at_checked(HEADER) else { continue };

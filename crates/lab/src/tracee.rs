@@ -3,9 +3,9 @@
 use libc::{c_int, pid_t};
 
 use super::{Child, Ending, Subject, ending, said};
-use crate::sys::lab::{self, trace};
+use crate::sys::{self as lab, trace};
 
-pub use crate::sys::lab::trace::Registers;
+pub use crate::sys::trace::Registers;
 
 /// The options of a tracer (`PTRACE_O_*`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

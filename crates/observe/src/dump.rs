@@ -15,8 +15,8 @@ use callgate_bpf::Program;
 use callgate_syscalls::Errno;
 
 use crate::sys::trace::{self, Stop};
-use crate::sys::{errno, errno_of};
-use crate::{Error, Logging, Mode, Tid, current_status, status_of};
+use callgate_kernel::parts::{errno, errno_of};
+use callgate_kernel::{Error, Logging, Mode, Tid, current_status, status_of};
 
 /// A filter as the kernel keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +42,8 @@ const STOP_TIME_MAX: Duration = Duration::from_secs(5);
 ///
 /// # Examples
 /// ```no_run
-/// use callgate_kernel::{Tid, filters_of};
+/// use callgate_kernel::Tid;
+/// use callgate_observe::filters_of;
 ///
 /// let init = Tid::new(1).ok_or("not a thread id")?;
 /// for filter in filters_of(init)? {

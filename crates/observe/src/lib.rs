@@ -1,0 +1,14 @@
+//! What can be seen of other processes and of the machine.
+//!
+//! - [`filters_of`] reads the filters that another process runs under.
+//! - [`survey`] finds out what this kernel and environment allow.
+//!
+//! Beside `callgate-kernel`, which attaches filters, because an application that confines itself needs none of this.
+#![cfg(target_os = "linux")]
+
+mod dump;
+pub mod survey;
+#[doc(hidden)]
+pub mod sys;
+
+pub use dump::{DumpedFilter, filters_of};

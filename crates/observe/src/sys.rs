@@ -1,0 +1,7 @@
+//! The syscalls of this crate: one function each, with the errno as a value. All its `unsafe` is in this module's children.
+
+pub mod audit;
+pub(crate) mod machine;
+pub(crate) mod quiet;
+pub(crate) mod trace;
+pub(crate) mod tracing;
