@@ -33,8 +33,9 @@ pub unsafe extern "C" fn seccomp_notify_alloc(
         }
         let sizes = notify::sizes().map_err(|_| refused())?;
         let (req, resp) = (NonNull::new(req), NonNull::new(resp));
-        let notification = Allocated::for_target(req.is_some(), sizes.notification)?;
-        let response = Allocated::for_target(resp.is_some(), sizes.response)?;
+        let notification =
+            Allocated::for_target::<Notification>(req.is_some(), sizes.notification)?;
+        let response = Allocated::for_target::<Response>(resp.is_some(), sizes.response)?;
         if let Some(target) = req {
             // SAFETY: not NULL, and so to be written.
             unsafe { target.write(notification.into_raw().cast()) };
@@ -73,7 +74,7 @@ pub unsafe extern "C" fn seccomp_notify_free(req: *mut Notification, resp: *mut 
 pub unsafe extern "C" fn seccomp_notify_receive(fd: c_int, req: *mut Notification) -> c_int {
     entry_code(|| {
         require(process::known_kernel())?;
-        // SAFETY: the caller's promise: NULL, or a notification that nothing else uses.
+        // SAFETY: the caller's promise: NULL, or as large and aligned as `seccomp_notify_alloc` made it, and used by nothing else.
         let notification = unsafe { req.as_mut() }.ok_or(Error::Null)?;
         // SAFETY: the caller keeps the descriptor open.
         let listener = unsafe { listener(fd) };
@@ -92,7 +93,7 @@ pub unsafe extern "C" fn seccomp_notify_receive(fd: c_int, req: *mut Notificatio
 pub unsafe extern "C" fn seccomp_notify_respond(fd: c_int, resp: *mut Response) -> c_int {
     entry_code(|| {
         require(process::known_kernel())?;
-        // SAFETY: the caller's promise: NULL, or a response that nothing else uses.
+        // SAFETY: the caller's promise: NULL, or as large and aligned as `seccomp_notify_alloc` made it, and used by nothing else.
         let response = unsafe { resp.as_mut() }.ok_or(Error::Null)?;
         // SAFETY: the caller keeps the descriptor open.
         let listener = unsafe { listener(fd) };
@@ -168,11 +169,15 @@ pub unsafe extern "C" fn seccomp_notify_addfd(fd: c_int, addfd: *mut AddFd) -> c
 struct Allocated(*mut c_void);
 
 impl Allocated {
-    fn for_target(wanted: bool, size: u16) -> Result<Self, Error> {
-        match (wanted, size) {
+    /// As much as the kernel says, and at least as much as is referred to here.
+    fn for_target<T>(wanted: bool, size: u16) -> Result<Self, Error> {
+        match (wanted, usize::from(size)) {
             (false, _) => Ok(Self(ptr::null_mut())),
             (true, 0) => Err(Error::Kernel(code::EFAULT)),
-            (true, size) => memory::zeroed(size.into()).map(|memory| Self(memory.as_ptr())),
+            (true, size) => {
+                let memory = memory::zeroed(size.max(size_of::<T>()))?;
+                Ok(Self(memory.as_ptr()))
+            }
         }
     }
 

@@ -117,7 +117,7 @@ pub(crate) fn descriptor(given: Option<RawFd>) -> PyResult<RawFd> {
 pub(crate) fn receive(python: Python<'_>, listener: RawFd) -> PyResult<Notification> {
     loop {
         let mut request = empty();
-        match python.detach(|| notify::receive(borrowed(listener), &mut request)) {
+        match python.detach(|| on(listener, |fd| notify::receive(fd, &mut request))) {
             Ok(()) => return Ok(from_kernel(&request)),
             Err(errno) if errno == EINTR => python.check_signals()?,
             Err(errno) => return Err(refused(errno)),
@@ -129,19 +129,19 @@ pub(crate) fn receive(python: Python<'_>, listener: RawFd) -> PyResult<Notificat
 pub(crate) fn respond(listener: RawFd, response: &NotificationResponse) -> PyResult<()> {
     let NotificationResponse { id, val, error, flags } = *response;
     let mut answer = seccomp_notif_resp { id, val, error, flags };
-    notify::respond(borrowed(listener), &mut answer).map_err(refused)
+    on(listener, |fd| notify::respond(fd, &mut answer)).map_err(refused)
 }
 
 /// Whether the call still waits for its answer.
 pub(crate) fn id_valid(listener: RawFd, id: u64) -> bool {
-    notify::id_valid(borrowed(listener), id).is_ok()
+    on(listener, |fd| notify::id_valid(fd, id)).is_ok()
 }
 
 /// Gives the process a descriptor, and returns its number there.
 pub(crate) fn add_fd(listener: RawFd, add: &NotificationAddfd) -> PyResult<i32> {
     let NotificationAddfd { id, flags, srcfd, newfd, newfd_flags } = *add;
     let add = AddFd { id, flags, srcfd, newfd, newfd_flags };
-    notify::add_fd(borrowed(listener), add).map_err(refused)
+    on(listener, |fd| notify::add_fd(fd, add)).map_err(refused)
 }
 
 const EINTR: Errno = Errno::new(4);
@@ -159,10 +159,13 @@ fn refused(errno: Errno) -> PyErr {
     error::with_reason(code::ECANCELED, &reason)
 }
 
-/// A descriptor number that Python answers for. One that is not open makes the request fail, no more.
-fn borrowed<'a>(listener: RawFd) -> BorrowedFd<'a> {
-    // SAFETY: `descriptor` lets no negative number through, and the result lives for one request.
-    unsafe { BorrowedFd::borrow_raw(listener) }
+/// Makes a request of a descriptor by its number, for which Python answers. One that is not open makes the request fail.
+fn on<T>(listener: RawFd, request: impl FnOnce(BorrowedFd<'_>) -> T) -> T {
+    // -1 is no value of the type. The largest number is never open.
+    let listener = if listener < 0 { RawFd::MAX } else { listener };
+    // SAFETY: not -1, and borrowed for this request alone, which takes a number that is not open for an error. As with os.read()
+    // and every other function that takes a number, it is the program in Python that knows whose it is.
+    request(unsafe { BorrowedFd::borrow_raw(listener) })
 }
 
 const fn empty() -> seccomp_notif {
