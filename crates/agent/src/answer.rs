@@ -2,13 +2,11 @@
 
 use std::fs::OpenOptions;
 
+use crate::emulate::mknod;
+use crate::policy::{Answer, FileAnswer, Policy, Rule};
 use callgate_supervise::{
     Delivery, Error, Examined, Failure, Fresh, Notification, OnExec, Placement, State,
 };
-use tokio::task::block_in_place;
-
-use crate::emulate::mknod;
-use crate::policy::{Answer, FileAnswer, Policy, Rule};
 
 /// What was decided about a call, and what became of it.
 #[derive(Debug)]
@@ -24,29 +22,32 @@ pub(crate) struct Decision {
 }
 
 impl Policy {
-    /// Answers a call.
+    /// Answers a call, if that takes no time; else it is given back, to be answered [by hand](Self::answer_by_hand).
     ///
-    /// Whatever may take long is done where it keeps no other container waiting.
-    pub(crate) fn answer(&self, call: Notification<'_, Fresh>, metadata: &str) -> Decision {
+    /// # Errors
+    /// The call.
+    pub(crate) fn answer<'l>(
+        &self,
+        call: Notification<'l, Fresh>,
+        metadata: &str,
+    ) -> Result<Decision, Notification<'l, Fresh>> {
         let data = *call.call();
-        let mut candidates = self.candidates(&data, metadata);
-        match candidates.next() {
-            None => decision(None, self.default_answer(), |answer| fresh(call, answer)),
-            Some(rule) if rule.texts.is_empty() => {
-                decision(Some(rule), &rule.answer, |answer| fresh(call, answer))
-            }
-            Some(rule) => block_in_place(|| self.look(call.examine(), rule, candidates)),
+        let rule = self.candidates(&data, metadata).next();
+        let answer = rule.map_or(self.default_answer(), |rule| &rule.answer);
+        if answer.may_wait() || rule.is_some_and(|rule| !rule.texts.is_empty()) {
+            return Err(call);
         }
+        Ok(decision(rule, answer, |answer| fresh(call, answer)))
     }
 
-    /// Goes on from the first rule that looks into memory. From here on nothing continues.
-    fn look<'p>(
-        &'p self,
+    /// Answers a call for which memory has to be looked into, or something to be done. Nothing continues.
+    pub(crate) fn answer_by_hand(
+        &self,
         call: Notification<'_, Examined>,
-        first: &'p Rule,
-        rest: impl Iterator<Item = &'p Rule>,
+        metadata: &str,
     ) -> Decision {
-        for rule in std::iter::once(first).chain(rest) {
+        let data = *call.call();
+        for rule in self.candidates(&data, metadata) {
             let mut holds = true;
             for text in &rule.texts {
                 match text.holds(&call) {
@@ -59,6 +60,13 @@ impl Policy {
             }
         }
         decision(None, self.default_answer(), |answer| examined(call, answer))
+    }
+}
+
+impl Decision {
+    /// A call that was not answered in time, and failed instead.
+    pub(crate) fn late(failure: Failure, delivery: Result<Delivery, Error>) -> Self {
+        Self { rule: None, answer: "late", failure: Some(failure), delivery, log: true }
     }
 }
 
@@ -84,7 +92,7 @@ fn unreadable(call: Notification<'_, Examined>, rule: &Rule, error: Error) -> De
 fn fresh(call: Notification<'_, Fresh>, answer: &Answer) -> Given {
     match answer {
         Answer::Continue => (None, call.proceed()),
-        Answer::Mknod(devices) => block_in_place(|| mknod(call.examine(), devices)),
+        Answer::Mknod(devices) => mknod(call.examine(), devices),
         _ => without_looking(call, answer),
     }
 }
@@ -103,7 +111,7 @@ fn without_looking<S: State>(call: Notification<'_, S>, answer: &Answer) -> Give
     match answer {
         Answer::Fail(failure) => fail(call, *failure),
         Answer::Value(value) => (None, call.succeed(*value)),
-        Answer::File(file) => block_in_place(|| give_file(call, file)),
+        Answer::File(file) => give_file(call, file),
         Answer::Continue | Answer::Mknod(_) => fail(call, Failure::EPERM),
     }
 }

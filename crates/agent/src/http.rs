@@ -5,32 +5,32 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
+use crate::crowd::Crowd;
 use crate::metrics::Metrics;
 
-/// How many readers are served at once, how long one may take, and how long its request may be.
-const READERS_MAX: usize = 16;
+/// How many readers are served at once, how long one may take, and how long its request may be. Newer readers displace older
+/// ones.
+const READERS_MAX: usize = 64;
 const TIME_MAX: Duration = Duration::from_secs(5);
 const REQUEST_MAX: usize = 8192;
 
 /// Serves the metrics for ever.
 pub(crate) async fn serve(listener: TcpListener, metrics: Arc<Metrics>) {
-    let readers = Arc::new(Semaphore::new(READERS_MAX));
+    let mut readers = Crowd::new(READERS_MAX);
     loop {
-        let Ok(permit) = Arc::clone(&readers).acquire_owned().await else { return };
         let Ok((stream, _)) = listener.accept().await else {
             // No descriptors left, most likely.
             sleep(Duration::from_millis(100)).await;
             continue;
         };
         let metrics = Arc::clone(&metrics);
-        tokio::spawn(async move {
+        let reader = tokio::spawn(async move {
             // A reader that is slow or goes away gets nothing.
             let _ = timeout(TIME_MAX, answer(stream, &metrics)).await;
-            drop(permit);
         });
+        readers.admit(reader.abort_handle());
     }
 }
 

@@ -5,7 +5,8 @@
 //! hands over, by a [`Policy`], until the last process of the container has ended.
 //!
 //! - Decisions are logged as lines of JSON, and counted for Prometheus.
-//! - A client that sends nonsense, or nothing, costs a place among some hundred for some seconds.
+//! - No container waits for another one, and no client for another one: what may wait has a thread of its own and a deadline,
+//!   and clients that send nonsense, or nothing, give way to newer ones.
 //! - Listeners are kept by the service manager, so that the agent can be restarted under running containers.
 //!
 //! It does not start containers, and knows of them only what their runtime tells.
@@ -15,8 +16,10 @@
 #![cfg(target_os = "linux")]
 
 mod answer;
+mod crowd;
 mod emulate;
 mod error;
+mod hand;
 mod http;
 mod log;
 mod metrics;

@@ -15,6 +15,8 @@ pub(crate) struct Metrics {
     pub(crate) containers: AtomicU64,
     /// Containers that it has answered.
     pub(crate) containers_total: AtomicU64,
+    /// Threads that do what may wait for a container.
+    pub(crate) hands: AtomicU64,
     /// Lines that the log had no room for.
     pub(crate) log_dropped: AtomicU64,
     answers: [AtomicU64; ANSWERS.len()],
@@ -23,9 +25,9 @@ pub(crate) struct Metrics {
     errors: AtomicU64,
 }
 
-const ANSWERS: [&str; 5] = ["errno", "continue", "value", "file", "mknod"];
-const REJECTIONS: [&str; 6] =
-    ["slow", "oversized", "garbage", "no_listener", "not_a_listener", "broken"];
+const ANSWERS: [&str; 6] = ["errno", "continue", "value", "file", "mknod", "late"];
+const REJECTIONS: [&str; 7] =
+    ["slow", "displaced", "oversized", "garbage", "no_listener", "not_a_listener", "broken"];
 
 impl Metrics {
     pub(crate) fn decided(&self, decision: &Decision) {
@@ -52,6 +54,7 @@ impl Metrics {
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();
         single(&mut text, "containers", "gauge", "containers answered now", &self.containers);
+        single(&mut text, "hands", "gauge", "threads that may wait for a container", &self.hands);
         let total = &self.containers_total;
         single(&mut text, "containers_total", "counter", "containers handed over", total);
         labelled(&mut text, "decisions_total", "calls answered", "answer", &ANSWERS, &self.answers);

@@ -27,6 +27,8 @@ pub(crate) struct Container {
 pub(crate) enum Rejection {
     /// Nothing complete within the time.
     Slow,
+    /// Nothing complete before so many newer clients came that there was no room for it.
+    Displaced,
     /// More than [`STATE_MAX`] bytes.
     Oversized,
     /// Not the state of a container.
@@ -44,6 +46,7 @@ impl Rejection {
     pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::Slow => "slow",
+            Self::Displaced => "displaced",
             Self::Oversized => "oversized",
             Self::Garbage(_) => "garbage",
             Self::NoListener => "no_listener",

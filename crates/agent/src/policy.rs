@@ -66,6 +66,14 @@ pub(crate) struct FileAnswer {
 }
 
 impl Answer {
+    /// Whether to give it may take as long as the calling process or a file system likes.
+    pub(crate) const fn may_wait(&self) -> bool {
+        match self {
+            Self::Fail(_) | Self::Continue | Self::Value(_) => false,
+            Self::File(_) | Self::Mknod(_) => true,
+        }
+    }
+
     /// The name in logs and metrics.
     pub(crate) const fn name(&self) -> &'static str {
         match self {

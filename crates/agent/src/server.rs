@@ -10,15 +10,18 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use callgate_kernel::InheritedDescriptor;
-use callgate_supervise::{AsyncListener, Event as Heard, Listener};
+use callgate_supervise::{AsyncListener, Event as Heard, Listener, Notification};
+use callgate_syscalls::SeccompData;
 use rustix::fs::Mode;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, umask};
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
+use crate::answer::Decision;
+use crate::crowd::Crowd;
+use crate::hand::Answered;
 use crate::log::{Event, Log};
 use crate::metrics::{Metrics, increment};
 use crate::oci::{Container, Rejection};
@@ -26,7 +29,7 @@ use crate::receive::receive;
 use crate::store::{Restored, Store};
 use crate::{Error, Options, Policy, http};
 
-/// How many clients may be heard at once. Others wait to be accepted.
+/// How many clients may be heard at once. Newer ones displace the oldest.
 const CLIENTS_MAX: usize = 256;
 
 /// Answers containers until a signal ends the process: SIGTERM or SIGINT. SIGHUP reads the policy again.
@@ -137,16 +140,15 @@ fn failed(path: &Path, reason: io::Error) -> Error {
 }
 
 async fn accept(agent: Arc<Agent>, listener: UnixListener) {
-    let clients = Arc::new(Semaphore::new(CLIENTS_MAX));
+    let mut clients = Crowd::new(CLIENTS_MAX);
     loop {
-        let Ok(permit) = Arc::clone(&clients).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _)) => {
-                let agent = Arc::clone(&agent);
-                tokio::spawn(async move {
-                    agent.hear_client(&stream).await;
-                    drop(permit);
-                });
+                let heard = Arc::clone(&agent);
+                let client = tokio::spawn(async move { heard.hear_client(&stream).await });
+                if clients.admit(client.abort_handle()) {
+                    agent.reject(&Rejection::Displaced);
+                }
             }
             // No descriptors left, most likely: containers that end give theirs back.
             Err(error) => {
@@ -167,18 +169,18 @@ impl Agent {
         });
         match taken {
             Ok((container, listener)) => {
-                let name =
-                    tokio::task::block_in_place(|| self.store.put(&container, listener.as_fd()));
+                let name = self.store.put(&container, listener.as_fd());
                 self.start(container, listener, name, Event::Added);
             }
-            Err(rejection) => {
-                self.metrics.rejected(&rejection);
-                let detail =
-                    rejection.detail().map(|detail| format!("{}: {detail}", rejection.name()));
-                let reason = detail.as_deref().unwrap_or(rejection.name());
-                self.note(Event::Rejected, None, Some(reason));
-            }
+            Err(rejection) => self.reject(&rejection),
         }
+    }
+
+    fn reject(&self, rejection: &Rejection) {
+        self.metrics.rejected(rejection);
+        let detail = rejection.detail().map(|detail| format!("{}: {detail}", rejection.name()));
+        let reason = detail.as_deref().unwrap_or(rejection.name());
+        self.note(Event::Rejected, None, Some(reason));
     }
 
     /// Begins to answer a container.
@@ -194,39 +196,63 @@ impl Agent {
         increment(&self.metrics.containers_total);
         let agent = Arc::clone(self);
         tokio::spawn(async move {
-            let ended = agent.answer(&container, listener).await;
+            let id = container.id.clone();
+            let ended = agent.answer(container, listener).await;
             if let Err(error) = &ended {
-                agent.note(Event::Error, Some(&container.id), Some(&error.to_string()));
+                agent.note(Event::Error, Some(&id), Some(&error.to_string()));
             }
             if let Some(name) = name {
                 agent.store.remove(&name);
             }
             agent.metrics.containers.fetch_sub(1, Ordering::Relaxed);
-            agent.note(Event::Ended, Some(&container.id), None);
+            agent.note(Event::Ended, Some(&id), None);
         });
     }
 
     /// Answers a container until its last process has ended.
     async fn answer(
-        &self,
-        container: &Container,
+        self: &Arc<Self>,
+        container: Container,
         listener: Listener,
     ) -> Result<(), callgate_supervise::Error> {
         let listener = AsyncListener::new(listener)?;
+        let answered = Arc::new(Answered::new(container, listener, Arc::clone(&self.metrics)));
         loop {
-            match listener.next().await? {
-                Heard::Call(call) => {
-                    let (data, tid) = (*call.call(), call.caller().map(|tid| tid.raw()));
-                    let decision = self.policy().answer(call, &container.metadata);
-                    self.metrics.decided(&decision);
-                    if decision.log {
-                        let room = self.log.decision(container, tid, &data, &decision);
-                        self.metrics.logged(room);
-                    }
-                }
+            match answered.listener.next().await? {
+                Heard::Call(call) => self.answer_call(&answered, call),
                 Heard::Gone | Heard::Interrupted => {}
                 Heard::Ended => return Ok(()),
             }
+        }
+    }
+
+    /// Answers a call, at once or in a task of its own.
+    fn answer_call(self: &Arc<Self>, answered: &Arc<Answered>, call: Notification<'_>) {
+        let (data, tid) = (*call.call(), call.caller().map(|tid| tid.raw()));
+        let policy = self.policy();
+        match policy.answer(call, &answered.container.metadata) {
+            Ok(decision) => self.note_decision(&answered.container, tid, &data, &decision),
+            Err(call) => {
+                let (agent, answered, call) =
+                    (Arc::clone(self), Arc::clone(answered), call.set_aside());
+                tokio::spawn(async move {
+                    let decision = answered.answer(call, policy).await;
+                    agent.note_decision(&answered.container, tid, &data, &decision);
+                });
+            }
+        }
+    }
+
+    fn note_decision(
+        &self,
+        container: &Container,
+        tid: Option<u32>,
+        call: &SeccompData,
+        decision: &Decision,
+    ) {
+        self.metrics.decided(decision);
+        if decision.log {
+            self.metrics.logged(self.log.decision(container, tid, call, decision));
         }
     }
 

@@ -19,6 +19,8 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::Builder;
 use std::time::Duration;
 
 use callgate_kernel::InheritedDescriptor;
@@ -34,11 +36,21 @@ const PREFIX: &str = "container-";
 /// How long the service manager may take to read.
 const TIME_MAX: Duration = Duration::from_secs(1);
 
-/// The service manager, if there is one that wants to be told.
+/// How many messages may wait for the service manager.
+const MESSAGES_MAX: usize = 1024;
+
+/// The service manager, if there is one that wants to be told. A thread of its own tells it: containers never wait for it.
 #[derive(Debug)]
 pub(crate) struct Store {
-    manager: Option<UnixDatagram>,
+    manager: Option<SyncSender<Message>>,
     next: AtomicU64,
+}
+
+/// What the service manager is told, with the descriptors that it is to keep, one a message.
+#[derive(Debug)]
+struct Message {
+    text: String,
+    descriptors: Vec<OwnedFd>,
 }
 
 /// A container of an agent before this one.
@@ -65,6 +77,7 @@ impl Store {
         let last = names.filter_map(|number| number.parse::<u64>().ok()).max();
         let next = AtomicU64::new(last.map_or(0, |last| last.saturating_add(1)));
         let manager = env::var_os("NOTIFY_SOCKET").and_then(|path| connect(&path).ok());
+        let manager = manager.and_then(start);
         let store = Self { manager, next };
         let restored = store.restore(inherited);
         (store, restored)
@@ -72,18 +85,17 @@ impl Store {
 
     /// Stores a container; its name in the store, if there is one.
     pub(crate) fn put(&self, container: &Container, listener: BorrowedFd<'_>) -> Option<String> {
-        let manager = self.manager.as_ref()?;
+        self.manager.as_ref()?;
         let name = format!("{PREFIX}{}", self.next.fetch_add(1, Ordering::Relaxed));
-        let message = format!("FDSTORE=1\nFDNAME={name}");
+        let text = format!("FDSTORE=1\nFDNAME={name}");
         let record = record(container).ok()?;
-        let sent = [record.as_fd(), listener]
-            .into_iter()
-            .try_for_each(|fd| handover::send(manager.as_fd(), message.as_bytes(), fd).map(drop));
-        if sent.is_err() {
-            self.remove(&name);
-            return None;
-        }
-        Some(name)
+        let descriptors = vec![record.into(), listener.try_clone_to_owned().ok()?];
+        self.send(Message { text, descriptors }).then_some(name)
+    }
+
+    /// Whether there is room for a message, or nobody to tell.
+    fn send(&self, message: Message) -> bool {
+        self.manager.as_ref().is_none_or(|manager| manager.try_send(message).is_ok())
     }
 
     /// Takes a container out of the store.
@@ -93,10 +105,8 @@ impl Store {
 
     /// Tells the service manager something, if there is one.
     pub(crate) fn tell(&self, message: &str) {
-        if let Some(manager) = &self.manager {
-            // A manager that does not read learns nothing, and what it stored of ended containers is of no harm.
-            let _ = manager.send(message.as_bytes());
-        }
+        // A manager that does not read learns nothing, and what it stored of ended containers is of no harm.
+        self.send(Message { text: message.to_owned(), descriptors: Vec::new() });
     }
 
     fn restore(&self, inherited: Vec<InheritedDescriptor>) -> Vec<Restored> {
@@ -114,6 +124,24 @@ impl Store {
         })
         .collect()
     }
+}
+
+/// Starts the thread that tells the manager.
+fn start(manager: UnixDatagram) -> Option<SyncSender<Message>> {
+    let (sender, messages) = sync_channel::<Message>(MESSAGES_MAX);
+    let tell = move || {
+        for Message { text, descriptors } in messages {
+            // What is not stored is not there after a restart, and that is all.
+            if descriptors.is_empty() {
+                let _ = manager.send(text.as_bytes());
+            }
+            for descriptor in &descriptors {
+                let _ = handover::send(manager.as_fd(), text.as_bytes(), descriptor.as_fd());
+            }
+        }
+    };
+    Builder::new().name("store".to_owned()).spawn(tell).ok()?;
+    Some(sender)
 }
 
 fn connect(path: &OsStr) -> io::Result<UnixDatagram> {

@@ -13,12 +13,16 @@ use crate::sys::process::{self, Fork};
 use crate::{Error, Tid};
 
 #[cfg(feature = "test-support")]
+mod absent;
+#[cfg(feature = "test-support")]
 mod outcome;
 #[cfg(feature = "test-support")]
 mod target;
 #[cfg(feature = "test-support")]
 mod trial;
 
+#[cfg(feature = "test-support")]
+pub use absent::AbsentMemory;
 #[cfg(feature = "test-support")]
 pub use outcome::{Call, Outcome, outcomes};
 #[cfg(feature = "test-support")]

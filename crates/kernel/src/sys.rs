@@ -3,6 +3,8 @@
 //! Nothing here allocates, retries or interprets. All `unsafe` of the library is in this module and its children, and
 //! no function of theirs can be misused from safe code of this crate: pointers never cross their boundary.
 
+#[cfg(feature = "test-support")]
+pub(crate) mod absent;
 pub(crate) mod disposable;
 #[cfg(feature = "test-support")]
 pub(crate) mod interruption;

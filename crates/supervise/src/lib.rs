@@ -69,7 +69,7 @@ pub use dispatcher::{Dispatcher, Stopper, Summary};
 pub use error::Error;
 pub use listener::{Calls, Event, Listener, WakeUp};
 pub use memory::{Memory, Seen};
-pub use notification::{Excuse, Id, Left, Notification};
+pub use notification::{Aside, Excuse, Id, Left, Notification};
 pub use pollable::{Pollable, Wake};
 pub use state::{Examined, Fresh, State};
 

@@ -8,7 +8,8 @@ use callgate_kernel::running_kernel;
 use callgate_syscalls::{Errno, KernelVersion};
 
 use crate::error::errno;
-use crate::{Delivery, Error, Id, Left, Notification, Pollable};
+use crate::state::Examined;
+use crate::{Aside, Delivery, Error, Id, Left, Notification, Pollable};
 
 /// The listener of a filter: where the calls arrive that the filter hands over.
 ///
@@ -118,6 +119,11 @@ impl Listener {
     /// is a call that is gone.
     pub const fn left(&self, id: Id) -> Left<'_> {
         Left::new(self, id)
+    }
+
+    /// Takes up a call of this listener that was set aside ([`Notification::set_aside`]).
+    pub const fn take_up(&self, aside: Aside) -> Notification<'_, Examined> {
+        aside.taken_up(self)
     }
 
     /// The same listener for an event loop, where nothing may wait.

@@ -184,6 +184,14 @@ impl<S: State> Notification<'_, S> {
         id
     }
 
+    /// Sets the call aside, to be [taken up](Listener::take_up) by whoever has the listener: another thread, while this one
+    /// receives the next. If nobody does, it waits until the listener is closed.
+    pub fn set_aside(self) -> Aside {
+        let aside = Aside { id: self.id(), caller: self.caller, call: self.call };
+        mem::forget(self);
+        aside
+    }
+
     /// An argument (0 to 5; else 0) that is an address: without the high half where the call's architecture has 32 bits.
     #[must_use]
     pub fn pointer(&self, index: usize) -> u64 {
@@ -251,6 +259,38 @@ impl<S: State> Drop for Notification<'_, S> {
     fn drop(&mut self) {
         // Whether the call is gone or the kernel refuses: there is nobody left to be told.
         let _ = self.send(0, Failure::enosys().negative(), 0);
+    }
+}
+
+/// A call that was set aside, which borrows nothing; made by [`Notification::set_aside`].
+///
+/// By its [`id`](Aside::id), [`Listener::left`] answers it at any moment, say when its time is up. Whoever took it up and
+/// answers later finds it gone.
+#[derive(Debug)]
+#[must_use = "a call that was set aside waits until it is answered"]
+pub struct Aside {
+    id: Id,
+    caller: Option<Tid>,
+    call: SeccompData,
+}
+
+impl Aside {
+    /// The kernel's number for the notification.
+    #[must_use]
+    pub const fn id(&self) -> Id {
+        self.id
+    }
+
+    /// The call, as the filter saw it.
+    #[must_use]
+    pub const fn call(&self) -> &SeccompData {
+        &self.call
+    }
+
+    /// The same call on its listener. Meanwhile the process may have been looked into, so that the call can't go on any more.
+    pub(crate) const fn taken_up(self, listener: &Listener) -> Notification<'_, Examined> {
+        let Self { id: Id(id), caller, call } = self;
+        Notification { listener, id, caller, call, state: PhantomData }
     }
 }
 

@@ -69,6 +69,12 @@ impl Pollable {
         }
     }
 
+    /// The listener, to answer calls that were set aside or left. What waits for calls must not be used meanwhile.
+    #[must_use]
+    pub const fn listener(&self) -> &Listener {
+        &self.0
+    }
+
     /// The same listener for threads that wait.
     #[must_use]
     pub fn into_listener(self) -> Listener {

@@ -10,8 +10,11 @@ use crate::{Error, Event, Listener, Pollable};
 
 /// A listener for tasks of a tokio runtime (feature `tokio`).
 ///
-/// Answering is a short syscall and may be done in a task. Two things may wait for the calling process and should be left to
-/// `spawn_blocking` where it may be frozen: to give it a descriptor, and whatever else the handler does for it.
+/// Answering is a short syscall and may be done in a task. What looks into the calling process, gives it a descriptor or does
+/// something else for it may wait as long as that process likes: for memory that another process of the same owner is to
+/// fill (userfaultfd(2), FUSE), or while it is frozen. Set such calls [aside](crate::Notification::set_aside) for a thread that
+/// nobody else needs, and answer them by their number when their time is up. `spawn_blocking` will not do: its threads are all
+/// taken when enough processes let them wait.
 ///
 /// # Examples
 /// ```no_run
@@ -63,6 +66,13 @@ impl AsyncListener {
                 None => ready.clear_ready(),
             }
         }
+    }
+
+    /// The listener, to answer calls that were [set aside](crate::Notification::set_aside) or left, in any thread. What waits
+    /// for calls must not be used meanwhile.
+    #[must_use]
+    pub fn listener(&self) -> &Listener {
+        self.0.get_ref().listener()
     }
 
     /// The same listener outside of the runtime.

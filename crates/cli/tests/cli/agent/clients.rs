@@ -1,8 +1,11 @@
 //! Many containers, and clients that are none.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::scope;
+
+use callgate_kernel::child::AbsentMemory;
 
 use super::*;
 
@@ -65,6 +68,77 @@ fn hundreds_of_containers_are_answered_side_by_side() {
 }
 
 /// Claim: C-AGENT
+///
+/// Each of the containers has the agent look into memory that never arrives, and keeps it waiting until it is told to end.
+#[test]
+fn containers_that_keep_the_agent_waiting_delay_nobody_else() {
+    const CONTAINERS: usize = 520;
+    if let Err(errno) = AbsentMemory::new() {
+        return skip(&format!("no memory can be kept from arriving here: {errno:?}"));
+    }
+    let agent = Agent::start(
+        r#"{"rules": [{"names": ["mkdirat"], "texts": [{"index": 1, "is": ["x"]}],
+            "answer": {"errno": "EROFS"}}, {"names": ["mkdir"], "texts": [{"index": 0, "is": ["x"]}],
+            "answer": {"errno": "EROFS"}}, {"names": ["getppid"], "answer": {"value": 42}}]}"#,
+    );
+    let (filter, socket) = (notifying([names::MKDIRAT, names::GETPPID]), agent.socket());
+    let making = notifying([names::MKDIR, names::MKDIRAT]);
+    let before = agent.descriptors();
+    let go = agent.folder.at("go");
+    let waits = || {
+        let memory = AbsentMemory::new().unwrap();
+        let failed = memory.make_directory().unwrap_err();
+        // The agent's thread is held still; another call is answered all the same.
+        let answered = u32::from(parent()) == 42;
+        while !fs::exists(&go).unwrap_or(false) {
+            sleep(Duration::from_millis(200));
+        }
+        u8::from(failed.raw() == 5 && answered)
+    };
+    scope(|scope| {
+        let run = || container(&socket, "waits", &filter, waits);
+        let builder = || std::thread::Builder::new().stack_size(256 << 10);
+        let threads: Vec<_> =
+            (0..CONTAINERS).map(|_| builder().spawn_scoped(scope, run).unwrap()).collect();
+        let count = u64::try_from(CONTAINERS).unwrap();
+        // Every one of them holds a thread of the agent.
+        until("the deadlines", || agent.metric("decisions_total{answer=\"late\"}") == count);
+        assert_eq!(agent.metric("hands"), count);
+        assert_eq!(container(&socket, "good", &filter, parent), exited(42));
+        let reads = || u8::from(fs::create_dir("x").is_err_and(|e| e.raw_os_error() == Some(30)));
+        assert_eq!(container(&socket, "reads", &making, reads), exited(1));
+        fs::write(&go, "").unwrap();
+        for thread in threads {
+            assert_eq!(thread.join().unwrap(), exited(1), "{}", agent.log());
+        }
+    });
+    until("the containers' end", || agent.metric("containers") == 0);
+    until("the hands' end", || agent.metric("hands") == 0);
+    until("the descriptors' end", || agent.descriptors() <= before);
+}
+
+/// Claim: C-AGENT
+#[test]
+fn readers_of_metrics_wait_for_no_other() {
+    let agent = Agent::start(ANSWER_42);
+    let idle: Vec<_> = (0..300)
+        .map(|index| {
+            let mut stream = TcpStream::connect(("127.0.0.1", agent.metrics)).unwrap();
+            if index % 2 == 0 {
+                stream.write_all(b"GET /metr").unwrap();
+            }
+            stream
+        })
+        .collect();
+    assert_eq!(agent.metric("containers"), 0);
+    // The time that an idle reader has was not over: the one that came last before ours still waits, and ours was served.
+    let mut last = idle.last().unwrap();
+    last.set_nonblocking(true).unwrap();
+    let waits = last.read(&mut [0]).is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
+    assert!(waits, "the metrics came when the time of the idle readers was over");
+}
+
+/// Claim: C-AGENT
 #[test]
 fn bad_clients_are_turned_away_and_good_ones_served() {
     let agent = Agent::start(ANSWER_42);
@@ -98,7 +172,9 @@ fn bad_clients_are_turned_away_and_good_ones_served() {
     let filter = notifying([names::GETPPID]);
     assert_eq!(container(&agent.socket(), "good", &filter, parent), exited(42));
     let count = |name| agent.metric(&format!("rejections_total{{reason=\"{name}\"}}"));
-    until("the slow clients' time", || count("slow") == 300);
+    // The good one came last, and waited for none of them.
+    assert_eq!(count("slow"), 0, "{}", agent.log());
+    until("the slow clients' time", || count("slow") + count("displaced") == 300);
     drop(slow);
     let counts = ["garbage", "no_listener", "not_a_listener", "oversized"].map(count);
     assert_eq!(counts, [4, 1, 1, 1], "{}", agent.log());
