@@ -44,6 +44,6 @@ pub struct Options {
     pub socket: PathBuf,
     /// The policy's file.
     pub policy: PathBuf,
-    /// Where the metrics are served: on loopback only.
+    /// Where the metrics are served: on loopback only. Port 0 is one of the system's choice, which the log names.
     pub metrics: Option<SocketAddr>,
 }

@@ -4,6 +4,7 @@
 //! containers never wait for a log.
 
 use std::io::Write;
+use std::net::SocketAddr;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::Builder;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -45,6 +46,9 @@ struct EventLine<'a> {
     container: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
+    /// Where the metrics are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metrics: Option<SocketAddr>,
 }
 
 #[derive(Serialize)]
@@ -90,7 +94,14 @@ impl Log {
         container: Option<&str>,
         reason: Option<&str>,
     ) -> bool {
-        self.line(&EventLine { time: now(), event, container, reason })
+        self.line(&EventLine { time: now(), event, container, reason, metrics: None })
+    }
+
+    /// Notes that the agent works, and where it serves metrics; whether there was room for it.
+    #[must_use]
+    pub(crate) fn started(&self, metrics: Option<SocketAddr>) -> bool {
+        let event = Event::Started;
+        self.line(&EventLine { time: now(), event, container: None, reason: None, metrics })
     }
 
     /// Notes a decision; whether there was room for it.

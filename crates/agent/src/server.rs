@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
@@ -81,15 +82,12 @@ async fn serve(
     let mut hangup = hear(SignalKind::hangup())?;
     let listener = bind(&options.socket)?;
     umask(Mode::empty());
-    if let Some(address) = options.metrics {
-        let metrics = metrics_listener(address).await?;
-        tokio::spawn(http::serve(metrics, Arc::clone(&agent.metrics)));
-    }
+    let metrics = serve_metrics(agent, options.metrics).await?;
     for Restored { container, listener, name } in restored {
         agent.start(container, listener, Some(name), Event::Restored);
     }
     let accepting = tokio::spawn(accept(Arc::clone(agent), listener));
-    agent.note(Event::Started, None, None);
+    agent.metrics.logged(agent.log.started(metrics));
     agent.store.tell("READY=1");
     loop {
         tokio::select! {
@@ -112,12 +110,21 @@ fn hear(kind: SignalKind) -> Result<Signal, Error> {
     signal(kind).map_err(|reason| Error::system("handling signals", reason))
 }
 
-async fn metrics_listener(address: std::net::SocketAddr) -> Result<TcpListener, Error> {
+/// Begins to serve the metrics, if that is asked for: at the address that is returned, whose port the system has chosen where
+/// it was to be 0.
+async fn serve_metrics(
+    agent: &Arc<Agent>,
+    address: Option<SocketAddr>,
+) -> Result<Option<SocketAddr>, Error> {
+    let Some(address) = address else { return Ok(None) };
     if !address.ip().is_loopback() {
         return Err(Error::NotLoopback { address });
     }
-    let listener = TcpListener::bind(address).await;
-    listener.map_err(|reason| Error::system(format!("listening at {address}"), reason))
+    let failed = |reason| Error::system(format!("listening at {address}"), reason);
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    tokio::spawn(http::serve(listener, Arc::clone(&agent.metrics)));
+    Ok(Some(bound))
 }
 
 /// Listens at a path, for the owner of this process alone. What an agent left behind that ended is replaced.

@@ -26,7 +26,8 @@ pub(crate) struct Args {
     /// The policy
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     policy: PathBuf,
-    /// Serve metrics for Prometheus at this address, which must be one of loopback
+    /// Serve metrics for Prometheus at this address, which must be one of loopback; with port 0 at a free one, which the log
+    /// names
     #[arg(long, value_name = "ADDRESS:PORT")]
     metrics: Option<SocketAddr>,
     /// Only check the policy
@@ -57,7 +58,8 @@ Examples:
 const REST: &str = "
 Log:
   Every line is a JSON object with time (seconds since 1970) and event: started, added, restored,
-  ended, rejected, reloaded, error, stopped, or decision. Decisions have container, tid, arch,
+  ended, rejected, reloaded, error, stopped, or decision. The event started has metrics, the
+  address where they are. Decisions have container, tid, arch,
   syscall, number, args, rule (its place in the policy, from 0; null for the default), answer,
   errno, outcome (delivered, gone, error) and, for errors, error.
 

@@ -6,7 +6,7 @@ mod restart;
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
@@ -29,16 +29,14 @@ const ANSWER_42: &str = r#"{"rules": [{"names": ["getppid"], "answer": {"value":
 pub(crate) struct Agent {
     folder: Folder,
     child: Child,
-    metrics: u16,
 }
 
 impl Agent {
     pub(crate) fn start(policy: &str) -> Self {
         let folder = Folder::new();
         folder.file("policy.json", policy);
-        let metrics = free_port();
-        let child = agent(&folder, metrics).spawn().unwrap();
-        let agent = Self { folder, child, metrics };
+        let child = agent(&folder).spawn().unwrap();
+        let agent = Self { folder, child };
         agent.wait_for_line("started");
         agent
     }
@@ -64,10 +62,19 @@ impl Agent {
 
     /// A metric's value, by its name with labels and without the prefix.
     fn metric(&self, name: &str) -> u64 {
-        let text = get(self.metrics, "/metrics");
+        let text = get(self.port(), "/metrics");
         let line =
             text.lines().find_map(|line| line.strip_prefix("callgate_agent_")?.strip_prefix(name));
         line.unwrap().trim().parse().unwrap()
+    }
+
+    /// The port of its metrics, which it says when it has started.
+    fn port(&self) -> u16 {
+        let log = self.log();
+        let started = log.lines().rfind(|line| line.contains(r#""event":"started""#)).unwrap();
+        let started: serde_json::Value = serde_json::from_str(started).unwrap();
+        let address: SocketAddr = started["metrics"].as_str().unwrap().parse().unwrap();
+        address.port()
     }
 
     /// How many descriptors the agent has open.
@@ -85,20 +92,14 @@ impl Drop for Agent {
 }
 
 /// The command of an agent in a folder.
-fn agent(folder: &Folder, metrics: u16) -> Command {
+fn agent(folder: &Folder) -> Command {
     let socket = folder.at("agent.sock");
-    let metrics = format!("127.0.0.1:{metrics}");
     let policy = folder.at("policy.json");
-    let args = ["agent", "--socket", &socket, "--policy", &policy, "--metrics", &metrics];
+    let args = ["agent", "--socket", &socket, "--policy", &policy, "--metrics", "127.0.0.1:0"];
     let mut command = command(&args);
     let log = fs::OpenOptions::new().create(true).append(true).open(folder.at("log")).unwrap();
     command.stdout(log).stderr(Stdio::inherit()).env_remove("NOTIFY_SOCKET");
     command
-}
-
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 /// How long a test waits for what happens at once, unless the machine is busy with something else.
@@ -302,7 +303,7 @@ fn an_agent_that_was_killed_leaves_a_socket_that_the_next_one_replaces() {
     agent.child.wait().unwrap();
     assert!(fs::exists(agent.socket()).unwrap());
     fs::write(agent.folder.at("log"), "").unwrap();
-    agent.child = self::agent(&agent.folder, agent.metrics).spawn().unwrap();
+    agent.child = self::agent(&agent.folder).spawn().unwrap();
     agent.wait_for_line("started");
     let filter = notifying([names::GETPPID]);
     assert_eq!(container(&agent.socket(), "c", &filter, parent), exited(42));
@@ -329,10 +330,10 @@ fn an_agent_that_cannot_start_says_why() {
 #[test]
 fn only_metrics_are_served() {
     let agent = Agent::start(ANSWER_42);
-    let head = |path| get(agent.metrics, path).lines().next().unwrap().to_owned();
+    let head = |path| get(agent.port(), path).lines().next().unwrap().to_owned();
     assert_eq!(head("/metrics"), "HTTP/1.1 200 OK");
     assert_eq!(head("/"), "HTTP/1.1 404 Not Found");
-    let mut stream = TcpStream::connect(("127.0.0.1", agent.metrics)).unwrap();
+    let mut stream = TcpStream::connect(("127.0.0.1", agent.port())).unwrap();
     let long = vec![b'x'; 10_000];
     // The agent may have answered and closed before all was written.
     let _ = stream.write_all(&long);

@@ -123,7 +123,7 @@ fn readers_of_metrics_wait_for_no_other() {
     let agent = Agent::start(ANSWER_42);
     let idle: Vec<_> = (0..300)
         .map(|index| {
-            let mut stream = TcpStream::connect(("127.0.0.1", agent.metrics)).unwrap();
+            let mut stream = TcpStream::connect(("127.0.0.1", agent.port())).unwrap();
             if index % 2 == 0 {
                 stream.write_all(b"GET /metr").unwrap();
             }

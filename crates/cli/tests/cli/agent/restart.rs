@@ -21,19 +21,13 @@ fn message(manager: &UnixDatagram) -> Message {
 }
 
 /// Starts an agent again with the two descriptors of a container, as a service manager does: with numbers from 3.
-fn start_again(folder: &Folder, metrics: u16, name: &str, stored: [OwnedFd; 2]) -> Child {
-    start_announcing(folder, metrics, name, stored, "2")
+fn start_again(folder: &Folder, name: &str, stored: [OwnedFd; 2]) -> Child {
+    start_announcing(folder, name, stored, "2")
 }
 
 /// As [`start_again`], by a manager that announces this many.
-fn start_announcing(
-    folder: &Folder,
-    metrics: u16,
-    name: &str,
-    stored: [OwnedFd; 2],
-    announced: &str,
-) -> Child {
-    let agent = agent(folder, metrics);
+fn start_announcing(folder: &Folder, name: &str, stored: [OwnedFd; 2], announced: &str) -> Child {
+    let agent = agent(folder);
     let script = r#"exec 3<&0 4<&1 </dev/null >>"$1"; shift
         LISTEN_PID=$$ exec "$@""#;
     let mut shell = Command::new("sh");
@@ -51,10 +45,9 @@ fn containers_stay_with_the_agent_that_comes_after_a_killed_one() {
     let folder = Folder::new();
     folder.file("policy.json", ANSWER_42);
     let manager = UnixDatagram::bind(folder.at("manager")).unwrap();
-    manager.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    let metrics = free_port();
-    let child = agent(&folder, metrics).env("NOTIFY_SOCKET", folder.at("manager")).spawn().unwrap();
-    let mut agent = Agent { folder, child, metrics };
+    manager.set_read_timeout(Some(PATIENCE)).unwrap();
+    let child = agent(&folder).env("NOTIFY_SOCKET", folder.at("manager")).spawn().unwrap();
+    let mut agent = Agent { folder, child };
     assert_eq!(message(&manager).text, "READY=1");
 
     let (filter, go) = (notifying([names::GETPPID]), agent.folder.at("go"));
@@ -80,7 +73,7 @@ fn containers_stay_with_the_agent_that_comes_after_a_killed_one() {
         let [[record], [listener]] = stored;
         // The order of a store is not that of storing.
         let stored = [listener, record];
-        agent.child = start_again(&agent.folder, metrics, "container-0", stored);
+        agent.child = start_again(&agent.folder, "container-0", stored);
         agent.wait_for_line(r#""event":"restored","container":"kept""#);
         assert_eq!(message(&manager).text, "READY=1");
         fs::write(&go, "").unwrap();
@@ -102,11 +95,10 @@ fn a_manager_that_announces_more_than_it_passes_gets_nothing_else() {
         let folder = Folder::new();
         folder.file("policy.json", ANSWER_42);
         let manager = UnixDatagram::bind(folder.at("manager")).unwrap();
-        let metrics = free_port();
         let null = || OwnedFd::from(File::open("/dev/null").unwrap());
         let stored = [null(), null()];
-        let child = start_announcing(&folder, metrics, "container-7", stored, announced);
-        let agent = Agent { folder, child, metrics };
+        let child = start_announcing(&folder, "container-7", stored, announced);
+        let agent = Agent { folder, child };
         agent.wait_for_line("started");
         let filter = notifying([names::GETPPID]);
         assert_eq!(container(&agent.socket(), "c", &filter, parent), exited(42), "{announced}");
@@ -120,11 +112,10 @@ fn what_the_manager_passes_that_is_no_container_is_let_go_of() {
     let folder = Folder::new();
     folder.file("policy.json", ANSWER_42);
     let manager = UnixDatagram::bind(folder.at("manager")).unwrap();
-    manager.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    let metrics = free_port();
+    manager.set_read_timeout(Some(PATIENCE)).unwrap();
     let null = || OwnedFd::from(File::open("/dev/null").unwrap());
-    let child = start_again(&folder, metrics, "container-7", [null(), null()]);
-    let agent = Agent { folder, child, metrics };
+    let child = start_again(&folder, "container-7", [null(), null()]);
+    let agent = Agent { folder, child };
     assert_eq!(message(&manager).text, "FDSTOREREMOVE=1\nFDNAME=container-7");
     assert_eq!(message(&manager).text, "READY=1");
     agent.wait_for_line("started");
