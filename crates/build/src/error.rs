@@ -37,9 +37,10 @@ impl std::error::Error for Error {
 
 impl From<callgate_compiler::Error> for Error {
     fn from(error: callgate_compiler::Error) -> Self {
+        use callgate_compiler::Error::{OutOfMemory, Rejected, TooLong};
         match error {
-            callgate_compiler::Error::OutOfMemory => Self::OutOfMemory,
-            error => Self::Compile(error),
+            OutOfMemory => Self::OutOfMemory,
+            error @ (TooLong { .. } | Rejected { .. }) => Self::Compile(error),
         }
     }
 }

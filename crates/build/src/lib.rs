@@ -27,6 +27,7 @@
 //! ```
 // Memory that is out is an error, never the end of the process.
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
+#![deny(clippy::wildcard_enum_match_arm)]
 #![forbid(unsafe_code)]
 
 mod error;

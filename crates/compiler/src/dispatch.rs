@@ -174,6 +174,7 @@ fn entries<'a, 'p>(
 }
 
 /// The numbers that belong to an architecture under its token, as inclusive ranges.
+#[expect(clippy::wildcard_enum_match_arm, reason = "all others have a token of their own")]
 const fn number_ranges(arch: Arch) -> &'static [(u32, u32)] {
     match arch {
         Arch::X86_64 => &[(0, X32_BIT - 1), (u32::MAX, u32::MAX)],

@@ -1,4 +1,12 @@
 //! Filters as Rust source, so that a build script can compile and prove a filter and the application only loads it.
+#![cfg_attr(
+    not(test),
+    expect(
+        clippy::disallowed_methods,
+        clippy::disallowed_macros,
+        reason = "text for people, which the C library never makes"
+    )
+)]
 
 use std::fmt::Write;
 

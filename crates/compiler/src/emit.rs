@@ -1,4 +1,12 @@
 //! The passes' results as text, for people.
+#![cfg_attr(
+    not(test),
+    expect(
+        clippy::disallowed_methods,
+        clippy::disallowed_macros,
+        reason = "text for people, which the C library never makes"
+    )
+)]
 
 mod dot;
 

@@ -8,7 +8,7 @@ use callgate_policy::{Arch, SyscallNr};
 
 /// Why a policy could not be compiled.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_enums, reason = "whoever hands errors on has to hand on all")]
 pub enum Error {
     /// The program would be longer than the kernel accepts.
     TooLong {

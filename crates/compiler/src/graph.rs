@@ -185,7 +185,7 @@ impl Question {
             Test::GreaterOrEqual if value == 0 => Some(true),
             Test::GreaterOrEqual if value > mask => Some(false),
             Test::AnyBit if value & mask == 0 => Some(false),
-            _ => None,
+            Test::Equal | Test::Greater | Test::GreaterOrEqual | Test::AnyBit => None,
         }
     }
 

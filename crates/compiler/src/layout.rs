@@ -131,7 +131,7 @@ type Held = (DataWord, u32);
 fn held_by(question: &Question) -> Held {
     match question.test {
         Test::AnyBit => (question.word, u32::MAX),
-        _ => (question.word, question.mask),
+        Test::Equal | Test::Greater | Test::GreaterOrEqual => (question.word, question.mask),
     }
 }
 
@@ -329,6 +329,6 @@ impl Layouts {
 fn tested_value(question: &Question) -> u32 {
     match question.test {
         Test::AnyBit => question.value & question.mask,
-        _ => question.value,
+        Test::Equal | Test::Greater | Test::GreaterOrEqual => question.value,
     }
 }

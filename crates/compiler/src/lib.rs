@@ -23,6 +23,9 @@
 //! constant-action bitmap answers for them without running the filter (Linux 5.11).
 //!
 //! Nothing this crate says is believed: the prover compares every program with its policy, and shares no code with it.
+// Memory that is out is an error, never the end of the process.
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
+#![deny(clippy::wildcard_enum_match_arm)]
 #![forbid(unsafe_code)]
 
 mod arguments;

@@ -427,7 +427,7 @@ impl Diagrams {
             Join::First if second == OPEN || decided() => Some(first),
             Join::Both if first == OPEN || second == OPEN => Some(OPEN),
             Join::Both if decided() => Some(second),
-            _ => self.joined.get(&(how, first, second)).copied(),
+            Join::First | Join::Both => self.joined.get(&(how, first, second)).copied(),
         }
     }
 
@@ -446,7 +446,9 @@ impl Diagrams {
                 let cases = self.cases(first, end);
                 (cases[index], cases.get(index + 1).map(|next| next.start))
             }
-            _ => (Case { start: 0, next: id }, None),
+            Node::Open | Node::Decided(_) | Node::Switch { .. } => {
+                (Case { start: 0, next: id }, None)
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use callgate_bpf::cached_numbers;
-use callgate_policy::{Action, ActionKind, Arch, KernelVersion, SyscallNr};
+use callgate_policy::{Action, Arch, KernelVersion, SyscallNr};
 use callgate_syscalls::Name;
 
 use crate::Options;
@@ -39,6 +39,10 @@ impl fmt::Display for InvalidWeights {
 impl std::error::Error for InvalidWeights {}
 
 impl Weights {
+    #[cfg_attr(
+        not(test),
+        expect(clippy::disallowed_methods, reason = "the C library reads no weights")
+    )]
     /// Reads recorded weights: a name and a count on each line; a name given twice counts together. Empty lines and
     /// those that start with `#` are comments.
     ///
@@ -144,10 +148,7 @@ pub(crate) const fn of_node(node: Node) -> u32 {
 }
 
 const fn of_action(action: Action) -> u32 {
-    match action.kind() {
-        ActionKind::Allow | ActionKind::Log | ActionKind::UserNotify | ActionKind::Trace => PASSED,
-        _ => REFUSED,
-    }
+    if action.kind().may_execute() { PASSED } else { REFUSED }
 }
 
 /// Calls of five programs of Debian 12 on x86_64 together, of 10,000: Python importing its library, git looking for

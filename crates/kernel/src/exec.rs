@@ -18,7 +18,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use callgate_bpf::{Instruction, Operation, Program, Stack};
-use callgate_syscalls::{Action, ActionKind, Arch, Endian, Errno, SeccompData, names};
+use callgate_syscalls::{Action, Arch, Endian, Errno, SeccompData, names};
 
 use crate::sys::process::{self, Disposition, StringTable};
 use crate::sys::{errno, errno_of};
@@ -155,11 +155,7 @@ impl Command {
         let args = [file, argv, environment, 0, 0, 0];
         let call = SeccompData::new(arch, execve.nr).with_args(args);
         let action = program.run(&call, Endian::native());
-        let passes = matches!(
-            action.kind(),
-            ActionKind::Allow | ActionKind::Log | ActionKind::Trace | ActionKind::UserNotify
-        );
-        (!passes).then_some(action)
+        (!action.kind().may_execute()).then_some(action)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use callgate_memory::{Grow, OutOfMemory, TryClone};
 use callgate_syscalls::SeccompData;
 
 use crate::{Comparison, Error};
@@ -61,7 +62,7 @@ impl Condition {
     /// The condition that all of these hold.
     ///
     /// # Errors
-    /// [`Error::ConditionDepth`] where the result would nest deeper than [`Condition::DEPTH_MAX`].
+    /// [`Error::ConditionDepth`] where the result would nest deeper than [`Condition::DEPTH_MAX`]; [`Error::OutOfMemory`].
     pub fn all(conditions: impl IntoIterator<Item = Self>) -> Result<Self, Error> {
         Self::group(Node::All, conditions)
     }
@@ -69,7 +70,7 @@ impl Condition {
     /// The condition that at least one of these holds.
     ///
     /// # Errors
-    /// [`Error::ConditionDepth`] where the result would nest deeper than [`Condition::DEPTH_MAX`].
+    /// [`Error::ConditionDepth`] where the result would nest deeper than [`Condition::DEPTH_MAX`]; [`Error::OutOfMemory`].
     pub fn any(conditions: impl IntoIterator<Item = Self>) -> Result<Self, Error> {
         Self::group(Node::Any, conditions)
     }
@@ -77,7 +78,12 @@ impl Condition {
     /// The condition that holds exactly where this one does not.
     #[must_use]
     pub fn negated(self) -> Self {
-        let each = |list: Vec<Self>| list.into_iter().map(Self::negated).collect();
+        let each = |mut list: Vec<Self>| {
+            list.iter_mut().for_each(|part| {
+                *part = std::mem::replace(part, Self::never()).negated();
+            });
+            list
+        };
         let node = match self.node {
             Node::Compare(comparison) => Node::Compare(comparison.negated()),
             Node::All(list) => Node::Any(each(list)),
@@ -122,13 +128,26 @@ impl Condition {
         node: impl FnOnce(Vec<Self>) -> Node,
         conditions: impl IntoIterator<Item = Self>,
     ) -> Result<Self, Error> {
-        let list: Vec<Self> = conditions.into_iter().collect();
+        let conditions = conditions.into_iter();
+        let mut list = Vec::with_room(conditions.size_hint().0)?;
+        list.try_extend(conditions)?;
         let depth = list.iter().map(|c| c.depth).max().unwrap_or(0) + 1;
         if depth > Self::DEPTH_MAX {
             return Err(Error::ConditionDepth { depth });
         }
         let comparisons = list.iter().map(|c| c.comparisons).sum();
         Ok(Self { node: node(list), depth, comparisons })
+    }
+}
+
+impl TryClone for Condition {
+    fn try_clone(&self) -> Result<Self, OutOfMemory> {
+        let node = match &self.node {
+            Node::Compare(comparison) => Node::Compare(*comparison),
+            Node::All(list) => Node::All(list.try_clone()?),
+            Node::Any(list) => Node::Any(list.try_clone()?),
+        };
+        Ok(Self { node, depth: self.depth, comparisons: self.comparisons })
     }
 }
 

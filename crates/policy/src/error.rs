@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use callgate_memory::OutOfMemory;
 use callgate_syscalls::{Arch, SyscallNr};
 
 use crate::Condition;
@@ -34,6 +35,14 @@ pub enum Error {
         /// The number.
         nr: SyscallNr,
     },
+    /// There is no more memory.
+    OutOfMemory,
+}
+
+impl From<OutOfMemory> for Error {
+    fn from(OutOfMemory: OutOfMemory) -> Self {
+        Self::OutOfMemory
+    }
 }
 
 impl fmt::Display for Error {
@@ -53,6 +62,7 @@ impl fmt::Display for Error {
                 f,
                 "syscall number {nr} cannot occur on {arch}: x32 numbers begin at 0x40000000 and x86_64 numbers end there"
             ),
+            Self::OutOfMemory => OutOfMemory.fmt(f),
         }
     }
 }

@@ -26,6 +26,9 @@
 //! assert_eq!(policy.decide(&call.with_args([2, 0, 0, 0, 0, 0])), Action::KILL_PROCESS);
 //! # Ok::<(), callgate_policy::Error>(())
 //! ```
+// Memory that is out is an error, never the end of the process, but where a function says so.
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
+#![deny(clippy::wildcard_enum_match_arm)]
 #![forbid(unsafe_code)]
 
 mod comparison;

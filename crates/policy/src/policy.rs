@@ -1,8 +1,7 @@
 //! Policies and what they consist of.
 
-use std::collections::BTreeMap;
-
-use callgate_syscalls::{Action, ActionKind, Arch, KernelVersion, SyscallNr};
+use callgate_memory::{OutOfMemory, SortedMap, TryClone};
+use callgate_syscalls::{Action, Arch, KernelVersion, SyscallNr};
 
 use crate::rules::RuleLists;
 use crate::{Condition, Error};
@@ -13,13 +12,13 @@ use crate::{Condition, Error};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     foreign: Action,
-    arches: BTreeMap<Arch, ArchPolicy>,
+    arches: SortedMap<Arch, ArchPolicy>,
 }
 
 impl Policy {
     /// Starts a policy that answers `foreign` to calls of architectures it does not name.
     pub const fn builder(foreign: Action) -> Builder {
-        Builder { foreign, arches: BTreeMap::new(), duplicate: None }
+        Builder { foreign, arches: SortedMap::new(), duplicate: None }
     }
 
     /// The action for calls of architectures that the policy does not name.
@@ -45,7 +44,7 @@ impl Policy {
     /// be allowed or logged means those too.
     #[must_use]
     pub fn with_default(mut self, default: Action) -> Self {
-        let executes = matches!(default.kind(), ActionKind::Allow | ActionKind::Log);
+        let executes = default.kind().executes();
         for policy in self.arches.values_mut() {
             policy.default = default;
             policy.unknown = policy.unknown.filter(|_| !executes);
@@ -59,17 +58,27 @@ impl Policy {
 #[must_use]
 pub struct Builder {
     foreign: Action,
-    arches: BTreeMap<Arch, ArchPolicy>,
+    arches: SortedMap<Arch, ArchPolicy>,
     duplicate: Option<Arch>,
 }
 
 impl Builder {
     /// Adds an architecture. Giving one twice makes [`Builder::build`] fail.
-    pub fn arch(mut self, arch: Arch, policy: ArchPolicy) -> Self {
-        if self.arches.insert(arch, policy).is_some() {
+    ///
+    /// Ends the process where there is no more memory, as collections do; [`Builder::try_arch`] does not.
+    pub fn arch(self, arch: Arch, policy: ArchPolicy) -> Self {
+        must(self.try_arch(arch, policy))
+    }
+
+    /// As [`Builder::arch`].
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn try_arch(mut self, arch: Arch, policy: ArchPolicy) -> Result<Self, OutOfMemory> {
+        if self.arches.insert(arch, policy)?.is_some() {
             self.duplicate.get_or_insert(arch);
         }
-        self
+        Ok(self)
     }
 
     /// Checks the parts against each other.
@@ -147,15 +156,33 @@ impl ArchPolicy {
     }
 
     /// Makes room for rules of that many numbers more.
-    pub fn reserve(&mut self, numbers: usize) -> &mut Self {
-        self.rules.reserve(numbers);
-        self
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn try_reserve(&mut self, numbers: usize) -> Result<&mut Self, OutOfMemory> {
+        self.rules.reserve(numbers)?;
+        Ok(self)
     }
 
     /// Appends a rule to a number's list. Earlier rules are asked first.
+    ///
+    /// Ends the process where there is no more memory, as collections do; [`ArchPolicy::try_rule`] does not.
     pub fn rule(&mut self, nr: SyscallNr, condition: Condition, action: Action) -> &mut Self {
-        self.rules.push(nr, Rule { condition, action });
-        self
+        must(self.try_rule(nr, condition, action))
+    }
+
+    /// As [`ArchPolicy::rule`].
+    ///
+    /// # Errors
+    /// [`OutOfMemory`]; the policy is as it was.
+    pub fn try_rule(
+        &mut self,
+        nr: SyscallNr,
+        condition: Condition,
+        action: Action,
+    ) -> Result<&mut Self, OutOfMemory> {
+        self.rules.push(nr, Rule { condition, action })?;
+        Ok(self)
     }
 
     /// The action where no rule holds.
@@ -194,6 +221,19 @@ impl Rule {
     pub const fn action(&self) -> Action {
         self.action
     }
+}
+
+impl TryClone for Rule {
+    fn try_clone(&self) -> Result<Self, OutOfMemory> {
+        Ok(Self { condition: self.condition.try_clone()?, action: self.action })
+    }
+}
+
+/// What was made, or the end of the process.
+pub(crate) fn must<T>(made: Result<T, OutOfMemory>) -> T {
+    made.unwrap_or_else(|OutOfMemory| {
+        std::alloc::handle_alloc_error(std::alloc::Layout::new::<Rule>())
+    })
 }
 
 #[cfg(test)]

@@ -6,16 +6,17 @@
 
 use std::fmt;
 
+use callgate_memory::{Grow, List as Chunks, OutOfMemory};
 use callgate_syscalls::SyscallNr;
 
 use crate::Rule;
 
 /// The rules of each number, in the order in which they were appended.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(crate) struct RuleLists {
     /// The numbers, ascending, each with the place of its list.
-    numbers: Vec<(SyscallNr, usize)>,
-    lists: Vec<List>,
+    numbers: Vec<(SyscallNr, u32)>,
+    lists: Chunks<List>,
 }
 
 /// The rules of one number.
@@ -27,17 +28,16 @@ enum List {
 
 impl RuleLists {
     pub(crate) const fn new() -> Self {
-        Self { numbers: Vec::new(), lists: Vec::new() }
+        Self { numbers: Vec::new(), lists: Chunks::new() }
     }
 
     /// Makes room for that many numbers more.
-    pub(crate) fn reserve(&mut self, numbers: usize) {
-        self.numbers.reserve(numbers);
-        self.lists.reserve(numbers);
+    pub(crate) fn reserve(&mut self, numbers: usize) -> Result<(), OutOfMemory> {
+        Ok(self.numbers.try_reserve(numbers)?)
     }
 
     /// Appends a rule to a number's list.
-    pub(crate) fn push(&mut self, nr: SyscallNr, rule: Rule) {
+    pub(crate) fn push(&mut self, nr: SyscallNr, rule: Rule) -> Result<(), OutOfMemory> {
         let Self { numbers, lists } = self;
         // Most policies come in the order of their numbers.
         let place = match numbers.last() {
@@ -45,36 +45,40 @@ impl RuleLists {
             _ => Err(numbers.len()),
         };
         match place {
-            Ok(place) => lists[numbers[place].1].push(rule),
+            Ok(place) => lists[numbers[place].1 as usize].push(rule),
             Err(place) => {
-                numbers.insert(place, (nr, lists.len()));
-                lists.push(List::One(rule));
+                let list = u32::try_from(lists.len()).map_err(|_| OutOfMemory)?;
+                numbers.try_reserve(1)?;
+                lists.try_push(List::One(rule))?;
+                numbers.try_insert(place, (nr, list))
             }
         }
     }
 
     /// The numbers that have rules, ascending, each with its rules.
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (SyscallNr, &[Rule])> {
-        self.numbers.iter().map(|&(nr, place)| (nr, self.lists[place].as_slice()))
+        self.numbers.iter().map(|&(nr, place)| (nr, self.lists[place as usize].as_slice()))
     }
 
     /// The rules of one number; empty where it has none.
     pub(crate) fn of(&self, nr: SyscallNr) -> &[Rule] {
         match self.numbers.binary_search_by_key(&nr, |(nr, _)| *nr) {
-            Ok(place) => self.lists[self.numbers[place].1].as_slice(),
+            Ok(place) => self.lists[self.numbers[place].1 as usize].as_slice(),
             Err(_) => &[],
         }
     }
 }
 
 impl List {
-    fn push(&mut self, rule: Rule) {
+    fn push(&mut self, rule: Rule) -> Result<(), OutOfMemory> {
         match self {
-            Self::Several(list) => list.push(rule),
-            Self::One(first) => {
-                let mut list = Vec::with_capacity(4);
-                list.extend([first.clone(), rule]);
-                *self = Self::Several(list);
+            Self::Several(list) => list.try_push(rule),
+            Self::One(_) => {
+                let list = Vec::with_room(4)?;
+                if let Self::One(first) = std::mem::replace(self, Self::Several(list)) {
+                    self.push(first)?;
+                }
+                self.push(rule)
             }
         }
     }
@@ -84,6 +88,17 @@ impl List {
             Self::One(rule) => std::slice::from_ref(rule),
             Self::Several(list) => list,
         }
+    }
+}
+
+/// Ends the process where there is no more memory: only callers that could not go on either copy whole policies.
+impl Clone for RuleLists {
+    fn clone(&self) -> Self {
+        let mut copy = Self { numbers: self.numbers.clone(), lists: Chunks::new() };
+        for list in self.lists.iter() {
+            crate::policy::must(copy.lists.try_push(list.clone()));
+        }
+        copy
     }
 }
 

@@ -1,9 +1,8 @@
 //! From a context to the policy that its program must follow.
 
-use std::collections::BTreeMap;
-
+use callgate_memory::SortedMap;
 use callgate_order::{Rules, condition, ordered};
-use callgate_policy::{ArchPolicy, Condition, Policy};
+use callgate_policy::{ArchPolicy, Condition, Error as PolicyError, Policy};
 use callgate_syscalls::{Arch, SyscallNr};
 
 use crate::entry::Entry;
@@ -17,37 +16,46 @@ const MINUS_ONE: SyscallNr = Number::ERROR.unsigned();
 /// Pseudo numbers are left out: no call has them. Number -1 counts while `API_TSKIP` is set.
 ///
 /// # Errors
-/// [`Error::Lowering`], which does not happen.
+/// [`Error::OutOfMemory`]; [`Error::Lowering`], which does not happen.
 pub(crate) fn policy(context: &Context) -> Result<Policy, Error> {
     let attributes = context.attributes();
-    let mut arches: BTreeMap<Arch, ArchPolicy> = BTreeMap::new();
+    let mut arches: SortedMap<Arch, ArchPolicy> = SortedMap::new();
     for filter in context.filters() {
-        let entries = filter.len();
-        arches.entry(filter.arch).or_insert(ArchPolicy::new(attributes.default)).reserve(entries);
+        let rules = || ArchPolicy::new(attributes.default);
+        arches.or_insert_with(filter.arch, rules)?.try_reserve(filter.len())?;
     }
     let x32_alone = has(context, Arch::X32) && !has(context, Arch::X86_64);
     if x32_alone {
-        arches.insert(Arch::X86_64, ArchPolicy::new(attributes.bad_arch));
+        arches.insert(Arch::X86_64, ArchPolicy::new(attributes.bad_arch))?;
     }
     for filter in context.filters() {
         add_filter(context, filter, &mut arches)?;
     }
     if x32_alone {
         // A tracer's -1 comes under the token that both share; the model counts it to x86_64, libseccomp to both.
-        let x86_64 = arches.entry(Arch::X86_64).or_insert(ArchPolicy::new(attributes.bad_arch));
-        x86_64.rule(MINUS_ONE, Condition::always(), attributes.default);
+        let rules = || ArchPolicy::new(attributes.bad_arch);
+        let x86_64 = arches.or_insert_with(Arch::X86_64, rules)?;
+        x86_64.try_rule(MINUS_ONE, Condition::always(), attributes.default)?;
     }
-    let builder = Policy::builder(attributes.bad_arch);
-    let builder =
-        arches.into_iter().fold(builder, |builder, (arch, rules)| builder.arch(arch, rules));
-    builder.build().map_err(|reason| Error::Lowering { reason })
+    let mut builder = Policy::builder(attributes.bad_arch);
+    while let Some((arch, rules)) = arches.pop_last() {
+        builder = builder.try_arch(arch, rules)?;
+    }
+    builder.build().map_err(lowering)
+}
+
+fn lowering(reason: PolicyError) -> Error {
+    match reason {
+        PolicyError::OutOfMemory => Error::OutOfMemory,
+        reason => Error::Lowering { reason },
+    }
 }
 
 /// Adds the rules of one architecture.
 fn add_filter(
     context: &Context,
     filter: &Filter,
-    arches: &mut BTreeMap<Arch, ArchPolicy>,
+    arches: &mut SortedMap<Arch, ArchPolicy>,
 ) -> Result<(), Error> {
     let token = filter.arch.token();
     let shares_token = token == Arch::X86_64.token();
@@ -87,13 +95,12 @@ fn add(policy: &mut ArchPolicy, arch: Arch, nr: SyscallNr, entry: &Entry) -> Res
     match &entry.rules {
         Rules::None => {}
         Rules::Always { action, .. } => {
-            policy.rule(nr, Condition::always(), *action);
+            policy.try_rule(nr, Condition::always(), *action)?;
         }
         Rules::Listed(list) => {
             for rule in ordered(arch, list)? {
-                let condition = condition(arch, &rule.chain);
-                let condition = condition.map_err(|reason| Error::Lowering { reason })?;
-                policy.rule(nr, condition, rule.action);
+                let condition = condition(arch, &rule.chain).map_err(lowering)?;
+                policy.try_rule(nr, condition, rule.action)?;
             }
         }
     }

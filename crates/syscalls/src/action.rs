@@ -13,7 +13,7 @@ pub struct Action(u32);
 
 /// The kinds of action the kernel knows, without their data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_enums, reason = "readers have to look at each kind")]
 pub enum ActionKind {
     /// Kill the whole process with SIGSYS (Linux 4.14).
     KillProcess,
@@ -33,6 +33,34 @@ pub enum ActionKind {
     Allow,
     /// An action this kernel interface does not define; the kernel kills the process.
     Unknown,
+}
+
+impl ActionKind {
+    /// Whether the call is executed, whoever watches.
+    #[must_use]
+    pub const fn executes(self) -> bool {
+        match self {
+            Self::Allow | Self::Log => true,
+            Self::KillProcess
+            | Self::KillThread
+            | Self::Trap
+            | Self::Errno
+            | Self::UserNotify
+            | Self::Trace
+            | Self::Unknown => false,
+        }
+    }
+
+    /// Whether the call is executed, or can be if a listener or a tracer wants it.
+    #[must_use]
+    pub const fn may_execute(self) -> bool {
+        match self {
+            Self::Allow | Self::Log | Self::UserNotify | Self::Trace => true,
+            Self::KillProcess | Self::KillThread | Self::Trap | Self::Errno | Self::Unknown => {
+                false
+            }
+        }
+    }
 }
 
 const ACTION_MASK: u32 = 0xffff_0000;

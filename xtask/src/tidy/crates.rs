@@ -11,7 +11,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("callgate-syscalls", &[]),
     ("callgate-bpf", &["callgate-syscalls"]),
     ("callgate-facts", &["callgate-syscalls"]),
-    ("callgate-policy", &["callgate-syscalls"]),
+    ("callgate-policy", &["callgate-memory", "callgate-syscalls"]),
     (
         "callgate-compiler",
         &["callgate-bpf", "callgate-memory", "callgate-policy", "callgate-syscalls"],

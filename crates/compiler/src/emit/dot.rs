@@ -53,7 +53,7 @@ fn leaf(text: &mut String, graph: &Graph, id: NodeId, name: &str) {
             ActionKind::Allow => "palegreen",
             ActionKind::Log | ActionKind::Trace | ActionKind::UserNotify => "khaki",
             ActionKind::Errno | ActionKind::Trap => "orange",
-            _ => "tomato",
+            ActionKind::KillProcess | ActionKind::KillThread | ActionKind::Unknown => "tomato",
         };
         let _ = writeln!(text, "  {name} [label=\"{action}\", shape=ellipse, fillcolor={colour}];");
     }
