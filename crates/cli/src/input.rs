@@ -9,9 +9,10 @@ use std::io::{self, Read};
 use callgate::FilterStack;
 use callgate_bpf::{Program, Stack, decode};
 use callgate_formats::{Flag, Notice, Profile};
-use callgate_gate::Written;
+use callgate_gate::{Lowered, Refused, Written};
 use callgate_observe::filters_of;
 use callgate_policy::Policy;
+use callgate_rules::{Provenance, Span};
 use callgate_syscalls::{Arch, Endian};
 
 use crate::args::group::ProfileArgs;
@@ -52,6 +53,8 @@ enum Text {
 pub(crate) struct Resolved {
     /// What happens to each call.
     pub(crate) policy: Policy,
+    /// Which written rule each of the policy's comes from.
+    pub(crate) provenance: Provenance,
     /// What is asked for when it is loaded.
     pub(crate) flags: Vec<Flag>,
     /// The socket that the listener is sent to.
@@ -137,13 +140,22 @@ impl Unresolved {
     pub(crate) fn resolve(&self, args: &ProfileArgs, arches: &[Arch]) -> Result<Resolved, Error> {
         let profile = match &self.text {
             Text::Profile(profile) => profile,
-            Text::Gate(written) => return Ok(gate::lowered(written, args, arches)?.policy.into()),
+            Text::Gate(written) => return Ok(gate::lowered(written, args, arches)?.into()),
         };
-        let resolved = profile.resolve(&args.options(arches)?).map_err(Error::Profile)?;
+        let resolved = profile.resolve(&args.options(arches)?);
+        let resolved = resolved.map_err(|error| refused(error, profile.source()))?;
         if !self.embedded {
             resolved.warnings.iter().for_each(|warning| output::warning(warning));
         }
         Ok(resolved.into())
+    }
+
+    /// `FILE:LINE:COLUMN` of a place in what was read.
+    pub(crate) fn place(&self, span: Span) -> Option<String> {
+        match &self.text {
+            Text::Profile(profile) => Some(profile.source().place(span)),
+            Text::Gate(written) => written.sources.place(span),
+        }
     }
 
     /// Says what was decided because the profile does not say it.
@@ -163,7 +175,8 @@ impl Unresolved {
         }
         let policy = match &self.text {
             Text::Profile(profile) => {
-                profile.resolve(&args.options(&[])?).map_err(Error::Profile)?.policy
+                let resolved = profile.resolve(&args.options(&[])?);
+                resolved.map_err(|error| refused(error, profile.source()))?.policy
             }
             // Whoever asks goes on to lower it, and is told what is odd about it then.
             Text::Gate(written) => {
@@ -175,10 +188,11 @@ impl Unresolved {
     }
 }
 
-impl From<Policy> for Resolved {
-    fn from(policy: Policy) -> Self {
+impl From<Lowered> for Resolved {
+    fn from(lowered: Lowered) -> Self {
+        let Lowered { policy, provenance, .. } = lowered;
         let (flags, notices) = (Vec::new(), Vec::new());
-        Self { policy, flags, listener_path: None, listener_metadata: None, notices }
+        Self { policy, provenance, flags, listener_path: None, listener_metadata: None, notices }
     }
 }
 
@@ -186,6 +200,7 @@ impl From<callgate_formats::Resolved> for Resolved {
     fn from(resolved: callgate_formats::Resolved) -> Self {
         Self {
             policy: resolved.policy,
+            provenance: resolved.provenance,
             flags: resolved.flags,
             listener_path: resolved.listener_path,
             listener_metadata: resolved.listener_metadata,
@@ -224,21 +239,48 @@ impl Subject {
     }
 }
 
-/// Whether the content can only be meant as JSON: no program begins with a brace, in any form.
+/// Whether the content can only be meant as JSON: no program begins with a brace, in any form. Comments may stand
+/// before it.
 fn looks_like_profile(bytes: &[u8]) -> bool {
     const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-    let text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
-    matches!(text.iter().find(|byte| !byte.is_ascii_whitespace()), Some(b'{' | b'['))
+    let mut text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
+    loop {
+        text = text.trim_ascii_start();
+        let end: &[u8] = match text {
+            [b'{' | b'[', ..] => return true,
+            [b'/', b'/', ..] => b"\n",
+            [b'/', b'*', ..] => b"*/",
+            _ => return false,
+        };
+        let inside = &text[2..];
+        let Some(at) = inside.windows(end.len()).position(|bytes| bytes == end) else {
+            return false;
+        };
+        text = &inside[at + end.len()..];
+    }
 }
 
 fn profile_of(bytes: Vec<u8>, source: &Source) -> Result<Unresolved, Error> {
     let text = match gate::is_gate(&bytes, source) {
         true => Text::Gate(gate::written(bytes, source)?),
         false => {
-            Text::Profile(Profile::parse(&bytes, &source.to_string()).map_err(Error::Profile)?)
+            let text = callgate_rules::Source::from_bytes(source.to_string(), bytes);
+            let text = text.map_err(|error| Error::Profile(error.into()))?;
+            Text::Profile(Profile::read(text.clone()).map_err(|error| refused(error, &text))?)
         }
     };
     Ok(Unresolved { text, embedded: matches!(source, Source::Builtin(_)) })
+}
+
+/// The error of a profile, with the text where it has a place in it.
+fn refused(error: callgate_formats::Error, text: &callgate_rules::Source) -> Error {
+    match error.place() {
+        None => Error::Profile(error),
+        Some(_) => Error::text(Refused {
+            sources: text.clone().into(),
+            diagnostics: vec![error.diagnostic()],
+        }),
+    }
 }
 
 fn program_of(bytes: &[u8], source: &Source) -> Result<(Program, Endian), Error> {

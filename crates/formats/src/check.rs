@@ -1,5 +1,6 @@
 //! From what a file says to rules that can be relied on: the checks that look at more than one value.
 
+use callgate_rules::Span;
 use callgate_syscalls::{Action, Arch};
 
 use crate::docker::{self, Filter};
@@ -14,6 +15,8 @@ use crate::{Error, WarningKind};
 #[derive(Clone, Debug)]
 pub(crate) struct Rule {
     pub(crate) path: JsonPath,
+    /// The object in the file.
+    pub(crate) span: Span,
     pub(crate) names: Names,
     pub(crate) action: ActionSpec,
     pub(crate) args: Vec<Arg>,
@@ -115,6 +118,7 @@ pub(crate) fn default_action(
 /// Checks one rule.
 pub(crate) fn rule(
     path: JsonPath,
+    span: Span,
     syscall: docker::Syscall,
     noted: &mut Noted,
 ) -> Result<Rule, Fault> {
@@ -138,7 +142,7 @@ pub(crate) fn rule(
         }
     }
     let docker::Syscall { args, includes, excludes, .. } = syscall;
-    Ok(Rule { path, names, action, args, includes, excludes })
+    Ok(Rule { path, span, names, action, args, includes, excludes })
 }
 
 fn names(path: &JsonPath, name: String, names: Option<Vec<String>>) -> Result<Names, Fault> {

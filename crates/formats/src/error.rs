@@ -32,12 +32,7 @@ pub enum Error {
         position: Position,
     },
     /// The text is not JSON, or a value is not of the kind the format has there.
-    Format {
-        /// Where.
-        place: Place,
-        /// What is wrong.
-        reason: String,
-    },
+    Format(PlacedFault),
     /// The file is an OCI configuration that has no `linux.seccomp`.
     NoSeccomp {
         /// The file.
@@ -122,44 +117,79 @@ pub enum Inexpressible {
     },
 }
 
+impl Error {
+    /// Where in a file the error is, if it has a place.
+    #[must_use]
+    pub const fn place(&self) -> Option<&Place> {
+        match self {
+            Self::Format(PlacedFault { place, .. })
+            | Self::Invalid { place, .. }
+            | Self::UnknownSyscall { place, .. }
+            | Self::Conflict { place, .. }
+            | Self::TooManyRules { place, .. } => Some(place),
+            Self::Unreadable { .. }
+            | Self::TooLong { .. }
+            | Self::NotUtf8 { .. }
+            | Self::NoSeccomp { .. }
+            | Self::MixedEndianness { .. }
+            | Self::UnknownBuiltin { .. }
+            | Self::NotExpressible(_)
+            | Self::Policy(_) => None,
+        }
+    }
+}
+
+/// `FILE:LINE:COLUMN: PATH: MESSAGE`, as far as there is a place.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unreadable { origin, reason } => write!(f, "{origin}: cannot read: {reason}"),
-            Self::TooLong { origin } => {
+        if let Some(place) = self.place() {
+            write!(f, "{place}: ")?;
+        }
+        Message(self).fmt(f)
+    }
+}
+
+/// An error without its place.
+pub(crate) struct Message<'a>(pub(crate) &'a Error);
+
+impl fmt::Display for Message<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Error::Unreadable { origin, reason } => write!(f, "{origin}: cannot read: {reason}"),
+            Error::TooLong { origin } => {
                 write!(f, "{origin}: longer than {FILE_MAX} bytes, which no profile needs")
             }
-            Self::NotUtf8 { origin, position } => {
+            Error::NotUtf8 { origin, position } => {
                 write!(f, "{origin}:{position}: not UTF-8 text, so not JSON")
             }
-            Self::Format { place, reason } | Self::Invalid { place, reason } => {
-                write!(f, "{place}: {reason}")
+            Error::Format(PlacedFault { reason, .. }) | Error::Invalid { reason, .. } => {
+                f.write_str(reason)
             }
-            Self::NoSeccomp { origin } => {
+            Error::NoSeccomp { origin } => {
                 write!(f, "{origin}: this OCI configuration has no linux.seccomp")
             }
-            Self::UnknownSyscall { place, name, near } => {
-                write!(f, "{place}: unknown syscall {name:?} in a rule that refuses calls: ")?;
+            Error::UnknownSyscall { name, near, .. } => {
+                write!(f, "unknown syscall {name:?} in a rule that refuses calls: ")?;
                 match near {
                     Some(near) => write!(f, "did you mean {near}?"),
                     None => f.write_str("no architecture has it up to Linux 7.1; remove the name"),
                 }
             }
-            Self::Conflict { place, other, name, arch } => write!(
+            Error::Conflict { other, name, arch, .. } => write!(
                 f,
-                "{place}: contradicts {other} for {name} on {arch}: both hold for the same calls, with different \
-                 actions; remove one"
+                "contradicts {other} for {name} on {arch}: both hold for the same calls, with different actions; remove \
+                 one"
             ),
-            Self::TooManyRules { place, name } => {
-                write!(f, "{place}: more than {RULES_PER_SYSCALL_MAX} rules for {name}")
+            Error::TooManyRules { name, .. } => {
+                write!(f, "more than {RULES_PER_SYSCALL_MAX} rules for {name}")
             }
-            Self::MixedEndianness { first, second } => write!(
+            Error::MixedEndianness { first, second } => write!(
                 f,
                 "{first} and {second} differ in byte order: a filter is for one of them; choose with --arch"
             ),
-            Self::UnknownBuiltin { name } => write!(f, "no embedded profile {name:?}"),
-            Self::NotExpressible(what) => write!(f, "cannot be written as an OCI profile: {what}"),
-            Self::Policy(error) => error.fmt(f),
+            Error::UnknownBuiltin { name } => write!(f, "no embedded profile {name:?}"),
+            Error::NotExpressible(what) => write!(f, "cannot be written as an OCI profile: {what}"),
+            Error::Policy(error) => error.fmt(f),
         }
     }
 }
@@ -204,7 +234,7 @@ impl From<SourceError> for Error {
 
 impl From<PlacedFault> for Error {
     fn from(fault: PlacedFault) -> Self {
-        Self::Format { place: fault.place, reason: fault.reason }
+        Self::Format(fault)
     }
 }
 

@@ -50,6 +50,8 @@ pub struct Fault {
     pub span: Range<usize>,
     /// What is wrong.
     pub reason: String,
+    /// What should probably stand there instead.
+    pub replacement: Option<Box<str>>,
 }
 
 /// A [`Fault`] with its file, line, column and path.
@@ -59,6 +61,8 @@ pub struct PlacedFault {
     pub place: Place,
     /// What is wrong.
     pub reason: String,
+    /// What should probably stand there instead.
+    pub replacement: Option<Box<str>>,
 }
 
 impl Document {
@@ -70,9 +74,8 @@ impl Document {
         match scan(source.text()) {
             Ok(entries) => Ok(Self { source, entries }),
             Err(error) => {
-                let fault = Fault { span: error.span, reason: error.reason };
-                let place = Place::in_source(&source, fault.span, String::new());
-                Err(PlacedFault { place, reason: fault.reason })
+                let place = Place::in_source(&source, error.span, String::new());
+                Err(PlacedFault { place, reason: error.reason, replacement: None })
             }
         }
     }
@@ -102,7 +105,8 @@ impl Document {
     /// A fault with its place.
     #[must_use]
     pub fn placed(&self, fault: Fault) -> PlacedFault {
-        PlacedFault { place: self.place(&fault), reason: fault.reason }
+        let place = self.place(&fault);
+        PlacedFault { place, reason: fault.reason, replacement: fault.replacement }
     }
 
     /// The path of a value.
@@ -129,7 +133,14 @@ impl Fault {
     /// A fault of these bytes.
     #[must_use]
     pub fn new(span: Range<usize>, reason: impl Into<String>) -> Self {
-        Self { span, reason: reason.into() }
+        Self { span, reason: reason.into(), replacement: None }
+    }
+
+    /// The same fault with what should probably stand there.
+    #[must_use]
+    pub fn instead(mut self, text: impl Into<Box<str>>) -> Self {
+        self.replacement = Some(text.into());
+        self
     }
 }
 

@@ -37,6 +37,7 @@ mod builtin;
 mod caps;
 mod chain;
 mod check;
+mod diagnose;
 pub mod docker;
 mod errno;
 mod error;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use callgate_policy::{ArchPolicy, Condition, Operator};
+use callgate_rules::Provenance;
 use callgate_syscalls::{Action, Arch, Name, SyscallNr};
 
 use crate::chain::{Candidate, Chain, Conflict, Redundant, Test};
@@ -20,10 +21,14 @@ pub(crate) struct Lowering<'a> {
     pub(crate) native: Arch,
     pub(crate) semantics: ArgsSemantics,
     pub(crate) rules: Vec<&'a Rule>,
+    /// The positions of these rules among all of the profile.
+    pub(crate) positions: Vec<usize>,
     pub(crate) by_name: BTreeMap<Name, Vec<usize>>,
     pub(crate) noted: Noted,
     /// Which warnings were given for which rule, so that each is given for one architecture only.
     pub(crate) given: BTreeSet<(usize, Option<Name>, &'static str)>,
+    /// Which rule of the profile each of the policy's comes from.
+    pub(crate) provenance: Provenance,
 }
 
 impl Lowering<'_> {
@@ -39,9 +44,11 @@ impl Lowering<'_> {
             if rules.is_empty() {
                 // The profile names it, so it is not unknown.
                 policy.rule(nr, Condition::always(), default);
+                self.provenance.push(arch, nr, None);
             }
             for rule in rules {
                 policy.rule(nr, rule.condition()?, rule.action);
+                self.provenance.push(arch, nr, Some(self.positions[rule.rule]));
             }
         }
         Ok(policy)

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use callgate_policy::Policy;
-use callgate_rules::{Source, nearest};
+use callgate_rules::{Origin, Provenance, Source, Span, nearest};
 use callgate_syscalls::{Arch, KernelVersion, Name};
 
 use crate::check::{self, ActionSpec, Fault, Noted, Rule, is_permissive};
@@ -44,6 +44,7 @@ pub struct Profile {
     document: Document,
     form: Form,
     default: ActionSpec,
+    default_span: Option<Span>,
     architectures: Vec<Arch>,
     arch_map: Vec<ArchMapEntry>,
     flags: Vec<Flag>,
@@ -59,6 +60,8 @@ pub struct Profile {
 pub struct Resolved {
     /// What happens to each call.
     pub policy: Policy,
+    /// Which rule of the file each of the policy's comes from, by its position in the list `syscalls`.
+    pub provenance: Provenance,
     /// The flags for seccomp(2) that the profile asks for.
     pub flags: Vec<Flag>,
     /// The socket that a runtime would send the listener to.
@@ -97,20 +100,23 @@ impl Profile {
     /// As [`Profile::parse`].
     pub fn read(source: Source) -> Result<Self, Error> {
         let document = Document::parse(source)?;
-        let read::Content { form, mut seccomp, skipped } = read::content(&document)?;
+        let read::Content { form, mut seccomp, default: default_span, rules: spans, skipped } =
+            read::content(&document)?;
         let root = form.root();
         let mut noted: Noted =
             skipped.into_iter().map(|path| (path, WarningKind::UnknownField)).collect();
         let fault = |fault: Fault| fault.locate(&document);
         let default = check::default_action(&root, &seccomp, &mut noted).map_err(fault)?;
         let syscalls = std::mem::take(&mut seccomp.syscalls);
-        let rules = (0..).zip(syscalls).map(|(index, syscall)| {
-            check::rule(root.clone().key("syscalls").index(index), syscall, &mut noted)
+        let rules = (0..).zip(syscalls).zip(spans).map(|((index, syscall), span)| {
+            let path = root.clone().key("syscalls").index(index);
+            check::rule(path, span, syscall, &mut noted)
         });
         let rules = rules.collect::<Result<_, _>>().map_err(fault)?;
         Ok(Self {
             form,
             default,
+            default_span,
             architectures: seccomp.architectures.into_iter().map(|arch| arch.0).collect(),
             arch_map: seccomp.arch_map,
             flags: seccomp.flags,
@@ -173,12 +179,14 @@ impl Profile {
         let notices = known.filter(|_| applies).and_then(|(baseline, newest)| {
             newest.map(|newest| Notice::BaselineInferred { baseline, newest })
         });
+        let warnings = self.warnings(&lowering.noted);
         Ok(Resolved {
             policy: builder.build()?,
+            provenance: lowering.provenance.sorted(),
             flags: self.flags.clone(),
             listener_path: self.listener_path.clone(),
             listener_metadata: self.listener_metadata.clone(),
-            warnings: self.warnings(&lowering.noted),
+            warnings,
             notices: notices.into_iter().collect(),
         })
     }
@@ -218,8 +226,9 @@ impl Profile {
     /// Picks the rules that apply and looks their names up.
     fn select(&self, options: &Options) -> Result<Lowering<'_>, Error> {
         let at = Circumstances { caps: options.caps, arch: options.native, kernel: options.kernel };
-        let applies = |rule: &&Rule| rule.includes.all(at) && !rule.excludes.any(at);
-        let rules: Vec<&Rule> = self.rules.iter().filter(applies).collect();
+        let applies = |rule: &Rule| rule.includes.all(at) && !rule.excludes.any(at);
+        let (positions, rules): (Vec<usize>, Vec<&Rule>) =
+            self.rules.iter().enumerate().filter(|(_, rule)| applies(rule)).unzip();
         let mut by_name = BTreeMap::<Name, Vec<usize>>::new();
         let mut noted = self.noted.clone();
         for (index, rule) in rules.iter().enumerate() {
@@ -232,7 +241,27 @@ impl Profile {
         }
         let semantics = options.args_semantics;
         let (native, given) = (options.native, BTreeSet::new());
-        Ok(Lowering { profile: self, native, semantics, rules, by_name, noted, given })
+        let provenance = self.provenance();
+        let profile = self;
+        Ok(Lowering {
+            profile,
+            native,
+            semantics,
+            positions,
+            rules,
+            by_name,
+            noted,
+            given,
+            provenance,
+        })
+    }
+
+    /// Where the rules and the default action stand.
+    fn provenance(&self) -> Provenance {
+        let origins = self.rules.iter().map(|rule| Origin::Text(rule.span)).collect();
+        let mut provenance = Provenance::new(origins);
+        provenance.default = self.default_span.map(Origin::Text);
+        provenance
     }
 
     /// A name that no architecture has: an allowing rule is only narrower without it, a refusing one has a hole.

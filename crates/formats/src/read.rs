@@ -1,6 +1,6 @@
 //! Finds out which form a file has, and reads it.
 
-use callgate_rules::nearest;
+use callgate_rules::{Span, nearest};
 
 use crate::json::{Document, Fault, Node, Object};
 use crate::place::JsonPath;
@@ -31,6 +31,10 @@ impl Form {
 pub(crate) struct Content {
     pub(crate) form: Form,
     pub(crate) seccomp: docker::Seccomp,
+    /// The place of the default action.
+    pub(crate) default: Option<Span>,
+    /// The places of the rules, in their order.
+    pub(crate) rules: Vec<Span>,
     pub(crate) skipped: Vec<JsonPath>,
 }
 
@@ -48,7 +52,10 @@ pub(crate) fn content(document: &Document) -> Result<Content, Error> {
     };
     let seccomp = typed::seccomp(root, form, &mut unknown).map_err(placed)?;
     let skipped = unknown.0.into_iter().map(|node| document.json_path(node)).collect();
-    Ok(Content { form, seccomp, skipped })
+    let span = |node: Node<'_>| document.source().span(node.span());
+    let rules = root.field("syscalls").into_iter().flat_map(Node::elements).map(span).collect();
+    let default = root.field("defaultAction").map(span);
+    Ok(Content { form, seccomp, default, rules, skipped })
 }
 
 /// The profile in an OCI configuration.
@@ -72,7 +79,7 @@ impl<'d> Unknown<'d> {
             // A field of Docker's inside an OCI configuration is spelt right; it only has no meaning there.
             let near = nearest(key, known.iter().copied()).filter(|_| !known.contains(&key));
             if let Some(near) = near {
-                return Err(node.fault(format!("unknown field: did you mean `{near}`?")));
+                return Err(node.misspelt_key(near));
             }
             // Beyond this many, one more tells nobody anything, and each costs memory.
             let noted_max = 1000;
@@ -92,7 +99,7 @@ fn form_of(root: Node<'_>) -> Result<Form, Fault> {
         let own = ["defaultAction", "architectures", "archMap", "syscalls"];
         return match own.iter().find_map(|key| root.field(key)) {
             None => Ok(Form::OciConfig),
-            Some(own) => Err(own.fault(
+            Some(own) => Err(own.key().fault(
                 "this is a profile's field, but the file is an OCI configuration, whose profile is `linux.seccomp`: \
                  remove one of the two",
             )),

@@ -119,13 +119,18 @@ pub(crate) fn word<T>(
     if let Some(value) = parse(&text) {
         return Ok(value);
     }
-    let accepted = accepted();
-    let hint = match nearest(&text, accepted.iter().map(String::as_str)) {
+    let words = accepted();
+    let near = nearest(&text, words.iter().map(String::as_str));
+    let hint = match near {
         Some(near) => format!(": did you mean {near}? Accepted"),
         None => "; accepted".to_owned(),
     };
-    let accepted = accepted.join(", ");
-    Err(node.fault(format!("unknown {what} {text:?}{hint} are {accepted}")))
+    let accepted = words.join(", ");
+    let fault = node.fault(format!("unknown {what} {text:?}{hint} are {accepted}"));
+    Err(match near {
+        Some(near) => fault.instead(format!("\"{near}\"")),
+        None => fault,
+    })
 }
 
 /// An architecture as OCI profiles spell it: `SCMP_ARCH_X86_64`.

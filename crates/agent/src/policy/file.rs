@@ -322,7 +322,7 @@ mod tests {
         for (text, words) in [
             ("", &["the text ends"][..]),
             ("{}", &["rules"]),
-            (r#"{"rules": [], "x": 1}"#, &["p.json:1:20: x: unknown field"]),
+            (r#"{"rules": [], "x": 1}"#, &["p.json:1:15: x: unknown field"]),
             (r#"{"rules": []} 7"#, &["goes on behind its value"]),
             (&rules(r#"{"names": [], "answer": "continue"}"#), &["rules[0]", "names no"]),
             (&rules(r#"{"names": ["mount"]}"#), &["rules[0]", "answer"]),

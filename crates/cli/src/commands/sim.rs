@@ -3,13 +3,15 @@
 use std::io::{self, Write};
 
 use callgate_bpf::{Line, Listing, Outcome, Program, Stack, Trace};
+use callgate_policy::{Decider, RuleId};
+use callgate_rules::Origin;
 use callgate_syscalls::{Action, ActionKind, Arch, Errno, SeccompData, SyscallNr};
 use clap::ValueHint;
 
 use crate::args::group::{FilterArgs, ProfileArgs};
 use crate::args::value::{self, Number};
 use crate::error::{Error, Status};
-use crate::input::{self, Input, Source, Subject};
+use crate::input::{self, Input, Resolved, Source, Subject, Unresolved};
 use crate::output;
 
 /// Simulate a call under a filter
@@ -61,27 +63,101 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     let oldest = args.which.source()?;
     let sources: Vec<&Source> = std::iter::once(&oldest).chain(&args.stack).collect();
     input::stdin_once(&sources)?;
-    let mut programs = Vec::new();
-    for source in sources {
-        programs.extend_from_slice(stack_for(input::read(source)?, args, arch)?.programs());
-    }
+    let filters = sources.into_iter().map(|source| Filters::read(source, args, arch));
+    let filters = filters.collect::<Result<Vec<_>, Error>>()?;
+    let programs: Vec<Program> =
+        filters.iter().flat_map(|filters| filters.stack.programs()).cloned().collect();
     let stack = Stack::new(programs);
     let outcome = stack.outcome(&call, arch.endian(), args.how.kernel()?);
     output::text(|out| {
         if args.trace {
             write_traces(out, &stack, &call, arch)?;
         }
-        write_decision(out, &stack, &call, arch, outcome)
+        write_decision(out, &stack, &call, arch, outcome)?;
+        match decider(&filters, &stack, &call, arch) {
+            Some(by) => writeln!(out, "by      {by}"),
+            None => Ok(()),
+        }
     })?;
     Ok(Status::Success)
 }
 
-/// The programs of a filter. A profile that is not for the architecture of the call on this machine is read as on a
-/// machine of that architecture.
-fn stack_for(input: Input, args: &Args, arch: Arch) -> Result<Stack, Error> {
-    let Input::Profile(profile) = input else { return input.subject(&args.how, &[])?.into_stack() };
-    let arches = if profile.covers(&args.how, arch)? { &[][..] } else { &[arch] };
-    Subject::Policy(profile.resolve(&args.how, arches)?.policy).into_stack()
+/// What was read from one source.
+struct Filters {
+    stack: Stack,
+    /// The rules, where they are known.
+    rules: Option<(Box<Unresolved>, Resolved)>,
+}
+
+impl Filters {
+    /// Reads a source. A profile that is not for the architecture of the call on this machine is read as on a machine
+    /// of that architecture.
+    fn read(source: &Source, args: &Args, arch: Arch) -> Result<Self, Error> {
+        let profile = match input::read(source)? {
+            Input::Profile(profile) => profile,
+            other => {
+                let stack = other.subject(&args.how, &[])?.into_stack()?;
+                return Ok(Self { stack, rules: None });
+            }
+        };
+        let arches = if profile.covers(&args.how, arch)? { &[][..] } else { &[arch] };
+        let resolved = profile.resolve(&args.how, arches)?;
+        let stack = Subject::Policy(resolved.policy.clone()).into_stack()?;
+        Ok(Self { stack, rules: Some((profile, resolved)) })
+    }
+}
+
+/// Who decides about the call: a rule of a text, or an instruction of a program. Where all of several filters allow it,
+/// none does.
+fn decider(filters: &[Filters], stack: &Stack, call: &SeccompData, arch: Arch) -> Option<String> {
+    let programs = stack.programs();
+    let deciding = stack.run(call, arch.endian()).filter;
+    let index = deciding.or((programs.len() == 1 || filters.len() == 1).then_some(0))?;
+    let mut first = 0;
+    let read_from = filters.iter().find(|filters| {
+        first += filters.stack.programs().len();
+        index < first
+    })?;
+    match &read_from.rules {
+        Some((text, resolved)) => Some(rule(text, resolved, call)),
+        None => {
+            let program = programs.get(index)?;
+            let last = program.trace(call, arch.endian()).steps.last()?.index;
+            let style = callgate_bpf::Style { endian: arch.endian(), arch: Some(arch) };
+            let line = Listing::new(program, style).lines.into_iter().nth(last)?;
+            Some(format!("instruction {last}: {}", line.text))
+        }
+    }
+}
+
+/// The rule of a text that decides about a call, or what its header says.
+fn rule(text: &Unresolved, resolved: &Resolved, call: &SeccompData) -> String {
+    let place = |origin: Option<Origin>| match origin {
+        Some(Origin::Text(span)) => text.place(span),
+        _ => None,
+    };
+    let said = |what: String, origin| match place(origin) {
+        Some(place) => format!("{place}, {what}"),
+        None => what,
+    };
+    match resolved.policy.decisive(call).by {
+        Decider::Rule(id) => {
+            let RuleId { arch, nr, index } = id;
+            let name = arch.syscall_at(nr).map(|syscall| syscall.name.to_string());
+            let name = name.unwrap_or_else(|| format!("number {nr}"));
+            let origin = resolved.provenance.rule(id).map(|written| written.origin);
+            said(format!("rule {} of {name}", index + 1), origin)
+        }
+        Decider::Default(_) => said("the default action".to_owned(), resolved.provenance.default),
+        Decider::Unknown(_) => {
+            let what = "the action for syscalls that are newer than the filter".to_owned();
+            said(what, resolved.provenance.unknown)
+        }
+        Decider::Foreign => {
+            let what = "the action for architectures that the filter is not for".to_owned();
+            said(what, resolved.provenance.foreign)
+        }
+    }
 }
 
 fn call(args: &Args, arch: Arch) -> Result<SeccompData, Error> {

@@ -23,9 +23,9 @@ fn with_arg(arg: &str) -> String {
 
 #[test]
 fn malformed_json() {
-    refused(r#"{"defaultAction": "#, &[":1:", "1:19: the text ends"]);
+    refused(r#"{"defaultAction": "#, &[":1:19", "the text ends"]);
     refused("{]", &[":1:2"]);
-    refused("{} trailing", &[":1:4: the text goes on"]);
+    refused("{} trailing", &[":1:4", "the text goes on"]);
     refused("[]", &[":1:"]);
 }
 

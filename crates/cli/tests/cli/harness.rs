@@ -72,7 +72,8 @@ impl Run {
     pub(crate) fn fails(&self, code: i32, words: &[&str]) {
         assert_eq!(self.code, Some(code), "{self:?}");
         assert!(self.stdout.is_empty(), "{self:?}");
-        assert!(self.stderr.starts_with("callgate: "), "{}", self.stderr);
+        let is_message = ["callgate: ", "error["].iter().any(|by| self.stderr.starts_with(by));
+        assert!(is_message, "{}", self.stderr);
         self.says(words);
     }
 

@@ -11,6 +11,7 @@ mod gate;
 mod harness;
 mod interface;
 mod optimize;
+mod origins;
 mod programs;
 mod run;
 mod shape;

@@ -155,6 +155,18 @@ impl<'d> Node<'d> {
         (self.entry().kind == Kind::Array).then(|| self.inside().nth(index)).flatten()
     }
 
+    /// The key of a value that is an object's field.
+    pub(crate) const fn key(self) -> Self {
+        // Keys stand directly before their values.
+        Self { position: self.position.saturating_sub(1), ..self }
+    }
+
+    /// The fault that the key of an object's field is probably meant to be another.
+    pub(crate) fn misspelt_key(self, near: &str) -> Fault {
+        let reason = format!("unknown field: did you mean `{near}`?");
+        self.key().fault(reason).instead(format!("\"{near}\""))
+    }
+
     /// The elements of an array; none of another value.
     pub(crate) fn elements(self) -> impl Iterator<Item = Self> + use<'d> {
         let is_array = self.entry().kind == Kind::Array;
@@ -283,7 +295,7 @@ impl<'d> Object<'d> {
     pub fn missing(&self, key: &str) -> Fault {
         let misspelt = self.fields.iter().find(|(name, _)| nearest(name, [key]).is_some());
         match misspelt {
-            Some((_, value)) => value.fault(format!("unknown field: did you mean `{key}`?")),
+            Some((_, value)) => value.misspelt_key(key),
             None => {
                 // The whole object may be many lines.
                 let start = self.node.span().start;
@@ -298,10 +310,10 @@ impl<'d> Object<'d> {
     /// The first such field, with the one of `known` that is probably meant.
     pub fn finish(&self, known: &[&str]) -> Result<(), Fault> {
         let Some((key, node)) = self.unknown().next() else { return Ok(()) };
-        Err(node.fault(match nearest(key, known.iter().copied()) {
-            Some(near) => format!("unknown field: did you mean `{near}`?"),
-            None => "unknown field".to_owned(),
-        }))
+        Err(match nearest(key, known.iter().copied()) {
+            Some(near) => node.misspelt_key(near),
+            None => node.key().fault("unknown field"),
+        })
     }
 
     /// The fields that were not taken out, in their order.

@@ -259,7 +259,7 @@ fn contradicting_fields() {
 fn misspelt_fields_are_errors_and_strange_ones_warnings() {
     assert_eq!(
         refused_rule("{\"names\": [\"read\"], \"action\": \"SCMP_ACT_ALLOW\",\n \"arg\": []}"),
-        "p.json:3:9: syscalls[0].arg: unknown field: did you mean `args`?"
+        "p.json:3:2: syscalls[0].arg: unknown field: did you mean `args`?"
     );
     let text =
         profile("{\"names\": [\"read\"], \"action\": \"SCMP_ACT_ALLOW\",\n \"x-owner\": \"me\"}");

@@ -7,3 +7,4 @@ mod container;
 mod docker_form;
 mod export;
 mod meaning;
+mod origins;
