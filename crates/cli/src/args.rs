@@ -1,5 +1,6 @@
 //! The command line as a whole, and what several commands share of it.
 
+pub(crate) mod arguments;
 pub(crate) mod group;
 pub(crate) mod tune;
 pub(crate) mod value;

@@ -7,10 +7,12 @@ mod combine;
 mod compare;
 mod compile;
 mod completions;
+mod constants;
 mod diff;
 mod disasm;
 mod doctor;
 mod fmt;
+mod groups;
 mod man;
 mod optimize;
 mod profiles;
@@ -32,6 +34,8 @@ pub(crate) enum Command {
     Optimize(optimize::Args),
     Profiles(profiles::Args),
     Syscalls(syscalls::Args),
+    Groups(groups::Args),
+    Constants(constants::Args),
     Disasm(disasm::Args),
     Asm(asm::Args),
     Sim(sim::Args),
@@ -67,6 +71,8 @@ pub(crate) fn run(command: &Command) -> Result<Status, Error> {
         Command::Optimize(args) => optimize::run(args),
         Command::Profiles(args) => profiles::run(args),
         Command::Syscalls(args) => syscalls::run(args),
+        Command::Groups(args) => groups::run(args),
+        Command::Constants(args) => constants::run(args),
         Command::Disasm(args) => disasm::run(args),
         Command::Asm(args) => asm::run(args),
         Command::Sim(args) => sim::run(args),

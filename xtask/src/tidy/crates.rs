@@ -90,6 +90,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "callgate-agent",
             "callgate-bpf",
             "callgate-compiler",
+            "callgate-facts",
             "callgate-kernel",
             "callgate-observe",
             "callgate-policy",

@@ -59,12 +59,31 @@ impl FromStr for Number {
 /// [`Error::Usage`] with names that are near.
 pub(crate) fn name(text: &str) -> Result<Name, Error> {
     Name::parse(text).ok_or_else(|| {
-        let near = near_names(text);
+        let unknown = format!("no syscall is called {text:?}");
+        let near = near(text, syscall_names());
         Error::Usage(match near.is_empty() {
-            true => format!("no syscall is called {text:?}: `callgate syscalls` lists them"),
-            false => format!("no syscall is called {text:?}: did you mean {}?", near.join(" or ")),
+            true => format!("{unknown}: `callgate syscalls` lists them"),
+            false => format!("{unknown}: did you mean {}?", near.join(" or ")),
         })
     })
+}
+
+/// The names of all syscalls.
+pub(crate) fn syscall_names() -> impl Iterator<Item = &'static str> {
+    Name::all().map(Name::as_str)
+}
+
+/// A problem with the names that the word may be a misspelling of, if there are any.
+pub(crate) fn did_you_mean<'n>(
+    problem: &str,
+    word: &str,
+    names: impl IntoIterator<Item = &'n str>,
+) -> String {
+    let near = near(word, names);
+    match near.is_empty() {
+        true => problem.to_owned(),
+        false => format!("{problem}: did you mean {}?", near.join(" or ")),
+    }
 }
 
 /// A syscall's number, if `text` is one.
@@ -88,8 +107,8 @@ pub(crate) fn list(arches: impl IntoIterator<Item = Arch>) -> String {
     arches.into_iter().map(Arch::name).collect::<Vec<_>>().join(", ")
 }
 
-/// Up to three names that `text` may be a misspelling of, the nearest first.
-fn near_names(text: &str) -> Vec<&'static str> {
+/// Up to three of the names that `text` may be a misspelling of, the nearest first.
+fn near<'n>(text: &str, names: impl IntoIterator<Item = &'n str>) -> Vec<&'n str> {
     const DISTANCE_MAX: usize = 2;
     const SHOWN_MAX: usize = 3;
     // The distance is quadratic in the length; no name is nearly as long.
@@ -97,11 +116,12 @@ fn near_names(text: &str) -> Vec<&'static str> {
     if text.len() > LENGTH_MAX {
         return Vec::new();
     }
-    let distance = |name: Name| (strsim::damerau_levenshtein(text, name.as_str()), name.as_str());
+    let distance = |name: &'n str| (strsim::damerau_levenshtein(text, name), name);
     let near =
         |(distance, name): &(usize, &str)| *distance <= DISTANCE_MAX && distance * 2 < name.len();
-    let mut names: Vec<_> = Name::all().map(distance).filter(near).collect();
+    let mut names: Vec<_> = names.into_iter().map(distance).filter(near).collect();
     names.sort_unstable();
+    names.dedup();
     names.into_iter().take(SHOWN_MAX).map(|(_, name)| name).collect()
 }
 
@@ -162,10 +182,10 @@ mod tests {
 
     #[test]
     fn near_names_come_first_and_are_few() {
-        assert_eq!(near_names("opnat"), ["openat", "openat2"]);
-        assert_eq!(near_names("frobnicate"), [""; 0]);
-        assert_eq!(near_names(&"x".repeat(1 << 20)), [""; 0]);
-        assert!(near_names("mnt").len() <= 3);
+        assert_eq!(near("opnat", syscall_names()), ["openat", "openat2"]);
+        assert_eq!(near("frobnicate", syscall_names()), [""; 0]);
+        assert_eq!(near(&"x".repeat(1 << 20), syscall_names()), [""; 0]);
+        assert!(near("mnt", syscall_names()).len() <= 3);
     }
 
     #[test]

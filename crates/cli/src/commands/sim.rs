@@ -8,6 +8,7 @@ use callgate_rules::Origin;
 use callgate_syscalls::{Action, ActionKind, Arch, Errno, SeccompData, SyscallNr};
 use clap::ValueHint;
 
+use crate::args::arguments;
 use crate::args::group::{FilterArgs, ProfileArgs};
 use crate::args::value::{self, Number};
 use crate::error::{Error, Status};
@@ -22,7 +23,8 @@ use crate::output;
 #[command(after_help = "\
 Examples:
   callgate sim container --syscall mount
-  callgate sim filter.bpf --syscall socket --args 40,1,0 --trace
+  callgate sim filter.bpf --syscall socket --args AF_VSOCK,SOCK_STREAM,0 --trace
+  callgate sim container --syscall clone --args 'CLONE_NEWUSER|SIGCHLD'
   callgate sim --pid 4711 --arch x86 --syscall 102
   callgate sim outer.bpf --stack inner.bpf --syscall clone3
 ")]
@@ -35,9 +37,9 @@ pub(crate) struct Args {
     /// The syscall: a name, or any number
     #[arg(long, value_name = "NAME|NUMBER", allow_hyphen_values = true)]
     syscall: String,
-    /// Up to six arguments; the others are 0
+    /// Up to six arguments: numbers, or constants by name, joined by `|`; the others are 0
     #[arg(long, value_name = "A,B,..", value_delimiter = ',', allow_hyphen_values = true)]
-    args: Vec<Number>,
+    args: Vec<String>,
     /// The address of the instruction after the call
     #[arg(long, value_name = "ADDRESS", default_value = "0")]
     ip: Number,
@@ -165,14 +167,7 @@ fn call(args: &Args, arch: Arch) -> Result<SeccompData, Error> {
         Some(nr) => nr,
         None => number_of(&args.syscall, arch)?,
     };
-    let mut registers = [0; 6];
-    if args.args.len() > registers.len() {
-        let message = format!("{} arguments given: a syscall has up to six", args.args.len());
-        return Err(Error::Usage(message));
-    }
-    for (register, Number(value)) in registers.iter_mut().zip(&args.args) {
-        *register = *value;
-    }
+    let registers = arguments::read(&args.args, arch, nr)?;
     let mut call = SeccompData::new(arch, nr).with_args(registers);
     call.instruction_pointer = args.ip.0;
     Ok(call)

@@ -5,12 +5,14 @@ use std::process::Stdio;
 
 use crate::harness::{Folder, callgate, command};
 
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 21] = [
     "run",
     "compile",
     "optimize",
     "profiles",
     "syscalls",
+    "groups",
+    "constants",
     "disasm",
     "asm",
     "sim",

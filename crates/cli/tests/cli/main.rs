@@ -7,6 +7,7 @@ mod bad_input;
 mod compare;
 mod compile;
 mod doctor;
+mod facts;
 mod gate;
 mod harness;
 mod interface;

@@ -19,6 +19,18 @@ pub enum Stance {
     Leave,
 }
 
+impl Stance {
+    /// The word for it: `allow`, `enosys` or `leave`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Enosys => "enosys",
+            Self::Leave => "leave",
+        }
+    }
+}
+
 /// The subject of a line as the tables hold it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Subject {
