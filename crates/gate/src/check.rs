@@ -84,7 +84,7 @@ struct Check<'a> {
 }
 
 /// Which of the questions that were asked of a number have the answer yes.
-type Reached = BTreeSet<(Arch, u32, u16)>;
+pub(crate) type Reached = BTreeSet<(Arch, u32, u16)>;
 
 impl<'a> Check<'a> {
     fn new(written: &'a Written, lowered: &'a Lowered) -> Self {
@@ -227,7 +227,9 @@ fn deciders(list: &[Site<'_>], position: usize) -> Vec<usize> {
 
 /// Puts questions to the prover: for each place an architecture and rules, of which the first that holds answers.
 /// Returns which answers any call gets.
-fn reached(questions: impl Iterator<Item = (Arch, Vec<(Condition, u16)>)>) -> Option<Reached> {
+pub(crate) fn reached(
+    questions: impl Iterator<Item = (Arch, Vec<(Condition, u16)>)>,
+) -> Option<Reached> {
     const NOTHING: Action = Action::LOG;
     let mut arches: BTreeMap<Arch, ArchPolicy> = BTreeMap::new();
     for (place, (arch, rules)) in questions.enumerate() {
@@ -266,14 +268,14 @@ fn reached(questions: impl Iterator<Item = (Arch, Vec<(Condition, u16)>)>) -> Op
 }
 
 /// The number that stands for a place, whatever syscall has it.
-fn number_at(arch: Arch, place: usize) -> u32 {
+pub(crate) fn number_at(arch: Arch, place: usize) -> u32 {
     const X32_BIT: u32 = 0x4000_0000;
     let place = u32::try_from(place).unwrap_or(u32::MAX) & (X32_BIT - 1);
     if arch == Arch::X32 { place | X32_BIT } else { place }
 }
 
 /// A rule's position as data of an action. There are never as many rules of one number as fit.
-fn number(index: usize) -> u16 {
+pub(crate) fn number(index: usize) -> u16 {
     u16::try_from(index).unwrap_or(u16::MAX)
 }
 

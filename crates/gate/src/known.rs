@@ -87,3 +87,26 @@ pub(crate) fn successor(name: Name, arches: &[Arch]) -> Option<Name> {
     let _ = (name, arches);
     None
 }
+
+/// The constants that a value is called by, where an argument takes its values from a set whatever the others are, and
+/// all architectures have them.
+pub(crate) fn spelling(
+    call: Name,
+    argument: &str,
+    value: u64,
+    arch: Arch,
+    arches: &std::collections::BTreeSet<Arch>,
+) -> Option<String> {
+    let usage = Constants::of(call, argument).find(|usage| usage.condition.is_none())?;
+    let spelling = usage.constants.spell(value, arch);
+    let mut union = spelling.rest;
+    for constant in &spelling.constants {
+        // A negative constant is written for its low half, too.
+        let own = 0_u64.wrapping_add_signed(constant.on(arch)?);
+        union |= if value <= u64::from(u32::MAX) { own & u64::from(u32::MAX) } else { own };
+        if arches.iter().any(|arch| constant.on(*arch).is_none()) {
+            return None;
+        }
+    }
+    (!spelling.constants.is_empty() && union == value).then(|| spelling.to_string())
+}

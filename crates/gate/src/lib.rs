@@ -21,11 +21,13 @@ mod format;
 mod known;
 mod near;
 mod resolve;
+mod show;
 mod syntax;
 mod tree;
 
 pub use check::Lowered;
-pub use expect::{Expected, Test};
+pub use expect::{Expected, Failure, NoOutcome, Test};
 pub use format::format;
 pub use resolve::{Loader, Refused, Written, from_folder, nothing, read, read_syntax};
+pub use show::{NotShown, Shown, in_words, show, words_of};
 pub use syntax::{File, Gate, Node, SyntaxError, SyntaxKind, Token, words};

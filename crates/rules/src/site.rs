@@ -145,7 +145,7 @@ impl Site {
                 .ok_or_else(|| self.unknown(arg)),
             Which::Index(index) => match (arguments.nth(*index), signature) {
                 // A register that the kernel does not read can be compared as such, not as an argument.
-                (None, Some(_)) if arg.bits != ArgBits::Full => Err(self.unknown(arg)),
+                (None, Some(_)) if arg.bits == ArgBits::Kernel => Err(self.unknown(arg)),
                 (argument, _) => Ok((*index, argument)),
             },
         }

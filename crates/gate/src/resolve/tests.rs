@@ -88,3 +88,21 @@ fn statements_that_decide_nothing_are_found() {
         assert_eq!(codes(lines).join(" "), expected, "{lines}");
     }
 }
+
+#[test]
+fn tests_hold_for_every_value_or_name_a_call() {
+    let text = "policy 1\narch x86_64, aarch64\ndefault errno EPERM\n\
+                allow socket where family in {AF_UNIX, AF_INET}\nallow open\n\
+                test socket(AF_UNIX, _, _) -> allow\ntest socket(AF_NETLINK, ..) -> errno EPERM\n\
+                test socket -> allow\ntest open -> allow\ntest { read, write } -> errno EPERM\n\
+                on x86_64 { test nr 1000 -> enosys }\n";
+    let written = read(Source::new("t.gate", text).unwrap(), &mut nothing).unwrap();
+    let policy = written.lower(&Target::new(Arch::X86_64)).unwrap().policy;
+    let outcome: Vec<usize> =
+        written.tests.iter().map(|test| test.failures(&policy).unwrap().len()).collect();
+    // The call without a family fails on both architectures.
+    assert_eq!(outcome, [0, 0, 2, 0, 0, 1]);
+    let failure = &written.tests[2].failures(&policy).unwrap()[0];
+    assert_eq!(policy.decide(&failure.call), failure.found);
+    assert_ne!(failure.found, failure.expected);
+}

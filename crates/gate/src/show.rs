@@ -1,0 +1,178 @@
+//! A policy as a text of the language: `callgate show`.
+//!
+//! Calls with the same rules stand together, conditions have the names of arguments and constants, and statements are
+//! sorted by verdict behind the default. The text is read again and proved to mean the policy before it is returned.
+
+mod condition;
+mod simple;
+mod statements;
+mod verdict;
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use callgate_policy::{Action, ArchPolicy, Known, Policy, Unknown};
+use callgate_prover::{Options, Prover, Scope};
+use callgate_rules::{Source, Target};
+use callgate_syscalls::Arch;
+
+use crate::syntax::File;
+use crate::{Lowered, Written};
+
+pub use verdict::in_words;
+
+/// Why a policy has no text in the language.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum NotShown {
+    /// The language cannot say it.
+    Inexpressible {
+        /// What.
+        what: String,
+    },
+    /// The prover found no answer to whether the text means the policy.
+    Unproved {
+        /// Its reason.
+        reason: callgate_prover::Error,
+    },
+}
+
+/// A text that was proved to mean a policy.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// The text, formatted.
+    pub text: String,
+    /// The text as it was read again.
+    pub written: Written,
+}
+
+/// A policy in the language.
+///
+/// ```
+/// use callgate_gate::show;
+/// use callgate_policy::{Action, Arch, ArchPolicy, Comparison, Field, Operator, Policy, SyscallNr};
+///
+/// let mut x86_64 = ArchPolicy::new(Action::ALLOW);
+/// let unix = Comparison::low32(Field::Arg0, u32::MAX, Operator::Eq, 1);
+/// x86_64.rule(SyscallNr::new(41), unix.into(), Action::errno(1).unwrap());
+/// let policy = Policy::builder(Action::KILL_PROCESS).arch(Arch::X86_64, x86_64).build()?;
+/// let text = show(&policy)?.text;
+/// let lines: Vec<&str> = text.lines().filter(|line| !line.is_empty()).collect();
+/// assert_eq!(lines, ["policy 1", "arch x86_64", "default allow", "errno EPERM socket where family == AF_UNIX"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// [`NotShown`]; a text that was not proved equal is never returned.
+pub fn show(policy: &Policy) -> Result<Shown, NotShown> {
+    let text = write(policy)?;
+    let shown = read_again(&text)?;
+    let lowered = lower(&shown)?;
+    let mut prover = Prover::new(Options::default());
+    let unproved = |reason| NotShown::Unproved { reason };
+    let [left, right] = [
+        prover.policy(policy).map_err(unproved)?,
+        prover.policy(&lowered.policy).map_err(unproved)?,
+    ];
+    match prover.equal(&left, &right, Scope::Exact).map_err(unproved)? {
+        true => Ok(Shown { text, written: shown }),
+        false => Err(inexpressible("the text would mean something else")),
+    }
+}
+
+/// What a policy does with one syscall, in words: for each architecture a line for each of its conditions, and one for the
+/// rest.
+///
+/// # Errors
+/// [`NotShown`] for conditions that the language cannot say.
+pub fn words_of(policy: &Policy, name: callgate_syscalls::Name) -> Result<String, NotShown> {
+    statements::words(policy, name)
+}
+
+/// The text, not yet held against the policy.
+fn write(policy: &Policy) -> Result<String, NotShown> {
+    let arches: Vec<Arch> = policy.arches().map(|(arch, _)| arch).collect();
+    let Some(first) = arches.first().copied() else {
+        return Err(inexpressible("it has no architecture"));
+    };
+    let default = same(policy, first, "defaults", |arch| arch.default_action())?;
+    let unknown = same(policy, first, "baselines", |arch| arch.unknown_action())?;
+    let mut text = String::from("policy 1\n");
+    let names: Vec<&str> = arches.iter().map(|arch| arch.name()).collect();
+    text += &format!("arch {}\n", names.join(", "));
+    if policy.foreign() != Action::KILL_PROCESS {
+        text += &format!("foreign {}\n", verdict::text(policy.foreign(), first));
+    }
+    if let Some(Unknown { known, action }) = unknown {
+        let Known::Kernel(version) = known else {
+            return Err(inexpressible("it tells syscalls apart by the largest known number"));
+        };
+        let verdict = verdict::text(action, first);
+        text += &format!("baseline linux {version} else {verdict}\n");
+    }
+    text += &format!("default {}\n", verdict::text(default, first));
+    text += &statements::write(policy)?;
+    match crate::format(&File::parse(&text)) {
+        Some(formatted) => Ok(formatted),
+        None => Err(inexpressible("the text would not be understood")),
+    }
+}
+
+/// What all architectures of a policy have in common; verdicts are compared as texts, because errno values differ.
+fn same<T: Copy + PartialEq>(
+    policy: &Policy,
+    first: Arch,
+    what: &str,
+    of: impl Fn(&ArchPolicy) -> T,
+) -> Result<T, NotShown> {
+    let differ = || inexpressible(&format!("its architectures have different {what}"));
+    let expected = policy.arch(first).map(&of).ok_or_else(differ)?;
+    match policy.arches().all(|(_, arch)| of(arch) == expected) {
+        true => Ok(expected),
+        false => Err(differ()),
+    }
+}
+
+fn read_again(text: &str) -> Result<Written, NotShown> {
+    let source = Source::new("shown.gate", text);
+    let source = source.map_err(|error| inexpressible(&error.to_string()))?;
+    let read = crate::read(source, &mut crate::nothing);
+    read.map_err(|refused| inexpressible(&format!("the text would be refused: {refused}")))
+}
+
+fn lower(written: &Written) -> Result<Lowered, NotShown> {
+    let native = written.rules.header.arches.first().copied().unwrap_or(Arch::X86_64);
+    let lowered = written.lower(&Target::new(native));
+    lowered.map_err(|refused| inexpressible(&format!("the text would be refused: {refused}")))
+}
+
+pub(crate) fn inexpressible(what: &str) -> NotShown {
+    NotShown::Inexpressible { what: what.to_owned() }
+}
+
+/// The architectures of a policy.
+fn arches_of(policy: &Policy) -> BTreeSet<Arch> {
+    policy.arches().map(|(arch, _)| arch).collect()
+}
+
+impl fmt::Display for NotShown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Inexpressible { what } => {
+                write!(f, "the filter cannot be said in the language: {what}")
+            }
+            Self::Unproved { reason } => {
+                write!(f, "the text could not be proved to mean the filter: {reason}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for NotShown {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Inexpressible { .. } => None,
+            Self::Unproved { reason } => Some(reason),
+        }
+    }
+}
