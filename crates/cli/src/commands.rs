@@ -11,6 +11,7 @@ mod constants;
 mod diff;
 mod disasm;
 mod doctor;
+mod explain_error;
 mod fmt;
 mod groups;
 mod man;
@@ -18,9 +19,11 @@ mod optimize;
 mod profiles;
 mod prove;
 mod run;
+mod show;
 mod sim;
 mod subset;
 mod syscalls;
+mod test;
 
 use clap::{Args as _, Subcommand};
 
@@ -46,6 +49,9 @@ pub(crate) enum Command {
     Intersect(combine::IntersectArgs),
     Union(combine::UnionArgs),
     Fmt(fmt::Args),
+    Test(test::Args),
+    Show(show::Args),
+    ExplainError(explain_error::Args),
     Agent(agent::Args),
     Doctor(doctor::Args),
     Completions(completions::Args),
@@ -83,6 +89,9 @@ pub(crate) fn run(command: &Command) -> Result<Status, Error> {
         Command::Intersect(args) => combine::intersect(args),
         Command::Union(args) => combine::union(args),
         Command::Fmt(args) => fmt::run(args),
+        Command::Test(args) => test::run(args),
+        Command::Show(args) => show::run(args),
+        Command::ExplainError(args) => explain_error::run(args),
         Command::Agent(args) => agent::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Completions(args) => completions::run(args),

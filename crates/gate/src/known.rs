@@ -1,7 +1,6 @@
 //! What the language knows by name beside syscalls: constants, families and blocks.
 
-use callgate_facts::Constants;
-use callgate_rules::{Cond, Verdict};
+use callgate_facts::{Allowance, Block, Constants, Family, GroupMember, Groups, Role};
 use callgate_syscalls::{Arch, Name};
 
 use crate::near;
@@ -47,45 +46,101 @@ pub(crate) fn near_constants(call: Option<Name>, argument: &str, word: &str) -> 
 
 /// The members of a family.
 pub(crate) fn family(name: &str) -> Option<Vec<Name>> {
-    let _ = name;
-    None
+    Groups::LATEST.family(name).map(|family| family.members().collect())
 }
 
 /// The names of families near a word.
 pub(crate) fn near_families(word: &str) -> Vec<&'static str> {
-    let _ = word;
-    Vec::new()
+    near::words_near(word, Groups::LATEST.families().map(Family::name))
 }
 
-/// What a block says about some of its calls.
-#[derive(Clone, Debug)]
+/// What blocks say about some of their calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct BlockRule {
+    /// The syscalls.
     pub(crate) members: Vec<Name>,
-    pub(crate) condition: Option<Cond>,
-    pub(crate) verdict: Verdict,
+    /// On which architectures.
+    pub(crate) arches: Vec<Arch>,
+    /// Whether they are allowed, always or where one of the conditions holds, or get ENOSYS.
+    pub(crate) allowance: Allowance,
 }
 
-/// The rules of a block or role.
-pub(crate) fn block(name: &str) -> Option<Vec<BlockRule>> {
-    let _ = name;
-    None
+/// The blocks that a name stands for: one, or those of a role.
+pub(crate) fn blocks(name: &str) -> Option<Vec<Block>> {
+    let groups = Groups::LATEST;
+    let block = groups.block(name).map(|block| vec![block]);
+    block.or_else(|| groups.role(name).map(|role| role.blocks().collect()))
 }
 
-/// All calls that a block or role names.
-pub(crate) fn block_members(name: &str) -> Option<Vec<Name>> {
-    let rules = block(name)?;
-    Some(rules.into_iter().flat_map(|rule| rule.members).collect())
+/// The rules of several blocks together on these architectures.
+pub(crate) fn block_rules(blocks: &[Block], arches: &[Arch]) -> Vec<BlockRule> {
+    let mut rules: Vec<BlockRule> = Vec::new();
+    for name in named(blocks) {
+        let mut of_name: Vec<(Allowance, Vec<Arch>)> = Vec::new();
+        for &arch in arches.iter().filter(|arch| arch.syscall(name).is_some()) {
+            let Some(allowance) = Allowance::of(blocks, name, arch) else { continue };
+            match of_name.iter_mut().find(|(other, _)| *other == allowance) {
+                Some((_, arches)) => arches.push(arch),
+                None => of_name.push((allowance, vec![arch])),
+            }
+        }
+        for (allowance, arches) in of_name {
+            let same = |rule: &&mut BlockRule| rule.allowance == allowance && rule.arches == arches;
+            match rules.iter_mut().find(same) {
+                Some(rule) => rule.members.push(name),
+                None => rules.push(BlockRule { members: vec![name], arches, allowance }),
+            }
+        }
+    }
+    rules
+}
+
+/// The syscalls that blocks name, also through families; sorted.
+fn named(blocks: &[Block]) -> Vec<Name> {
+    let lines = blocks.iter().flat_map(|block| block.lines());
+    let mut names: Vec<Name> = lines
+        .flat_map(|line| match line.member() {
+            GroupMember::Syscall(name) => vec![name],
+            GroupMember::Family(family) => family.members().collect(),
+            _ => Vec::new(),
+        })
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// All calls that a block or role allows, whatever their arguments, on any of these architectures.
+pub(crate) fn block_members(name: &str, arches: &[Arch]) -> Option<Vec<Name>> {
+    let blocks = blocks(name)?;
+    let is_member = |call: &Name| {
+        let mut allowances = arches.iter().filter_map(|arch| Allowance::of(&blocks, *call, *arch));
+        allowances.any(|allowance| allowance != Allowance::Enosys)
+    };
+    Some(named(&blocks).into_iter().filter(is_member).collect())
 }
 
 /// The names of all blocks and roles.
 pub(crate) fn block_names() -> impl Iterator<Item = &'static str> {
-    [].into_iter()
+    let groups = Groups::LATEST;
+    groups.blocks().map(Block::name).chain(groups.roles().map(Role::name))
 }
 
 /// The call that does the same on these architectures, which do not have `name`.
 pub(crate) fn successor(name: Name, arches: &[Arch]) -> Option<Name> {
-    let _ = (name, arches);
-    None
+    let family = Groups::LATEST.family_of(name)?;
+    let is_everywhere = |member: &Name| arches.iter().all(|arch| arch.syscall(*member).is_some());
+    family.members().find(is_everywhere)
+}
+
+/// The newest version of the groups.
+pub(crate) fn groups_version() -> &'static str {
+    Groups::LATEST.version()
+}
+
+/// Whether a version of the groups is known.
+pub(crate) fn is_groups_version(version: &str) -> bool {
+    Groups::parse(version).is_some()
 }
 
 /// The constants that a value is called by, where an argument takes its values from a set whatever the others are, and
@@ -99,7 +154,11 @@ pub(crate) fn spelling(
 ) -> Option<String> {
     let usage = Constants::of(call, argument).find(|usage| usage.condition.is_none())?;
     let spelling = usage.constants.spell(value, arch);
-    let mut union = spelling.rest;
+    if spelling.rest != 0 {
+        // A number that no names cover is easier to read as one.
+        return None;
+    }
+    let mut union = 0;
     for constant in &spelling.constants {
         // A negative constant is written for its low half, too.
         let own = 0_u64.wrapping_add_signed(constant.on(arch)?);

@@ -61,6 +61,24 @@ pub fn read(source: Source, load: &mut Loader<'_>) -> Result<Written, Refused> {
     reader.finish()
 }
 
+/// Reads a table of tests: `test` lines, in blocks `on ARCH { }` or not, for a filter of these architectures.
+///
+/// # Errors
+/// What is wrong with the text, also lines that are no tests.
+pub fn read_tests(source: Source, arches: &[Arch]) -> Result<(Sources, Vec<Test>), Refused> {
+    let mut load = nothing;
+    let mut reader = Reader::new(&mut load);
+    reader.header.arches = arches.to_vec();
+    if let Some(root) = reader.parsed(source) {
+        reader.only_tests(&root);
+        reader.lines(&root, &Scope::default());
+    }
+    match reader.diagnostics.is_empty() {
+        true => Ok((reader.sources, reader.tests)),
+        false => Err(Refused { sources: reader.sources, diagnostics: reader.diagnostics }),
+    }
+}
+
 /// Reads the syntax of a text and nothing more.
 ///
 /// # Errors
@@ -107,6 +125,8 @@ struct Reader<'a, 'l> {
     tests: Vec<Test>,
     groups: BTreeMap<String, GroupLines>,
     diagnostics: Vec<Diagnostic>,
+    /// The statement for which a text of the language's own is read.
+    pasted: Option<Span>,
 }
 
 impl<'a, 'l> Reader<'a, 'l> {
@@ -122,6 +142,7 @@ impl<'a, 'l> Reader<'a, 'l> {
             tests: Vec::new(),
             groups: BTreeMap::new(),
             diagnostics: Vec::new(),
+            pasted: None,
         }
     }
 
@@ -164,7 +185,7 @@ impl<'a, 'l> Reader<'a, 'l> {
     }
 
     fn span(&self, range: std::ops::Range<usize>) -> Span {
-        Span::new(self.source, range)
+        self.pasted.unwrap_or_else(|| Span::new(self.source, range))
     }
 
     fn span_of(&self, node: &Node) -> Span {

@@ -20,6 +20,7 @@ use crate::syntax::File;
 use crate::{Lowered, Written};
 
 pub use verdict::in_words;
+pub(crate) use verdict::text as action_text;
 
 /// Why a policy has no text in the language.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,6 +38,17 @@ pub enum NotShown {
     },
 }
 
+/// How calls are named.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a yes or no with a name")]
+pub enum Style {
+    /// By families and blocks, where they say the same.
+    #[default]
+    Folded,
+    /// Each by its own name.
+    Expanded,
+}
+
 /// A text that was proved to mean a policy.
 #[derive(Clone, Debug)]
 pub struct Shown {
@@ -49,14 +61,14 @@ pub struct Shown {
 /// A policy in the language.
 ///
 /// ```
-/// use callgate_gate::show;
+/// use callgate_gate::{Style, show};
 /// use callgate_policy::{Action, Arch, ArchPolicy, Comparison, Field, Operator, Policy, SyscallNr};
 ///
 /// let mut x86_64 = ArchPolicy::new(Action::ALLOW);
 /// let unix = Comparison::low32(Field::Arg0, u32::MAX, Operator::Eq, 1);
 /// x86_64.rule(SyscallNr::new(41), unix.into(), Action::errno(1).unwrap());
 /// let policy = Policy::builder(Action::KILL_PROCESS).arch(Arch::X86_64, x86_64).build()?;
-/// let text = show(&policy)?.text;
+/// let text = show(&policy, Style::Folded)?.text;
 /// let lines: Vec<&str> = text.lines().filter(|line| !line.is_empty()).collect();
 /// assert_eq!(lines, ["policy 1", "arch x86_64", "default allow", "errno EPERM socket where family == AF_UNIX"]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -64,8 +76,17 @@ pub struct Shown {
 ///
 /// # Errors
 /// [`NotShown`]; a text that was not proved equal is never returned.
-pub fn show(policy: &Policy) -> Result<Shown, NotShown> {
-    let text = write(policy)?;
+pub fn show(policy: &Policy, style: Style) -> Result<Shown, NotShown> {
+    let folded = attempt(policy, style);
+    match (style, folded) {
+        // Names of groups are a convenience that must not cost the text.
+        (Style::Folded, Err(_)) => attempt(policy, Style::Expanded),
+        (_, shown) => shown,
+    }
+}
+
+fn attempt(policy: &Policy, style: Style) -> Result<Shown, NotShown> {
+    let text = write(policy, style)?;
     let shown = read_again(&text)?;
     let lowered = lower(&shown)?;
     let mut prover = Prover::new(Options::default());
@@ -90,7 +111,7 @@ pub fn words_of(policy: &Policy, name: callgate_syscalls::Name) -> Result<String
 }
 
 /// The text, not yet held against the policy.
-fn write(policy: &Policy) -> Result<String, NotShown> {
+fn write(policy: &Policy, style: Style) -> Result<String, NotShown> {
     let arches: Vec<Arch> = policy.arches().map(|(arch, _)| arch).collect();
     let Some(first) = arches.first().copied() else {
         return Err(inexpressible("it has no architecture"));
@@ -111,7 +132,7 @@ fn write(policy: &Policy) -> Result<String, NotShown> {
         text += &format!("baseline linux {version} else {verdict}\n");
     }
     text += &format!("default {}\n", verdict::text(default, first));
-    text += &statements::write(policy)?;
+    text += &statements::write(policy, style)?;
     match crate::format(&File::parse(&text)) {
         Some(formatted) => Ok(formatted),
         None => Err(inexpressible("the text would not be understood")),

@@ -1,6 +1,6 @@
 //! Policies shown in the language mean what they meant: proved, for thousands.
 
-use callgate_gate::{NotShown, show};
+use callgate_gate::{NotShown, Style, show};
 use callgate_policy::Action;
 
 /// How many random policies have to be shown.
@@ -17,7 +17,7 @@ fn random_policies_are_shown_and_proved_or_inexpressible_for_a_known_reason() {
             policy = policy.with_default([Action::ALLOW, Action::LOG][usize::from(rng.bool())]);
         }
         // What is returned was proved equal.
-        match show(&policy) {
+        match show(&policy, Style::Folded) {
             Ok(_) => shown += 1,
             Err(NotShown::Inexpressible { what }) => {
                 let known = ["different", "instruction pointer", "largest known", "does not have"];

@@ -97,3 +97,130 @@ fn errors_are_for_people_or_for_editors() {
     let error: serde_json::Value = serde_json::from_str(&usage.stderr).unwrap();
     assert!(error["message"].as_str().unwrap().contains("/nonexistent.gate"));
 }
+
+#[test]
+fn tests_are_proved_and_a_failure_names_call_and_line() {
+    let folder = Folder::new();
+    let right = folder.file(
+        "a.gate",
+        format!("{POLICY}test socket(AF_NETLINK, _, _) -> errno EPERM\ntest read -> allow\n"),
+    );
+    let run = callgate(&["test", &right]);
+    assert!(run.succeeds().starts_with("2 hold"), "{run:?}");
+    let wrong = folder.file(
+        "b.gate",
+        format!("{POLICY}test socket -> allow\ntest socket(AF_INET, ..) -> kill\n"),
+    );
+    let run = callgate(&["test", &wrong]);
+    assert_eq!(run.code, Some(1));
+    for words in [
+        "error[E0390]: on x86_64, socket(family: 0, type: 0, protocol: 0) gets `errno EPERM`",
+        "b.gate:6:1",
+        "expected `allow`",
+        "no statement holds, so that this decides",
+        "socket(family: 2, type: 0, protocol: 0) gets `allow`",
+        "this statement decides",
+        "2 of 2 do not hold",
+    ] {
+        assert!(run.text().contains(words), "no {words:?} in {}", run.text());
+    }
+    let json = callgate(&["test", &wrong, "--format", "json"]);
+    let last: serde_json::Value =
+        serde_json::from_str(json.text().lines().last().unwrap()).unwrap();
+    assert_eq!((&last["tests"], &last["failed"]), (&2.into(), &2.into()));
+    callgate(&["test", &folder.file("c.gate", POLICY)]).fails(2, &["no file has a test"]);
+}
+
+#[test]
+fn tables_of_tests_are_for_any_filter() {
+    let folder = Folder::new();
+    let policy = folder.file("a.gate", POLICY);
+    let table = folder.file("a.tests", "# a table\non x86_64 { test read(_, _, _) -> allow }\ntest socket(AF_ALG, ..) -> errno EPERM\n");
+    assert!(callgate(&["test", &table]).succeeds().starts_with("2 hold"));
+    let program = folder.at("a.bpf");
+    callgate(&["compile", &policy, "-o", &program]).succeeds();
+    assert!(callgate(&["test", &table, "--filter", &program]).succeeds().starts_with("2 hold"));
+    let other = folder.file("b.tests", "allow read\n");
+    let run = callgate(&["test", &other, "--filter", &program]);
+    assert_eq!(run.code, Some(2));
+    run.says(&["E0392", "b.tests:1:1"]);
+    let run = callgate(&["test", &table, "--filter", "container", "--arch", "aarch64"]);
+    assert_eq!(run.code, Some(2));
+    run.says(&["E0332", "the policy is not for x86_64"]);
+}
+
+/// A filter as sandboxes have it: no new Unix sockets, nothing foreign; 13 instructions.
+const UNIX_BLOCK: &str = "\
+        ld   [arch]
+        jne  #AUDIT_ARCH_X86_64, bad
+        ld   [nr]
+        jge  #0x40000000, bad
+        jne  #x86_64:socket, good
+        ld   [args[0].hi]
+        jne  #0, good
+        ld   [args[0].lo]
+        jne  #1, good
+        ret  ERRNO(EPERM)
+bad:    ret  KILL_PROCESS
+good:   ret  ALLOW
+        ret  KILL_THREAD
+";
+
+#[test]
+fn a_program_is_shown_in_a_few_lines_and_means_the_same() {
+    let folder = Folder::new();
+    let program = folder.at("a.bpf");
+    callgate(&["asm", &folder.file("a.s", UNIX_BLOCK), "-o", &program]).succeeds();
+    let shown = callgate(&["show", &program]);
+    let lines: Vec<&str> = shown.succeeds().lines().filter(|line| !line.is_empty()).collect();
+    assert!(lines.len() <= 6, "{lines:#?}");
+    let text = folder.file("b.gate", shown.text());
+    assert!(callgate(&["prove", &program, &text]).succeeds().starts_with("equal"));
+}
+
+#[test]
+fn profiles_and_programs_are_shown_and_proved_or_shown_as_programs() {
+    let folder = Folder::new();
+    let testdata = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/foreign");
+    let mut filters: Vec<String> = ["container", "qemu"].map(str::to_owned).to_vec();
+    for entry in fs::read_dir(testdata).unwrap() {
+        filters.push(entry.unwrap().path().to_str().unwrap().to_owned());
+    }
+    let mut policies = 0;
+    for filter in filters {
+        for style in [&[][..], &["--expand"]] {
+            let shown = callgate(&[&["show", &filter], style].concat());
+            let name = if shown.succeeds().starts_with("policy 1") { "a.gate" } else { "a.s" };
+            policies += usize::from(name == "a.gate");
+            let text = folder.file(name, shown.text());
+            let equal = callgate(&["prove", &filter, &text]);
+            assert!(equal.succeeds().starts_with("equal"), "{filter}: {equal:?}");
+            if name == "a.gate" {
+                callgate(&["fmt", "--check", &text]).succeeds();
+            }
+        }
+    }
+    assert!(policies >= 10, "{policies}");
+    let container = callgate(&["show", "container"]);
+    assert!(container.succeeds().lines().count() < 120);
+}
+
+#[test]
+fn one_call_is_shown_in_words() {
+    let folder = Folder::new();
+    let policy = folder.file("a.gate", POLICY);
+    let words = callgate(&["show", &policy, "socket"]);
+    let expected = "x86_64: socket is executed where family in {AF_UNIX, AF_INET}\n\
+                    x86_64: socket fails with EPERM otherwise\n";
+    assert_eq!(words.succeeds(), expected);
+    assert_eq!(callgate(&["show", &policy, "read"]).succeeds(), "x86_64: read is executed\n");
+    assert_eq!(callgate(&["show", &policy, "open"]).succeeds(), "x86_64: open fails with EPERM\n");
+}
+
+#[test]
+fn every_code_has_a_page() {
+    let page = callgate(&["explain-error", "e0350"]);
+    assert!(page.succeeds().starts_with("E0350: a pointer cannot be tested\n\n"));
+    assert!(callgate(&["explain-error"]).succeeds().lines().count() > 60);
+    callgate(&["explain-error", "E9999"]).fails(2, &["E9999", "lists them"]);
+}

@@ -7,15 +7,12 @@ use callgate_syscalls::{Arch, KernelVersion, Name};
 
 use super::Reader;
 use super::value::number;
-use crate::near;
 use crate::syntax::{Node, SyntaxKind, Token, words};
 use crate::tree;
+use crate::{known, near};
 
 /// The version of the language.
 const VERSION: u64 = 1;
-
-/// The version of the groups that is known.
-const GROUPS: &str = "2026.11";
 
 /// What the header says.
 #[derive(Debug, Default)]
@@ -145,12 +142,16 @@ impl Reader<'_, '_> {
 
     fn groups(&mut self, line: &Node) {
         let Some(token) = tree::token(line, SyntaxKind::Version) else { return };
-        if token.text() != GROUPS {
+        if !known::is_groups_version(token.text()) {
             let span = self.span(token.text_range().into());
             let message = format!("version {} of the groups is not known here", token.text());
             let diagnostic = Diagnostic::error(Code::new("E0325"), message)
                 .primary(span, "not a version that this callgate has")
-                .help_with_edit("what a version means never changes; it has", span, GROUPS);
+                .help_with_edit(
+                    "what a version means never changes; it has",
+                    span,
+                    known::groups_version(),
+                );
             self.report(diagnostic);
         }
     }

@@ -1,14 +1,16 @@
 //! Statements, blocks and tests, in their order.
 
+use callgate_facts::{Allowance, Block};
 use callgate_rules::{
-    Applies, Code, Cond, Diagnostic, Origin, Rule, Span, Subject, SubjectKind, Verdict,
+    Applies, Code, Cond, Diagnostic, ErrnoSpec, Group, Origin, Rule, Span, Subject, SubjectKind,
+    Verdict,
 };
 use callgate_syscalls::Arch;
 
 use super::{GroupLines, Reader, Scope};
 use crate::expect::{Expected, Test};
-use crate::syntax::{Node, SyntaxKind, Token};
-use crate::tree;
+use crate::syntax::{File, Node, SyntaxKind, Token};
+use crate::{known, tree};
 
 /// How deep groups may be pasted into each other.
 const PASTES_MAX: usize = 8;
@@ -28,6 +30,21 @@ impl Reader<'_, '_> {
                 SyntaxKind::Statement => self.statement(&line, scope),
                 SyntaxKind::Test => self.test(&line, scope),
                 _ => {}
+            }
+        }
+    }
+
+    /// Reports all lines that are no tests, in blocks too.
+    pub(super) fn only_tests(&mut self, node: &Node) {
+        for line in node.children() {
+            match line.kind() {
+                SyntaxKind::Test => {}
+                SyntaxKind::On => self.only_tests(&line),
+                _ => {
+                    let span = self.span_of(&line);
+                    let message = "a table of tests has `test` lines and nothing else";
+                    self.error("E0392", message, span, "belongs into the policy");
+                }
             }
         }
     }
@@ -72,13 +89,19 @@ impl Reader<'_, '_> {
     }
 
     fn uses(&mut self, line: &Node, scope: &Scope) {
+        let mut blocks = Vec::new();
         for token in tree::tokens(line).filter(|token| token.kind() == SyntaxKind::Block) {
             let name = token.text().trim_start_matches('@');
-            match self.groups.get(name).cloned() {
-                Some(group) => self.paste(&group, &token, scope),
-                None => self.block(&token, scope),
+            match (self.groups.get(name).cloned(), known::blocks(name)) {
+                (Some(group), _) => self.paste(&group, &token, scope),
+                (None, Some(found)) => blocks.extend(found),
+                (None, None) => {
+                    let span = self.span(token.text_range().into());
+                    self.unknown_block(name, span);
+                }
             }
         }
+        self.blocks(&blocks, scope, self.span_of(line));
     }
 
     /// Reads the lines of a group as if they stood here.
@@ -108,6 +131,7 @@ impl Reader<'_, '_> {
         {
             self.fake_success(line, verdict_span);
         }
+        self.no_running_block(&subject, verdict);
         // A condition that is wrong was reported.
         if matches!(condition, Some(None)) || subjects.is_empty() {
             return;
@@ -143,17 +167,71 @@ impl Reader<'_, '_> {
         self.push(vec![subject], None, verdict, &scope, span, (true, true));
     }
 
-    /// Adds a rule of a block.
-    pub(super) fn push_block(
+    /// Adds the rules of blocks: what any of them allows is allowed.
+    fn blocks(&mut self, blocks: &[Block], scope: &Scope, span: Span) {
+        let arches = self.arches_to_check(scope);
+        for known::BlockRule { members, arches, allowance } in known::block_rules(blocks, &arches) {
+            let inner = Scope { arches: self.unless_all(arches), ..scope.clone() };
+            let name = "@".to_owned();
+            let subject = Subject { kind: SubjectKind::Group(Group { name, members }), span: None };
+            let subjects = vec![Subject { span: Some(span), ..subject }];
+            let (condition, verdict) = match allowance {
+                Allowance::Always => (None, Verdict::Allow),
+                Allowance::If(any) => match self.block_condition(&any, &subjects, &inner, span) {
+                    // What a condition cannot say here is not allowed.
+                    None => continue,
+                    some => (some, Verdict::Allow),
+                },
+                _ => (None, Verdict::Errno(ErrnoSpec::ENOSYS)),
+            };
+            // Blocks overlap, and programs use several.
+            self.push(subjects, condition, verdict, &inner, span, (false, true));
+        }
+    }
+
+    /// No restriction where the architectures are all of the policy.
+    fn unless_all(&self, arches: Vec<Arch>) -> Vec<Arch> {
+        if arches == self.header.arches { Vec::new() } else { arches }
+    }
+
+    /// The condition that any of a block's conditions holds, which are written in the language themselves.
+    fn block_condition(
         &mut self,
-        subjects: Vec<Subject>,
-        condition: Option<Cond>,
-        verdict: Verdict,
+        any: &[&str],
+        subjects: &[Subject],
         scope: &Scope,
         span: Span,
-    ) {
-        // Blocks overlap, and programs use several.
-        self.push(subjects, condition, verdict, scope, span, (false, true));
+    ) -> Option<Cond> {
+        let each = any.iter().map(|text| {
+            let file = File::parse(&format!("allow it where {text}"));
+            let statement = tree::child(&file.root(), SyntaxKind::Statement)?;
+            let node = tree::child(&statement, SyntaxKind::Where)?;
+            // Places in this text mean nothing to whoever reads the policy.
+            self.pasted = Some(span);
+            let cond = self.condition(&node, subjects, scope);
+            self.pasted = None;
+            cond
+        });
+        let mut each = each.collect::<Option<Vec<Cond>>>()?;
+        Some(if each.len() == 1 { each.remove(0) } else { Cond::any(each) })
+    }
+
+    /// Refuses to let calls run by naming a block: that would leave its conditions out.
+    fn no_running_block(&mut self, subject: &Node, verdict: Verdict) {
+        if !matches!(verdict, Verdict::Allow | Verdict::Log) {
+            return;
+        }
+        let blocks = tree::children(subject, SyntaxKind::Call)
+            .filter_map(|call| tree::token(&call, SyntaxKind::Block));
+        for token in blocks.collect::<Vec<_>>() {
+            let span = self.span(token.text_range().into());
+            let name = token.text();
+            let message = format!("`{verdict} {name}` would leave out the conditions of the block");
+            let diagnostic = Diagnostic::error(Code::new("E0349"), message)
+                .primary(span, "a block allows some calls only with certain arguments")
+                .help(format!("`use {name}` takes the block as it is"));
+            self.report(diagnostic);
+        }
     }
 
     fn fake_success(&mut self, line: &Node, verdict: Span) {

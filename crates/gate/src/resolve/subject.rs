@@ -126,7 +126,7 @@ impl Reader<'_, '_> {
                 self.source = before;
                 members
             }
-            None => match known::block_members(name) {
+            None => match known::block_members(name, &self.arches_to_check(scope)) {
                 Some(members) => members,
                 None => {
                     self.unknown_block(name, span);
@@ -140,21 +140,7 @@ impl Reader<'_, '_> {
         Some(SubjectKind::Group(Group { name: token.text().to_owned(), members }))
     }
 
-    /// The rules of a block that the language comes with.
-    pub(super) fn block(&mut self, token: &Token, scope: &Scope) {
-        let name = token.text().trim_start_matches('@');
-        let span = self.span(token.text_range().into());
-        let Some(rules) = known::block(name) else {
-            return self.unknown_block(name, span);
-        };
-        for known::BlockRule { members, condition, verdict } in rules {
-            let group = Group { name: token.text().to_owned(), members };
-            let subject = Subject { kind: SubjectKind::Group(group), span: Some(span) };
-            self.push_block(vec![subject], condition, verdict, scope, span);
-        }
-    }
-
-    fn unknown_block(&mut self, name: &str, span: Span) {
+    pub(super) fn unknown_block(&mut self, name: &str, span: Span) {
         let message = format!("no block or group is called `@{name}`");
         let diagnostic = Diagnostic::error(Code::new("E0343"), message)
             .primary(span, "neither defined above nor a block of callgate's");

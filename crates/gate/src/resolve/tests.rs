@@ -106,3 +106,36 @@ fn tests_hold_for_every_value_or_name_a_call() {
     assert_eq!(policy.decide(&failure.call), failure.found);
     assert_ne!(failure.found, failure.expected);
 }
+
+#[test]
+fn every_block_and_role_is_read_on_every_architecture() {
+    let names: Vec<&str> = crate::known::block_names().collect();
+    assert!(names.len() > 40, "{names:?}");
+    for arch in Arch::ALL {
+        let uses: String = names.iter().map(|name| format!("use @{name}\n")).collect();
+        let text = format!("policy 1\narch {arch}\ndefault errno EPERM\n{uses}");
+        let written = read(Source::new("t.gate", text).unwrap(), &mut nothing);
+        let written = written.unwrap_or_else(|refused| panic!("{arch}: {refused}"));
+        assert!(written.warnings.is_empty());
+        let policy = written.lower(&Target::new(arch)).unwrap().policy;
+        let exit = decide(&policy, arch, "exit_group", [0; 6]);
+        assert_eq!(exit, "ALLOW");
+    }
+}
+
+#[test]
+fn a_block_keeps_its_conditions() {
+    let policy = policy(
+        "policy 1\narch x86_64, aarch64\ndefault errno EPERM\nuse @sockets.unix, @startup.dynamic\n",
+    );
+    let on = |call, args| decide(&policy, Arch::X86_64, call, args);
+    assert_eq!(on("socketpair", [1, 0, 0, 0, 0, 0]), "ALLOW");
+    assert_eq!(on("socketpair", [2, 0, 0, 0, 0, 0]), "ERRNO(1)");
+    assert_eq!(on("mmap", [0, 0, 6, 0, 0, 0]), "ERRNO(1)");
+    assert_eq!(on("openat2", [0; 6]), "ERRNO(38)");
+    assert_eq!(codes("allow @sockets.unix"), ["E0349"]);
+    assert_eq!(codes("use @sockets.unx"), ["E0343"]);
+    assert_eq!(codes("kill { @modules, ~open }"), [""; 0]);
+    assert_eq!(codes("allow ~opn"), ["E0345"]);
+    assert_eq!(codes("on aarch64 { allow open }"), ["E0341"]);
+}

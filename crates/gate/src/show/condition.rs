@@ -125,13 +125,15 @@ impl Site<'_> {
         });
         let unsigned = largest.max().is_some_and(|high| high > self.signed_max(comparison));
         let operand = self.operand(comparison, unsigned, false)?;
+        const FEW: u64 = 3;
         let members: Vec<String> = members
             .iter()
-            .map(|member| match member {
-                Member::One(value) => self.value(comparison, *value),
-                Member::Range(low, high) => {
-                    format!("{}..{}", self.value(comparison, *low), self.value(comparison, *high))
+            .flat_map(|member| match *member {
+                Member::One(value) => vec![self.value(comparison, value)],
+                Member::Range(low, high) if high - low < FEW => {
+                    (low..=high).map(|value| self.value(comparison, value)).collect()
                 }
+                Member::Range(low, high) => vec![format!("{low:#x}..{high:#x}")],
             })
             .collect();
         Ok(format!("{operand} in {{{}}}", members.join(", ")))
@@ -171,7 +173,13 @@ impl Site<'_> {
         }
         let unsigned = !is_equality && self.is_signed(c);
         let operand = self.operand(c, unsigned, is_equality && c.value() == 0)?;
-        Ok(format!("{operand} {} {}", c.operator(), value(c.value())))
+        // Of flags the order means nothing, so that a number says more.
+        let text = value(c.value());
+        let text = match is_equality || !text.contains('|') {
+            true => text,
+            false => format!("{:#x}", c.value()),
+        };
+        Ok(format!("{operand} {} {text}", c.operator()))
     }
 
     /// The argument that a comparison reads, where the syscall's are known.

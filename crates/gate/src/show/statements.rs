@@ -1,5 +1,7 @@
 //! Which calls stand together in a statement, and in which order statements stand.
 
+mod fold;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -7,11 +9,12 @@ use callgate_policy::{Action, Policy, SyscallNr};
 use callgate_syscalls::{Arch, Name};
 
 use super::simple::{self, Kept};
-use super::{NotShown, arches_of, condition, verdict};
+use super::{NotShown, Style, arches_of, condition, verdict};
 
 /// What a statement is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Call {
+    Family(&'static str),
     Name(Name),
     Number(SyscallNr),
 }
@@ -30,11 +33,16 @@ type Key = (usize, bool, Piece);
 /// For each set of architectures its statements with their calls.
 type Blocks = BTreeMap<BTreeSet<Arch>, BTreeMap<Key, BTreeSet<Call>>>;
 
+/// For each call its rules on each architecture.
+type Calls = BTreeMap<Call, BTreeMap<Arch, Vec<Piece>>>;
+
 /// The statements of a policy.
-pub(super) fn write(policy: &Policy) -> Result<String, NotShown> {
+pub(super) fn write(policy: &Policy, style: Style) -> Result<String, NotShown> {
     let arches = arches_of(policy);
     let mut blocks = Blocks::new();
-    for (call, rules) in calls(policy, &arches)? {
+    let mut calls = calls(policy, &arches)?;
+    let used = if style == Style::Folded { fold::blocks(&mut calls, &arches) } else { Vec::new() };
+    for (call, rules) in calls {
         for (of, pieces) in by_arches(call, &rules, &arches) {
             let block = blocks.entry(of).or_default();
             for (level, piece) in pieces.iter().enumerate() {
@@ -43,7 +51,17 @@ pub(super) fn write(policy: &Policy) -> Result<String, NotShown> {
             }
         }
     }
+    if style == Style::Folded {
+        for (of, block) in &mut blocks {
+            block.values_mut().for_each(|calls| fold::families(calls, of));
+        }
+    }
     let mut text = String::new();
+    if !used.is_empty() {
+        let names: Vec<String> = used.iter().map(|name| format!("@{name}")).collect();
+        // Writing to a string cannot fail.
+        let _ = write!(text, "\nuse {}\n", names.join(", "));
+    }
     // What holds on all architectures comes first.
     if let Some(block) = blocks.remove(&arches) {
         text.push('\n');
@@ -60,11 +78,8 @@ pub(super) fn write(policy: &Policy) -> Result<String, NotShown> {
 }
 
 /// The rules of each call on each architecture.
-fn calls(
-    policy: &Policy,
-    arches: &BTreeSet<Arch>,
-) -> Result<BTreeMap<Call, BTreeMap<Arch, Vec<Piece>>>, NotShown> {
-    let mut calls: BTreeMap<Call, BTreeMap<Arch, Vec<Piece>>> = BTreeMap::new();
+fn calls(policy: &Policy, arches: &BTreeSet<Arch>) -> Result<Calls, NotShown> {
+    let mut calls = Calls::new();
     for list in simple::kept(policy) {
         let Some(Kept { arch, nr, .. }) = list.first() else { continue };
         let name = arch.syscall_at(*nr).map(|syscall| syscall.name);
@@ -92,7 +107,7 @@ fn by_arches(
 ) -> Vec<(BTreeSet<Arch>, Vec<Piece>)> {
     let has = |arch: &Arch| match call {
         Call::Name(name) => arch.syscall(name).is_some(),
-        Call::Number(_) => true,
+        Call::Number(_) | Call::Family(_) => true,
     };
     let having: BTreeSet<Arch> = arches.iter().copied().filter(has).collect();
     let mut by_rules: BTreeMap<&[Piece], BTreeSet<Arch>> = BTreeMap::new();
@@ -181,6 +196,7 @@ fn only(policy: &Policy, arch: Arch, nr: SyscallNr) -> Policy {
 impl std::fmt::Display for Call {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Self::Family(name) => write!(f, "~{name}"),
             Self::Name(name) => name.fmt(f),
             Self::Number(nr) => write!(f, "nr {:#x}", nr.raw()),
         }

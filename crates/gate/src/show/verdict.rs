@@ -5,7 +5,7 @@ use callgate_rules::{ErrnoSpec, Verdict};
 use callgate_syscalls::{Arch, Errno};
 
 /// An action as the language writes it.
-pub(super) fn text(action: Action, arch: Arch) -> String {
+pub(crate) fn text(action: Action, arch: Arch) -> String {
     let verdict = match action.kind() {
         ActionKind::Errno => {
             let name = Errno::new(action.data()).name(arch);

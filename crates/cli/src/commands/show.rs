@@ -1,0 +1,95 @@
+//! `callgate show`: any filter as a policy that people can read.
+
+use callgate_bpf::Program;
+use callgate_gate::{Style, show, words_of};
+use callgate_syscalls::Arch;
+use clap::ValueHint;
+
+use crate::args::group::{ProfileArgs, ProgramFormat, ProgramOutput};
+use crate::args::value;
+use crate::commands::test::policy_of;
+use crate::error::{Error, Status};
+use crate::input::{self, Source};
+use crate::output;
+
+/// Show any filter as a policy in the language (*.gate)
+///
+/// Profiles, programs of whatever tool, and the filters of a running process become a text with names: calls with the
+/// same rules together, sorted by verdict behind the default. The text is read again and proved to mean the filter,
+/// for every call, before it is printed; it can be edited and used like any other policy. What the language cannot
+/// say is shown as the program that it is, with the reason.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  callgate show seccomp.json > my.gate       a profile of Docker's to go on with
+  callgate show filter.bpf                   what somebody's program does
+  callgate show pid:4711                     all filters of a process together
+  callgate show container socket             what becomes of one syscall, in words
+
+Exit status:
+  0  shown
+  2  the filter could not be read
+  3  undecided within the limits of the proof
+")]
+pub(crate) struct Args {
+    /// The filter: FILE, NAME of an embedded profile, pid:N, or - for standard input
+    #[arg(value_name = "FILTER", value_parser = input::parser(), value_hint = ValueHint::FilePath)]
+    filter: Source,
+    /// A syscall: say in words what becomes of it
+    #[arg(value_name = "CALL")]
+    call: Option<String>,
+    /// Name each syscall instead of families and blocks
+    #[arg(long, conflicts_with = "call")]
+    expand: bool,
+    /// An architecture to read a profile for, instead of its own; may be repeated
+    #[arg(long = "arch", value_name = "ARCH", value_parser = value::arch())]
+    arches: Vec<Arch>,
+    #[command(flatten)]
+    how: ProfileArgs,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Status, Error> {
+    let input = input::read(&args.filter)?;
+    let programs = match &input {
+        input::Input::Program(program, _) => vec![program.clone()],
+        input::Input::Process(stack) => stack.programs().to_vec(),
+        input::Input::Profile(_) => Vec::new(),
+    };
+    let policy = match policy_of(input.subject(&args.how, &args.arches)?) {
+        Ok(policy) => policy,
+        Err(Error::Prover(error @ callgate_prover::Error::NotExpressible { .. })) => {
+            return as_program(&programs, &error.to_string());
+        }
+        Err(error) => return Err(error),
+    };
+    if let Some(call) = &args.call {
+        let words = words_of(&policy, value::name(call)?);
+        let words = words.map_err(|error| Error::Usage(error.to_string()))?;
+        output::text(|out| write!(out, "{words}"))?;
+        return Ok(Status::Success);
+    }
+    let style = if args.expand { Style::Expanded } else { Style::Folded };
+    match show(&policy, style) {
+        Ok(shown) => {
+            output::text(|out| write!(out, "{}", shown.text))?;
+            Ok(Status::Success)
+        }
+        Err(error) => match programs.is_empty() {
+            true => {
+                let stack = input::Subject::Policy(policy).into_stack()?;
+                as_program(stack.programs(), &error.to_string())
+            }
+            false => as_program(&programs, &error.to_string()),
+        },
+    }
+}
+
+/// Shows programs as assembler, which `callgate asm` reads.
+fn as_program(programs: &[Program], reason: &str) -> Result<Status, Error> {
+    output::note(&format_args!("{reason}; this is the program itself"));
+    for program in programs {
+        let to = ProgramOutput { output: None, format: ProgramFormat::Asm };
+        output::program(program, output::style(callgate_syscalls::Endian::native()), &to)?;
+    }
+    Ok(Status::Success)
+}

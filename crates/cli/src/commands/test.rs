@@ -1,0 +1,189 @@
+//! `callgate test`: whether filters do what their tests expect.
+
+use std::path::PathBuf;
+
+use callgate_gate::{Test, failure, read_tests};
+use callgate_policy::Policy;
+use callgate_prover::{Options, Prover};
+use callgate_rules::{Code, Diagnostic, Provenance, Sources};
+use callgate_syscalls::Arch;
+use clap::{ValueEnum, ValueHint};
+
+use crate::args::group::ProfileArgs;
+use crate::args::value;
+use crate::error::{Error, Status};
+use crate::input::{self, Source, Subject, gate};
+use crate::output::{self, DiagnosticJson};
+
+/// Prove what policies promise in their tests
+///
+/// A policy in the language has lines such as `test socket(AF_ALG, _, _) -> errno EPERM`; a file *.tests has nothing
+/// but such lines, for any filter. Every test is proved for all calls that it describes, on every architecture that
+/// the filter is for: `_` is every value, and so are the bits of an argument that the kernel does not read.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  callgate test nginx.gate                             the tests in the policy
+  callgate test nginx.tests --filter nginx.json        a table, for a profile or program
+  callgate test nginx.tests                            the same for nginx.gate beside it
+
+Exit status:
+  0  every test holds, for every call
+  1  a test does not hold; a call and the statement that decides it are shown
+  2  a file could not be read or understood
+  3  undecided within the limits, which is never a yes
+")]
+pub(crate) struct Args {
+    /// Policies (*.gate) and tables of tests (*.tests)
+    #[arg(value_name = "FILE", required = true, value_parser = input::parser(), value_hint = ValueHint::FilePath)]
+    files: Vec<Source>,
+    /// The filter that the tables of tests are for
+    #[arg(long, value_name = "FILTER", value_parser = input::parser(), value_hint = ValueHint::FilePath)]
+    filter: Option<Source>,
+    /// An architecture to test for, instead of those of the filter; may be repeated
+    #[arg(long = "arch", value_name = "ARCH", value_parser = value::arch())]
+    arches: Vec<Arch>,
+    /// How failures are shown
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    #[command(flatten)]
+    how: ProfileArgs,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// With the lines of the text
+    #[default]
+    Text,
+    /// One object a line, and one with the counts at the end
+    Json,
+}
+
+/// Tests with the policy that they are about.
+struct Suite {
+    tests: Vec<Test>,
+    /// The texts that the tests stand in.
+    sources: Sources,
+    policy: Policy,
+    provenance: Option<Provenance>,
+}
+
+/// How many tests there were, and how many of them failed.
+#[derive(Clone, Copy, Debug, Default, serde::Serialize)]
+struct Counts {
+    tests: usize,
+    failed: usize,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Status, Error> {
+    let mut counts = Counts::default();
+    for source in &args.files {
+        let suite = suite(args, source)?;
+        for test in &suite.tests {
+            counts.tests += 1;
+            let failures = failures(test, &suite)?;
+            counts.failed += usize::from(!failures.is_empty());
+            write(args.format, &failures, &suite.sources)?;
+        }
+    }
+    let Counts { tests, failed } = counts;
+    if tests == 0 {
+        return Err(Error::Usage(
+            "no file has a test: write `test CALL(...) -> VERDICT`".to_owned(),
+        ));
+    }
+    match (args.format, failed) {
+        (Format::Json, _) => output::text(|out| {
+            let line = serde_json::to_string(&counts)?;
+            writeln!(out, "{line}")
+        })?,
+        (Format::Text, 0) => {
+            let good = output::GOOD;
+            output::text(|out| {
+                writeln!(out, "{good}{tests} hold{good:#}  for every call, proved")
+            })?;
+        }
+        (Format::Text, _) => {
+            let bad = output::BAD;
+            output::text(|out| writeln!(out, "{bad}{failed} of {tests} do not hold{bad:#}"))?;
+        }
+    }
+    Ok(if failed == 0 { Status::Success } else { Status::No })
+}
+
+fn suite(args: &Args, source: &Source) -> Result<Suite, Error> {
+    let is_table = match source {
+        Source::File(path) => path.extension().is_some_and(|extension| extension == "tests"),
+        _ => args.filter.is_some(),
+    };
+    let bytes = input::bytes(source)?;
+    if !is_table {
+        let written = gate::written(bytes, source)?;
+        let lowered = gate::lowered(&written, &args.how, &args.arches)?;
+        let provenance = Some(lowered.provenance);
+        let (tests, sources) = (written.tests, written.sources);
+        return Ok(Suite { tests, sources, policy: lowered.policy, provenance });
+    }
+    let filter = args.filter.clone().or_else(|| beside(source)).ok_or_else(|| {
+        Error::Usage("say which filter the table is for: --filter FILTER".to_owned())
+    })?;
+    let policy = policy(&filter, args)?;
+    let arches: Vec<Arch> = policy.arches().map(|(arch, _)| arch).collect();
+    let text = callgate_rules::Source::from_bytes(source.to_string(), bytes);
+    let text = text.map_err(|error| Error::text(error.into()))?;
+    let (sources, tests) = read_tests(text, &arches).map_err(Error::text)?;
+    Ok(Suite { tests, sources, policy, provenance: None })
+}
+
+/// The policy of the same name beside a table.
+fn beside(source: &Source) -> Option<Source> {
+    match source {
+        Source::File(path) => Some(Source::File(PathBuf::from(path).with_extension("gate"))),
+        _ => None,
+    }
+}
+
+/// What any filter means, as a policy.
+pub(crate) fn policy_of(subject: Subject) -> Result<Policy, Error> {
+    match subject {
+        Subject::Policy(policy) => Ok(policy),
+        Subject::Stack(stack) => {
+            let mut prover = Prover::new(Options::default());
+            let meaning = prover.stack(&stack).map_err(Error::Prover)?;
+            prover.to_policy(&meaning).map_err(Error::Prover)
+        }
+    }
+}
+
+fn policy(filter: &Source, args: &Args) -> Result<Policy, Error> {
+    policy_of(input::read(filter)?.subject(&args.how, &args.arches)?)
+}
+
+/// What is wrong with a test's promise: a call for each kind of calls that is decided otherwise.
+fn failures(test: &Test, suite: &Suite) -> Result<Vec<Diagnostic>, Error> {
+    use callgate_gate::NoOutcome;
+    match test.failures(&suite.policy) {
+        Ok(failures) => {
+            let each = failures.iter();
+            Ok(each.map(|found| failure(test, found, suite.provenance.as_ref())).collect())
+        }
+        Err(NoOutcome::Prover(error)) => Err(Error::Prover(error)),
+        Err(other) => {
+            let diagnostic = Diagnostic::error(Code::new("E0391"), "the test cannot be made");
+            Ok(vec![diagnostic.primary(test.span, other.to_string())])
+        }
+    }
+}
+
+fn write(format: Format, failures: &[Diagnostic], sources: &Sources) -> Result<(), Error> {
+    if failures.is_empty() {
+        return Ok(());
+    }
+    output::text(|out| match format {
+        Format::Text => write!(out, "{}", output::rendered(failures, sources)),
+        Format::Json => failures.iter().try_for_each(|failure| {
+            let line = serde_json::to_string(&DiagnosticJson::new(failure, sources))?;
+            writeln!(out, "{line}")
+        }),
+    })
+}
