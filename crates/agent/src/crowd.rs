@@ -20,8 +20,9 @@ impl Crowd {
     pub(crate) fn admit(&mut self, task: AbortHandle) -> bool {
         self.tasks.retain(|task| !task.is_finished());
         let full = self.tasks.len() >= self.max;
-        if let Some(oldest) = self.tasks.pop_front().filter(|_| full) {
-            oldest.abort();
+        if full {
+            // There is one, as there is room for at least one.
+            self.tasks.pop_front().iter().for_each(AbortHandle::abort);
         }
         self.tasks.push_back(task);
         full
