@@ -29,7 +29,8 @@ pub(super) struct Run {
 /// The failure, or the library that was loaded instead.
 pub(super) fn play(home: &Home, client: &Client, library: Library) -> Result<Run, String> {
     let folder = home.trace(client, library)?;
-    fs::write(folder.join("script"), client.script).map_err(|error| error.to_string())?;
+    let script = [include_str!("scripts/waiting.sh"), client.script].concat();
+    fs::write(folder.join("script"), script).map_err(|error| error.to_string())?;
     fs::write(folder.join("init"), include_str!("init.sh")).map_err(|error| error.to_string())?;
     let output = command(home, client, library, &folder).output();
     let output = output.map_err(|error| format!("unshare: {error}"))?;

@@ -18,7 +18,8 @@ use-occtl = false
 cert-user-oid = 0.9.2342.19200300.100.1.1
 C
 ocserv -f -c conf > log 2>&1 &
-for i in 1 2 3 4 5 6 7 8 9 10; do sleep 0.3; [ -s pid ] && break; done
-for path in / /none; do printf 'GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' $path | timeout 5 openssl s_client -quiet -connect 127.0.0.1:4443 2>/dev/null | tr -d '\r' | head -1; done
-printf 'POST / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: Open AnyConnect VPN Agent v9\r\nContent-Length: 133\r\nConnection: close\r\n\r\n<?xml version="1.0" encoding="UTF-8"?><config-auth client="vpn" type="init"><version who="vpn">v9</version></config-auth>            ' | timeout 5 openssl s_client -ign_eof -quiet -connect 127.0.0.1:4443 2>/dev/null | tr -d '\r' | grep -o 'HTTP/1.1 .*\|<auth .*message>'  || true
+await test -s pid
+await listens 4443
+for path in / /none; do printf 'GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' $path | timeout 60 openssl s_client -quiet -connect 127.0.0.1:4443 2>/dev/null | tr -d '\r' | head -1; done
+printf 'POST / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: Open AnyConnect VPN Agent v9\r\nContent-Length: 133\r\nConnection: close\r\n\r\n<?xml version="1.0" encoding="UTF-8"?><config-auth client="vpn" type="init"><version who="vpn">v9</version></config-auth>            ' | timeout 60 openssl s_client -ign_eof -quiet -connect 127.0.0.1:4443 2>/dev/null | tr -d '\r' | grep -o 'HTTP/1.1 .*\|<auth .*message>'  || true
 

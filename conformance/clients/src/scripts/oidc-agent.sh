@@ -1,3 +1,3 @@
 export HOME=/tmp
-status=0; timeout 3 oidc-agent --seccomp --console > /tmp/started 2>/tmp/err || status=$?
+status=0; timeout 10 oidc-agent --seccomp --console > /tmp/started 2>/tmp/err || status=$?
 echo "ended with $status"; cat /tmp/started

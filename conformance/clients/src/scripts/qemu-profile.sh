@@ -23,7 +23,7 @@ echo 'a command, by migration'
 # shellcheck disable=SC2086
 /stage/bin/callgate run --profile qemu -- qemu-system-x86_64 $machine -S \
     -qmp unix:qmp,server=on,wait=off & qemu=$!
-for _ in $(seq 100); do if [ -S qmp ]; then break; fi; sleep 0.1; done
+await test -S qmp
 cp /proc/$qemu/maps /trace/maps.1
 /stage/bin/callgate disasm --pid $qemu --format json > /trace/filters.1.json
 /stage/bin/callgate prove qemu pid:$qemu | cut -d ' ' -f 1

@@ -1,9 +1,10 @@
 mkdir -p /tmp/www; echo 'a page through slirp' > /tmp/www/index.html
 busybox httpd -p 127.0.0.1:8088 -h /tmp/www
 unshare --net sleep 120 & guest=$!
-for _ in $(seq 100); do if [ "$(readlink /proc/$guest/ns/net)" != "$(readlink /proc/self/ns/net)" ]; then break; fi; sleep 0.1; done
+apart() { [ "$(readlink /proc/$guest/ns/net)" != "$(readlink /proc/self/ns/net)" ]; }
+await apart
 slirp4netns --configure --enable-sandbox --enable-seccomp --ready-fd=3 $guest tap0 3>/tmp/ready 2>/tmp/log >/tmp/log & slirp=$!
-for i in 1 2 3 4 5 6 7 8 9 10; do [ -s /tmp/ready ] && break; sleep 0.3; done
+await test -s /tmp/ready
 
 nsenter -t $guest -n ip -br addr show tap0 | awk '{print $1,$3}'
 nsenter -t $guest -n busybox wget -q -O - http://10.0.2.2:8088/

@@ -6,4 +6,4 @@ swtpm_bios --tpm2 --unix /tmp/t/data -c && echo started
 swtpm_ioctl --unix /tmp/t/ctrl --save permanent /tmp/t/blob && test -s /tmp/t/blob && echo saved
 grep Seccomp: /proc/$(cat /tmp/t/pid)/status
 swtpm_ioctl --unix /tmp/t/ctrl -s
-sleep 0.5; test ! -e /tmp/t/pid && echo ended
+await test ! -e /tmp/t/pid && echo ended

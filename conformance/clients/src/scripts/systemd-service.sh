@@ -2,7 +2,7 @@
 export XDG_RUNTIME_DIR=/run/user/0 HOME=/tmp/h
 mkdir -p /run/systemd/system $XDG_RUNTIME_DIR $HOME; chmod 700 $XDG_RUNTIME_DIR
 /lib/systemd/systemd --user > /tmp/log 2>&1 &
-for _ in $(seq 300); do if systemctl --user is-active -q basic.target 2>/dev/null; then break; fi; sleep 0.1; done
+await systemctl --user is-active -q basic.target
 service() {
     name=$1; shift
     echo "$name"

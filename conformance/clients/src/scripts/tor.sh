@@ -10,8 +10,10 @@ PidFile /tmp/tor/pid
 Log notice file /tmp/tor/log
 C
 tor -f torrc > start.log
-sleep 2
-{ printf 'AUTHENTICATE\r\nGETINFO version\r\nGETINFO config-text\r\nSIGNAL RELOAD\r\n'; sleep 2; printf 'RESOLVE\r\nGETINFO status/bootstrap-phase\r\nSETCONF MaxCircuitDirtiness=77\r\nGETCONF MaxCircuitDirtiness\r\nSIGNAL SHUTDOWN\r\nQUIT\r\n'; sleep 1; } | busybox nc 127.0.0.1 9051 | tr -d '\r' | grep -v config-text
+await listens 9051
+reloaded() { grep -q 'Received reload signal' log; }
+ended() { ! kill -0 "$(cat pid)"; }
+{ printf 'AUTHENTICATE\r\nGETINFO version\r\nGETINFO config-text\r\nSIGNAL RELOAD\r\n'; await reloaded; printf 'RESOLVE\r\nGETINFO status/bootstrap-phase\r\nSETCONF MaxCircuitDirtiness=77\r\nGETCONF MaxCircuitDirtiness\r\nSIGNAL SHUTDOWN\r\nQUIT\r\n'; await ended; } | busybox nc 127.0.0.1 9051 | tr -d '\r' | grep -v config-text
 grep -c 'Received reload signal' log
-while kill -0 $(cat pid 2>/dev/null) 2>/dev/null; do sleep 0.2; done
+await ended
 grep -o 'Clean shutdown\|exiting cleanly' log
