@@ -35,5 +35,5 @@ pub use operation::{
     Alu, DataWord, Operand, Operation, Register, Shift, ShiftAmount, Slot, Test, Unsupported,
 };
 pub use program::Program;
-pub use simulate::{Registers, Step, Trace};
+pub use simulate::{CallWords, Registers, Step, Trace};
 pub use stack::{Decision, Outcome, Stack, is_exempt};

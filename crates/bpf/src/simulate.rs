@@ -11,10 +11,14 @@
 //!
 //! References: `net/core/filter.c` (`bpf_convert_filter`), `kernel/seccomp.c` (`populate_seccomp_data`).
 
+mod batch;
+
 use callgate_syscalls::{Action, Endian, SeccompData};
 
 use crate::operation::encoding::code;
 use crate::{Alu, DataWord, Instruction, Operation, Program, Shift, Slot, Test};
+
+pub use batch::CallWords;
 
 /// The registers and the scratch memory of the machine. All zero at the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -78,12 +82,15 @@ impl Program {
     /// ```
     #[must_use]
     pub fn run(&self, call: &SeccompData, endian: Endian) -> Action {
-        let words = words(call, endian);
+        self.run_words(&words(call, endian))
+    }
+
+    fn run_words(&self, words: &[u32; DataWord::COUNT as usize]) -> Action {
         let mut registers = Registers::default();
         let mut index = 0;
         loop {
             index += failing_compares(&self.instructions()[index..], registers.a);
-            match registers.execute(self.instructions()[index], &words) {
+            match registers.execute(self.instructions()[index], words) {
                 Flow::Skip(skip) => index += 1 + skip,
                 Flow::End(value) => return Action::from_raw(value),
             }
