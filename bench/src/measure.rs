@@ -90,7 +90,7 @@ pub(crate) fn proved(policy: &Policy) -> Result<ProvedStack, String> {
 
 /// Limits that suffice for the largest reference.
 pub(crate) fn proof_options() -> callgate_prover::Options {
-    callgate_prover::Options { nodes_max: 8_000_000, ..Default::default() }
+    callgate_prover::Options::default()
 }
 
 /// The median time in microseconds of doing something again and again for that long, and at least once.

@@ -158,7 +158,7 @@ fn sampled(
     let found = random.into_iter().find(differs);
     let calls_max = usize::try_from(CALLS).unwrap_or(usize::MAX);
     found.or_else(|| match recheck(policy, mutant, calls_max) {
-        Err(Error::Disagreement { call, .. }) => Some(*call),
+        Err(Error::Disagreement { call, .. }) => Some(call),
         _ => None,
     })
 }

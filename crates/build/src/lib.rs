@@ -69,17 +69,24 @@ pub fn program(policy: &Policy) -> Result<Built, Error> {
     }
 }
 
-/// The nodes that a proof of the whole may take at first, and how many more for each comparison. The longest lists of pairs
-/// of values take 180 for each.
-const NODES: usize = 20_000;
-const NODES_PER_COMPARISON: usize = 150;
+/// The memory and the tests that a proof of the whole may take at first, and how much more for each comparison. The longest
+/// lists of pairs of values take 300 bytes and 15 tests for each, lists over hundreds of syscalls four times as much.
+const BYTES: usize = 1 << 20;
+const BYTES_PER_COMPARISON: usize = 2 << 10;
+const TESTS: u64 = 50_000;
+const TESTS_PER_COMPARISON: u64 = 200;
 
 /// The budget of the first proof.
 fn quick(policy: &Policy, budget: &Options) -> Options {
     let rules = policy.arches().flat_map(|(_, arch)| arch.rules()).flat_map(|(_, rules)| rules);
     let comparisons: usize = rules.map(|rule| rule.condition().comparisons()).sum();
-    let nodes_max = NODES.saturating_add(NODES_PER_COMPARISON.saturating_mul(comparisons));
-    Options { nodes_max: nodes_max.min(budget.nodes_max), ..budget.clone() }
+    let bytes_max = BYTES.saturating_add(BYTES_PER_COMPARISON.saturating_mul(comparisons));
+    let tests_max = TESTS.saturating_add(TESTS_PER_COMPARISON.saturating_mul(comparisons as u64));
+    Options {
+        bytes_max: bytes_max.min(budget.bytes_max),
+        tests_max: tests_max.min(budget.tests_max),
+        ..budget.clone()
+    }
 }
 
 /// Proves a program that somebody has compiled.

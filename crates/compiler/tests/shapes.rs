@@ -27,7 +27,7 @@ fn policy_of(conditions: impl IntoIterator<Item = Condition>) -> Policy {
 }
 
 fn options() -> callgate_prover::Options {
-    callgate_prover::Options { nodes_max: 8_000_000, ..Default::default() }
+    callgate_prover::Options::default().times(16)
 }
 
 /// Compiles and proves, and gives the number of instructions beside the four that lead to the syscall and two returns.

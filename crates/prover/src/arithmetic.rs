@@ -6,12 +6,12 @@
 
 use callgate_bpf::{Alu, Shift, Test};
 
-use crate::budget::Undecided;
+use crate::budget::Halt;
 use crate::diagram::{Diagrams, FALSE, NodeId, TRUE};
 use crate::word::Bits;
 
 impl Diagrams {
-    pub(crate) fn alu(&mut self, op: Alu, a: &Bits, b: &Bits) -> Result<Bits, Undecided> {
+    pub(crate) fn alu(&mut self, op: Alu, a: &Bits, b: &Bits) -> Result<Bits, Halt> {
         match op {
             Alu::Add => self.add(a, b, FALSE),
             Alu::Sub => self.subtract(a, b),
@@ -23,7 +23,7 @@ impl Diagrams {
     }
 
     /// The quotient, where `b` is not zero.
-    pub(crate) fn divide(&mut self, a: &Bits, b: &Bits) -> Result<Bits, Undecided> {
+    pub(crate) fn divide(&mut self, a: &Bits, b: &Bits) -> Result<Bits, Halt> {
         let mut quotient = [FALSE; 32];
         let mut rest = [FALSE; 32];
         for place in (0..32).rev() {
@@ -46,7 +46,7 @@ impl Diagrams {
         direction: Shift,
         a: &Bits,
         amount: &Bits,
-    ) -> Result<Bits, Undecided> {
+    ) -> Result<Bits, Halt> {
         let mut result = *a;
         for (stage, &by_this) in amount.iter().enumerate().take(5) {
             let distance = 1 << stage;
@@ -63,12 +63,7 @@ impl Diagrams {
     }
 
     /// The condition that a test of two values holds.
-    pub(crate) fn test_bits(
-        &mut self,
-        test: Test,
-        a: &Bits,
-        b: &Bits,
-    ) -> Result<NodeId, Undecided> {
+    pub(crate) fn test_bits(&mut self, test: Test, a: &Bits, b: &Bits) -> Result<NodeId, Halt> {
         let mut result = match test {
             Test::Equal | Test::GreaterOrEqual => TRUE,
             Test::Greater | Test::AnyBit => FALSE,
@@ -87,7 +82,7 @@ impl Diagrams {
         Ok(result)
     }
 
-    fn add(&mut self, a: &Bits, b: &Bits, mut carry: NodeId) -> Result<Bits, Undecided> {
+    fn add(&mut self, a: &Bits, b: &Bits, mut carry: NodeId) -> Result<Bits, Halt> {
         let mut sum = [FALSE; 32];
         for (sum, (&a, &b)) in sum.iter_mut().zip(a.iter().zip(b)) {
             let differ = self.xor(a, b)?;
@@ -97,7 +92,7 @@ impl Diagrams {
         Ok(sum)
     }
 
-    fn subtract(&mut self, a: &Bits, b: &Bits) -> Result<Bits, Undecided> {
+    fn subtract(&mut self, a: &Bits, b: &Bits) -> Result<Bits, Halt> {
         let mut inverse = *b;
         for bit in &mut inverse {
             *bit = self.not(*bit)?;
@@ -105,7 +100,7 @@ impl Diagrams {
         self.add(a, &inverse, TRUE)
     }
 
-    fn multiply(&mut self, a: &Bits, b: &Bits) -> Result<Bits, Undecided> {
+    fn multiply(&mut self, a: &Bits, b: &Bits) -> Result<Bits, Halt> {
         let mut product = [FALSE; 32];
         let mut shifted = *a;
         for &bit in b {
@@ -119,7 +114,7 @@ impl Diagrams {
         Ok(product)
     }
 
-    fn select(&mut self, condition: NodeId, then: &Bits, other: &Bits) -> Result<Bits, Undecided> {
+    fn select(&mut self, condition: NodeId, then: &Bits, other: &Bits) -> Result<Bits, Halt> {
         self.bitwise(then, other, |d, then, other| d.ite(condition, then, other))
     }
 
@@ -127,8 +122,8 @@ impl Diagrams {
         &mut self,
         a: &Bits,
         b: &Bits,
-        op: impl Fn(&mut Self, NodeId, NodeId) -> Result<NodeId, Undecided>,
-    ) -> Result<Bits, Undecided> {
+        op: impl Fn(&mut Self, NodeId, NodeId) -> Result<NodeId, Halt>,
+    ) -> Result<Bits, Halt> {
         let mut result = [FALSE; 32];
         for (result, (&a, &b)) in result.iter_mut().zip(a.iter().zip(b)) {
             *result = op(self, a, b)?;
@@ -143,7 +138,7 @@ mod tests {
 
     use super::*;
     use crate::budget::{Budget, Options};
-    use crate::diagram::View;
+    use crate::diagram::{Rank, View};
     use crate::word::{Value, Words, constant_bits};
 
     /// Bits 0, 1 and 31 of a word: enough for carries at both ends.
@@ -152,27 +147,27 @@ mod tests {
     const OTHERS: [u32; 9] = [1, 2, 3, 7, 31, 32, 0x7fff_ffff, 0x8000_0001, u32::MAX];
 
     fn diagrams() -> Diagrams {
-        Diagrams::new(Budget::new(&Options::default()))
+        Diagrams::new(Budget::new(&Options::default())).unwrap()
     }
 
     fn number(d: &Diagrams, bits: &Bits, nr: u32, arch: u32) -> u32 {
         bits.iter().rev().fold(0, |acc, &node| {
             let mut node = node;
-            while let View::Test { bit, low, high } = d.view(node) {
-                let word = if bit.word() == DataWord::NR { nr } else { arch };
-                node = if word >> bit.bit() & 1 == 1 { high } else { low };
+            while let View::Test { rank, pattern, yes, no } = d.view(node) {
+                let word = if rank == Rank::NR { nr } else { arch };
+                node = if pattern.holds(word) { yes } else { no };
             }
             acc << 1 | u32::from(node == TRUE)
         })
     }
 
-    type Symbolic = fn(&mut Diagrams, &Bits, &Bits) -> Result<Bits, Undecided>;
+    type Symbolic = fn(&mut Diagrams, &Bits, &Bits) -> Result<Bits, Halt>;
     type Plain = fn(u32, u32) -> u32;
 
     fn check(name: &str, symbolic: Symbolic, plain: Plain) {
         let mut d = diagrams();
         let [nr, arch] = [DataWord::NR, DataWord::ARCH]
-            .map(|word| Words::default().bits(&mut d, Value::Word { word, mask: MASK }).unwrap());
+            .map(|word| Words::new().bits(&mut d, Value::Word { word, mask: MASK }).unwrap());
         let both = symbolic(&mut d, &nr, &arch).unwrap();
         for left in VALUES {
             for right in VALUES {
@@ -216,7 +211,7 @@ mod tests {
 
     #[test]
     fn tests_agree_with_numbers() {
-        fn bit(test: Test, d: &mut Diagrams, a: &Bits, b: &Bits) -> Result<Bits, Undecided> {
+        fn bit(test: Test, d: &mut Diagrams, a: &Bits, b: &Bits) -> Result<Bits, Halt> {
             let mut bits = [FALSE; 32];
             bits[0] = d.test_bits(test, a, b)?;
             Ok(bits)

@@ -1,8 +1,10 @@
 //! How much a proof may cost, and what is said when that does not suffice.
+//!
+//! Costs are counted, never timed: the same question has the same answer on any machine, however busy.
 
 use std::fmt;
-use std::time::{Duration, Instant};
 
+use callgate_memory::OutOfMemory;
 use callgate_policy::Policy;
 
 /// How a shift by 32 or more bits (by the index register) is understood.
@@ -19,10 +21,10 @@ pub enum WideShift {
 /// Limits and choices of a prover.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// The most diagram nodes; a node takes 12 bytes and up to 16 more in tables.
-    pub nodes_max: usize,
-    /// The longest time from making the prover to its verdict.
-    pub time_max: Duration,
+    /// The most memory in bytes that the diagrams and what leads to them may take.
+    pub bytes_max: usize,
+    /// The most work, in tests: comparing two diagrams at one place is one, executing one instruction is one.
+    pub tests_max: u64,
     /// How a shift by 32 or more bits is understood.
     pub wide_shift: WideShift,
     /// The most calls that [`recheck`](crate::recheck()) tries.
@@ -30,11 +32,11 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// A million nodes (under 64 MB), ten seconds, wide shifts undecided, 4096 calls.
+    /// 16 MiB, 20 million tests (about two seconds), wide shifts undecided, 4096 calls.
     fn default() -> Self {
         Self {
-            nodes_max: 1_000_000,
-            time_max: Duration::from_secs(10),
+            bytes_max: 16 << 20,
+            tests_max: 20_000_000,
             wide_shift: WideShift::default(),
             calls_max: 4096,
         }
@@ -55,21 +57,29 @@ impl Options {
         let calls_max = (EVALUATIONS_MAX / longest.max(1)).clamp(64, 512);
         Self { calls_max, ..Self::default() }
     }
+
+    /// The same choices with limits that many times as large.
+    #[must_use]
+    pub const fn times(self, factor: usize) -> Self {
+        let bytes_max = self.bytes_max.saturating_mul(factor);
+        let tests_max = self.tests_max.saturating_mul(factor as u64);
+        Self { bytes_max, tests_max, ..self }
+    }
 }
 
 /// Why no verdict was reached. It is never a yes: what is undecided is not proved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Undecided {
-    /// The diagrams outgrew [`Options::nodes_max`].
-    Nodes {
+    /// The diagrams outgrew [`Options::bytes_max`].
+    Memory {
         /// The limit.
-        nodes_max: usize,
+        bytes_max: usize,
     },
-    /// It took longer than [`Options::time_max`].
-    Time {
+    /// It took more than [`Options::tests_max`].
+    Work {
         /// The limit.
-        time_max: Duration,
+        tests_max: u64,
     },
     /// The verdict rests on a shift by 32 or more bits, on which kernels disagree.
     ShiftAmount,
@@ -78,11 +88,11 @@ pub enum Undecided {
 impl fmt::Display for Undecided {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Nodes { nodes_max } => {
-                write!(f, "undecided within {nodes_max} diagram nodes; raise the limit")
+            Self::Memory { bytes_max } => {
+                write!(f, "undecided within {bytes_max} bytes of diagrams; raise the limit")
             }
-            Self::Time { time_max } => {
-                write!(f, "undecided within {time_max:?}; raise the limit")
+            Self::Work { tests_max } => {
+                write!(f, "undecided within {tests_max} tests; raise the limit")
             }
             Self::ShiftAmount => f.write_str(
                 "undecided: the result rests on a shift by 32 or more bits, on which architectures disagree",
@@ -93,44 +103,68 @@ impl fmt::Display for Undecided {
 
 impl std::error::Error for Undecided {}
 
-/// Ids have 31 bits, so that the cache can mark operations in the highest one; the last few are taken for others.
-const NODES_MAX: usize = (1 << 31) - 8;
+/// Why the work on diagrams ended early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Halt {
+    Undecided(Undecided),
+    OutOfMemory,
+}
+
+impl From<Undecided> for Halt {
+    fn from(undecided: Undecided) -> Self {
+        Self::Undecided(undecided)
+    }
+}
+
+impl From<OutOfMemory> for Halt {
+    fn from(OutOfMemory: OutOfMemory) -> Self {
+        Self::OutOfMemory
+    }
+}
 
 /// What is left of the limits.
 #[derive(Debug)]
 pub(crate) struct Budget {
-    nodes_max: usize,
-    time_max: Duration,
-    start: Instant,
-    steps: u32,
+    bytes: usize,
+    bytes_max: usize,
+    tests: u64,
+    tests_max: u64,
 }
 
-/// Looking at the clock costs as much as a step, so it is done rarely.
-const STEPS_BETWEEN_CLOCKS: u32 = 1 << 12;
-
 impl Budget {
-    pub(crate) fn new(options: &Options) -> Self {
-        let nodes_max = options.nodes_max.min(NODES_MAX);
-        Self { nodes_max, time_max: options.time_max, start: Instant::now(), steps: 0 }
+    pub(crate) const fn new(options: &Options) -> Self {
+        let Options { bytes_max, tests_max, .. } = *options;
+        Self { bytes: 0, bytes_max, tests: 0, tests_max }
     }
 
-    /// The id for one more node.
-    pub(crate) fn node(&self, nodes: usize) -> Result<u32, Undecided> {
-        let nodes_max = self.nodes_max;
-        let id = u32::try_from(nodes).ok().filter(|_| nodes < nodes_max);
-        id.ok_or(Undecided::Nodes { nodes_max })
-    }
-
-    /// Accounts for one step of work.
-    pub(crate) fn step(&mut self) -> Result<(), Undecided> {
-        self.steps = self.steps.wrapping_add(1);
-        if self.steps % STEPS_BETWEEN_CLOCKS == 0 && self.elapsed() > self.time_max {
-            return Err(Undecided::Time { time_max: self.time_max });
+    /// Accounts for memory that is about to be taken.
+    #[inline]
+    pub(crate) const fn take(&mut self, bytes: usize) -> Result<(), Halt> {
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.bytes > self.bytes_max {
+            return Err(Halt::Undecided(Undecided::Memory { bytes_max: self.bytes_max }));
         }
         Ok(())
     }
 
-    pub(crate) fn elapsed(&self) -> Duration {
-        self.start.elapsed()
+    /// Accounts for one step of work.
+    #[inline]
+    pub(crate) const fn test(&mut self) -> Result<(), Halt> {
+        self.tests(1)
+    }
+
+    /// Accounts for several steps of work.
+    #[inline]
+    pub(crate) const fn tests(&mut self, count: u64) -> Result<(), Halt> {
+        self.tests = self.tests.saturating_add(count);
+        if self.tests > self.tests_max {
+            return Err(Halt::Undecided(Undecided::Work { tests_max: self.tests_max }));
+        }
+        Ok(())
+    }
+
+    /// Memory in bytes and tests so far.
+    pub(crate) const fn used(&self) -> (usize, u64) {
+        (self.bytes, self.tests)
     }
 }

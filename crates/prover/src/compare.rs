@@ -1,13 +1,13 @@
 //! Equality, inclusion and differences of meanings.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
+use callgate_memory::{Collect, Grow, Map};
 use callgate_policy::Condition;
 use callgate_syscalls::{Action, ArchToken, SeccompData, SyscallNr};
 
-use crate::diagram::{DEPENDS, Diagrams, NodeId, OUTSIDE};
-use crate::hash::{FastMap, FastSet};
+use crate::budget::Halt;
+use crate::diagram::{DEPENDS, Diagrams, NodeId, OUTSIDE, freedom};
 use crate::meaning::{Meaning, endian_of};
 use crate::numbers::Interval;
 use crate::prover::{Common, for_each_common};
@@ -78,14 +78,15 @@ impl Prover {
         scope: Scope,
     ) -> Result<bool, Error> {
         let mut equal = true;
-        let mut seen = FastSet::default();
+        let mut seen = Map::new();
         let mut depending = false;
         // Wider scopes make diagrams as they go.
         let anywhere = scope != Scope::Exact || self.diagrams.any_depends();
-        self.for_each_class(left, right, scope, |d, common| {
-            equal &= common.left == common.right;
-            let mut inside = |side| side == DEPENDS || anywhere && depends(d, side, &mut seen);
-            depending |= inside(common.left) || inside(common.right);
+        self.for_each_class(left, right, scope, |d, Common { left, right, .. }| {
+            equal &= left == right;
+            for side in [left, right] {
+                depending |= side == DEPENDS || anywhere && depends(d, side, &mut seen)?;
+            }
             Ok(())
         })?;
         match equal && depending {
@@ -117,15 +118,15 @@ impl Prover {
                 let witness = call_of(&words);
                 replay(left, scope, &witness, from)?;
                 replay(right, scope, &witness, to)?;
-                differences.push(Difference {
+                differences.try_push(Difference {
                     first_token: ArchToken::new(tokens.first),
                     last_token: ArchToken::new(tokens.last),
-                    numbers: numbers.iter().map(bounds).collect(),
+                    numbers: numbers.iter().map(bounds).try_collect_vec()?,
                     left: from,
                     right: to,
                     witness,
                     when,
-                });
+                })?;
             }
         }
         match depending && differences.is_empty() {
@@ -150,7 +151,7 @@ impl Prover {
             let Pairs { calls, depends } =
                 pairs(d, l, r, start_words(d, tokens, &numbers, [l, r]))?;
             depending |= depends;
-            let found = calls.into_iter().find(|((l, r), _)| l.precedence() > r.precedence());
+            let found = calls.into_iter().find(|((l, r), _)| freedom(*l) > freedom(*r));
             if let Some(((from, to), words)) = found {
                 let witness = call_of(&words);
                 replay(left, Scope::Exact, &witness, from)?;
@@ -181,19 +182,20 @@ impl Prover {
         scope: Scope,
     ) -> Result<(Vec<Differing>, bool), Error> {
         let mut list: Vec<Differing> = Vec::new();
-        let mut places: BTreeMap<(Interval, NodeId, NodeId), usize> = BTreeMap::new();
+        let mut places: Map<(Interval, NodeId, NodeId), usize> = Map::new();
         let mut depending = false;
-        let mut seen = FastSet::default();
+        let mut seen = Map::new();
         self.for_each_class(left, right, scope, |d, Common { tokens, numbers, left, right }| {
-            depending |= left == right && depends(d, left, &mut seen);
-            if left != right {
-                let place = *places.entry((tokens, left, right)).or_insert_with(|| {
-                    list.push(Differing { tokens, left, right, numbers: Vec::new() });
-                    list.len() - 1
-                });
-                list[place].numbers.push(numbers);
+            if left == right {
+                depending |= depends(d, left, &mut seen)?;
+                return Ok(());
             }
-            Ok(())
+            let new = list.len();
+            let place = *places.or_insert_with((tokens, left, right), || new)?;
+            if place == new {
+                list.try_push(Differing { tokens, left, right, numbers: Vec::new() })?;
+            }
+            Ok(list[place].numbers.try_push(numbers)?)
         })?;
         Ok((list, depending))
     }
@@ -204,17 +206,16 @@ impl Prover {
         left: &Meaning<'_>,
         right: &Meaning<'_>,
         scope: Scope,
-        mut visit: impl FnMut(&mut Diagrams, Common) -> Result<(), Undecided>,
+        mut visit: impl FnMut(&mut Diagrams, Common) -> Result<(), Halt>,
     ) -> Result<(), Error> {
         self.own(left)?;
         self.own(right)?;
         let d = &mut self.diagrams;
-        let mut seen = FastMap::default();
         for_each_common(&left.classes, &right.classes, |mut common| {
             common.restrict(d)?;
             if scope != Scope::Exact && common.left != common.right {
                 for side in [&mut common.left, &mut common.right] {
-                    *side = d.map_actions(*side, &mut seen, &Action::normalised)?;
+                    *side = d.normalised(*side)?;
                 }
             }
             match scope {
@@ -230,7 +231,7 @@ impl Prover {
 
 impl Common {
     /// Makes the functions the same node where they are the same for the tokens and numbers of the class.
-    fn restrict(&mut self, d: &mut Diagrams) -> Result<(), Undecided> {
+    fn restrict(&mut self, d: &mut Diagrams) -> Result<(), Halt> {
         if self.left != self.right && (d.reads_class(self.left) || d.reads_class(self.right)) {
             let inside = d.inside(self.tokens, self.numbers)?;
             self.left = d.ite(inside, self.left, OUTSIDE)?;
@@ -276,7 +277,7 @@ fn replay(
     };
     match actual == expected {
         true => Ok(()),
-        false => Err(Error::Disagreement { call: Box::new(*call), expected, actual }),
+        false => Err(Error::Disagreement { call: *call, expected, actual }),
     }
 }
 
@@ -293,7 +294,7 @@ pub(crate) fn where_holds(
     d: &mut Diagrams,
     condition: NodeId,
     functions: [NodeId; 2],
-) -> Result<[NodeId; 2], Undecided> {
+) -> Result<[NodeId; 2], Halt> {
     let [left, right] = functions;
     Ok([d.ite(condition, left, OUTSIDE)?, d.ite(condition, right, OUTSIDE)?])
 }

@@ -1,20 +1,21 @@
 //! Lists of rules whose conditions are equalities only, as diagrams made from the top.
 //!
-//! Such a rule holds where some bits of a call have given values: a cube. What a list of cubes decides is found bit by
-//! bit, each cube going to the side of its value, or to both where it leaves the bit open. So only nodes of the result
-//! are made, where joining rules makes many more on the way; for a thousand rules that is most of a proof's time. Lists
-//! whose cubes leave so much open that they would be copied over and over are left to joining.
+//! Such a rule holds where some bits of a call have given values: a cube. What a list of cubes decides is found word by
+//! word: cubes that want the same value of a word go together, in their order; those that leave the word open go with each
+//! of the others. So only nodes of the result are made, where joining rules makes many more on the way; for a thousand
+//! rules that is most of a proof's time. Lists whose cubes leave so much open that they would be copied over and over, or
+//! ask the same word under different masks, are left to joining.
 
-use callgate_bpf::DataWord;
-use callgate_policy::{Comparison, Condition, Operator, Rule, View};
+use callgate_memory::{Grow, OutOfMemory};
+use callgate_policy::{Condition, Operator, Rule, View};
 use callgate_syscalls::Endian;
 
-use crate::budget::Undecided;
-use crate::diagram::{Diagrams, InputBit, NodeId};
+use crate::budget::Halt;
+use crate::diagram::{Diagrams, FALSE, NodeId, Pattern, Rank, Segment, TRUE};
 use crate::policy::{Half, halves};
 
-/// How many steps the cubes of a list may take on average: one for each bit of six arguments.
-const STEPS_PER_CUBE: usize = 6 * 64;
+/// How often a cube may be looked at on average. Each of twelve words takes one look at least.
+const LOOKS_PER_CUBE: usize = 32;
 
 /// The function of a rule list: the first rule that holds decides. `None` where the rules are not of a kind that this can
 /// do well.
@@ -23,130 +24,293 @@ pub(crate) fn function(
     rules: &[Rule],
     endian: Endian,
     otherwise: NodeId,
-) -> Result<Option<NodeId>, Undecided> {
-    let mut cubes = Vec::with_capacity(rules.len());
-    for rule in rules {
-        let mut cube = Cube { action: d.action(rule.action())?, words: [Word::default(); WORDS] };
-        match cube.restrict(rule.condition(), endian) {
-            Restricted::Cube => cubes.push(cube),
-            Restricted::Nothing => {}
-            Restricted::Other => return Ok(None),
-        }
-    }
-    let list: Vec<&Cube> = cubes.iter().collect();
-    let mut steps_left = STEPS_PER_CUBE * list.len();
-    decide(d, &list, InputBit::FIRST, otherwise, &mut steps_left)
+) -> Result<Option<NodeId>, Halt> {
+    let Some(mut cubes) = Cubes::of(d, rules, endian)? else { return Ok(None) };
+    cubes.looks_left = LOOKS_PER_CUBE * cubes.cubes.len();
+    cubes.run(d, otherwise)
 }
 
-/// What a call has to be for a rule to hold.
+/// What a call has to be for a rule to hold: some of [`Cubes::tests`], ascending by word.
+#[derive(Clone, Copy)]
 struct Cube {
     action: NodeId,
-    /// In the order of diagrams.
-    words: [Word; WORDS],
+    first: usize,
+    end: usize,
 }
 
-const WORDS: usize = DataWord::COUNT as usize;
-
-/// The bits of a data word that have to have a value.
-#[derive(Clone, Copy, Default)]
-struct Word {
-    mask: u32,
-    value: u32,
+/// The bits of a word that have to have a value.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct WordValue {
+    rank: Rank,
+    pattern: Pattern,
 }
 
-/// What is left of a cube where a condition holds.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Restricted {
-    Cube,
-    /// The condition contradicts the cube.
-    Nothing,
-    /// No cube.
-    Other,
+/// A list of cubes that decides, and what it decides where none holds.
+#[derive(Clone, Copy)]
+struct Open {
+    /// Where it stands in [`Cubes::lists`].
+    first: usize,
+    end: usize,
+    otherwise: NodeId,
+    /// The first word that is not decided yet, by its place.
+    from: usize,
 }
 
-impl Cube {
-    /// A condition's depth is limited, so the recursion is.
-    fn restrict(&mut self, condition: &Condition, endian: Endian) -> Restricted {
-        match condition.view() {
-            View::Compare(comparison) if comparison.operator() == Operator::Eq => {
-                self.equate(comparison, endian)
-            }
-            View::All(list) => {
-                let parts = list.iter().map(|part| self.restrict(part, endian));
-                let parts: Vec<Restricted> = parts.collect();
-                match parts.contains(&Restricted::Other) {
-                    true => Restricted::Other,
-                    false if parts.contains(&Restricted::Nothing) => Restricted::Nothing,
-                    false => Restricted::Cube,
+/// What is left to do. Each leaves one function in [`Cubes::made`].
+#[derive(Clone, Copy)]
+enum Task {
+    /// Finds what a list decides.
+    Decide(Open),
+    /// Takes the functions for each of some values, and before them that for all others, and joins them by the word.
+    Join { word: WordValue, values: usize, lists: usize },
+}
+
+#[derive(Default)]
+struct Cubes {
+    cubes: Vec<Cube>,
+    tests: Vec<WordValue>,
+    /// The lists of the open tasks, as indices, those of later tasks last.
+    lists: Vec<u32>,
+    tasks: Vec<Task>,
+    /// The values that open joins are about.
+    values: Vec<u32>,
+    made: Vec<NodeId>,
+    /// What a list is sorted in.
+    sorted: Vec<(u32, u32)>,
+    segments: Vec<Segment>,
+    looks_left: usize,
+}
+
+impl Cubes {
+    /// The cubes of rules; `None` where not all of them are some.
+    fn of(d: &mut Diagrams, rules: &[Rule], endian: Endian) -> Result<Option<Self>, Halt> {
+        let mut cubes = Self::default();
+        let mut open: Vec<&Condition> = Vec::new();
+        for rule in rules {
+            let first = cubes.tests.len();
+            open.try_push(rule.condition())?;
+            while let Some(condition) = open.pop() {
+                match condition.view() {
+                    View::Compare(comparison) if comparison.operator() == Operator::Eq => {
+                        for Half { word, mask, value } in halves(comparison, endian) {
+                            let pattern = Pattern { mask, value };
+                            cubes.tests.try_push(WordValue { rank: Rank::of(word), pattern })?;
+                        }
+                    }
+                    View::All(list) => open.try_extend(list)?,
+                    _ => return Ok(None),
                 }
             }
-            _ => Restricted::Other,
-        }
-    }
-
-    fn equate(&mut self, comparison: &Comparison, endian: Endian) -> Restricted {
-        for Half { word, mask, value } in halves(comparison, endian) {
-            let known = &mut self.words[InputBit::new(word, 0).rank()];
-            let contradicts = (known.value ^ value) & known.mask & mask != 0;
-            if value & !mask != 0 || contradicts {
-                return Restricted::Nothing;
+            if cubes.normalise(first) {
+                let action = d.action(rule.action())?;
+                cubes.cubes.try_push(Cube { action, first, end: cubes.tests.len() })?;
+            } else {
+                cubes.tests.truncate(first);
             }
-            *known = Word { mask: known.mask | mask, value: known.value | value };
         }
-        Restricted::Cube
+        Ok(Some(cubes))
     }
 
-    /// The first bit from one on that has to have a value.
-    fn next(&self, from: InputBit) -> Option<InputBit> {
-        let first = from.rank();
-        (first..WORDS).find_map(|rank| {
-            let unread = if rank == first { u32::MAX >> (31 - from.bit()) } else { u32::MAX };
-            InputBit::highest(rank, self.words[rank].mask & unread)
-        })
+    /// Joins the tests of each word from a place on; says whether they can hold together.
+    fn normalise(&mut self, first: usize) -> bool {
+        let tests = &mut self.tests[first..];
+        if tests.iter().any(|test| test.pattern.value & !test.pattern.mask != 0) {
+            return false;
+        }
+        tests.sort_unstable();
+        let mut kept = 0_usize;
+        for index in 0..tests.len() {
+            let WordValue { rank, pattern } = tests[index];
+            let before = kept.checked_sub(1).map(|place| tests[place]);
+            match before.filter(|before| before.rank == rank) {
+                _ if pattern.mask == 0 => {}
+                Some(before) => {
+                    let both = before.pattern.mask & pattern.mask;
+                    if (before.pattern.value ^ pattern.value) & both != 0 {
+                        return false;
+                    }
+                    tests[kept - 1].pattern = before.pattern.with(pattern);
+                }
+                None => {
+                    tests[kept] = tests[index];
+                    kept += 1;
+                }
+            }
+        }
+        self.tests.truncate(first + kept);
+        true
     }
 
-    /// Whether a bit may have a value.
-    fn allows(&self, bit: InputBit, value: bool) -> bool {
-        let Word { mask, value: expected } = self.words[bit.rank()];
-        mask >> bit.bit() & 1 == 0 || (expected >> bit.bit() & 1 == 1) == value
+    fn run(&mut self, d: &mut Diagrams, otherwise: NodeId) -> Result<Option<NodeId>, Halt> {
+        let count = u32::try_from(self.cubes.len()).map_err(|_| OutOfMemory)?;
+        self.lists.try_extend(0..count)?;
+        let all = Open { first: 0, end: self.lists.len(), otherwise, from: 0 };
+        self.tasks.try_push(Task::Decide(all))?;
+        while let Some(task) = self.tasks.pop() {
+            d.budget.test()?;
+            match task {
+                Task::Decide(open) => {
+                    let Some(looks) = self.looks_left.checked_sub(open.end - open.first) else {
+                        return Ok(None);
+                    };
+                    self.looks_left = looks;
+                    if !self.decide(d, open)? {
+                        return Ok(None);
+                    }
+                }
+                Task::Join { word, values, lists } => {
+                    self.join(d, word, values)?;
+                    self.lists.truncate(lists);
+                }
+            }
+        }
+        Ok(self.made.pop())
     }
-}
 
-/// What a list of cubes decides from a bit on. The recursion is as deep as there are bits.
-fn decide(
-    d: &mut Diagrams,
-    list: &[&Cube],
-    from: InputBit,
-    otherwise: NodeId,
-    steps_left: &mut usize,
-) -> Result<Option<NodeId>, Undecided> {
-    d.budget().step()?;
-    let Some(left) = steps_left.checked_sub(list.len()) else { return Ok(None) };
-    *steps_left = left;
-    let mut first = None;
-    for (index, cube) in list.iter().enumerate() {
-        match cube.next(from) {
-            Some(bit) => first = Some(first.map_or(bit, |first: InputBit| first.min(bit))),
-            // It holds whatever comes, so that those after it never decide.
-            None => return decide(d, &list[..index], from, cube.action, steps_left),
-        }
+    /// The first of what a cube wants of the words from a place in their order on.
+    fn next(&self, cube: u32, from: usize) -> Option<WordValue> {
+        let Cube { first, end, .. } = self.cubes[cube as usize];
+        self.tests[first..end].iter().copied().find(|test| test.rank.index() >= from)
     }
-    let Some(bit) = first else { return Ok(Some(otherwise)) };
-    let mut side = |value: bool| {
-        let list: Vec<&Cube> =
-            list.iter().copied().filter(|cube| cube.allows(bit, value)).collect();
-        match bit.next() {
-            Some(next) => decide(d, &list, next, otherwise, steps_left),
-            None => Ok(Some(list.first().map_or(otherwise, |cube| cube.action))),
+
+    /// Plans what a list decides, or decides it; says whether its cubes ask the word alike.
+    fn decide(&mut self, d: &mut Diagrams, mut open: Open) -> Result<bool, Halt> {
+        let mut word: Option<WordValue> = None;
+        for place in open.first..open.end {
+            let cube = self.lists[place];
+            let Some(next) = self.next(cube, open.from) else {
+                // It holds whatever comes, so that those after it never decide.
+                (open.end, open.otherwise) = (place, self.cubes[cube as usize].action);
+                break;
+            };
+            word = Some(match word {
+                Some(word) if word.rank < next.rank => word,
+                Some(word) if word.rank == next.rank => {
+                    if word.pattern.mask != next.pattern.mask {
+                        return Ok(false);
+                    }
+                    word
+                }
+                _ => next,
+            });
         }
-    };
-    let (Some(low), Some(high)) = (side(false)?, side(true)?) else { return Ok(None) };
-    d.test(bit, low, high).map(Some)
+        let Some(word) = word.filter(|_| open.first < open.end) else {
+            self.made.try_push(open.otherwise)?;
+            return Ok(true);
+        };
+        if open.end - open.first == 1 {
+            let alone = self.alone(d, open)?;
+            self.made.try_push(alone)?;
+            return Ok(true);
+        }
+        self.plan(open, word).map(|()| true)
+    }
+
+    /// What a list of one cube decides.
+    fn alone(&self, d: &mut Diagrams, open: Open) -> Result<NodeId, Halt> {
+        let Cube { action, first, end } = self.cubes[self.lists[open.first] as usize];
+        let tests = self.tests[first..end].iter().rev();
+        tests
+            .take_while(|test| test.rank.index() >= open.from)
+            .try_fold(action, |node, test| d.choice(test.rank, test.pattern, node, open.otherwise))
+    }
+
+    /// Plans a list by the values that its cubes want of a word.
+    fn plan(&mut self, open: Open, word: WordValue) -> Result<(), Halt> {
+        let Open { first, end, otherwise, .. } = open;
+        let from = word.rank.index() + 1;
+        let (lists, values) = (self.lists.len(), self.values.len());
+        self.tasks.try_push(Task::Join { word, values, lists })?;
+        let tasks = self.tasks.len();
+        // The cubes that leave the word open come first in the new lists; `sorted` holds the others by value.
+        self.sorted.clear();
+        for place in first..end {
+            let cube = self.lists[place];
+            match self.next(cube, open.from).filter(|next| next.rank == word.rank) {
+                Some(next) => self.sorted.try_push((next.pattern.value, cube))?,
+                None => self.lists.try_push(cube)?,
+            }
+        }
+        self.sorted.sort_unstable();
+        let free = (lists, self.lists.len());
+        let rest = Open { first: free.0, end: free.1, otherwise, from };
+        self.tasks.try_push(Task::Decide(rest))?;
+        let mut at = 0;
+        while let Some(&(value, _)) = self.sorted.get(at) {
+            let group = self.sorted[at..].partition_point(|(other, _)| *other == value);
+            let first = self.lists.len();
+            self.merge(at, at + group, free)?;
+            let end = self.lists.len();
+            self.values.try_push(value)?;
+            self.tasks.try_push(Task::Decide(Open { first, end, otherwise, from }))?;
+            at += group;
+        }
+        // The last task is done first, and the functions have to come in the order of the values.
+        self.tasks[tasks..].reverse();
+        Ok(())
+    }
+
+    /// Appends a list of the cubes of one value and of those that leave the word open, in their order.
+    fn merge(&mut self, from: usize, to: usize, free: (usize, usize)) -> Result<(), Halt> {
+        let (mut next_free, end_free) = free;
+        for place in from..to {
+            let (_, cube) = self.sorted[place];
+            while next_free < end_free && self.lists[next_free] < cube {
+                self.lists.try_push(self.lists[next_free])?;
+                next_free += 1;
+            }
+            self.lists.try_push(cube)?;
+        }
+        for place in next_free..end_free {
+            self.lists.try_push(self.lists[place])?;
+        }
+        Ok(())
+    }
+
+    /// Joins the functions for some values of a word and for all others.
+    fn join(&mut self, d: &mut Diagrams, word: WordValue, values: usize) -> Result<(), Halt> {
+        let WordValue { rank, pattern: Pattern { mask, .. } } = word;
+        let wanted = &self.values[values..];
+        let made = self.made.len() - wanted.len() - 1;
+        let (otherwise, functions) = (self.made[made], &self.made[made + 1..]);
+        let result = match (wanted, functions) {
+            (&[value], &[function]) => {
+                d.choice(rank, Pattern { mask, value }, function, otherwise)?
+            }
+            _ if mask == u32::MAX => {
+                self.segments.clear();
+                let mut next = Some(0);
+                for (&value, &node) in wanted.iter().zip(functions) {
+                    if let Some(last) = value.checked_sub(1).filter(|_| next != Some(value)) {
+                        self.segments.try_push(Segment { last, node: otherwise })?;
+                    }
+                    self.segments.try_push(Segment { last: value, node })?;
+                    next = value.checked_add(1);
+                }
+                if next.is_some() {
+                    self.segments.try_push(Segment { last: u32::MAX, node: otherwise })?;
+                }
+                d.of_segments(rank, &self.segments)?
+            }
+            _ => {
+                let mut result = otherwise;
+                for (&value, &function) in wanted.iter().zip(functions) {
+                    let here = d.choice(rank, Pattern { mask, value }, TRUE, FALSE)?;
+                    result = d.ite(here, function, result)?;
+                }
+                result
+            }
+        };
+        self.made.truncate(made);
+        self.made.try_push(result)?;
+        self.values.truncate(values);
+        Ok(())
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use callgate_policy::{Action, ArchPolicy, Field};
+    use callgate_policy::{Action, ArchPolicy, Comparison, Field};
     use callgate_syscalls::SyscallNr;
     use callgate_testkit::Rng;
 
@@ -173,7 +337,7 @@ mod tests {
         for (errno, condition) in rules {
             list.rule(nr, condition, Action::errno(errno).unwrap());
         }
-        let mut d = Diagrams::new(Budget::new(&Options::default()));
+        let mut d = Diagrams::new(Budget::new(&Options::default())).unwrap();
         let otherwise = d.action(Action::errno(2).unwrap()).unwrap();
         let cubes = function(&mut d, list.rules_for(nr), endian, otherwise).unwrap();
         (cubes, joined(&mut d, list.rules_for(nr), endian, otherwise).unwrap())
@@ -208,16 +372,27 @@ mod tests {
 
     #[test]
     fn lists_that_would_be_copied_over_and_over_are_left() {
-        // Bits of the first argument, each with one of the second: all of the first have to be known at once.
-        let pairs = |count: u32| {
-            let pair =
-                |bit: u32| [Field::Arg0, Field::Arg1].map(|field| (field, 1 << bit, 1 << bit));
-            let rules = (0..count).map(|bit| (1, all(pair(bit))));
-            both(rules.collect(), Endian::Little)
+        // Values of the first argument, and of the second beside them: each of the first with all of the second.
+        let either = |count: u64| {
+            let one = |value| {
+                let field = if value % 2 == 0 { Field::Arg0 } else { Field::Arg1 };
+                (1, all([(field, u64::MAX, value)]))
+            };
+            both((0..count).map(one).collect(), Endian::Little)
         };
-        let (cubes, joined) = pairs(5);
+        let (cubes, joined) = either(40);
         assert_eq!(cubes, Some(joined));
-        assert_eq!(pairs(16).0, None);
+        assert_eq!(either(400).0, None);
+    }
+
+    #[test]
+    fn lists_that_ask_a_word_under_several_masks_are_left() {
+        let rules = |mask| {
+            let one = |mask| (1, all([(Field::Arg1, mask, 1), (Field::Arg0, 7, 1)]));
+            both(vec![one(1), one(mask)], Endian::Little).0
+        };
+        assert!(rules(1).is_some());
+        assert_eq!(rules(3), None);
     }
 
     #[test]

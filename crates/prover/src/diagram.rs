@@ -1,41 +1,61 @@
-//! Reduced ordered decision diagrams over the 512 bits of a call, with actions at their leaves.
+//! Reduced ordered decision diagrams over the 16 words of a call, with actions at their leaves.
 //!
-//! A diagram tests bits in one fixed order, never tests a bit whose value does not matter, and every node exists once.
-//! So **two diagrams are the same function exactly if they are the same node**: that is all the prover compares.
+//! A node compares some bits of one word with a value: `word & mask == value` leads to `yes`, everything else to `no`.
+//! An equality of a whole word is one node, one of 64 bits two.
+//!
+//! # Why equal nodes mean equal functions
+//! Take the diagram that tests bit after bit: words in the order of [`Rank`], in each word the highest bit first, never a
+//! bit whose value does not matter, and every node once. It is unique: two functions are equal exactly if they have the
+//! same such diagram (Bryant, 1986). Ours is that diagram with chains folded up: where a node's bit leads, with one value,
+//! to a further node of the same word, and with the other value to where that node's chain leads when it breaks, both
+//! nodes are one. Whether they are is decided by the two functions below a node alone, never by the way in which they
+//! were made: [`Diagrams::choice`] folds whatever can be folded, and is the one place where nodes are made. So folding
+//! is a map from the unique diagram to ours, unfolding is its inverse, and **two diagrams are the same function
+//! exactly if they are the same node**: that is all the prover compares. `tests` in this module build every function of
+//! four bits in two words, each in several ways, and find as many nodes as functions.
+//!
 //! Boolean diagrams are those whose leaves are [`FALSE`] and [`TRUE`].
 //!
-//! The order of bits is: arch, number, then instruction pointer and arguments, the second word of each field first (the
-//! high half on little endian), in each word the highest bit first. So an ordered comparison of a field with a constant
-//! takes a node a bit.
+//! Nothing here recurses: operations keep their open work in a list of at most 512 entries.
 //!
-//! Recursion is bounded by the 512 levels, never by the size of a program or policy.
+//! # What was tried
+//! Bits alone, until November 2026: an equality of 64 bits takes 64 nodes, and making them was most of a proof.
 //!
-//! # Why an own core
-//! The library for C programs links this crate, so it should bring no others and build with an old compiler. Two kept
-//! libraries were measured on a chain of rules, each an equality of the low words of two arguments: the diagram alone, on
-//! two shared cores of an x86_64 machine, medians.
+//! | policy and program | nodes of bits | nodes now | time of both meanings, bits | now |
+//! |---|---|---|---|---|
+//! | `container`, x86_64, x86 and x32 | 599 | 97 | 110 us | 40 us |
+//! | 300 pairs of 64-bit equalities | 56,335 | 1,848 | 3.6 ms | 0.22 ms |
+//! | 1,200 such pairs | 217,365 | 7,248 | 17.5 ms | 1.05 ms |
+//! | 300 such pairs over 300 syscalls | 80,801 | 19,807 | 5.7 ms | 1.6 ms |
 //!
-//! | rules | biodivine-lib-bdd 0.6.3 | oxidd 0.11.0 | these diagrams |
-//! |---|---|---|---|
-//! | 100 | 10.0 ms | 0.9 ms | 0.9 ms |
-//! | 400 | 101 ms | 3.0 ms | 4.7 ms |
-//! | 1,200 | 993 ms | 9.2 ms | 19.9 ms |
-//! | none | | 1.4 ms | 0.02 ms |
-//! | further crates | 14 | 36 | 0 |
+//! (2026-11-28, two shared cores of an x86_64 machine, the best of 40 runs.)
 //!
-//! biodivine-lib-bdd keeps each function as a table of its own, so a chain costs the square of its length. oxidd is made for
-//! large diagrams and is twice as fast on them, but its empty manager takes longer than the whole proof of Docker's profile
-//! for three architectures (0.9 ms), and a library below systemd can't bring 36 crates for what fits in this module.
+//! Sorted intervals of a word, as one node with many children, were weighed and not built. A mask such as `& 1` makes
+//! 2^31 intervals, so words under masks need another form beside it, and each node that was made before a mask was seen
+//! has to be made again. A chain of n tests of one word, each put in front of the others, copies n lists of up to n
+//! children. Folded chains need no second form, and two long lists share what they have in common. An order comparison
+//! takes up to 32 nodes instead of one, one for each run of equal bits in its constant; so runs of such tests are put
+//! together as lists of intervals first (`segments.rs`) and become nodes only then.
+//!
+//! Kept libraries of diagrams were measured as well, on a chain of 1,200 rules: biodivine-lib-bdd keeps each function as a
+//! table of its own, so a chain costs the square of its length (993 ms); oxidd was twice as fast as our bits, but its
+//! empty manager takes longer than the whole proof of Docker's profile, and it brings 36 crates.
 
-mod actions;
-mod input;
+mod apply;
+mod build;
+mod operations;
+mod word;
 
+use std::hash::{Hash, Hasher};
+
+use callgate_memory::{Interner, List};
 use callgate_syscalls::Action;
 
-use crate::budget::{Budget, Undecided};
+use crate::budget::{Budget, Halt};
 
-pub(crate) use actions::Combine;
-pub(crate) use input::InputBit;
+pub(crate) use build::{Segment, WordTest};
+pub(crate) use operations::{Combine, freedom};
+pub(crate) use word::Rank;
 
 /// A node of a diagram, and by that the function of the diagram below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,30 +70,38 @@ pub(crate) const DEPENDS: NodeId = NodeId(2);
 /// Input that is not asked about.
 pub(crate) const OUTSIDE: NodeId = NodeId(3);
 
-/// The number of input bits, and the level of leaves.
-const LEVELS: u32 = 512;
-const WORD_BITS: u32 = 32;
-/// The level of the first bit that belongs neither to arch nor number.
-const ARGUMENT_LEVEL: u32 = 2 * WORD_BITS;
+/// Some bits of a word and the value they have to have: `value` has no bit outside of `mask`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Pattern {
+    pub(crate) mask: u32,
+    pub(crate) value: u32,
+}
 
+/// A test with its two functions, or a leaf: of rank [`Rank::LEAF`], with an action as value under the mask
+/// [`ACTION`], or the number of one of the four constants under the mask 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Node {
-    level: u32,
-    low: NodeId,
-    high: NodeId,
+    rank: Rank,
+    pattern: Pattern,
+    yes: NodeId,
+    no: NodeId,
 }
+
+const ACTION: u32 = u32::MAX;
 
 /// What a node is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum View {
-    /// Tests a bit.
+    /// Compares bits of a word.
     Test {
-        /// The bit.
-        bit: InputBit,
-        /// The function where the bit is 0.
-        low: NodeId,
-        /// The function where the bit is 1.
-        high: NodeId,
+        /// The word.
+        rank: Rank,
+        /// What its bits have to be.
+        pattern: Pattern,
+        /// The function where they are.
+        yes: NodeId,
+        /// The function where any is not.
+        no: NodeId,
     },
     /// Returns an action.
     Action(Action),
@@ -84,265 +112,214 @@ pub(crate) enum View {
 /// All diagrams of one prover.
 #[derive(Debug)]
 pub(crate) struct Diagrams {
-    nodes: Vec<Node>,
-    /// Open addressing over `nodes`: ids plus one, 0 where free.
-    unique: Vec<u32>,
+    nodes: Interner<Node>,
     /// Results of operations, each overwritten by the next that falls on its place.
-    cache: Vec<Cached>,
-    budget: Budget,
+    cache: List<apply::Cached>,
+    /// The open work of an operation, kept for the next one.
+    frames: Vec<apply::Frame>,
+    tasks: Vec<build::Task>,
+    /// Whether a node leads to [`DEPENDS`].
+    depends: bool,
+    /// How many operations there were whose results hold for one set of parameters only.
+    epoch: u32,
+    pub(crate) budget: Budget,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Cached {
-    operands: [NodeId; 3],
-    result: NodeId,
-}
-
-const TABLE_LEN_MIN: usize = 1 << 12;
-const CACHE_LEN_MAX: usize = 1 << 19;
-const VACANT: Cached = Cached { operands: [NodeId(u32::MAX); 3], result: FALSE };
+/// A node with its share of the table.
+const NODE_BYTES: usize = size_of::<Node>() + 8;
 
 impl Diagrams {
-    pub(crate) fn new(budget: Budget) -> Self {
-        let special = |id: NodeId| Node { level: LEVELS, low: id, high: FALSE };
-        Self {
-            nodes: [FALSE, TRUE, DEPENDS, OUTSIDE].map(special).to_vec(),
-            unique: vec![0; TABLE_LEN_MIN],
-            cache: vec![VACANT; TABLE_LEN_MIN],
-            budget,
+    /// No diagrams, not even constants: [`Diagrams::prepare`] has to come first.
+    pub(crate) fn empty(budget: Budget) -> Self {
+        let (nodes, cache) = (Interner::new(), List::new());
+        let (frames, tasks) = (Vec::new(), Vec::new());
+        Self { nodes, cache, frames, tasks, depends: false, epoch: 0, budget }
+    }
+
+    /// Makes the constants, unless they are there.
+    pub(crate) fn prepare(&mut self) -> Result<(), Halt> {
+        for number in u32::try_from(self.nodes.len()).unwrap_or(u32::MAX)..4 {
+            let pattern = Pattern { mask: 0, value: number };
+            self.nodes.insert(Node { rank: Rank::LEAF, pattern, yes: FALSE, no: FALSE })?;
         }
+        Ok(())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn new(budget: Budget) -> Result<Self, Halt> {
+        let mut diagrams = Self::empty(budget);
+        diagrams.prepare()?;
+        Ok(diagrams)
     }
 
     /// The number of nodes made so far.
-    pub(crate) fn len(&self) -> usize {
+    pub(crate) const fn len(&self) -> usize {
         self.nodes.len()
-    }
-
-    /// The id for one more value that is kept as 32 diagrams; it counts as 32 nodes.
-    pub(crate) fn vector_id(&self, vectors: usize) -> Result<u32, Undecided> {
-        self.budget.node(self.nodes.len() + vectors * WORD_BITS as usize)?;
-        self.budget.node(vectors)
-    }
-
-    pub(crate) const fn budget(&mut self) -> &mut Budget {
-        &mut self.budget
     }
 
     /// What a node is.
     pub(crate) fn view(&self, id: NodeId) -> View {
-        let Node { level, low, high } = self.node(id);
-        if level < LEVELS {
-            View::Test { bit: InputBit(level), low, high }
-        } else if high == TRUE {
-            View::Action(Action::from_raw(low.0))
+        let Node { rank, pattern, yes, no } = self.node(id);
+        if rank != Rank::LEAF {
+            View::Test { rank, pattern, yes, no }
+        } else if pattern.mask == ACTION {
+            View::Action(Action::from_raw(pattern.value))
         } else {
             View::Other
         }
     }
 
-    /// Whether any diagram of more than a leaf has a leaf [`DEPENDS`]. Few programs shift by so much, and looking at the nodes once is much less
-    /// than following each function.
-    pub(crate) fn any_depends(&self) -> bool {
-        let depends = |node: &Node| node.low == DEPENDS || node.high == DEPENDS;
-        self.nodes.iter().any(|node| node.level < LEVELS && depends(node))
+    /// Whether any diagram of more than a leaf has a leaf [`DEPENDS`].
+    pub(crate) const fn any_depends(&self) -> bool {
+        self.depends
     }
 
     /// Whether the function depends on the arch token or the number.
     pub(crate) fn reads_class(&self, id: NodeId) -> bool {
-        self.node(id).level < ARGUMENT_LEVEL
+        self.rank(id) <= Rank::NR
     }
 
-    /// Whether a function reads only bits after that one.
-    pub(crate) fn comes_before(&self, bit: InputBit, id: NodeId) -> bool {
-        bit.0 < self.node(id).level
+    /// The first word that a function reads; [`Rank::LEAF`] where it reads none.
+    #[inline]
+    pub(crate) fn rank(&self, id: NodeId) -> Rank {
+        self.node(id).rank
     }
 
     /// The function that returns an action.
-    pub(crate) fn action(&mut self, action: Action) -> Result<NodeId, Undecided> {
-        self.intern(Node { level: LEVELS, low: NodeId(action.raw()), high: TRUE })
+    pub(crate) fn action(&mut self, action: Action) -> Result<NodeId, Halt> {
+        let pattern = Pattern { mask: ACTION, value: action.raw() };
+        self.intern(Node { rank: Rank::LEAF, pattern, yes: FALSE, no: FALSE })
     }
 
-    /// The condition that a bit is set.
-    pub(crate) fn bit(&mut self, bit: InputBit) -> Result<NodeId, Undecided> {
-        self.test(bit, FALSE, TRUE)
+    /// The condition that a bit of a word is set.
+    pub(crate) fn bit(&mut self, rank: Rank, bit: u32) -> Result<NodeId, Halt> {
+        let bit = 1 << bit;
+        self.choice(rank, Pattern { mask: bit, value: bit }, TRUE, FALSE)
     }
 
-    /// `low` where a bit is 0, `high` where it is 1; both test later bits only.
-    pub(crate) fn test(
+    /// The first function where bits of a word have a value, the second elsewhere. Both read what comes after these bits
+    /// only.
+    #[inline]
+    pub(crate) fn choice(
         &mut self,
-        bit: InputBit,
-        low: NodeId,
-        high: NodeId,
-    ) -> Result<NodeId, Undecided> {
-        debug_assert!(bit.0 < self.node(low).level && bit.0 < self.node(high).level);
-        if low == high { Ok(low) } else { self.intern(Node { level: bit.0, low, high }) }
+        rank: Rank,
+        pattern: Pattern,
+        yes: NodeId,
+        no: NodeId,
+    ) -> Result<NodeId, Halt> {
+        if pattern.mask == 0 || yes == no {
+            return Ok(yes);
+        }
+        debug_assert!(
+            self.follows(yes, rank, pattern.mask) && self.follows(no, rank, pattern.mask)
+        );
+        let on = self.node(yes);
+        if on.rank == rank {
+            if let Some((further, on)) = on.breaking_to(no) {
+                return self.intern(Node { rank, pattern: pattern.with(further), yes: on, no });
+            }
+        }
+        let off = self.node(no);
+        if off.rank == rank {
+            if let Some((further, off)) = off.breaking_to(yes) {
+                return self.fold_last(rank, pattern, (further, off), yes, no);
+            }
+        }
+        self.single(Node { rank, pattern, yes, no })
     }
 
-    /// `then` where a condition holds, `other` elsewhere.
-    pub(crate) fn ite(
+    /// A choice whose last bit goes on, where it is wrong, to a chain that breaks to `yes`: `further` leads to `off`.
+    fn fold_last(
         &mut self,
-        condition: NodeId,
-        then: NodeId,
-        other: NodeId,
-    ) -> Result<NodeId, Undecided> {
-        if condition == TRUE || then == other {
-            return Ok(then);
+        rank: Rank,
+        Pattern { mask, value }: Pattern,
+        (further, off): (Pattern, NodeId),
+        yes: NodeId,
+        no: NodeId,
+    ) -> Result<NodeId, Halt> {
+        let last = 1 << mask.trailing_zeros();
+        let wrong = Pattern { mask: last, value: last & !value };
+        let node = self.intern(Node { rank, pattern: wrong.with(further), yes: off, no: yes })?;
+        let before = Pattern { mask: mask & !last, value: value & !last };
+        if before.mask == 0 {
+            return Ok(node);
         }
-        if condition == FALSE {
-            return Ok(other);
+        self.single(Node { rank, pattern: before, yes: node, no })
+    }
+
+    /// Interns a node. Of a single bit, `yes` is where it is set.
+    fn single(&mut self, node: Node) -> Result<NodeId, Halt> {
+        let Node { rank, pattern: Pattern { mask, value }, yes, no } = node;
+        if value == 0 && mask.is_power_of_two() {
+            return self.intern(Node {
+                rank,
+                pattern: Pattern { mask, value: mask },
+                yes: no,
+                no: yes,
+            });
         }
-        if then == TRUE && other == FALSE {
-            return Ok(condition);
-        }
-        let operands = [condition, then, other];
-        if let Some(result) = self.cached(operands) {
-            return Ok(result);
-        }
-        self.budget.step()?;
-        let level = operands.map(|id| self.node(id).level).into_iter().fold(LEVELS, u32::min);
-        let [(c0, c1), (t0, t1), (o0, o1)] = operands.map(|id| self.cofactors(id, level));
-        let low = self.ite(c0, t0, o0)?;
-        let high = self.ite(c1, t1, o1)?;
-        let result = self.test(InputBit(level), low, high)?;
-        self.remember(operands, result);
-        Ok(result)
+        self.intern(node)
     }
 
-    pub(crate) fn and(&mut self, left: NodeId, right: NodeId) -> Result<NodeId, Undecided> {
-        self.ite(left, right, FALSE)
-    }
-
-    pub(crate) fn or(&mut self, left: NodeId, right: NodeId) -> Result<NodeId, Undecided> {
-        self.ite(left, TRUE, right)
-    }
-
-    pub(crate) fn not(&mut self, condition: NodeId) -> Result<NodeId, Undecided> {
-        self.ite(condition, FALSE, TRUE)
-    }
-
-    pub(crate) fn xor(&mut self, left: NodeId, right: NodeId) -> Result<NodeId, Undecided> {
-        let inverse = self.not(right)?;
-        self.ite(left, inverse, right)
-    }
-
-    /// The two functions that remain of one when the bit at a level, its first or an earlier one, is 0 and 1.
-    fn cofactors(&self, id: NodeId, level: u32) -> (NodeId, NodeId) {
+    /// Whether a function reads only what comes after these bits.
+    fn follows(&self, id: NodeId, rank: Rank, mask: u32) -> bool {
         let node = self.node(id);
-        if node.level == level { (node.low, node.high) } else { (id, id) }
+        node.rank > rank
+            || node.rank == rank && node.pattern.mask.leading_zeros() > 31 - mask.trailing_zeros()
     }
 
+    #[inline]
     fn node(&self, id: NodeId) -> Node {
-        self.nodes[id.0 as usize]
+        self.nodes[id.0]
     }
 
-    fn intern(&mut self, node: Node) -> Result<NodeId, Undecided> {
-        if self.nodes.len() * 2 >= self.unique.len() {
-            self.grow();
+    fn intern(&mut self, node: Node) -> Result<NodeId, Halt> {
+        let (id, new) = self.nodes.entry(node)?;
+        if new {
+            self.budget.take(NODE_BYTES)?;
+            self.depends |= node.yes == DEPENDS || node.no == DEPENDS;
         }
-        let mut place = hash([node.level, node.low.0, node.high.0], self.unique.len());
-        while let Some(id) = self.unique[place].checked_sub(1) {
-            if self.nodes[id as usize] == node {
-                return Ok(NodeId(id));
-            }
-            place = (place + 1) & (self.unique.len() - 1);
-        }
-        let id = self.budget.node(self.nodes.len())?;
-        self.nodes.push(node);
-        self.unique[place] = id + 1;
         Ok(NodeId(id))
-    }
-
-    /// Doubles the table of nodes and gives the cache, up to its limit, a fourth of its length.
-    fn grow(&mut self) {
-        let len = self.unique.len() * 2;
-        let mut unique = vec![0; len];
-        for &entry in self.unique.iter().filter(|&&entry| entry != 0) {
-            let node = self.nodes[entry as usize - 1];
-            let mut place = hash([node.level, node.low.0, node.high.0], len);
-            while unique[place] != 0 {
-                place = (place + 1) & (len - 1);
-            }
-            unique[place] = entry;
-        }
-        self.unique = unique;
-        let cache_len = (len / 4).min(CACHE_LEN_MAX);
-        if cache_len > self.cache.len() {
-            let mut cache = vec![VACANT; cache_len];
-            for &entry in &self.cache {
-                cache[hash(entry.operands.map(|id| id.0), cache_len)] = entry;
-            }
-            self.cache = cache;
-        }
-    }
-
-    fn cached(&self, operands: [NodeId; 3]) -> Option<NodeId> {
-        let entry = self.cache[hash(operands.map(|id| id.0), self.cache.len())];
-        (entry.operands == operands).then_some(entry.result)
-    }
-
-    fn remember(&mut self, operands: [NodeId; 3], result: NodeId) {
-        let place = hash(operands.map(|id| id.0), self.cache.len());
-        self.cache[place] = Cached { operands, result };
     }
 }
 
-/// A place in a table whose length is a power of two.
-fn hash([a, b, c]: [u32; 3], len: usize) -> usize {
-    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mixed = (u64::from(a) << 32 | u64::from(b)).wrapping_mul(ODD) ^ u64::from(c);
-    let mixed = mixed.wrapping_mul(ODD);
-    // The high half is mixed best, and tables have at most 2^32 places.
-    (mixed >> 32) as usize & (len - 1)
+impl Node {
+    /// The pattern that this node goes on with, and where it leads then, where it leads to `end` otherwise.
+    #[inline]
+    const fn breaking_to(&self, end: NodeId) -> Option<(Pattern, NodeId)> {
+        let Pattern { mask, value } = self.pattern;
+        if self.no.0 == end.0 {
+            Some((self.pattern, self.yes))
+        } else if self.yes.0 == end.0 && mask.is_power_of_two() {
+            Some((Pattern { mask, value: mask & !value }, self.no))
+        } else {
+            None
+        }
+    }
+}
+
+impl Pattern {
+    /// The bits of both.
+    #[inline]
+    pub(crate) const fn with(self, other: Self) -> Self {
+        Self { mask: self.mask | other.mask, value: self.value | other.value }
+    }
+
+    /// Whether a word has these bits.
+    pub(crate) const fn holds(self, word: u32) -> bool {
+        word & self.mask == self.value
+    }
+}
+
+impl Hash for Node {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let joined = |high: u32, low: u32| u64::from(high) << 32 | u64::from(low);
+        state.write_u64(joined(self.pattern.mask, self.pattern.value));
+        state.write_u64(joined(self.yes.0, self.no.0));
+        self.rank.hash(state);
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use callgate_bpf::DataWord;
-
-    use super::*;
-    use crate::Options;
-
-    fn diagrams() -> Diagrams {
-        Diagrams::new(Budget::new(&Options::default()))
-    }
-
-    #[test]
-    fn equal_functions_of_three_bits_are_the_same_node() {
-        let mut d = diagrams();
-        let bits: Vec<NodeId> =
-            (0..3).map(|bit| d.bit(InputBit::new(DataWord::NR, bit)).unwrap()).collect();
-        let minterm = |d: &mut Diagrams, assignment: u32| {
-            (0..3).fold(TRUE, |acc, i| {
-                let literal =
-                    if assignment >> i & 1 == 1 { bits[i] } else { d.not(bits[i]).unwrap() };
-                d.and(acc, literal).unwrap()
-            })
-        };
-        let mut nodes = std::collections::BTreeSet::new();
-        for table in 0..256_u32 {
-            let rows: Vec<u32> = (0..8).filter(|row| table >> row & 1 == 1).collect();
-            let up = rows.iter().fold(FALSE, |acc, &row| {
-                let m = minterm(&mut d, row);
-                d.or(acc, m).unwrap()
-            });
-            let absent = (0..8).filter(|row| table >> row & 1 == 0);
-            let down = absent.fold(TRUE, |acc, row| {
-                let m = minterm(&mut d, row);
-                let m = d.not(m).unwrap();
-                d.and(m, acc).unwrap()
-            });
-            assert_eq!(up, down, "{table:#b}");
-            assert!(nodes.insert(up), "{table:#b} is a function of its own");
-        }
-    }
-
-    #[test]
-    fn nodes_end_at_the_budget() {
-        let options = Options { nodes_max: 16, ..Options::default() };
-        let mut d = Diagrams::new(Budget::new(&options));
-        let made = (0..32).map_while(|bit| d.bit(InputBit::new(DataWord::NR, bit)).ok()).count();
-        assert_eq!(made, 12, "16 nodes less four constants");
-        let next = InputBit::new(DataWord::ARCH, 0);
-        assert_eq!(d.bit(next), Err(Undecided::Nodes { nodes_max: 16 }));
-    }
-}
+mod tests;

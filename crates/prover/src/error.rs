@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use callgate_memory::OutOfMemory;
 use callgate_syscalls::{Action, SeccompData};
 
-use crate::budget::Undecided;
+use crate::budget::{Halt, Undecided};
 use crate::compare::Difference;
 
 /// Why the prover has no answer, or not the hoped-for one. None of these is ever a proof.
@@ -13,6 +14,8 @@ use crate::compare::Difference;
 pub enum Error {
     /// No verdict within the limits.
     Undecided(Undecided),
+    /// The allocator had no more memory.
+    OutOfMemory,
     /// The two sides differ; each entry holds a call on which they do.
     Refuted(Vec<Difference>),
     /// The two meanings belong to different provers.
@@ -20,7 +23,7 @@ pub enum Error {
     /// Policy and program disagree on a call although the diagrams did not say so: a bug of callgate.
     Disagreement {
         /// The call.
-        call: Box<SeccompData>,
+        call: SeccompData,
         /// What the diagrams say, or the left side's action.
         expected: Action,
         /// What the specification or the simulator says, or the right side's action.
@@ -44,6 +47,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Undecided(undecided) => undecided.fmt(f),
+            Self::OutOfMemory => OutOfMemory.fmt(f),
             Self::Refuted(differences) => match differences.first() {
                 Some(first) => write!(f, "not equal: {first}"),
                 None => f.write_str("not equal"),
@@ -78,5 +82,20 @@ impl std::error::Error for Error {
 impl From<Undecided> for Error {
     fn from(undecided: Undecided) -> Self {
         Self::Undecided(undecided)
+    }
+}
+
+impl From<OutOfMemory> for Error {
+    fn from(OutOfMemory: OutOfMemory) -> Self {
+        Self::OutOfMemory
+    }
+}
+
+impl From<Halt> for Error {
+    fn from(halt: Halt) -> Self {
+        match halt {
+            Halt::Undecided(undecided) => Self::Undecided(undecided),
+            Halt::OutOfMemory => Self::OutOfMemory,
+        }
     }
 }

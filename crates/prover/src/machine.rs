@@ -3,11 +3,11 @@
 //! References: `net/core/filter.c` (`bpf_convert_filter`).
 
 use callgate_bpf::{Operation, Program, Test};
+use callgate_memory::Grow;
 use callgate_syscalls::Action;
 
-use crate::budget::{Undecided, WideShift};
-use crate::diagram::{DEPENDS, Diagrams, FALSE, NodeId, TRUE};
-use crate::hash::FastMap;
+use crate::budget::{Halt, WideShift};
+use crate::diagram::{DEPENDS, Diagrams, FALSE, NodeId, TRUE, WordTest};
 use crate::state::{Live, Memories, Place, State};
 use crate::word::{Value, Words};
 
@@ -34,9 +34,18 @@ pub(crate) enum Stop {
 /// The two ways from a fork.
 #[derive(Debug)]
 pub(crate) struct Fork {
-    pub(crate) condition: NodeId,
+    pub(crate) asked: Asked,
     pub(crate) then: Way,
     pub(crate) other: Way,
+}
+
+/// What decides between the two ways.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Asked {
+    /// A test of a data word against a constant.
+    Word(WordTest),
+    /// Anything else.
+    Condition(NodeId),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -70,21 +79,22 @@ impl<'d> Machine<'d> {
         diagrams: &'d mut Diagrams,
         program: &Program,
         wide_shift: WideShift,
-    ) -> Self {
-        let operations: Vec<Operation> = program.operations().collect();
-        let live = Live::of(&operations);
-        let (words, memories) = (Words::default(), Memories::new());
-        Self { diagrams, operations, live, words, memories, wide_shift }
+    ) -> Result<Self, Halt> {
+        let mut operations = Vec::with_room(program.len())?;
+        operations.try_extend(program.operations())?;
+        let live = Live::of(&operations)?;
+        let (words, memories) = (Words::new(), Memories::new()?);
+        Ok(Self { diagrams, operations, live, words, memories, wide_shift })
     }
 
     /// Executes up to the next fork or the end.
-    pub(crate) fn advance(&mut self, way: Way) -> Result<Stop, Undecided> {
+    pub(crate) fn advance(&mut self, way: Way) -> Result<Stop, Halt> {
         let mut place = match way {
             Way::Result(result) => return Ok(Stop::Result(result)),
             Way::On(place) => place,
         };
         loop {
-            self.diagrams.budget().step()?;
+            self.diagrams.budget.test()?;
             let operation = self.operations[place.index];
             match operation {
                 Operation::Return(word) => return self.end(Value::Constant(word)),
@@ -93,7 +103,7 @@ impl<'d> Machine<'d> {
                 Operation::Branch { test, operand, jt, jf } => {
                     let (left, right) = (place.state.a, place.state.operand(operand));
                     let (Value::Constant(l), Value::Constant(r)) = (left, right) else {
-                        return Ok(Stop::Fork(self.forgotten(place)));
+                        return Ok(Stop::Fork(self.forgotten(place)?));
                     };
                     let skip = if test.holds(l, r) { jt } else { jf };
                     place.index = target(place.index, skip.into());
@@ -104,7 +114,7 @@ impl<'d> Machine<'d> {
                         self.execute(operation, &mut place)?;
                         place.index += 1;
                     }
-                    Guard::EndsWhere(..) => return Ok(Stop::Fork(self.forgotten(place))),
+                    Guard::EndsWhere(..) => return Ok(Stop::Fork(self.forgotten(place)?)),
                 },
             }
         }
@@ -121,10 +131,15 @@ impl<'d> Machine<'d> {
     }
 
     /// The two ways from a fork with the condition that decides between them.
-    pub(crate) fn fork(&mut self, place: &Place) -> Result<Fork, Undecided> {
+    pub(crate) fn fork(&mut self, place: &Place) -> Result<Fork, Halt> {
         if let Some(Branch { test, left, right, then, other }) = self.branch(place) {
-            let condition = self.words.test(self.diagrams, test, left, right)?;
-            return Ok(Fork { condition, then: Way::On(then), other: Way::On(other) });
+            let asked = match (left, right) {
+                (Value::Word { word, mask }, Value::Constant(constant)) => {
+                    Asked::Word((test, word, mask, constant))
+                }
+                _ => Asked::Condition(self.words.test(self.diagrams, test, left, right)?),
+            };
+            return Ok(Fork { asked, then: Way::On(then), other: Way::On(other) });
         }
         let operation = self.operations[place.index];
         let (condition, result) = match self.guard(operation, &place.state)? {
@@ -134,10 +149,11 @@ impl<'d> Machine<'d> {
         let mut next = *place;
         self.execute(operation, &mut next)?;
         next.index += 1;
-        Ok(Fork { condition, then: Way::Result(result), other: Way::On(next) })
+        let asked = Asked::Condition(condition);
+        Ok(Fork { asked, then: Way::Result(result), other: Way::On(next) })
     }
 
-    fn guard(&mut self, operation: Operation, state: &State) -> Result<Guard, Undecided> {
+    fn guard(&mut self, operation: Operation, state: &State) -> Result<Guard, Halt> {
         let (test, limit, result) = match (operation, self.wide_shift) {
             (Operation::DivideByX, _) => {
                 (Test::Equal, 0, self.diagrams.action(Action::KILL_THREAD)?)
@@ -151,7 +167,7 @@ impl<'d> Machine<'d> {
         Ok(Guard::EndsWhere(condition, result))
     }
 
-    fn execute(&mut self, operation: Operation, place: &mut Place) -> Result<(), Undecided> {
+    fn execute(&mut self, operation: Operation, place: &mut Place) -> Result<(), Halt> {
         let Place { state, known, .. } = place;
         let (words, d) = (&mut self.words, &mut *self.diagrams);
         match operation {
@@ -162,7 +178,8 @@ impl<'d> Machine<'d> {
                 state.set(register, self.memories.load(state, slot));
             }
             Operation::StoreSlot(register, slot) => {
-                self.memories.store(state, slot, state.register(register));
+                let value = state.register(register);
+                self.memories.store(&mut d.budget, state, slot, value)?;
             }
             Operation::Alu(op, operand) => {
                 state.a = words.alu(d, op, state.a, state.operand(operand))?;
@@ -188,7 +205,7 @@ impl<'d> Machine<'d> {
     }
 
     /// The function that returns a value as an action.
-    fn end(&mut self, value: Value) -> Result<Stop, Undecided> {
+    fn end(&mut self, value: Value) -> Result<Stop, Halt> {
         let d = &mut *self.diagrams;
         if let Value::Constant(word) = value {
             return d.action(Action::from_raw(word)).map(Stop::Result);
@@ -196,8 +213,7 @@ impl<'d> Machine<'d> {
         let bits = self.words.bits(d, value)?;
         let mut result = d.action(Action::from_raw(0))?;
         for (place, bit) in bits.into_iter().enumerate().filter(|&(_, bit)| bit != FALSE) {
-            let set = |action: Action| Action::from_raw(action.raw() | 1 << place);
-            let with = d.map_actions(result, &mut FastMap::default(), &set)?;
+            let with = d.with_bit(result, u32::try_from(place).unwrap_or(0))?;
             result = d.ite(bit, with, result)?;
         }
         Ok(Stop::Result(result))
@@ -208,10 +224,10 @@ impl<'d> Machine<'d> {
         self.live[place.index].has(Live::NR)
     }
 
-    fn forgotten(&mut self, mut place: Place) -> Place {
+    fn forgotten(&mut self, mut place: Place) -> Result<Place, Halt> {
         let live = self.live[place.index];
-        self.memories.forget(&mut place, live);
-        place
+        self.memories.forget(&mut self.diagrams.budget, &mut place, live)?;
+        Ok(place)
     }
 }
 

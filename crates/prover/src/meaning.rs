@@ -1,12 +1,14 @@
 //! What a policy or program means: an action for every call.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use callgate_bpf::{DataWord, Program, Stack};
+use callgate_bpf::{Program, Stack};
+use callgate_memory::Grow;
 use callgate_policy::Policy;
 use callgate_syscalls::{Action, Arch, ArchToken, Endian, SeccompData};
 
-use crate::diagram::{Combine, Diagrams, NodeId, View};
+use crate::budget::Halt;
+use crate::diagram::{Combine, Diagrams, NodeId, Rank, View};
 use crate::numbers::Interval;
 
 /// What a policy, a program or a stack of programs answers to each of the 2^512 calls.
@@ -15,7 +17,7 @@ use crate::numbers::Interval;
 /// be tried there before anybody is told about it.
 #[derive(Clone, Debug)]
 pub struct Meaning<'a> {
-    pub(crate) owner: Arc<()>,
+    pub(crate) owner: Owner,
     pub(crate) classes: Vec<ArchClass>,
     pub(crate) source: Source<'a>,
 }
@@ -25,6 +27,18 @@ impl Meaning<'_> {
     #[must_use]
     pub fn classes(&self) -> usize {
         self.classes.iter().map(|class| class.numbers.len()).sum()
+    }
+}
+
+/// Which prover a meaning belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Owner(usize);
+
+impl Owner {
+    /// One that no prover has yet. The number is all that provers share, and no answer depends on it.
+    pub(crate) fn new() -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
     }
 }
 
@@ -44,21 +58,37 @@ pub(crate) struct NumberClass {
 }
 
 impl ArchClass {
-    pub(crate) fn constant(tokens: Interval, node: NodeId) -> Self {
-        Self { tokens, numbers: vec![NumberClass { numbers: Interval::ALL, node }] }
+    pub(crate) fn constant(tokens: Interval, node: NodeId) -> Result<Self, Halt> {
+        let mut numbers = Vec::with_room(1)?;
+        numbers.try_push(NumberClass { numbers: Interval::ALL, node })?;
+        Ok(Self { tokens, numbers })
     }
 }
 
 impl NumberClass {
     /// Appends the next numbers; neighbours with the same function become one class.
-    pub(crate) fn push(list: &mut Vec<Self>, numbers: Interval, node: NodeId) {
+    pub(crate) fn push(list: &mut Vec<Self>, numbers: Interval, node: NodeId) -> Result<(), Halt> {
         match list.last_mut() {
             Some(last)
                 if last.node == node && last.numbers.last.checked_add(1) == Some(numbers.first) =>
             {
                 last.numbers.last = numbers.last;
             }
-            _ => list.push(Self { numbers, node }),
+            _ => list.try_push(Self { numbers, node })?,
+        }
+        Ok(())
+    }
+}
+
+impl NumberClass {
+    /// Joins the class at a place with the one before it, if they have the same function.
+    fn join_at(list: &mut Vec<Self>, place: usize) {
+        let Some(&[before, at]) = place.checked_sub(1).and_then(|p| list.get(p..=place)) else {
+            return;
+        };
+        if before.node == at.node && before.numbers.last.checked_add(1) == Some(at.numbers.first) {
+            list[place].numbers.first = before.numbers.first;
+            list.remove(place - 1);
         }
     }
 }
@@ -82,29 +112,34 @@ const FLATTEN_STEPS_MAX: usize = 1 << 14;
 
 /// Appends a class whose function may depend on token and number, as classes that do not, where that is possible.
 pub(crate) fn flatten(
-    d: &Diagrams,
+    d: &mut Diagrams,
     tokens: Interval,
     class: NumberClass,
     list: &mut Vec<NumberClass>,
-) {
-    let mut flat = Vec::new();
-    let mut steps = FLATTEN_STEPS_MAX;
-    let whole = |node| Block { node, free_bits: 32, base: 0 };
-    match at_token(d, tokens, class.node)
-        .and_then(|node| pieces(d, whole(node), class.numbers, &mut flat, &mut steps))
-    {
-        Some(()) => flat.iter().for_each(|c| NumberClass::push(list, c.numbers, c.node)),
-        None => list.push(class),
+) -> Result<(), Halt> {
+    if !d.reads_class(class.node) {
+        return NumberClass::push(list, class.numbers, class.node);
     }
+    let before = list.len();
+    let flat = match at_token(d, tokens, class.node) {
+        Some(node) => pieces(d, NumberClass { node, ..class }, list)?,
+        None => false,
+    };
+    if !flat {
+        list.truncate(before);
+        list.try_push(class)?;
+        return Ok(());
+    }
+    NumberClass::join_at(list, before);
+    Ok(())
 }
 
 /// The function that remains for tokens of an interval, where it is the same for all of them.
 fn at_token(d: &Diagrams, tokens: Interval, mut node: NodeId) -> Option<NodeId> {
     loop {
         match d.view(node) {
-            View::Test { bit, low, high } if bit.word() == DataWord::ARCH => {
-                let token = tokens.single()?;
-                node = if token >> bit.bit() & 1 == 1 { high } else { low };
+            View::Test { rank: Rank::ARCH, pattern, yes, no } => {
+                node = if pattern.holds(tokens.single()?) { yes } else { no };
             }
             _ => return Some(node),
         }
@@ -119,29 +154,36 @@ struct Block {
     base: u32,
 }
 
-fn pieces(
-    d: &Diagrams,
-    block: Block,
-    within: Interval,
-    list: &mut Vec<NumberClass>,
-    steps: &mut usize,
-) -> Option<()> {
-    *steps = steps.checked_sub(1)?;
-    let span = u32::MAX.checked_shr(32 - block.free_bits).unwrap_or(0);
-    let all = Interval { first: block.base, last: block.base | span };
-    let Some(here) = all.intersection(within) else { return Some(()) };
-    if !d.reads_class(block.node) {
-        NumberClass::push(list, here, block.node);
-        return Some(());
+/// Appends a class as pieces without tests of the number; says whether they are few enough. If not, some are there.
+fn pieces(d: &mut Diagrams, class: NumberClass, list: &mut Vec<NumberClass>) -> Result<bool, Halt> {
+    let before = list.len();
+    let mut open = Vec::new();
+    open.try_push(Block { node: class.node, free_bits: u32::BITS, base: 0 })?;
+    let mut steps = 0;
+    while let Some(Block { node, free_bits, base }) = open.pop() {
+        steps += 1;
+        if steps > FLATTEN_STEPS_MAX {
+            return Ok(false);
+        }
+        d.budget.test()?;
+        let span = u32::MAX.checked_shr(u32::BITS - free_bits).unwrap_or(0);
+        let all = Interval { first: base, last: base | span };
+        let Some(here) = all.intersection(class.numbers) else { continue };
+        if !d.reads_class(node) {
+            // The first is not joined with what was there before, so that it can be taken back.
+            match list.len() > before {
+                true => NumberClass::push(list, here, node)?,
+                false => list.try_push(NumberClass { numbers: here, node })?,
+            }
+            continue;
+        }
+        let Some(bits_below) = free_bits.checked_sub(1) else { return Ok(false) };
+        let half = 1 << bits_below;
+        let [low, high] = d.halves(node, Rank::NR, half)?;
+        open.try_push(Block { node: high, free_bits: bits_below, base: base | half })?;
+        open.try_push(Block { node: low, free_bits: bits_below, base })?;
     }
-    let free_bits = block.free_bits.checked_sub(1)?;
-    let (low, high) = match d.view(block.node) {
-        View::Test { bit, low, high } if bit.bit() == free_bits => (low, high),
-        _ => (block.node, block.node),
-    };
-    pieces(d, Block { node: low, free_bits, ..block }, within, list, steps)?;
-    let base = block.base | 1 << free_bits;
-    pieces(d, Block { node: high, free_bits, base }, within, list, steps)
+    Ok(true)
 }
 
 /// What a meaning is the meaning of.
@@ -181,7 +223,7 @@ pub(crate) fn endian_of(token: ArchToken) -> Endian {
 mod tests {
     use super::*;
     use crate::budget::{Budget, Options};
-    use crate::diagram::{FALSE, InputBit, TRUE};
+    use crate::diagram::{FALSE, Pattern, TRUE};
 
     #[test]
     fn partitions_have_neither_gaps_nor_overlaps() {
@@ -203,19 +245,24 @@ mod tests {
 
     #[test]
     fn flattening_cuts_numbers_where_the_function_changes() {
-        let mut d = Diagrams::new(Budget::new(&Options::default()));
-        let bit = |d: &mut Diagrams, n| d.bit(InputBit::new(DataWord::NR, n)).unwrap();
-        let node = bit(&mut d, 2);
+        let mut d = Diagrams::new(Budget::new(&Options::default())).unwrap();
+        let node = d.bit(Rank::NR, 2).unwrap();
         let numbers = Interval { first: 2, last: 13 };
         let mut list = Vec::new();
-        flatten(&d, Interval::ALL, NumberClass { numbers, node }, &mut list);
+        flatten(&mut d, Interval::ALL, NumberClass { numbers, node }, &mut list).unwrap();
         let found: Vec<_> =
             list.iter().map(|c| (c.numbers.first, c.numbers.last, c.node)).collect();
         assert_eq!(found, [(2, 3, FALSE), (4, 7, TRUE), (8, 11, FALSE), (12, 13, TRUE)]);
-        let odd = bit(&mut d, 0);
+        let odd = d.bit(Rank::NR, 0).unwrap();
         let class = NumberClass { numbers: Interval::ALL, node: odd };
         let mut list = Vec::new();
-        flatten(&d, Interval::ALL, class, &mut list);
+        flatten(&mut d, Interval::ALL, class, &mut list).unwrap();
         assert_eq!(list, [class], "2^32 pieces are not made");
+        let number = d.choice(Rank::NR, Pattern { mask: u32::MAX, value: 9 }, TRUE, FALSE).unwrap();
+        let mut list = Vec::new();
+        let class = NumberClass { numbers: Interval::ALL, node: number };
+        flatten(&mut d, Interval::ALL, class, &mut list).unwrap();
+        let found: Vec<_> = list.iter().map(|c| (c.numbers.first, c.node)).collect();
+        assert_eq!(found, [(0, FALSE), (9, TRUE), (10, FALSE)]);
     }
 }

@@ -1,6 +1,7 @@
 //! Sets of 32-bit words as intervals: the syscall numbers or arch tokens that take the same way through a program.
 
 use callgate_bpf::Test;
+use callgate_memory::{Grow, OutOfMemory};
 
 /// The words `first..=last`; `first <= last`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,24 +33,28 @@ impl Interval {
     pub(crate) fn intersection(self, other: Self) -> Option<Self> {
         Self::new(self.first.max(other.first), self.last.min(other.last))
     }
-
-    /// The parts of this interval where the members of a sorted list hold and where they do not, in order.
-    pub(crate) fn cut(self, list: &[Self]) -> (Intervals, Intervals) {
-        Intervals(vec![self]).split(list)
-    }
 }
 
-/// A set of words: intervals that do not touch each other, ascending.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A set of words: intervals that do not touch each other, ascending. Lists that are only appended to become one by
+/// [`Intervals::tidy`].
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Intervals(Vec<Interval>);
 
 impl Intervals {
-    pub(crate) fn all() -> Self {
-        Self(vec![Interval::ALL])
+    pub(crate) const fn new() -> Self {
+        Self(Vec::new())
     }
 
     pub(crate) fn as_slice(&self) -> &[Interval] {
         &self.0
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
     }
 
     /// Whether there are at most that many members.
@@ -58,101 +63,143 @@ impl Intervals {
         count <= count_max
     }
 
-    pub(crate) const fn none() -> Self {
-        Self(Vec::new())
+    /// Appends an interval; behind the last, or [`Intervals::tidy`] has to follow.
+    pub(crate) fn push(&mut self, interval: Interval) -> Result<(), OutOfMemory> {
+        self.0.try_push(interval)
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// Appends another set without a common member; [`Intervals::tidy`] has to follow.
+    pub(crate) fn append(&mut self, other: &Self) -> Result<(), OutOfMemory> {
+        self.0.try_extend_copies(&other.0)
     }
 
-    /// The union of sets of which no two have a common member.
-    pub(crate) fn union(disjoint: Vec<Self>) -> Self {
-        let mut list: Vec<Interval> = disjoint.into_iter().flat_map(|set| set.0).collect();
-        list.sort_unstable();
-        list.dedup_by(|next, kept| {
+    /// Takes the last interval off.
+    pub(crate) fn pop(&mut self) -> Option<Interval> {
+        self.0.pop()
+    }
+
+    /// Brings disjoint intervals in falling order: no set any more, but a list to work off.
+    pub(crate) fn descend(&mut self) {
+        self.0.sort_unstable_by_key(|interval| std::cmp::Reverse(interval.first));
+    }
+
+    /// Brings disjoint intervals in order and joins those that touch each other.
+    pub(crate) fn tidy(&mut self) {
+        self.0.sort_unstable();
+        self.0.dedup_by(|next, kept| {
             let touching = kept.last.checked_add(1) == Some(next.first);
             if touching {
                 kept.last = next.last;
             }
             touching
         });
-        Self(list)
     }
 
-    /// The members inside and outside of a sorted list of disjoint intervals.
-    pub(crate) fn split(mut self, list: &[Interval]) -> (Self, Self) {
-        let mut inside = Vec::new();
+    /// Takes the members inside of a sorted list of disjoint intervals out of this set and appends them to another one.
+    pub(crate) fn take_out(
+        &mut self,
+        list: &[Interval],
+        inside: &mut Self,
+    ) -> Result<(), OutOfMemory> {
         for &cut in list {
             let start = self.0.partition_point(|own| own.last < cut.first);
-            let end = self.0.partition_point(|own| own.first <= cut.last);
+            let end = start + self.0[start..].partition_point(|own| own.first <= cut.last);
             let Some(touched) = self.0.get(start..end) else { continue };
             let (Some(&head), Some(&tail)) = (touched.first(), touched.last()) else { continue };
-            inside.extend(touched.iter().filter_map(|own| own.intersection(cut)));
+            inside.0.try_extend(touched.iter().filter_map(|own| own.intersection(cut)))?;
             let before = cut.first.checked_sub(1).and_then(|last| Interval::new(head.first, last));
             let after = cut.last.checked_add(1).and_then(|first| Interval::new(first, tail.last));
-            self.0.splice(start..end, before.into_iter().chain(after));
+            self.replace(start, end, [before, after])?;
         }
-        (Self(inside), self)
+        Ok(())
+    }
+
+    /// Puts up to two intervals in the place of one or more.
+    fn replace(
+        &mut self,
+        start: usize,
+        end: usize,
+        parts: [Option<Interval>; 2],
+    ) -> Result<(), OutOfMemory> {
+        let mut kept = start;
+        for part in parts.into_iter().flatten() {
+            if kept < end {
+                self.0[kept] = part;
+            } else {
+                self.0.try_insert(kept, part)?;
+            }
+            kept += 1;
+        }
+        if kept < end {
+            self.0.drain(kept..end);
+        }
+        Ok(())
     }
 }
 
-/// The words of which a masked test against a constant holds, ascending, where they are few intervals.
-pub(crate) fn holding(test: Test, mask: u32, constant: u32) -> Option<Vec<Interval>> {
-    let one = |interval: Option<Interval>| Some(interval.into_iter().collect());
-    match test {
-        Test::Equal if mask == u32::MAX => one(Some(Interval::point(constant))),
-        Test::Greater if mask == u32::MAX => {
-            one(constant.checked_add(1).and_then(|first| Interval::new(first, u32::MAX)))
-        }
-        Test::GreaterOrEqual if mask == u32::MAX => one(Interval::new(constant, u32::MAX)),
-        Test::AnyBit => blocks(mask & constant, |word| word & mask & constant != 0),
-        Test::Equal => stretches(mask, Interval::point(constant))
-            .or_else(|| blocks(mask, |word| word & mask == constant)),
-        Test::Greater | Test::GreaterOrEqual => {
-            let least =
-                if test == Test::Greater { constant.checked_add(1) } else { Some(constant) };
-            let Some(values) = least.and_then(|first| Interval::new(first, u32::MAX)) else {
-                return Some(Vec::new());
-            };
-            stretches(mask, values).or_else(|| blocks(mask, |word| values.contains(word & mask)))
-        }
+/// Appends the words of which a masked test against a constant holds, ascending, where they are few intervals; says
+/// whether they are.
+pub(crate) fn holding(
+    test: Test,
+    mask: u32,
+    constant: u32,
+    list: &mut Intervals,
+) -> Result<bool, OutOfMemory> {
+    let values = match test {
+        Test::AnyBit => return blocks(mask & constant, |word| word & mask & constant != 0, list),
+        Test::Equal => Some(Interval::point(constant)),
+        Test::GreaterOrEqual => Interval::new(constant, u32::MAX),
+        Test::Greater => constant.checked_add(1).and_then(|first| Interval::new(first, u32::MAX)),
+    };
+    let Some(values) = values else { return Ok(true) };
+    if mask == u32::MAX {
+        return list.push(values).map(|()| true);
     }
+    Ok(stretches(mask, values, list)? || blocks(mask, |word| values.contains(word & mask), list)?)
 }
 
 /// The words that are among these values under a mask, where the mask drops a few of the high bits only: from one change of
 /// a dropped bit to the next, masked words ascend as words do.
-fn stretches(mask: u32, values: Interval) -> Option<Vec<Interval>> {
+fn stretches(mask: u32, values: Interval, list: &mut Intervals) -> Result<bool, OutOfMemory> {
     let low_bits = (!mask).trailing_zeros();
     let last_block = u32::MAX.checked_shr(low_bits).unwrap_or(0);
     if last_block >= BLOCKS_MAX {
-        return None;
+        return Ok(false);
     }
     let last_of = u32::MAX.checked_shl(low_bits).map_or(u32::MAX, |high| !high);
-    let held = (0..=last_block).filter_map(|block| {
+    for block in 0..=last_block {
         let first = block.checked_shl(low_bits).unwrap_or(0);
         let masked = first & mask;
-        let held = values.intersection(Interval { first: masked, last: masked | last_of })?;
+        let held = values.intersection(Interval { first: masked, last: masked | last_of });
         let dropped = first & !mask;
-        Some(Intervals(vec![Interval { first: held.first | dropped, last: held.last | dropped }]))
-    });
-    Some(Intervals::union(held.collect()).0)
+        if let Some(Interval { first, last }) = held {
+            list.push(Interval { first: first | dropped, last: last | dropped })?;
+        }
+    }
+    list.tidy();
+    Ok(true)
 }
 
 /// The most blocks that [`blocks`] looks at.
 const BLOCKS_MAX: u32 = 256;
 
 /// The words for which a predicate holds that reads only the bits of a mask, where the mask has high bits only.
-fn blocks(mask: u32, holds: impl Fn(u32) -> bool) -> Option<Vec<Interval>> {
+fn blocks(
+    mask: u32,
+    holds: impl Fn(u32) -> bool,
+    list: &mut Intervals,
+) -> Result<bool, OutOfMemory> {
     let low_bits = mask.trailing_zeros().min(31);
     let last_of = (1_u32 << low_bits) - 1;
     let last_block = u32::MAX >> low_bits;
     if last_block >= BLOCKS_MAX {
-        return None;
+        return Ok(false);
     }
-    let held = (0..=last_block).map(|block| block << low_bits).filter(|&first| holds(first));
-    let sets = held.map(|first| Intervals(vec![Interval { first, last: first | last_of }]));
-    Some(Intervals::union(sets.collect()).0)
+    for first in (0..=last_block).map(|block| block << low_bits).filter(|&first| holds(first)) {
+        list.push(Interval { first, last: first | last_of })?;
+    }
+    list.tidy();
+    Ok(true)
 }
 
 #[cfg(test)]
@@ -163,20 +210,28 @@ mod tests {
         list.iter().map(|&(first, last)| Interval { first, last }).collect()
     }
 
+    fn held(test: Test, mask: u32, constant: u32) -> Option<Vec<Interval>> {
+        let mut list = Intervals::new();
+        holding(test, mask, constant, &mut list).unwrap().then_some(list.0)
+    }
+
     #[test]
     fn splitting_agrees_with_membership() {
         let all_sets = || {
             (0..1_u32 << 8).map(|members| {
-                let points = (0..8).filter(move |word| members >> word & 1 == 1);
-                let sets = points.map(|word| Intervals(vec![Interval::point(word)])).collect();
-                Intervals::union(sets)
+                let mut set = Intervals::new();
+                let points = (0..8).rev().filter(|word| members >> word & 1 == 1);
+                points.for_each(|word| set.push(Interval::point(word)).unwrap());
+                set.tidy();
+                set
             })
         };
         let member = |set: &Intervals, word| set.0.iter().any(|i| i.contains(word));
         for set in all_sets() {
             assert!(set.0.windows(2).all(|w| w[0].last + 1 < w[1].first));
             for cut in all_sets() {
-                let (inside, outside) = set.clone().split(&cut.0);
+                let (mut inside, mut outside) = (Intervals::new(), Intervals(set.0.clone()));
+                outside.take_out(&cut.0, &mut inside).unwrap();
                 for word in 0..8 {
                     let cut_here = member(&set, word) && member(&cut, word);
                     assert_eq!(member(&inside, word), cut_here);
@@ -214,9 +269,9 @@ mod tests {
                 intervals(&[(5, 0x7fff_ffff), (0x8000_0005, max)]),
             ),
         ] {
-            assert_eq!(holding(test, mask, constant), Some(expected), "{test:?} {mask:#x}");
+            assert_eq!(held(test, mask, constant), Some(expected), "{test:?} {mask:#x}");
         }
-        assert_eq!(holding(Test::Equal, 0xff, 0), None);
+        assert_eq!(held(Test::Equal, 0xff, 0), None);
     }
 
     #[test]
@@ -235,7 +290,7 @@ mod tests {
         for (mask, constant) in masks.into_iter().flat_map(|mask| corners().map(move |k| (mask, k)))
         {
             for test in [Test::Equal, Test::Greater, Test::GreaterOrEqual] {
-                let list = holding(test, mask, constant).unwrap();
+                let list = held(test, mask, constant).unwrap();
                 let ends = list.iter().flat_map(|i| [i.first, i.last]);
                 let near = ends.flat_map(|word| [word.wrapping_sub(1), word, word.wrapping_add(1)]);
                 for word in corners().chain(near) {

@@ -17,6 +17,7 @@
 //! Claim: C-PIECES
 
 use callgate_bpf::{Alu, DataWord, Instruction, Operand, Operation, Program, Test};
+use callgate_memory::Grow;
 use callgate_policy::{Action, Arch, ArchPolicy, Condition, Policy, Rule, SyscallNr};
 
 use crate::prove::{Proved, prove};
@@ -52,7 +53,8 @@ pub fn prove_pieces(
 ) -> Result<(Proved, usize), Error> {
     let spare =
         Spare::of(policy).ok_or(Error::Pieces { reason: "the policy has too many actions" })?;
-    let mut marked = program.instructions().to_vec();
+    let mut marked = Vec::with_room(program.len())?;
+    marked.try_extend_copies(program.instructions())?;
     for body in bodies {
         let start = body.start()?;
         let instruction = marked.get_mut(start);
@@ -73,7 +75,9 @@ pub fn prove_pieces(
             let proved = prove_piece(policy, &program, *body, piece, spare, &options)?;
             certificate.obligations += proved.certificate().obligations;
             certificate.calls += proved.certificate().calls;
+            certificate.tests += proved.certificate().tests;
             certificate.nodes = certificate.nodes.max(proved.certificate().nodes);
+            certificate.bytes = certificate.bytes.max(proved.certificate().bytes);
             count += 1;
         }
     }
@@ -184,8 +188,11 @@ fn prove_piece(
     let meant = Policy::builder(spare.miss()).arch(body.arch, meant).build();
     let meant = meant.map_err(|_| Error::Pieces { reason })?;
     let code = reachable(program, start, next.map(|next| next.1), spare.miss())?;
-    let code = prelude(body, spare.miss()).into_iter().chain(code).collect();
-    prove(&meant, checked(code)?, options)
+    let prelude = prelude(body, spare.miss());
+    let mut whole = Vec::with_room(prelude.len() + code.len())?;
+    whole.try_extend_copies(&prelude)?;
+    whole.try_extend_copies(&code)?;
+    prove(&meant, checked(whole)?, options)
 }
 
 /// Sends all calls but those of the body's syscall away.
@@ -220,19 +227,20 @@ fn reachable(
     if !begins {
         return Err(Error::Pieces { reason: "a piece does not begin with a load" });
     }
-    let mut reached = vec![false; code.len()];
+    let mut reached = Vec::with_room(code.len())?;
+    reached.try_resize(code.len(), false)?;
     reached[start] = true;
-    let mut kept = Vec::new();
+    let mut kept = Vec::with_room(code.len() - start)?;
     // Jumps lead forward, so one pass reaches all; the last that is reached returns.
     let mut end = start;
     for place in start..code.len() {
         if !reached[place] || Some(place) == next {
-            kept.push(returns(miss));
+            kept.try_push(returns(miss))?;
             end = if reached[place] { place } else { end };
             continue;
         }
         end = place;
-        kept.push(code[place]);
+        kept.try_push(code[place])?;
         let skips = match operation(place).filter(is_local) {
             Some(Operation::Return(_)) => [None, None],
             Some(Operation::Jump(skip)) => [usize::try_from(skip).ok(), None],

@@ -3,35 +3,49 @@
 //! For every call the classes hold what [`Policy::decide`] returns; `recheck` and the tests hold them to that.
 
 use callgate_bpf::{DataWord, Test};
+use callgate_memory::Grow;
 use callgate_policy::{
-    ArchPolicy, Comparison, Condition, Field, Known, Operator, Policy, Rule, Unknown, View,
+    ArchPolicy, Comparison, Condition, Field, Known, Operator, Policy, Rule, View,
 };
-use callgate_syscalls::{Arch, ArchToken, Endian, SyscallNr, X32_BIT};
+use callgate_syscalls::{Action, Arch, Endian, KernelVersion, SyscallNr, X32_BIT};
 
-use crate::budget::Undecided;
+use crate::budget::Halt;
 use crate::cubes;
 use crate::diagram::{Diagrams, FALSE, NodeId};
 use crate::meaning::{ArchClass, NumberClass};
 use crate::numbers::Interval;
 
 /// What a policy decides for each token, number and the rest of a call.
-pub(crate) fn classes(d: &mut Diagrams, policy: &Policy) -> Result<Vec<ArchClass>, Undecided> {
-    let mut tokens: Vec<ArchToken> = policy.arches().map(|(arch, _)| arch.token()).collect();
+pub(crate) fn classes(d: &mut Diagrams, policy: &Policy) -> Result<Vec<ArchClass>, Halt> {
+    let mut tokens = Vec::with_room(policy.arches().len())?;
+    tokens.try_extend(policy.arches().map(|(arch, _)| arch.token()))?;
     tokens.sort_unstable();
     tokens.dedup();
     let foreign = d.action(policy.foreign())?;
-    let mut classes = Vec::with_capacity(2 * tokens.len() + 1);
+    let mut lists = Lists { policy, foreign, known: Vec::new(), last: None };
+    let mut classes = Vec::with_room(2 * tokens.len() + 1)?;
     let mut next = Some(0);
     for token in tokens {
         let raw = token.raw();
         let gap = next.zip(raw.checked_sub(1)).and_then(|(first, last)| Interval::new(first, last));
-        classes.extend(gap.map(|gap| ArchClass::constant(gap, foreign)));
-        let numbers = token_numbers(d, policy, token, foreign)?;
-        classes.push(ArchClass { tokens: Interval::point(raw), numbers });
+        if let Some(gap) = gap {
+            classes.try_push(ArchClass::constant(gap, foreign)?)?;
+        }
+        let mut numbers = Vec::new();
+        for owned in OWNERS {
+            lists.owned(
+                d,
+                Arch::of_call(token, SyscallNr::new(owned.first)),
+                owned,
+                &mut numbers,
+            )?;
+        }
+        classes.try_push(ArchClass { tokens: Interval::point(raw), numbers })?;
         next = raw.checked_add(1);
     }
-    let gap = next.and_then(|first| Interval::new(first, u32::MAX));
-    classes.extend(gap.map(|gap| ArchClass::constant(gap, foreign)));
+    if let Some(gap) = next.and_then(|first| Interval::new(first, u32::MAX)) {
+        classes.try_push(ArchClass::constant(gap, foreign)?)?;
+    }
     Ok(classes)
 }
 
@@ -42,110 +56,162 @@ pub(crate) const OWNERS: [Interval; 3] = [
     Interval { first: u32::MAX, last: u32::MAX },
 ];
 
-fn token_numbers(
-    d: &mut Diagrams,
-    policy: &Policy,
-    token: ArchToken,
+/// The functions of rule lists.
+struct Lists<'p> {
+    policy: &'p Policy,
     foreign: NodeId,
-) -> Result<Vec<NumberClass>, Undecided> {
-    let mut classes = Vec::new();
-    for owned in OWNERS {
-        let arch = Arch::of_call(token, SyscallNr::new(owned.first));
-        match arch.and_then(|arch| Some((arch, policy.arch(arch)?))) {
-            Some((arch, rules)) => arch_numbers(d, arch, rules, owned, &mut classes)?,
-            None => NumberClass::push(&mut classes, owned, foreign),
-        }
-    }
-    Ok(classes)
+    /// The last few lists with conditions: those of an architecture's numbers are often alike.
+    known: Vec<(&'p [Rule], Endian, NodeId, NodeId)>,
+    last: Option<(Action, NodeId)>,
 }
 
-/// The classes of the numbers `within`, all of which belong to the architecture.
-fn arch_numbers(
-    d: &mut Diagrams,
-    arch: Arch,
-    policy: &ArchPolicy,
-    within: Interval,
-    classes: &mut Vec<NumberClass>,
-) -> Result<(), Undecided> {
-    let endian = arch.endian();
-    let gaps = Gaps::new(d, policy)?;
-    let mut next = Some(within.first);
-    for nr in numbers_of_note(arch, policy) {
-        if !within.contains(nr.raw()) {
-            continue;
-        }
-        let before = nr.raw().checked_sub(1);
-        let before = next.zip(before).and_then(|(first, last)| Interval::new(first, last));
-        if let Some(before) = before {
-            gaps.push(classes, before);
-        }
-        let node = match policy.rules_for(nr) {
-            // Most numbers have one rule, without conditions.
-            [rule, ..] if rule.condition().is_always() => d.action(rule.action())?,
-            rules => {
-                let otherwise = d.action(policy.action_without_rule(arch, nr))?;
-                rules_node(d, rules, endian, otherwise)?
-            }
+/// How many lists are remembered: each new one is compared with all of them.
+const KNOWN_MAX: usize = 8;
+
+impl<'p> Lists<'p> {
+    /// Appends the classes of numbers that all belong to one architecture, or to none.
+    fn owned(
+        &mut self,
+        d: &mut Diagrams,
+        arch: Option<Arch>,
+        within: Interval,
+        classes: &mut Vec<NumberClass>,
+    ) -> Result<(), Halt> {
+        let Some((arch, rules)) = arch.and_then(|arch| Some((arch, self.policy.arch(arch)?)))
+        else {
+            return NumberClass::push(classes, within, self.foreign);
         };
-        NumberClass::push(classes, Interval::point(nr.raw()), node);
-        next = nr.raw().checked_add(1);
+        if let Some(nr) = within.single().map(SyscallNr::new) {
+            if rules.rules_for(nr).is_empty() {
+                let node = d.action(rules.action_without_rule(arch, nr))?;
+                return NumberClass::push(classes, within, node);
+            }
+        }
+        let unknown = rules.unknown_action();
+        let beyond =
+            self.action(d, unknown.map_or(rules.default_action(), |unknown| unknown.action))?;
+        let otherwise = self.action(d, rules.default_action())?;
+        let (baseline, known) = match unknown.map(|unknown| unknown.known) {
+            None => (None, None),
+            Some(Known::Kernel(baseline)) => (Some(baseline), None),
+            Some(Known::UpTo(last)) => (None, Some(last.raw())),
+        };
+        let gaps = Gaps { known: known.map(|last| (last, otherwise)), beyond };
+        let mut next = Some(within.first);
+        for (nr, list) in noted(arch, rules, baseline) {
+            let nr = nr.raw();
+            if !within.contains(nr) {
+                continue;
+            }
+            let before = next.zip(nr.checked_sub(1));
+            if let Some(before) = before.and_then(|(first, last)| Interval::new(first, last)) {
+                gaps.push(classes, before)?;
+            }
+            let node = match list {
+                [] => otherwise,
+                // Most numbers have one rule, without conditions.
+                [rule, ..] if rule.condition().is_always() => self.action(d, rule.action())?,
+                list => self.list(d, list, arch.endian(), otherwise)?,
+            };
+            NumberClass::push(classes, Interval::point(nr), node)?;
+            next = nr.checked_add(1);
+        }
+        match next.and_then(|first| Interval::new(first, within.last)) {
+            Some(rest) => gaps.push(classes, rest),
+            None => Ok(()),
+        }
     }
-    if let Some(rest) = next.and_then(|first| Interval::new(first, within.last)) {
-        gaps.push(classes, rest);
+
+    fn action(&mut self, d: &mut Diagrams, action: Action) -> Result<NodeId, Halt> {
+        match self.last {
+            Some((last, node)) if last == action => Ok(node),
+            _ => {
+                let node = d.action(action)?;
+                self.last = Some((action, node));
+                Ok(node)
+            }
+        }
     }
-    Ok(())
+
+    fn list(
+        &mut self,
+        d: &mut Diagrams,
+        list: &'p [Rule],
+        endian: Endian,
+        otherwise: NodeId,
+    ) -> Result<NodeId, Halt> {
+        let same = |known: &&(&[Rule], Endian, NodeId, NodeId)| {
+            (known.1, known.2) == (endian, otherwise) && known.0 == list
+        };
+        if let Some(&(.., node)) = self.known.iter().find(same) {
+            return Ok(node);
+        }
+        let node = rules_node(d, list, endian, otherwise)?;
+        if self.known.len() == KNOWN_MAX {
+            self.known.remove(0);
+        }
+        self.known.try_push((list, endian, otherwise, node))?;
+        Ok(node)
+    }
 }
 
-/// The functions of numbers that have no rules and are not of note: up to the last known one, and beyond.
+/// The functions of numbers that have no rules and are not noted: up to the last known one, and beyond.
 struct Gaps {
-    known: Option<(Interval, NodeId)>,
+    known: Option<(u32, NodeId)>,
     beyond: NodeId,
 }
 
 impl Gaps {
-    fn new(d: &mut Diagrams, policy: &ArchPolicy) -> Result<Self, Undecided> {
-        let default = d.action(policy.default_action())?;
-        let Some(unknown) = policy.unknown_action() else {
-            return Ok(Self { known: None, beyond: default });
-        };
-        let beyond = d.action(unknown.action)?;
-        let known = match unknown.known {
-            Known::Kernel(_) => None,
-            Known::UpTo(last) => Some((Interval { first: 0, last: last.raw() }, default)),
-        };
-        Ok(Self { known, beyond })
+    fn push(&self, classes: &mut Vec<NumberClass>, numbers: Interval) -> Result<(), Halt> {
+        let Interval { first, last } = numbers;
+        let mut rest = Some(numbers);
+        if let Some((known, node)) = self.known.filter(|(known, _)| first <= *known) {
+            NumberClass::push(classes, Interval { first, last: last.min(known) }, node)?;
+            rest = known.checked_add(1).and_then(|first| Interval::new(first, last));
+        }
+        rest.map_or(Ok(()), |rest| NumberClass::push(classes, rest, self.beyond))
     }
+}
 
-    fn push(&self, classes: &mut Vec<NumberClass>, numbers: Interval) {
-        let known = self.known.and_then(|(known, node)| Some((known.intersection(numbers)?, node)));
-        let rest = match known {
-            None => Some(numbers),
-            Some((known, node)) => {
-                NumberClass::push(classes, known, node);
-                let next = known.last.checked_add(1);
-                next.and_then(|first| Interval::new(first, numbers.last))
+/// The numbers that may differ from a number without rules that no kernel has, ascending, with their rules: those that
+/// have rules, and where newer syscalls have an action of their own, those that the baseline has.
+struct Noted<R: Iterator, S: Iterator> {
+    rules: std::iter::Peekable<R>,
+    syscalls: std::iter::Peekable<S>,
+}
+
+/// Those of an architecture, with its baseline where newer syscalls have an action of their own.
+fn noted(
+    arch: Arch,
+    rules: &ArchPolicy,
+    baseline: Option<KernelVersion>,
+) -> impl Iterator<Item = (SyscallNr, &[Rule])> {
+    let syscalls = baseline.into_iter().flat_map(move |baseline| {
+        let known = arch.syscalls().filter(move |syscall| syscall.since <= baseline);
+        known.map(|syscall| syscall.nr)
+    });
+    Noted { rules: rules.rules().peekable(), syscalls: syscalls.peekable() }
+}
+
+impl<'p, R, S> Iterator for Noted<R, S>
+where
+    R: Iterator<Item = (SyscallNr, &'p [Rule])>,
+    S: Iterator<Item = SyscallNr>,
+{
+    type Item = (SyscallNr, &'p [Rule]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let with_rules = self.rules.peek().map(|(nr, _)| *nr);
+        let Some(syscall) = self.syscalls.peek().copied() else { return self.rules.next() };
+        match with_rules {
+            Some(nr) if nr <= syscall => {
+                self.syscalls.next_if_eq(&nr);
+                self.rules.next()
             }
-        };
-        if let Some(rest) = rest {
-            NumberClass::push(classes, rest, self.beyond);
+            _ => self.syscalls.next().map(|nr| (nr, &[][..])),
         }
     }
 }
-
-/// The numbers that may differ from a number without rules that no kernel has, ascending.
-fn numbers_of_note(arch: Arch, policy: &ArchPolicy) -> Vec<SyscallNr> {
-    let mut numbers: Vec<SyscallNr> = policy.rules().map(|(nr, _)| nr).collect();
-    if matches!(policy.unknown_action(), Some(Unknown { known: Known::Kernel(_), .. })) {
-        numbers.extend(arch.syscalls().map(|syscall| syscall.nr));
-        // Two ascending lists: a stable sort merges them.
-        numbers.sort();
-        numbers.dedup();
-    }
-    numbers
-}
-
-/// Shorter lists are joined in less time than is needed to split them bit by bit.
-const CUBES_MIN: usize = 16;
 
 /// The function of a rule list: the first rule that holds decides.
 fn rules_node(
@@ -153,8 +219,8 @@ fn rules_node(
     rules: &[Rule],
     endian: Endian,
     otherwise: NodeId,
-) -> Result<NodeId, Undecided> {
-    if rules.len() >= CUBES_MIN {
+) -> Result<NodeId, Halt> {
+    if rules.len() > 1 {
         if let Some(node) = cubes::function(d, rules, endian, otherwise)? {
             return Ok(node);
         }
@@ -171,45 +237,90 @@ pub(crate) fn joined(
     rules: &[Rule],
     endian: Endian,
     otherwise: NodeId,
-) -> Result<NodeId, Undecided> {
-    let actions = rules.iter().map(|rule| d.action(rule.action()));
-    let actions = actions.collect::<Result<Vec<NodeId>, Undecided>>()?;
+) -> Result<NodeId, Halt> {
     // What is open ends as `otherwise`, and can be that from the start where no rule decides the same.
-    let open = if actions.contains(&otherwise) { FALSE } else { otherwise };
-    let mut parts = Vec::with_capacity(rules.len() + 1);
-    for (rule, &action) in rules.iter().zip(&actions) {
-        parts.push(d.where_holds(rule.condition(), endian, [action, open])?);
+    let mut open = otherwise;
+    for rule in rules {
+        if d.action(rule.action())? == otherwise {
+            open = FALSE;
+        }
     }
-    parts.push(otherwise);
+    let mut parts = Vec::with_room(rules.len() + 1)?;
+    for rule in rules {
+        let action = d.action(rule.action())?;
+        parts.try_push(d.where_holds(rule.condition(), endian, [action, open])?)?;
+    }
+    parts.try_push(otherwise)?;
     while parts.len() > 1 {
-        let pairs = parts.chunks(2).map(|pair| match *pair {
-            [first, second] => d.first(open, first, second),
-            _ => Ok(pair[0]),
-        });
-        parts = pairs.collect::<Result<_, _>>()?;
+        let pairs = parts.len().div_ceil(2);
+        for pair in 0..pairs {
+            parts[pair] = match parts.get(2 * pair + 1) {
+                Some(&second) => d.first(open, parts[2 * pair], second)?,
+                None => parts[2 * pair],
+            };
+        }
+        parts.truncate(pairs);
     }
     Ok(parts[0])
 }
 
+/// A list of conditions of which the last are dealt with.
+struct OpenList<'c> {
+    left: &'c [Condition],
+    /// What is decided where all that were dealt with hold, or none of them.
+    sofar: NodeId,
+    /// What is decided otherwise.
+    broken: NodeId,
+    is_all: bool,
+}
+
+impl<'c> OpenList<'c> {
+    const fn new(left: &'c [Condition], is_all: bool, [yes, no]: [NodeId; 2]) -> Self {
+        let (sofar, broken) = if is_all { (yes, no) } else { (no, yes) };
+        Self { left, sofar, broken, is_all }
+    }
+
+    const fn sides(&self) -> [NodeId; 2] {
+        if self.is_all { [self.sofar, self.broken] } else { [self.broken, self.sofar] }
+    }
+}
+
 impl Diagrams {
-    /// The first function where a condition holds, the second elsewhere. A condition's depth is limited, so the recursion
-    /// is.
+    /// The first function where a condition holds, the second elsewhere.
     pub(crate) fn where_holds(
         &mut self,
         condition: &Condition,
         endian: Endian,
-        [yes, no]: [NodeId; 2],
-    ) -> Result<NodeId, Undecided> {
-        match condition.view() {
-            View::Compare(comparison) => self.compared(comparison, endian, [yes, no]),
-            View::All(list) => list
-                .iter()
-                .rev()
-                .try_fold(yes, |all, condition| self.where_holds(condition, endian, [all, no])),
-            View::Any(list) => list
-                .iter()
-                .rev()
-                .try_fold(no, |any, condition| self.where_holds(condition, endian, [yes, any])),
+        sides: [NodeId; 2],
+    ) -> Result<NodeId, Halt> {
+        // Lists within each other, the innermost last.
+        let mut lists = Vec::new();
+        let (mut view, mut sides) = (condition.view(), sides);
+        loop {
+            let mut result = None;
+            match view {
+                View::Compare(comparison) => {
+                    result = Some(self.compared(comparison, endian, sides)?);
+                }
+                View::All(list) => lists.try_push(OpenList::new(list, true, sides))?,
+                View::Any(list) => lists.try_push(OpenList::new(list, false, sides))?,
+            }
+            // A result goes to the list around; a list without further conditions is a result.
+            loop {
+                let list: &mut OpenList<'_> = match (lists.last_mut(), result) {
+                    (Some(list), _) => list,
+                    (None, Some(result)) => return Ok(result),
+                    (None, None) => return Ok(sides[0]),
+                };
+                list.sofar = result.take().unwrap_or(list.sofar);
+                if let Some((last, left)) = list.left.split_last() {
+                    list.left = left;
+                    (view, sides) = (last.view(), list.sides());
+                    break;
+                }
+                result = Some(list.sofar);
+                lists.pop();
+            }
         }
     }
 
@@ -218,7 +329,7 @@ impl Diagrams {
         c: &Comparison,
         endian: Endian,
         [yes, no]: [NodeId; 2],
-    ) -> Result<NodeId, Undecided> {
+    ) -> Result<NodeId, Halt> {
         let (test, [yes, no]) = match c.operator() {
             Operator::Eq => (Test::Equal, [yes, no]),
             Operator::Ne => (Test::Equal, [no, yes]),
@@ -237,8 +348,8 @@ impl Diagrams {
         }
     }
 
-    fn half(&mut self, test: Test, half: Half, sides: [NodeId; 2]) -> Result<NodeId, Undecided> {
-        self.where_word(test, half.word, half.mask, half.value, sides)
+    fn half(&mut self, test: Test, half: Half, sides: [NodeId; 2]) -> Result<NodeId, Halt> {
+        self.where_word((test, half.word, half.mask, half.value), sides)
     }
 }
 

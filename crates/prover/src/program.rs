@@ -3,16 +3,15 @@
 //! A program first finds out which call it deals with, then looks at arguments. The first part is followed with sets of
 //! numbers, for one interval of arch tokens after the other; the intervals are cut at the constants that tokens are
 //! compared with. What looks at arguments is handed to the [`Graph`], which is common to all numbers and tokens. There,
-//! number and token are bits like any other: so what a program does with them need not be a comparison.
-
-use std::collections::BTreeMap;
+//! number and token are words like any other: so what a program does with them need not be a comparison.
 
 use callgate_bpf::{DataWord, Program};
+use callgate_memory::Grow;
 
-use crate::budget::{Undecided, WideShift};
+use crate::budget::{Halt, WideShift};
 use crate::diagram::Diagrams;
 use crate::graph::{Graph, Target};
-use crate::machine::{Branch, Machine, Stop, Way};
+use crate::machine::{Machine, Stop, Way};
 use crate::meaning::{ArchClass, NumberClass, flatten};
 use crate::numbers::{Interval, Intervals, holding};
 use crate::state::{Known, Place};
@@ -23,41 +22,53 @@ pub(crate) fn classes(
     d: &mut Diagrams,
     program: &Program,
     wide_shift: WideShift,
-) -> Result<Vec<ArchClass>, Undecided> {
-    let mut machine = Machine::new(d, program, wide_shift);
-    let mut graph = Graph::default();
-    let mut found = Vec::new();
+) -> Result<Vec<ArchClass>, Halt> {
+    let mut machine = Machine::new(d, program, wide_shift)?;
+    let mut graph = Graph::new(program.len())?;
+    let mut dispatch = Dispatch::new(program.len())?;
+    let mut found: Vec<(Interval, Vec<(Interval, Target)>)> = Vec::new();
     // The last is the lowest, so that what is found is in order.
-    let mut todo = vec![Interval::ALL];
+    let mut todo = Intervals::new();
+    todo.push(Interval::ALL)?;
     while let Some(tokens) = todo.pop() {
-        match Dispatch::new(tokens).run(&mut machine, &mut graph)? {
-            Outcome::Targets(targets) => found.push((tokens, targets)),
-            Outcome::CutAt(list) => {
-                let (inside, outside) = tokens.cut(&list);
-                todo.extend(inside.as_slice().iter().chain(outside.as_slice()));
-                todo.sort_unstable_by_key(|interval| std::cmp::Reverse(interval.first));
-            }
+        match dispatch.run(tokens, &mut machine, &mut graph)? {
+            Outcome::Targets(targets) => found.try_push((tokens, targets))?,
+            Outcome::Cut => dispatch.cut(tokens, &mut todo)?,
         }
     }
-    let functions = graph.evaluate(d)?;
-    let mut classes = Vec::with_capacity(found.len());
+    graph.evaluate(d)?;
+    let mut classes = Vec::with_room(found.len())?;
     for (tokens, targets) in found {
-        let mut numbers = Vec::with_capacity(targets.len());
+        let mut numbers = Vec::with_room(targets.len())?;
         for (interval, target) in targets {
-            let node = functions.of(d, target)?;
-            flatten(d, tokens, NumberClass { numbers: interval, node }, &mut numbers);
+            let node = graph.of(d, target)?;
+            flatten(d, tokens, NumberClass { numbers: interval, node }, &mut numbers)?;
         }
-        classes.push(ArchClass { tokens, numbers });
+        classes.try_push(ArchClass { tokens, numbers })?;
     }
     Ok(classes)
 }
 
 /// The numbers that reach each fork, for one interval of tokens.
 struct Dispatch {
-    tokens: Interval,
-    /// By instruction, so that all that leads to a fork has been seen when it is dealt with.
-    pending: BTreeMap<usize, Vec<(Place, Vec<Intervals>)>>,
+    /// For each instruction, the last of its arrivals.
+    heads: Vec<Option<usize>>,
+    arrivals: Vec<Arrival>,
+    /// Sets without members, kept for their memory.
+    empty: Vec<Intervals>,
+    /// The values for which the test at hand holds.
+    list: Intervals,
     targets: Vec<(Interval, Target)>,
+}
+
+/// A fork that is reached in a state by some numbers.
+struct Arrival {
+    place: Place,
+    numbers: Intervals,
+    /// Whether the numbers came by several ways, so that they are not in order.
+    mixed: bool,
+    /// The arrival before it at the same instruction.
+    before: Option<usize>,
 }
 
 /// The most numbers that [`Dispatch::hand_over`] follows one by one.
@@ -66,78 +77,120 @@ const NUMBERS_APART_MAX: u64 = 256;
 enum Outcome {
     /// What each number leads to, ascending.
     Targets(Vec<(Interval, Target)>),
-    /// The tokens take different ways inside and outside of this list.
-    CutAt(Vec<Interval>),
+    /// The tokens take different ways inside and outside of [`Dispatch::list`].
+    Cut,
 }
 
 impl Dispatch {
-    const fn new(tokens: Interval) -> Self {
-        Self { tokens, pending: BTreeMap::new(), targets: Vec::new() }
+    fn new(len: usize) -> Result<Self, Halt> {
+        let mut heads = Vec::with_room(len)?;
+        heads.try_resize(len, None)?;
+        let (arrivals, empty, list, targets) =
+            (Vec::new(), Vec::new(), Intervals::new(), Vec::new());
+        Ok(Self { heads, arrivals, empty, list, targets })
     }
 
-    fn run(mut self, m: &mut Machine<'_>, graph: &mut Graph) -> Result<Outcome, Undecided> {
-        let known = Known { nr: None, token: self.tokens.single() };
-        self.go_on(m, Place::start(known), Intervals::all())?;
-        while let Some((_, places)) = self.pending.pop_first() {
-            for (place, sets) in places {
-                let numbers = Intervals::union(sets);
-                if let Some(cut) = self.step(m, graph, place, numbers)? {
-                    return Ok(Outcome::CutAt(cut));
+    fn run(
+        &mut self,
+        tokens: Interval,
+        m: &mut Machine<'_>,
+        graph: &mut Graph,
+    ) -> Result<Outcome, Halt> {
+        self.heads.fill(None);
+        self.arrivals.clear();
+        self.targets.clear();
+        let known = Known { nr: None, token: tokens.single() };
+        let mut all = self.empty.pop().unwrap_or_default();
+        all.push(Interval::ALL)?;
+        self.go_on(m, Place::start(known), all)?;
+        // Jumps lead forward only: all that leads to a fork has been seen when it is dealt with.
+        for index in 0..self.heads.len() {
+            let mut next = self.heads[index];
+            while let Some(arrival) = next.and_then(|place| self.arrivals.get_mut(place)) {
+                let (place, mixed) = (arrival.place, arrival.mixed);
+                let mut numbers = std::mem::take(&mut arrival.numbers);
+                next = arrival.before;
+                if mixed {
+                    numbers.tidy();
+                }
+                if self.step(tokens, m, graph, place, numbers)? {
+                    return Ok(Outcome::Cut);
                 }
             }
         }
         self.targets.sort_unstable_by_key(|(interval, _)| *interval);
-        Ok(Outcome::Targets(self.targets))
+        Ok(Outcome::Targets(std::mem::take(&mut self.targets)))
     }
 
-    /// Deals with one fork; gives the list to cut the tokens at where that must come first.
+    /// Puts the parts of the tokens inside and outside of the list on another one.
+    fn cut(&self, tokens: Interval, todo: &mut Intervals) -> Result<(), Halt> {
+        let mut outside = Intervals::new();
+        outside.push(tokens)?;
+        outside.take_out(self.list.as_slice(), todo)?;
+        todo.append(&outside)?;
+        todo.descend();
+        Ok(())
+    }
+
+    /// Deals with one fork; says whether the tokens must be cut first.
     fn step(
         &mut self,
+        tokens: Interval,
         m: &mut Machine<'_>,
         graph: &mut Graph,
         place: Place,
-        numbers: Intervals,
-    ) -> Result<Option<Vec<Interval>>, Undecided> {
-        let Some((word, list, branch)) = m.branch(&place).and_then(class_test) else {
-            self.hand_over(m, graph, place, numbers)?;
-            return Ok(None);
+        mut numbers: Intervals,
+    ) -> Result<bool, Halt> {
+        let Some(branch) = m.branch(&place) else {
+            return self.hand_over(m, graph, place, numbers).map(|()| false);
         };
-        let (then, other) = match word {
-            DataWord::NR => numbers.split(&list),
-            _ => {
-                let (inside, outside) = self.tokens.cut(&list);
-                match (inside.is_empty(), outside.is_empty()) {
-                    (false, true) => (numbers, Intervals::none()),
-                    (true, _) => (Intervals::none(), numbers),
-                    (false, false) => return Ok(Some(list)),
-                }
+        self.list.clear();
+        let word = match (branch.left, branch.right) {
+            (
+                Value::Word { word: word @ (DataWord::NR | DataWord::ARCH), mask },
+                Value::Constant(k),
+            ) if holding(branch.test, mask, k, &mut self.list)? => word,
+            _ => return self.hand_over(m, graph, place, numbers).map(|()| false),
+        };
+        let mut inside = self.empty.pop().unwrap_or_default();
+        if word == DataWord::NR {
+            m.diagrams.budget.tests(numbers.as_slice().len() as u64)?;
+            numbers.take_out(self.list.as_slice(), &mut inside)?;
+        } else {
+            let held = self.list.as_slice().iter().find_map(|own| own.intersection(tokens));
+            match held {
+                None => {}
+                Some(held) if held == tokens => std::mem::swap(&mut inside, &mut numbers),
+                Some(_) => return Ok(true),
             }
-        };
-        self.go_on(m, branch.then, then)?;
-        self.go_on(m, branch.other, other)?;
-        Ok(None)
+        }
+        self.go_on(m, branch.then, inside)?;
+        self.go_on(m, branch.other, numbers)?;
+        Ok(false)
     }
 
-    fn go_on(
-        &mut self,
-        m: &mut Machine<'_>,
-        place: Place,
-        numbers: Intervals,
-    ) -> Result<(), Undecided> {
+    fn go_on(&mut self, m: &mut Machine<'_>, place: Place, numbers: Intervals) -> Result<(), Halt> {
         if numbers.is_empty() {
-            return Ok(());
+            return Ok(self.empty.try_push(numbers)?);
         }
-        match m.advance(Way::On(place))? {
-            Stop::Result(result) => self.end(&numbers, Target::Result(result)),
-            Stop::Fork(fork) => {
-                let places = self.pending.entry(fork.index).or_default();
-                match places.iter_mut().find(|(place, _)| *place == fork) {
-                    Some((_, sets)) => sets.push(numbers),
-                    None => places.push((fork, vec![numbers])),
-                }
+        let fork = match m.advance(Way::On(place))? {
+            Stop::Result(result) => return self.end(numbers, Target::Result(result)),
+            Stop::Fork(fork) => fork,
+        };
+        let before = self.heads[fork.index];
+        let mut next = before;
+        while let Some(arrival) = next.and_then(|place| self.arrivals.get_mut(place)) {
+            if arrival.place == fork {
+                arrival.mixed = true;
+                arrival.numbers.append(&numbers)?;
+                return self.recycle(numbers);
             }
+            m.diagrams.budget.test()?;
+            next = arrival.before;
         }
-        Ok(())
+        m.diagrams.budget.take(size_of::<Arrival>())?;
+        self.heads[fork.index] = Some(self.arrivals.len());
+        Ok(self.arrivals.try_push(Arrival { place: fork, numbers, mixed: false, before })?)
     }
 
     /// Hands the rest to the graph. Few numbers are followed one by one if the rest may load them again: a filter that
@@ -148,32 +201,27 @@ impl Dispatch {
         graph: &mut Graph,
         place: Place,
         numbers: Intervals,
-    ) -> Result<(), Undecided> {
+    ) -> Result<(), Halt> {
         if !m.loads_nr(&place) || !numbers.within(NUMBERS_APART_MAX) {
             let target = graph.root(m, Stop::Fork(place))?;
-            self.end(&numbers, target);
-            return Ok(());
+            return self.end(numbers, target);
         }
         for nr in numbers.as_slice().iter().flat_map(|interval| interval.first..=interval.last) {
             let known = Known { nr: Some(nr), ..place.known };
             let target = graph.root(m, Stop::Fork(Place { known, ..place }))?;
-            self.targets.push((Interval::point(nr), target));
+            self.targets.try_push((Interval::point(nr), target))?;
         }
-        Ok(())
+        self.recycle(numbers)
     }
 
-    fn end(&mut self, numbers: &Intervals, target: Target) {
-        self.targets.extend(numbers.as_slice().iter().map(|&interval| (interval, target)));
+    fn end(&mut self, numbers: Intervals, target: Target) -> Result<(), Halt> {
+        let ends = numbers.as_slice().iter().map(|&interval| (interval, target));
+        self.targets.try_extend(ends)?;
+        self.recycle(numbers)
     }
-}
 
-/// The word and the intervals of a test of number or token that holds on few intervals.
-fn class_test(branch: Branch) -> Option<(DataWord, Vec<Interval>, Branch)> {
-    match (branch.left, branch.right) {
-        (
-            Value::Word { word: word @ (DataWord::NR | DataWord::ARCH), mask },
-            Value::Constant(k),
-        ) => holding(branch.test, mask, k).map(|list| (word, list, branch)),
-        _ => None,
+    fn recycle(&mut self, mut numbers: Intervals) -> Result<(), Halt> {
+        numbers.clear();
+        Ok(self.empty.try_push(numbers)?)
     }
 }

@@ -1,13 +1,11 @@
 //! The gate between a program and its use.
 
-use std::time::Duration;
-
 use callgate_bpf::{Program, Stack};
 use callgate_policy::Policy;
 
 use crate::prover::for_each_common;
 use crate::recheck::recheck_stack;
-use crate::{Error, Meaning, Options, Prover, Scope, recheck};
+use crate::{Error, Meaning, Options, Prover, Scope, Usage, recheck};
 
 /// A program that was proved to mean the same as a policy. Only [`prove()`] and [`prove_pieces`](crate::prove_pieces) make
 /// one.
@@ -54,8 +52,17 @@ pub struct Certificate {
     pub nodes: usize,
     /// The calls on which specification and simulator were found to agree.
     pub calls: usize,
-    /// The time it took.
-    pub time: Duration,
+    /// The work that it took, in tests: see [`Options::tests_max`].
+    pub tests: u64,
+    /// The memory in bytes that it took: see [`Options::bytes_max`].
+    pub bytes: usize,
+}
+
+impl Certificate {
+    const fn new(obligations: usize, calls: usize, usage: Usage) -> Self {
+        let Usage { nodes, bytes, tests } = usage;
+        Self { obligations, nodes, calls, tests, bytes }
+    }
 }
 
 impl Proved {
@@ -111,7 +118,7 @@ pub fn prove(policy: &Policy, program: Program, options: &Options) -> Result<Pro
     let obligations = obligations(&mut prover, &meant, &written, Scope::Exact)?;
     let calls = recheck(policy, &program, options.calls_max)?;
     let usage = prover.usage();
-    let certificate = Certificate { obligations, nodes: usage.nodes, calls, time: usage.time };
+    let certificate = Certificate::new(obligations, calls, usage);
     Ok(Proved { program, certificate })
 }
 
@@ -163,7 +170,7 @@ pub fn prove_stack(policy: &Policy, stack: Stack, options: &Options) -> Result<P
     let obligations = obligations(&mut prover, &meant, &written, Scope::Effective)?;
     let calls = recheck_stack(policy, &stack, options.calls_max)?;
     let usage = prover.usage();
-    let certificate = Certificate { obligations, nodes: usage.nodes, calls, time: usage.time };
+    let certificate = Certificate::new(obligations, calls, usage);
     Ok(ProvedStack { stack, certificate })
 }
 

@@ -1,15 +1,13 @@
 //! The prover: it makes meanings and combines them.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use callgate_bpf::{Program, Stack};
+use callgate_memory::Grow;
 use callgate_policy::Policy;
 use callgate_syscalls::{Action, SeccompData};
 
-use crate::budget::{Budget, Options};
+use crate::budget::{Budget, Halt, Options};
 use crate::diagram::{Combine, Diagrams, View};
-use crate::meaning::{ArchClass, Meaning, NumberClass, Source, is_partition};
+use crate::meaning::{ArchClass, Meaning, NumberClass, Owner, Source, is_partition};
 use crate::numbers::Interval;
 use crate::witness::words_of_call;
 use crate::{Error, Undecided, policy, program};
@@ -41,7 +39,7 @@ use crate::{Error, Undecided, policy, program};
 pub struct Prover {
     pub(crate) diagrams: Diagrams,
     pub(crate) options: Options,
-    pub(crate) owner: Arc<()>,
+    owner: Owner,
 }
 
 /// What a prover has used of its budget.
@@ -49,8 +47,10 @@ pub struct Prover {
 pub struct Usage {
     /// The diagram nodes that were made.
     pub nodes: usize,
-    /// The time since the prover was made.
-    pub time: Duration,
+    /// The memory in bytes that counts against [`Options::bytes_max`].
+    pub bytes: usize,
+    /// The tests that count against [`Options::tests_max`].
+    pub tests: u64,
 }
 
 impl Default for Prover {
@@ -60,17 +60,18 @@ impl Default for Prover {
 }
 
 impl Prover {
-    /// A prover with these limits. Its time starts now.
+    /// A prover with these limits.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        let diagrams = Diagrams::new(Budget::new(&options));
-        Self { diagrams, options, owner: Arc::new(()) }
+        let diagrams = Diagrams::empty(Budget::new(&options));
+        Self { diagrams, options, owner: Owner::new() }
     }
 
     /// What has been used so far.
     #[must_use]
-    pub fn usage(&mut self) -> Usage {
-        Usage { nodes: self.diagrams.len(), time: self.diagrams.budget().elapsed() }
+    pub fn usage(&self) -> Usage {
+        let (bytes, tests) = self.diagrams.budget.used();
+        Usage { nodes: self.diagrams.len(), bytes, tests }
     }
 
     /// The meaning of a policy.
@@ -78,6 +79,7 @@ impl Prover {
     /// # Errors
     /// [`Error::Undecided`].
     pub fn policy<'a>(&mut self, policy: &'a Policy) -> Result<Meaning<'a>, Error> {
+        self.diagrams.prepare()?;
         let classes = policy::classes(&mut self.diagrams, policy)?;
         self.meaning(classes, Source::Policy(policy))
     }
@@ -87,6 +89,7 @@ impl Prover {
     /// # Errors
     /// [`Error::Undecided`].
     pub fn program<'a>(&mut self, program: &'a Program) -> Result<Meaning<'a>, Error> {
+        self.diagrams.prepare()?;
         let classes = program::classes(&mut self.diagrams, program, self.options.wide_shift)?;
         self.meaning(classes, Source::Program(program))
     }
@@ -99,8 +102,10 @@ impl Prover {
     /// # Errors
     /// [`Error::Undecided`].
     pub fn stack<'a>(&mut self, stack: &'a Stack) -> Result<Meaning<'a>, Error> {
+        self.diagrams.prepare()?;
         let allow = self.diagrams.action(Action::ALLOW)?;
-        let mut classes = vec![ArchClass::constant(Interval::ALL, allow)];
+        let mut classes = Vec::with_room(1)?;
+        classes.try_push(ArchClass::constant(Interval::ALL, allow)?)?;
         for program in stack.programs().iter().rev() {
             let older = program::classes(&mut self.diagrams, program, self.options.wide_shift)?;
             classes = self.combined(Combine::Strictest, &classes, &older)?;
@@ -147,9 +152,9 @@ impl Prover {
         let mut node = class.ok_or(Error::Partition)?.node;
         loop {
             node = match self.diagrams.view(node) {
-                View::Test { bit, low, high } => {
-                    let word = words[usize::from(bit.word().index())];
-                    if word >> bit.bit() & 1 == 1 { high } else { low }
+                View::Test { rank, pattern, yes, no } => {
+                    let word = words[usize::from(rank.word().index())];
+                    if pattern.holds(word) { yes } else { no }
                 }
                 View::Action(action) => return Ok(action),
                 View::Other => return Err(Undecided::ShiftAmount.into()),
@@ -166,7 +171,9 @@ impl Prover {
         self.own(left)?;
         self.own(right)?;
         let classes = self.combined(how, &left.classes, &right.classes)?;
-        let source = Source::Combined(how, vec![left.source.clone(), right.source.clone()]);
+        let mut parts = Vec::with_room(2)?;
+        parts.try_extend([left.source.clone(), right.source.clone()])?;
+        let source = Source::Combined(how, parts);
         self.meaning(classes, source)
     }
 
@@ -175,21 +182,17 @@ impl Prover {
         how: Combine,
         left: &[ArchClass],
         right: &[ArchClass],
-    ) -> Result<Vec<ArchClass>, Undecided> {
+    ) -> Result<Vec<ArchClass>, Halt> {
         let mut classes: Vec<ArchClass> = Vec::new();
         for_each_common(left, right, |common| {
             let node = self.diagrams.combine(how, common.left, common.right)?;
-            let numbers = common.numbers;
-            match classes.last_mut() {
-                Some(last) if last.tokens == common.tokens => {
-                    NumberClass::push(&mut last.numbers, numbers, node);
-                }
-                _ => classes.push(ArchClass {
-                    tokens: common.tokens,
-                    numbers: vec![NumberClass { numbers, node }],
-                }),
+            if classes.last().is_none_or(|last| last.tokens != common.tokens) {
+                classes.try_push(ArchClass { tokens: common.tokens, numbers: Vec::new() })?;
             }
-            Ok(())
+            match classes.last_mut() {
+                Some(last) => NumberClass::push(&mut last.numbers, common.numbers, node),
+                None => Ok(()),
+            }
         })?;
         Ok(classes)
     }
@@ -210,11 +213,11 @@ impl Prover {
         if !is_partition(&classes) {
             return Err(Error::Partition);
         }
-        Ok(Meaning { owner: Arc::clone(&self.owner), classes, source })
+        Ok(Meaning { owner: self.owner, classes, source })
     }
 
     pub(crate) fn own(&self, meaning: &Meaning<'_>) -> Result<(), Error> {
-        match Arc::ptr_eq(&self.owner, &meaning.owner) {
+        match self.owner == meaning.owner {
             true => Ok(()),
             false => Err(Error::ForeignMeaning),
         }

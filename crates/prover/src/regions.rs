@@ -7,8 +7,8 @@ use callgate_bpf::DataWord;
 use callgate_policy::{Comparison, Condition, Field, Operator};
 use callgate_syscalls::{Action, Endian};
 
-use crate::budget::Undecided;
-use crate::diagram::{Diagrams, FALSE, NodeId, TRUE, View};
+use crate::budget::Halt;
+use crate::diagram::{Diagrams, FALSE, NodeId, Pattern, TRUE, View};
 use crate::numbers::Interval;
 use crate::policy::words_of;
 
@@ -39,12 +39,24 @@ struct Cube {
     value: u32,
 }
 
+impl Cube {
+    const fn with(self, Pattern { mask, value }: Pattern) -> Self {
+        Self { mask: self.mask | mask, value: self.value | value }
+    }
+
+    /// Where a pattern holds above a bit and does not at it.
+    const fn broken(self, Pattern { mask, value }: Pattern, bit: u32) -> Self {
+        let above = !(bit | (bit - 1));
+        self.with(Pattern { mask: mask & above | bit, value: value & above | !value & bit })
+    }
+}
+
 /// Where both functions give these actions, as a condition; `None` where that takes too many words.
 pub(crate) fn condition(
     d: &mut Diagrams,
     functions: [(NodeId, Action); 2],
     endian: Endian,
-) -> Result<Option<Condition>, Undecided> {
+) -> Result<Option<Condition>, Halt> {
     let mut holds = TRUE;
     for (function, action) in functions {
         let here = d.where_action(function, action)?;
@@ -144,20 +156,23 @@ impl Cases<'_> {
 
 type Children = Vec<(NodeId, Vec<Cube>)>;
 
-/// The functions that remain after the first word that a diagram tests, each with the values that lead there.
+/// The functions that remain after the first word that a diagram tests, each with the values that lead there, ascending.
 /// `Some(None)` for leaves, `None` where there are too many values.
 fn children(d: &Diagrams, node: NodeId) -> Option<Option<(DataWord, Children)>> {
-    let View::Test { bit, .. } = d.view(node) else { return Some(None) };
-    let word = bit.word();
+    let View::Test { rank: first, .. } = d.view(node) else { return Some(None) };
     let mut children: Children = Vec::new();
     let mut open = vec![(node, Cube { mask: 0, value: 0 })];
     while let Some((node, cube)) = open.pop() {
         match d.view(node) {
-            View::Test { bit, low, high } if bit.word() == word => {
-                let bit = 1 << bit.bit();
-                let mask = cube.mask | bit;
-                open.push((high, Cube { mask, value: cube.value | bit }));
-                open.push((low, Cube { mask, ..cube }));
+            View::Test { rank, pattern, yes, no } if rank == first => {
+                // What breaks at a bit that should be set is smaller than all that follows, and comes last here.
+                let broken = |bit| (no, cube.broken(pattern, bit));
+                let bits = || (0..u32::BITS).map(|bit| 1 << bit);
+                open.extend(
+                    bits().rev().filter(|bit| pattern.mask & !pattern.value & bit != 0).map(broken),
+                );
+                open.push((yes, cube.with(pattern)));
+                open.extend(bits().filter(|bit| pattern.value & bit != 0).map(broken));
             }
             _ => match children.iter_mut().find(|(child, _)| *child == node) {
                 Some((_, cubes)) if cubes.len() == CUBES_MAX => return None,
@@ -166,7 +181,7 @@ fn children(d: &Diagrams, node: NodeId) -> Option<Option<(DataWord, Children)>> 
             },
         }
     }
-    Some(Some((word, children)))
+    Some(Some((first.word(), children)))
 }
 
 /// The shorter of both ways to say which values are meant. The cubes are ascending.

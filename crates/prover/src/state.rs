@@ -4,8 +4,9 @@
 //! once. To find them alike, registers and slots that will be written before they are read are forgotten.
 
 use callgate_bpf::{DataWord, Operand, Operation, Register, Slot};
+use callgate_memory::{Grow, Interner};
 
-use crate::hash::FastMap;
+use crate::budget::{Budget, Halt};
 use crate::word::Value;
 
 /// An instruction about to be executed in a state.
@@ -33,7 +34,7 @@ pub(crate) struct State {
 
 /// A content of the scratch memory, kept in [`Memories`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct MemoryId(usize);
+struct MemoryId(u32);
 
 type Memory = [Value; Slot::COUNT as usize];
 
@@ -83,29 +84,39 @@ impl State {
 
 /// The contents of the scratch memory that occur, each kept once. The first is all zero.
 #[derive(Debug)]
-pub(crate) struct Memories {
-    contents: Vec<Memory>,
-    index: FastMap<Memory, MemoryId>,
-}
+pub(crate) struct Memories(Interner<Memory>);
 
 impl Memories {
-    pub(crate) fn new() -> Self {
-        let zero = [ZERO; Slot::COUNT as usize];
-        Self { contents: vec![zero], index: FastMap::from_iter([(zero, MemoryId(0))]) }
+    pub(crate) fn new() -> Result<Self, Halt> {
+        let mut contents = Interner::new();
+        contents.insert([ZERO; Slot::COUNT as usize])?;
+        Ok(Self(contents))
     }
 
     pub(crate) fn load(&self, state: &State, slot: Slot) -> Value {
-        self.contents[state.slots.0][usize::from(slot.index())]
+        self.0[state.slots.0][usize::from(slot.index())]
     }
 
-    pub(crate) fn store(&mut self, state: &mut State, slot: Slot, value: Value) {
-        let mut memory = self.contents[state.slots.0];
+    pub(crate) fn store(
+        &mut self,
+        budget: &mut Budget,
+        state: &mut State,
+        slot: Slot,
+        value: Value,
+    ) -> Result<(), Halt> {
+        let mut memory = self.0[state.slots.0];
         memory[usize::from(slot.index())] = value;
-        state.slots = self.intern(memory);
+        state.slots = self.intern(budget, memory)?;
+        Ok(())
     }
 
     /// Forgets what is not live.
-    pub(crate) fn forget(&mut self, place: &mut Place, live: Live) {
+    pub(crate) fn forget(
+        &mut self,
+        budget: &mut Budget,
+        place: &mut Place,
+        live: Live,
+    ) -> Result<(), Halt> {
         let Place { state, known, .. } = place;
         known.nr = known.nr.filter(|_| live.has(Live::NR));
         known.token = known.token.filter(|_| live.has(Live::TOKEN));
@@ -116,21 +127,23 @@ impl Memories {
             state.x = ZERO;
         }
         if state.slots != MemoryId(0) {
-            let mut memory = self.contents[state.slots.0];
+            let mut memory = self.0[state.slots.0];
             for (index, value) in memory.iter_mut().enumerate() {
                 if !live.has(Live(1 << index)) {
                     *value = ZERO;
                 }
             }
-            state.slots = self.intern(memory);
+            state.slots = self.intern(budget, memory)?;
         }
+        Ok(())
     }
 
-    fn intern(&mut self, memory: Memory) -> MemoryId {
-        *self.index.entry(memory).or_insert_with(|| {
-            self.contents.push(memory);
-            MemoryId(self.contents.len() - 1)
-        })
+    fn intern(&mut self, budget: &mut Budget, memory: Memory) -> Result<MemoryId, Halt> {
+        let (id, new) = self.0.entry(memory)?;
+        if new {
+            budget.take(size_of::<Memory>() + 8)?;
+        }
+        Ok(MemoryId(id))
     }
 }
 
@@ -146,8 +159,9 @@ impl Live {
     const TOKEN: Self = Self(8 << Slot::COUNT);
 
     /// What is live before each instruction of a program.
-    pub(crate) fn of(operations: &[Operation]) -> Vec<Self> {
-        let mut live = vec![Self::NONE; operations.len()];
+    pub(crate) fn of(operations: &[Operation]) -> Result<Vec<Self>, Halt> {
+        let mut live = Vec::with_room(operations.len())?;
+        live.try_resize(operations.len(), Self::NONE)?;
         for (index, &operation) in operations.iter().enumerate().rev() {
             let after = |skip: u32| {
                 let target = usize::try_from(skip).ok().map(|skip| index + 1 + skip);
@@ -161,7 +175,7 @@ impl Live {
             };
             live[index] = after.before(operation);
         }
-        live
+        Ok(live)
     }
 
     pub(crate) const fn has(self, other: Self) -> bool {

@@ -1,18 +1,19 @@
 //! Meanings as far as the kernel looks at arguments.
 //!
 //! For each syscall the caller is free to choose the argument bits that the kernel ignores. Two functions differ in what
-//! can be had if, for some of the bits the kernel reads, the loosest action over all choices differs. Where it does, there
+//! can be had if, for some of the bits the kernel reads, the freest action over all choices differs: the one that permits
+//! most, and of those that permit the same always the same one, whichever side it is on. Where it does, there
 //! is a call on which the functions themselves differ, and that one is shown.
 //!
 //! Numbers without a known signature, and tokens that are not told apart, are compared with all their bits.
 
+use callgate_memory::{Collect, OutOfMemory};
 use callgate_policy::Field;
 use callgate_syscalls::{Arch, ArchToken, ArgumentWidth, Syscall};
 
-use crate::budget::Undecided;
+use crate::budget::Halt;
 use crate::compare::where_holds;
-use crate::diagram::{Diagrams, FALSE, InputBit, NodeId, View};
-use crate::hash::FastMap;
+use crate::diagram::{Diagrams, FALSE, NodeId, Rank, View};
 use crate::meaning::endian_of;
 use crate::numbers::Interval;
 use crate::policy::words_of;
@@ -22,15 +23,15 @@ use crate::prover::Common;
 pub(crate) fn for_each_syscall(
     d: &mut Diagrams,
     common: Common,
-    visit: &mut impl FnMut(&mut Diagrams, Common) -> Result<(), Undecided>,
-) -> Result<(), Undecided> {
+    visit: &mut impl FnMut(&mut Diagrams, Common) -> Result<(), Halt>,
+) -> Result<(), Halt> {
     let constant = |node| !matches!(d.view(node), View::Test { .. });
     let Some(token) = common.tokens.single() else { return visit(d, common) };
     if constant(common.left) && constant(common.right) || d.reads_class(common.left) {
         return visit(d, common);
     }
     let mut next = Some(common.numbers.first);
-    for (arch, syscall) in syscalls_of(ArchToken::new(token)) {
+    for (arch, syscall) in syscalls_of(ArchToken::new(token))? {
         let nr = syscall.nr.raw();
         if !common.numbers.contains(nr) {
             continue;
@@ -48,12 +49,12 @@ pub(crate) fn for_each_syscall(
 }
 
 /// The syscalls under a token, ascending by number.
-fn syscalls_of(token: ArchToken) -> Vec<(Arch, Syscall)> {
+fn syscalls_of(token: ArchToken) -> Result<Vec<(Arch, Syscall)>, OutOfMemory> {
     let arches = Arch::ALL.into_iter().filter(|arch| arch.token() == token);
-    let mut list: Vec<_> =
-        arches.flat_map(|arch| arch.syscalls().map(move |syscall| (arch, syscall))).collect();
+    let all = arches.flat_map(|arch| arch.syscalls().map(move |syscall| (arch, syscall)));
+    let mut list = all.try_collect_vec()?;
     list.sort_unstable_by_key(|(_, syscall)| syscall.nr);
-    list
+    Ok(list)
 }
 
 fn what_can_be_had(
@@ -61,44 +62,31 @@ fn what_can_be_had(
     arch: Arch,
     syscall: Syscall,
     functions: [NodeId; 2],
-) -> Result<[NodeId; 2], Undecided> {
-    let Some(unread) = Unread::of(arch, syscall) else { return Ok(functions) };
-    let mut seen = FastMap::default();
-    let mut loosest = functions;
-    for function in &mut loosest {
-        *function = d.loosest_over(*function, &mut seen, &|bit| unread.contains(bit))?;
-    }
-    let [left, right] = loosest;
+) -> Result<[NodeId; 2], Halt> {
+    let Some(unread) = unread(arch, syscall) else { return Ok(functions) };
+    let freest = d.freest_over(functions, &unread)?;
+    let [left, right] = freest;
     let differ = d.differ(left, right)?;
-    // Where nothing differs the loosest function itself is shown, because it still says what depends on shifts.
-    if differ == FALSE { Ok(loosest) } else { where_holds(d, differ, functions) }
+    // Where nothing differs the freest function itself is shown, because it still says what depends on shifts.
+    if differ == FALSE { Ok(freest) } else { where_holds(d, differ, functions) }
 }
 
-/// The bits of each data word that the kernel does not read.
-struct Unread([u32; 16]);
-
-impl Unread {
-    fn of(arch: Arch, syscall: Syscall) -> Option<Self> {
-        let signature = arch.signature(syscall.name)?;
-        let endian = endian_of(arch.token());
-        let mut unread = [0; 16];
-        let mut widths = signature.arguments().map(|argument| argument.width);
-        for field in Field::ARGS {
-            let (high_mask, low_mask) = match widths.next() {
-                Some(ArgumentWidth::Bits8) => (u32::MAX, 0xffff_ff00),
-                Some(ArgumentWidth::Bits16) => (u32::MAX, 0xffff_0000),
-                Some(ArgumentWidth::Bits32) => (u32::MAX, 0),
-                Some(_) => (0, 0),
-                None => (u32::MAX, u32::MAX),
-            };
-            let [high, low] = words_of(field, endian);
-            unread[usize::from(high.index())] = high_mask;
-            unread[usize::from(low.index())] = low_mask;
-        }
-        Some(Self(unread))
+/// The bits of each data word that the kernel does not read, in the order of diagrams.
+fn unread(arch: Arch, syscall: Syscall) -> Option<[u32; Rank::COUNT]> {
+    let signature = arch.signature(syscall.name)?;
+    let endian = endian_of(arch.token());
+    let mut unread = [0; Rank::COUNT];
+    let mut widths = signature.arguments().map(|argument| argument.width);
+    for field in Field::ARGS {
+        let (high_mask, low_mask) = match widths.next() {
+            Some(ArgumentWidth::Bits8) => (u32::MAX, 0xffff_ff00),
+            Some(ArgumentWidth::Bits16) => (u32::MAX, 0xffff_0000),
+            Some(ArgumentWidth::Bits32) => (u32::MAX, 0),
+            Some(_) => (0, 0),
+            None => (u32::MAX, u32::MAX),
+        };
+        let [high, low] = words_of(field, endian).map(|word| Rank::of(word).index());
+        (unread[high], unread[low]) = (high_mask, low_mask);
     }
-
-    fn contains(&self, bit: InputBit) -> bool {
-        self.0[usize::from(bit.word().index())] >> bit.bit() & 1 == 1
-    }
+    Some(unread)
 }

@@ -1,17 +1,15 @@
 //! Calls on which two functions differ.
 //!
-//! Both diagrams are walked together, 0 before 1, so that the first call found for a pair of actions is the smallest in
-//! the order of the diagrams' bits.
-
-use std::collections::BTreeMap;
+//! Both diagrams are walked together, smaller values before larger ones, so that the first call found for a pair of
+//! actions is the smallest in the order of the diagrams' bits.
 
 use callgate_bpf::DataWord;
+use callgate_memory::{Grow, Map};
 use callgate_policy::Field;
 use callgate_syscalls::{Action, ArchToken, SeccompData, SyscallNr};
 
-use crate::budget::Undecided;
-use crate::diagram::{DEPENDS, Diagrams, NodeId, View};
-use crate::hash::FastSet;
+use crate::budget::Halt;
+use crate::diagram::{DEPENDS, Diagrams, FALSE, NodeId, Pattern, Rank, View};
 use crate::meaning::endian_of;
 use crate::policy::{split, words_of};
 
@@ -21,78 +19,113 @@ pub(crate) type Words = [u32; DataWord::COUNT as usize];
 /// The pairs of different actions that two functions give, with the smallest call for each.
 #[derive(Debug, Default)]
 pub(crate) struct Pairs {
-    pub(crate) calls: BTreeMap<(Action, Action), Words>,
+    /// Ascending by actions.
+    pub(crate) calls: Vec<((Action, Action), Words)>,
     /// Whether there are calls on which a side is [`DEPENDS`].
     pub(crate) depends: bool,
 }
 
-struct Walk<'d> {
-    diagrams: &'d mut Diagrams,
-    seen: FastSet<(NodeId, NodeId)>,
-    words: Words,
-    pairs: Pairs,
+/// Two functions that a walk comes to, after it has set some bits of a word.
+struct Visit {
+    left: NodeId,
+    right: NodeId,
+    set: Option<(Rank, Pattern)>,
+    /// How many words were set on the way here.
+    depth: usize,
 }
+
+/// A word that a walk has set, with the value it had.
+type Undo = (Rank, u32);
 
 /// Walks two functions, from words that hold wherever the functions do not care.
 pub(crate) fn pairs(
-    diagrams: &mut Diagrams,
+    d: &mut Diagrams,
     left: NodeId,
     right: NodeId,
-    words: Words,
-) -> Result<Pairs, Undecided> {
-    let mut walk = Walk { diagrams, seen: FastSet::default(), words, pairs: Pairs::default() };
-    walk.visit(left, right)?;
-    Ok(walk.pairs)
-}
-
-/// Whether a function is [`DEPENDS`] anywhere.
-pub(crate) fn depends(diagrams: &Diagrams, function: NodeId, seen: &mut FastSet<NodeId>) -> bool {
-    if let View::Test { low, high, .. } = diagrams.view(function) {
-        return seen.insert(function)
-            && (depends(diagrams, low, seen) || depends(diagrams, high, seen));
-    }
-    function == DEPENDS
-}
-
-impl Walk<'_> {
-    /// Recurses once for each bit of a call at most.
-    fn visit(&mut self, left: NodeId, right: NodeId) -> Result<(), Undecided> {
-        if left == right || !self.seen.insert((left, right)) {
-            return Ok(());
+    mut words: Words,
+) -> Result<Pairs, Halt> {
+    let mut pairs = Pairs::default();
+    let mut seen = Map::new();
+    let mut undo: Vec<Undo> = Vec::new();
+    let mut open = Vec::new();
+    open.try_push(Visit { left, right, set: None, depth: 0 })?;
+    while let Some(Visit { left, right, set, depth }) = open.pop() {
+        while undo.len() > depth {
+            if let Some((rank, value)) = undo.pop() {
+                words[usize::from(rank.word().index())] = value;
+            }
         }
-        self.diagrams.budget().step()?;
-        let (l, r) = (self.diagrams.view(left), self.diagrams.view(right));
-        let bit = match (l, r) {
-            (View::Test { bit: l, .. }, View::Test { bit: r, .. }) => l.min(r),
-            (View::Test { bit, .. }, _) | (_, View::Test { bit, .. }) => bit,
-            (View::Action(l), View::Action(r)) => {
-                self.pairs.calls.entry((l, r)).or_insert(self.words);
-                return Ok(());
-            }
-            _ => {
-                self.pairs.depends |= left == DEPENDS || right == DEPENDS;
-                return Ok(());
-            }
-        };
-        let (place, mask) = (usize::from(bit.word().index()), 1 << bit.bit());
-        let before = self.words[place];
-        for value in [0, mask] {
-            let branch = |view, id| match view {
-                View::Test { bit: own, low, high } if own == bit => {
-                    if value == 0 {
-                        low
-                    } else {
-                        high
-                    }
+        if left == right || seen.insert((left, right), ())?.is_some() {
+            continue;
+        }
+        d.budget.test()?;
+        d.budget.take(16)?;
+        if let Some((rank, Pattern { mask, value })) = set {
+            let word = &mut words[usize::from(rank.word().index())];
+            undo.try_push((rank, *word))?;
+            *word = *word & !mask | value;
+        }
+        match (d.view(left), d.view(right)) {
+            (View::Test { .. }, _) | (_, View::Test { .. }) => {
+                let depth = undo.len();
+                for (matched, set) in sides(d, left, right)? {
+                    let [left, right, _] = matched;
+                    open.try_push(Visit { left, right, set: Some(set), depth })?;
                 }
-                _ => id,
-            };
-            self.words[place] = before & !mask | value;
-            self.visit(branch(l, left), branch(r, right))?;
+            }
+            (View::Action(l), View::Action(r)) => pairs.add((l, r), &words)?,
+            _ => pairs.depends |= left == DEPENDS || right == DEPENDS,
         }
-        self.words[place] = before;
+    }
+    Ok(pairs)
+}
+
+/// The functions on one side of a test, and the bits that lead there.
+type Side = ([NodeId; 3], (Rank, Pattern));
+
+/// Both sides of the first test of either function, each with the smallest bits that lead there; the smaller side last.
+fn sides(d: &mut Diagrams, left: NodeId, right: NodeId) -> Result<[Side; 2], Halt> {
+    let split = d.split([left, right, FALSE])?;
+    let Pattern { mask, value } = split.pattern;
+    // The smallest value that is not the expected one: none of the bits, or the lowest where that is expected.
+    let other = if value == 0 { mask & mask.wrapping_neg() } else { 0 };
+    let matched = (split.matched, (split.rank, split.pattern));
+    let other = (split.other, (split.rank, Pattern { mask, value: other }));
+    Ok(if value == 0 { [other, matched] } else { [matched, other] })
+}
+
+impl Pairs {
+    /// Adds a pair with its call, unless there is a smaller one.
+    fn add(&mut self, pair: (Action, Action), words: &Words) -> Result<(), Halt> {
+        if let Err(place) = self.calls.binary_search_by_key(&pair, |(pair, _)| *pair) {
+            self.calls.try_insert(place, (pair, *words))?;
+        }
         Ok(())
     }
+}
+
+/// Whether a function is [`DEPENDS`] anywhere. What has been looked at is in `seen`.
+pub(crate) fn depends(
+    d: &mut Diagrams,
+    function: NodeId,
+    seen: &mut Map<NodeId, ()>,
+) -> Result<bool, Halt> {
+    let mut open = Vec::new();
+    open.try_push(function)?;
+    while let Some(function) = open.pop() {
+        match d.view(function) {
+            View::Test { .. } if seen.insert(function, ())?.is_some() => {}
+            View::Test { yes, no, .. } => {
+                d.budget.test()?;
+                d.budget.take(8)?;
+                open.try_push(yes)?;
+                open.try_push(no)?;
+            }
+            _ if function == DEPENDS => return Ok(true),
+            _ => {}
+        }
+    }
+    Ok(false)
 }
 
 /// The call that a program sees as these words.

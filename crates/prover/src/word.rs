@@ -4,10 +4,10 @@
 //! one diagram node a bit. Everything else is 32 Boolean diagrams, one a bit, in `arithmetic.rs`.
 
 use callgate_bpf::{Alu, DataWord, Shift, Test};
+use callgate_memory::Interner;
 
-use crate::budget::Undecided;
-use crate::diagram::{Diagrams, FALSE, InputBit, NodeId, TRUE, View};
-use crate::hash::FastMap;
+use crate::budget::Halt;
+use crate::diagram::{Diagrams, FALSE, NodeId, Pattern, Rank, TRUE, View};
 
 /// The bits of a value, the lowest first.
 pub(crate) type Bits = [NodeId; 32];
@@ -40,40 +40,38 @@ impl Value {
 }
 
 /// The values that are neither constants nor masked words, each kept once.
-#[derive(Debug, Default)]
-pub(crate) struct Words {
-    vectors: Vec<Bits>,
-    index: FastMap<Bits, u32>,
-}
+#[derive(Debug)]
+pub(crate) struct Words(Interner<Bits>);
 
 impl Words {
+    pub(crate) const fn new() -> Self {
+        Self(Interner::new())
+    }
+
     /// The bits of a value.
-    pub(crate) fn bits(&self, d: &mut Diagrams, value: Value) -> Result<Bits, Undecided> {
+    pub(crate) fn bits(&self, d: &mut Diagrams, value: Value) -> Result<Bits, Halt> {
         let mut bits = [FALSE; 32];
         match value {
             Value::Constant(constant) => bits = constant_bits(constant),
             Value::Word { word, mask } => {
                 for bit in set_bits(mask) {
-                    bits[bit as usize] = d.bit(InputBit::new(word, bit))?;
+                    bits[bit as usize] = d.bit(Rank::of(word), bit)?;
                 }
             }
-            Value::Bits(index) => bits = self.vectors[index as usize],
+            Value::Bits(index) => bits = self.0[index],
         }
         Ok(bits)
     }
 
     /// The value with these bits, in its simplest form.
-    pub(crate) fn value(&mut self, d: &Diagrams, bits: Bits) -> Result<Value, Undecided> {
+    pub(crate) fn value(&mut self, d: &mut Diagrams, bits: Bits) -> Result<Value, Halt> {
         if let Some(simple) = as_constant(&bits).or_else(|| as_word(d, &bits)) {
             return Ok(simple);
         }
-        if let Some(&index) = self.index.get(&bits) {
-            return Ok(Value::Bits(index));
+        let (index, new) = self.0.entry(bits)?;
+        if new {
+            d.budget.take(size_of::<Bits>() + 8)?;
         }
-        // Each vector is worth 32 nodes or more of work, so it is counted as such.
-        let index = d.vector_id(self.vectors.len())?;
-        self.vectors.push(bits);
-        self.index.insert(bits, index);
         Ok(Value::Bits(index))
     }
 
@@ -84,7 +82,7 @@ impl Words {
         op: Alu,
         left: Value,
         right: Value,
-    ) -> Result<Value, Undecided> {
+    ) -> Result<Value, Halt> {
         match (op, left, right) {
             (_, Value::Constant(l), Value::Constant(r)) => Ok(Value::Constant(op.apply(l, r))),
             (Alu::And, Value::Word { word, mask }, Value::Constant(keep))
@@ -106,7 +104,7 @@ impl Words {
         d: &mut Diagrams,
         left: Value,
         right: Value,
-    ) -> Result<Value, Undecided> {
+    ) -> Result<Value, Halt> {
         if let (Value::Constant(l), Value::Constant(r)) = (left, right) {
             return Ok(Value::Constant(l.checked_div(r).unwrap_or(0)));
         }
@@ -122,7 +120,7 @@ impl Words {
         direction: Shift,
         left: Value,
         amount: Value,
-    ) -> Result<Value, Undecided> {
+    ) -> Result<Value, Halt> {
         if let (Value::Constant(l), Value::Constant(r)) = (left, amount) {
             return Ok(Value::Constant(direction.apply(l, r % u32::BITS)));
         }
@@ -138,77 +136,19 @@ impl Words {
         test: Test,
         left: Value,
         right: Value,
-    ) -> Result<NodeId, Undecided> {
+    ) -> Result<NodeId, Halt> {
         match (left, right) {
             (Value::Constant(l), Value::Constant(r)) => {
                 Ok(if test.holds(l, r) { TRUE } else { FALSE })
             }
             (Value::Word { word, mask }, Value::Constant(constant)) => {
-                d.test_word(test, word, mask, constant)
+                d.where_word((test, word, mask, constant), [TRUE, FALSE])
             }
             _ => {
                 let (l, r) = (self.bits(d, left)?, self.bits(d, right)?);
                 d.test_bits(test, &l, &r)
             }
         }
-    }
-}
-
-impl Diagrams {
-    /// The condition that a masked data word stands in a relation to a constant: at most a node a bit.
-    pub(crate) fn test_word(
-        &mut self,
-        test: Test,
-        word: DataWord,
-        mask: u32,
-        constant: u32,
-    ) -> Result<NodeId, Undecided> {
-        self.word_above(test, (word, mask, constant), [TRUE, FALSE])
-    }
-
-    /// The first function where a masked data word stands in a relation to a constant, the second elsewhere.
-    pub(crate) fn where_word(
-        &mut self,
-        test: Test,
-        word: DataWord,
-        mask: u32,
-        constant: u32,
-        [yes, no]: [NodeId; 2],
-    ) -> Result<NodeId, Undecided> {
-        let last = InputBit::new(word, 0);
-        if self.comes_before(last, yes) && self.comes_before(last, no) {
-            return self.word_above(test, (word, mask, constant), [yes, no]);
-        }
-        let condition = self.test_word(test, word, mask, constant)?;
-        self.ite(condition, yes, no)
-    }
-
-    /// The same for functions that read later words only.
-    fn word_above(
-        &mut self,
-        test: Test,
-        (word, mask, constant): (DataWord, u32, u32),
-        [yes, no]: [NodeId; 2],
-    ) -> Result<NodeId, Undecided> {
-        let mut result = match test {
-            Test::Equal | Test::GreaterOrEqual => yes,
-            Test::Greater | Test::AnyBit => no,
-        };
-        // From the lowest bit up: `result` is the verdict where all higher bits are equal.
-        for bit in 0..u32::BITS {
-            let expected = constant >> bit & 1 == 1;
-            let (low, high) = match (test, expected) {
-                (Test::Equal, false) => (result, no),
-                (Test::Equal, true) => (no, result),
-                (Test::Greater | Test::GreaterOrEqual, false) => (result, yes),
-                (Test::Greater | Test::GreaterOrEqual, true) => (no, result),
-                (Test::AnyBit, false) => (result, result),
-                (Test::AnyBit, true) => (result, yes),
-            };
-            let readable = mask >> bit & 1 == 1;
-            result = if readable { self.test(InputBit::new(word, bit), low, high)? } else { low };
-        }
-        Ok(result)
     }
 }
 
@@ -236,13 +176,16 @@ fn as_word(d: &Diagrams, bits: &Bits) -> Option<Value> {
         if bit == FALSE {
             continue;
         }
+        let own = 1 << place;
         match d.view(bit) {
-            View::Test { bit: input, low: FALSE, high: TRUE } if input.bit() == place => {
-                let (word, mask) = found.get_or_insert((input.word(), 0));
-                if *word != input.word() {
+            View::Test { rank, pattern, yes: TRUE, no: FALSE }
+                if pattern == (Pattern { mask: own, value: own }) =>
+            {
+                let (word, mask) = found.get_or_insert((rank.word(), 0));
+                if *word != rank.word() {
                     return None;
                 }
-                *mask |= 1 << place;
+                *mask |= own;
             }
             _ => return None,
         }
@@ -257,42 +200,32 @@ mod tests {
 
     const WORD: DataWord = DataWord::NR;
 
-    /// The value of a Boolean diagram over one word.
-    fn holds(d: &Diagrams, mut node: NodeId, word: u32) -> bool {
-        while let View::Test { bit, low, high } = d.view(node) {
-            node = if word >> bit.bit() & 1 == 1 { high } else { low };
-        }
-        node == TRUE
-    }
-
     #[test]
-    fn tests_of_masked_words_agree_with_numbers() {
-        let mut d = Diagrams::new(Budget::new(&Options::default()));
-        let words = Words::default();
+    fn tests_of_masked_words_are_those_of_their_bits() {
+        let mut d = Diagrams::new(Budget::new(&Options::default())).unwrap();
+        let words = Words::new();
         for test in [Test::Equal, Test::Greater, Test::GreaterOrEqual, Test::AnyBit] {
             for (mask, constant) in (0..16).flat_map(|m| (0..32).map(move |c| (m, c))) {
-                let fast = d.test_word(test, WORD, mask, constant).unwrap();
+                let fast = (test, WORD, mask, constant);
+                let fast = d.where_word(fast, [TRUE, FALSE]).unwrap();
                 let mut bits = words.bits(&mut d, Value::word(WORD)).unwrap();
                 for (place, bit) in bits.iter_mut().enumerate() {
                     *bit = if mask >> place & 1 == 1 { *bit } else { FALSE };
                 }
                 let slow = d.test_bits(test, &bits, &constant_bits(constant)).unwrap();
                 assert_eq!(fast, slow, "{test:?} {mask:#x} {constant:#x}");
-                for word in 0..32 {
-                    assert_eq!(holds(&d, fast, word), test.holds(word & mask, constant));
-                }
             }
         }
     }
 
     #[test]
     fn values_take_their_simplest_form() {
-        let mut d = Diagrams::new(Budget::new(&Options::default()));
-        let mut words = Words::default();
+        let mut d = Diagrams::new(Budget::new(&Options::default())).unwrap();
+        let mut words = Words::new();
         let word = Value::word(WORD);
         for (value, mask) in [(word, u32::MAX), (Value::masked(WORD, 0xf0), 0xf0)] {
             let bits = words.bits(&mut d, value).unwrap();
-            assert_eq!(words.value(&d, bits), Ok(Value::Word { word: WORD, mask }));
+            assert_eq!(words.value(&mut d, bits), Ok(Value::Word { word: WORD, mask }));
         }
         let (one, four) = (Value::Constant(1), Value::Constant(4));
         let plus = words.alu(&mut d, Alu::Add, word, one).unwrap();

@@ -3,8 +3,6 @@
 
 mod common;
 
-use std::time::Duration;
-
 use callgate_bpf::{
     Alu, DataWord, Instruction, Operand, Operation, Program, Register, Shift, Stack, Test,
 };
@@ -331,14 +329,14 @@ fn limits_are_errors() {
         ret(ALLOW),
         ret(KILL),
     ]);
-    let nodes = Options { nodes_max: 10_000, ..Options::default() };
-    let verdict = Prover::new(nodes).program(&program).map(|_| ());
-    assert_eq!(verdict, Err(Error::Undecided(Undecided::Nodes { nodes_max: 10_000 })));
-    let time = Options { time_max: Duration::ZERO, ..Options::default() };
-    let verdict = Prover::new(time).program(&program).map(|_| ());
-    assert_eq!(verdict, Err(Error::Undecided(Undecided::Time { time_max: Duration::ZERO })));
+    let memory = Options { bytes_max: 10_000, ..Options::default() };
+    let verdict = Prover::new(memory).program(&program).map(|_| ());
+    assert_eq!(verdict, Err(Error::Undecided(Undecided::Memory { bytes_max: 10_000 })));
+    let work = Options { tests_max: 10, ..Options::default() };
+    let verdict = Prover::new(work).program(&program).map(|_| ());
+    assert_eq!(verdict, Err(Error::Undecided(Undecided::Work { tests_max: 10 })));
     let policy = policy(KILL, SyscallNr::new(0), &[]);
-    let proved = prove(&policy, program, &Options { nodes_max: 10_000, ..Options::default() });
+    let proved = prove(&policy, program, &Options { bytes_max: 10_000, ..Options::default() });
     assert!(matches!(proved, Err(Error::Undecided(_))));
 }
 

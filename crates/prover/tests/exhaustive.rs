@@ -118,7 +118,8 @@ struct Tables<'a> {
 
 impl<'a> Tables<'a> {
     fn new(calls: [SeccompData; 4]) -> Self {
-        let options = Options { wide_shift: WideShift::Modulo32, ..Options::default() };
+        // One prover for all.
+        let options = Options { wide_shift: WideShift::Modulo32, ..Options::default() }.times(100);
         Self { prover: Prover::new(options), calls, known: BTreeMap::new(), checked: 0 }
     }
 

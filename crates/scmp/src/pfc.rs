@@ -227,7 +227,7 @@ fn equal(left: List<(Condition, Action)>, right: List<(Condition, Action)>) -> O
         Policy::builder(OTHERWISE).arch(Arch::Aarch64, rules).build().ok()
     };
     let (left, right) = (policy(left)?, policy(right)?);
-    let options = Options { nodes_max: 1 << 18, ..Options::default() };
+    let options = Options { bytes_max: 4 << 20, ..Options::default() };
     let mut prover = Prover::new(options);
     let (left, right) = (prover.policy(&left).ok()?, prover.policy(&right).ok()?);
     prover.equal(&left, &right, Scope::Exact).ok()

@@ -16,7 +16,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "callgate-compiler",
         &["callgate-bpf", "callgate-memory", "callgate-policy", "callgate-syscalls"],
     ),
-    ("callgate-prover", &["callgate-bpf", "callgate-policy", "callgate-syscalls"]),
+    (
+        "callgate-prover",
+        &["callgate-bpf", "callgate-memory", "callgate-policy", "callgate-syscalls"],
+    ),
     (
         "callgate-build",
         &[

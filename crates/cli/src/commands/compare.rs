@@ -1,7 +1,5 @@
 //! What the commands have in common that hold two filters against each other.
 
-use std::time::Duration;
-
 use callgate_prover::{Meaning, Options, Prover, Scope};
 use callgate_syscalls::Arch;
 use clap::{ValueEnum, ValueHint};
@@ -33,12 +31,12 @@ pub(crate) struct Pair {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Limits of the proof")]
 struct Limits {
-    /// The most diagram nodes; a million take 64 MB
-    #[arg(long, value_name = "NODES")]
-    nodes_max: Option<usize>,
-    /// The longest time in seconds
-    #[arg(long, value_name = "SECONDS")]
-    time_max: Option<u64>,
+    /// The most memory in MiB; 16 without this option
+    #[arg(long, value_name = "MIB")]
+    memory_max: Option<usize>,
+    /// The most work, in tests; 20 million without this option, about two seconds
+    #[arg(long, value_name = "TESTS")]
+    tests_max: Option<u64>,
 }
 
 /// Which differences count.
@@ -70,14 +68,14 @@ impl Pair {
         Ok(Subjects { left: read(&self.left)?, right: read(&self.right)? })
     }
 
-    /// A prover with the limits of the command line. Its time starts now.
+    /// A prover with the limits of the command line.
     pub(crate) fn prover(&self) -> Prover {
         let mut options = Options::default();
-        if let Some(nodes_max) = self.limits.nodes_max {
-            options.nodes_max = nodes_max;
+        if let Some(mebibytes) = self.limits.memory_max {
+            options.bytes_max = mebibytes.saturating_mul(1 << 20);
         }
-        if let Some(seconds) = self.limits.time_max {
-            options.time_max = Duration::from_secs(seconds);
+        if let Some(tests_max) = self.limits.tests_max {
+            options.tests_max = tests_max;
         }
         Prover::new(options)
     }

@@ -76,12 +76,14 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     let start = Instant::now();
     let unproved = UnprovedStack::compile(resolved.policy, &options).map_err(Error::Filter)?;
     let compiling = start.elapsed();
+    let start = Instant::now();
     let filters = unproved.prove(&callgate_prover::Options::default()).map_err(Error::Filter)?;
+    let proving = start.elapsed();
     let arches: Vec<Arch> = filters.policy().arches().map(|(arch, _)| arch).collect();
     let endian = arches.first().map_or(Endian::native(), |arch| arch.endian());
     write(filters.programs(), output::style(endian), &args.to)?;
     if args.stats {
-        output::aside(&stats(&filters, &arches, args.how.kernel()?, compiling));
+        output::aside(&stats(&filters, &arches, args.how.kernel()?, [compiling, proving]));
     }
     Ok(Status::Success)
 }
@@ -127,7 +129,7 @@ fn stats(
     filters: &FilterStack,
     arches: &[Arch],
     kernel: KernelVersion,
-    compiling: Duration,
+    [compiling, proving]: [Duration; 2],
 ) -> String {
     let stack = filters.stack();
     let executed = Executed::by(stack, filters.policy());
@@ -145,9 +147,8 @@ fn stats(
          executed      {executed}\n\
          {cacheable}\
          compiled in   {compiling:.1?}\n\
-         proved in     {:.1?}, {} nodes, {} calls checked again\n",
+         proved in     {proving:.1?}, {} nodes, {} calls checked again\n",
         total(filters.programs()),
-        proof.time,
         proof.nodes,
         proof.calls,
     )

@@ -1,6 +1,7 @@
 //! `callgate prove`: whether two filters are the same.
 
 use std::io::{self, Write};
+use std::time::Instant;
 
 use callgate_prover::Difference;
 
@@ -36,11 +37,12 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     let subjects = args.pair.subjects()?;
+    let start = Instant::now();
     let mut prover = args.pair.prover();
     let [left, right] = subjects.meanings(&mut prover)?;
     let scope = subjects.scope(args.count);
     let differences = prover.differences(&left, &right, scope).map_err(Error::Prover)?;
-    let time = prover.usage().time;
+    let time = start.elapsed();
     if differences.is_empty() {
         let good = output::GOOD;
         output::text(|out| {

@@ -58,10 +58,10 @@ fn what_a_single_bit_changes_is_found() {
 fn no_answer_is_not_a_yes() {
     let folder = Folder::new();
     let [a, b] = pair(&folder);
-    let run = on_x86_64("prove", &a, &b, &["--nodes-max", "3"]);
+    let run = on_x86_64("prove", &a, &b, &["--tests-max", "3"]);
     run.fails(3, &["undecided", "3"]);
-    on_x86_64("diff", &a, &b, &["--nodes-max", "3"]).fails(3, &["undecided"]);
-    on_x86_64("subset", &a, &b, &["--nodes-max", "3"]).fails(3, &["undecided"]);
+    on_x86_64("diff", &a, &b, &["--tests-max", "3"]).fails(3, &["undecided"]);
+    on_x86_64("subset", &a, &b, &["--tests-max", "3"]).fails(3, &["undecided"]);
 }
 
 #[test]

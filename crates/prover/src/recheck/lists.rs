@@ -1,0 +1,123 @@
+//! What a long list of rules decides, without going through all of it for each call.
+
+use callgate_memory::{Grow, OutOfMemory};
+use callgate_policy::{Comparison, Condition, Field, Operator, Rule, View};
+use callgate_syscalls::{Action, SeccompData};
+
+/// A list of rules in which those that want one value of a certain field are found by that value.
+pub(super) struct RuleList<'p> {
+    rules: &'p [Rule],
+    otherwise: Action,
+    key: Option<(Field, u64)>,
+    /// The value of the field that a rule wants, and its place.
+    keyed: Vec<(u64, usize)>,
+    /// The places of the other rules, ascending.
+    others: Vec<usize>,
+}
+
+/// Shorter lists are gone through.
+const LEN_MIN: usize = 12;
+
+impl<'p> RuleList<'p> {
+    /// A list, and what is decided where no rule holds.
+    pub(super) fn new(rules: &'p [Rule], otherwise: Action) -> Result<Self, OutOfMemory> {
+        let mut list = Self { rules, otherwise, key: None, keyed: Vec::new(), others: Vec::new() };
+        if rules.len() < LEN_MIN {
+            return Ok(list);
+        }
+        let first = rules.iter().find_map(|rule| equalities(rule.condition()).next());
+        let Some(key) = first.map(|equality| (equality.field(), equality.mask())) else {
+            return Ok(list);
+        };
+        list.key = Some(key);
+        for (place, rule) in rules.iter().enumerate() {
+            let same = |equality: &&Comparison| (equality.field(), equality.mask()) == key;
+            match equalities(rule.condition()).find(same) {
+                Some(equality) => list.keyed.try_push((equality.value(), place))?,
+                None => list.others.try_push(place)?,
+            }
+        }
+        list.keyed.sort_unstable();
+        Ok(list)
+    }
+
+    /// The action of the first rule that holds.
+    pub(super) fn decide(&self, call: &SeccompData) -> Action {
+        let holds = |place: usize| self.rules[place].condition().holds(call);
+        let first = match self.key {
+            None => (0..self.rules.len()).find(|&place| holds(place)),
+            Some((field, mask)) => {
+                let value = field.of(call) & mask;
+                let start = self.keyed.partition_point(|(other, _)| *other < value);
+                let wanted = self.keyed[start..].iter().take_while(|(other, _)| *other == value);
+                let keyed = wanted.map(|(_, place)| *place).find(|&place| holds(place));
+                // Of the others only those before it matter.
+                let before = self.others.iter().copied();
+                let mut before =
+                    before.take_while(|place| keyed.is_none_or(|keyed| *place < keyed));
+                before.find(|&place| holds(place)).or(keyed)
+            }
+        };
+        first.map_or(self.otherwise, |place| self.rules[place].action())
+    }
+}
+
+/// The equalities without which a condition does not hold, as far as they are written plainly.
+fn equalities(condition: &Condition) -> impl Iterator<Item = &Comparison> {
+    let list = match condition.view() {
+        View::All(list) => list,
+        View::Any(_) | View::Compare(_) => std::slice::from_ref(condition),
+    };
+    list.iter().filter_map(|part| match part.view() {
+        View::Compare(comparison) if comparison.operator() == Operator::Eq => Some(comparison),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use callgate_policy::{Arch, ArchPolicy, Policy};
+    use callgate_syscalls::SyscallNr;
+    use callgate_testkit::{Rng, call, policy};
+
+    use super::*;
+
+    #[test]
+    fn lists_decide_as_the_specification_does() {
+        let nr = SyscallNr::new(7);
+        let mut decided = std::collections::BTreeMap::new();
+        for seed in 0..300 {
+            let mut rng = Rng::with_seed(seed);
+            let mut rules = ArchPolicy::new(Action::KILL_THREAD);
+            for _ in 0..rng.usize(1..40) {
+                let condition = match rng.usize(..3) {
+                    0 => policy::condition(&mut rng, 2),
+                    kind => {
+                        let mask = [u64::MAX, 0xffff_ffff][rng.usize(..2)];
+                        let equal = |field, value| {
+                            Condition::from(Comparison::masked(field, mask, Operator::Eq, value))
+                        };
+                        let first = equal(Field::Arg0, rng.u64(..4));
+                        let second = equal(Field::Arg1, rng.u64(..4));
+                        if kind == 1 { first } else { Condition::all([first, second]).unwrap() }
+                    }
+                };
+                rules.rule(nr, condition, policy::action(&mut rng));
+            }
+            let all = Policy::builder(Action::ALLOW).arch(Arch::X86_64, rules.clone());
+            let all = all.build().unwrap();
+            let list = RuleList::new(rules.rules_for(nr), Action::KILL_THREAD).unwrap();
+            for _ in 0..200 {
+                let mut call = call::aimed_at(&mut rng, &all);
+                (call.nr, call.arch) = (nr, Arch::X86_64.token());
+                if rng.usize(..2) == 0 {
+                    call.args[..2].fill_with(|| rng.u64(..4));
+                }
+                let action = list.decide(&call);
+                assert_eq!(action, all.decide(&call), "seed {seed}: {call:?}");
+                *decided.entry(action == Action::KILL_THREAD).or_insert(0) += 1;
+            }
+        }
+        assert!(decided[&false] > 10_000 && decided[&true] > 5_000, "{decided:?}");
+    }
+}

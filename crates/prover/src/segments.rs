@@ -1,0 +1,139 @@
+//! Searches over one word, as the functions that its values lead to.
+
+use callgate_bpf::Test;
+use callgate_memory::Grow;
+
+use crate::budget::Halt;
+use crate::diagram::{Diagrams, NodeId, Rank, Segment, WordTest};
+use crate::numbers::Interval;
+
+/// The functions that the values of a word lead to: ascending, the last segment ends at the highest value. Most lead to the
+/// same for all values, so that needs no list.
+#[derive(Debug)]
+pub(crate) struct Segments {
+    rank: Rank,
+    /// What all values lead to where the list is empty.
+    constant: NodeId,
+    list: Vec<Segment>,
+}
+
+/// The values for which a test of a whole word holds: `None` where they are not one interval.
+pub(crate) fn held((test, _, mask, constant): WordTest) -> Option<Option<Interval>> {
+    if mask != u32::MAX {
+        return None;
+    }
+    match test {
+        Test::Equal => Some(Some(Interval::point(constant))),
+        Test::GreaterOrEqual => Some(Interval::new(constant, u32::MAX)),
+        Test::Greater => {
+            Some(constant.checked_add(1).and_then(|first| Interval::new(first, u32::MAX)))
+        }
+        Test::AnyBit => None,
+    }
+}
+
+impl Segments {
+    /// A function that does not read the word, but only later ones.
+    pub(crate) fn constant(rank: Rank, node: NodeId) -> Self {
+        Self { rank, constant: node, list: Vec::new() }
+    }
+
+    pub(crate) const fn rank(&self) -> Rank {
+        self.rank
+    }
+
+    /// The diagram.
+    pub(crate) fn close(&self, d: &mut Diagrams) -> Result<NodeId, Halt> {
+        match self.list.as_slice() {
+            [] => Ok(self.constant),
+            list => d.of_segments(self.rank, list),
+        }
+    }
+
+    /// The same with other functions for the values of an interval.
+    pub(crate) fn with(mut self, values: Option<Interval>, inside: Self) -> Result<Self, Halt> {
+        let Some(Interval { first, last }) = values else { return Ok(self) };
+        if self.list.is_empty() {
+            self.list.try_push(Segment { last: u32::MAX, node: self.constant })?;
+        }
+        let start = self.begin_at(first)?;
+        let end = match last.checked_add(1) {
+            Some(behind) => self.begin_at(behind)?,
+            None => self.list.len(),
+        };
+        match inside.list.as_slice() {
+            [] => self.replace(start, end, &[Segment { last, node: inside.constant }])?,
+            list => {
+                let from = list.partition_point(|segment| segment.last < first);
+                let to = list.partition_point(|segment| segment.last < last);
+                self.replace(start, end, &list[from..=to])?;
+                self.list[start + to - from].last = last;
+            }
+        }
+        Ok(self)
+    }
+
+    /// Has a segment begin at a value; gives its place.
+    fn begin_at(&mut self, value: u32) -> Result<usize, Halt> {
+        let Some(before) = value.checked_sub(1) else { return Ok(0) };
+        let place = self.list.partition_point(|segment| segment.last < before);
+        if self.list[place].last != before {
+            let node = self.list[place].node;
+            self.list.try_insert(place, Segment { last: before, node })?;
+        }
+        Ok(place + 1)
+    }
+
+    /// Puts segments in the place of others.
+    fn replace(&mut self, start: usize, end: usize, new: &[Segment]) -> Result<(), Halt> {
+        let len = self.list.len();
+        let behind = start + new.len();
+        let grown = behind + (len - end);
+        if grown > len {
+            self.list.try_resize(grown, Segment { last: u32::MAX, node: self.constant })?;
+        }
+        self.list.copy_within(end..len, behind);
+        self.list.truncate(grown);
+        self.list[start..behind].copy_from_slice(new);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use callgate_bpf::DataWord;
+    use callgate_testkit::Rng;
+
+    use super::*;
+    use crate::Options;
+    use crate::budget::Budget;
+    use crate::diagram::{DEPENDS, FALSE, OUTSIDE, TRUE};
+
+    #[test]
+    fn searches_are_the_diagrams_of_their_tests() {
+        let mut d = Diagrams::new(Budget::new(&Options::default())).unwrap();
+        let mut rng = Rng::with_seed(11);
+        let ends = [TRUE, FALSE, DEPENDS, OUTSIDE];
+        for _ in 0..2_000 {
+            let mut pool: Vec<(Segments, NodeId)> = Vec::new();
+            for _ in 0..rng.usize(1..24) {
+                let mut side = |pool: &mut Vec<(Segments, NodeId)>| match pool.pop() {
+                    Some(side) if rng.usize(..3) > 0 => side,
+                    _ => {
+                        let end = ends[rng.usize(..4)];
+                        (Segments::constant(Rank::NR, end), end)
+                    }
+                };
+                let (then, other) = (side(&mut pool), side(&mut pool));
+                let test = [Test::Equal, Test::Greater, Test::GreaterOrEqual][rng.usize(..3)];
+                let constant = [rng.u32(..9), u32::MAX - rng.u32(..3), rng.u32(..)][rng.usize(..3)];
+                let test = (test, DataWord::NR, u32::MAX, constant);
+                let slow = d.where_word(test, [then.1, other.1]).unwrap();
+                let fast = other.0.with(held(test).unwrap(), then.0).unwrap();
+                assert!(fast.list.windows(2).all(|pair| pair[0].last < pair[1].last));
+                assert_eq!(fast.close(&mut d).unwrap(), slow);
+                pool.push((fast, slow));
+            }
+        }
+    }
+}
