@@ -123,14 +123,14 @@ fn applicable() -> Result<Seccomp, String> {
 
 fn applies(rule: &Syscall) -> bool {
     let caps = CapSet::DOCKER_DEFAULT;
-    let native = |filter: &Filter| filter.arches.iter().any(|arch| arch.0 == ARCHES[0]);
+    let native = |filter: &Filter| filter.arches.iter().any(|arch| arch.value.0 == ARCHES[0]);
     let kernel = |filter: &Filter| filter.min_kernel.as_ref().map(|kernel| kernel.0 <= KERNEL);
     let (includes, excludes) = (&rule.includes, &rule.excludes);
     (includes.arches.is_empty() || native(includes))
-        && includes.caps.iter().all(|&cap| caps.contains(cap))
+        && includes.caps.iter().all(|cap| caps.contains(cap.value))
         && kernel(includes).unwrap_or(true)
         && !native(excludes)
-        && !excludes.caps.iter().any(|&cap| caps.contains(cap))
+        && !excludes.caps.iter().any(|cap| caps.contains(cap.value))
         && !kernel(excludes).unwrap_or(false)
 }
 

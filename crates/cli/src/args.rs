@@ -114,7 +114,7 @@ mod tests {
             "--log",
             "--profle x -- true",
             "--default nothing -- true",
-            "--args-semantics",
+            "--as",
         ];
         for line in lines {
             let words = ["callgate", "run"].into_iter().chain(line.split_whitespace());

@@ -8,7 +8,7 @@ use std::io::{self, Read};
 
 use callgate::FilterStack;
 use callgate_bpf::{Program, Stack, decode};
-use callgate_formats::{Flag, Notice, Profile};
+use callgate_formats::{Flag, Notice, Profile, builtin};
 use callgate_gate::{Lowered, Refused, Written};
 use callgate_observe::filters_of;
 use callgate_policy::Policy;
@@ -266,10 +266,22 @@ fn profile_of(bytes: Vec<u8>, source: &Source) -> Result<Unresolved, Error> {
         false => {
             let text = callgate_rules::Source::from_bytes(source.to_string(), bytes);
             let text = text.map_err(|error| Error::Profile(error.into()))?;
-            Text::Profile(Profile::read(text.clone()).map_err(|error| refused(error, &text))?)
+            let profile = container_profile(text.clone(), source);
+            Text::Profile(profile.map_err(|error| refused(error, &text))?)
         }
     };
     Ok(Unresolved { text, embedded: matches!(source, Source::Builtin(_)) })
+}
+
+/// Embedded profiles are read as callgate means them, and not as engines read such files.
+fn container_profile(
+    text: callgate_rules::Source,
+    source: &Source,
+) -> Result<Profile, callgate_formats::Error> {
+    match source {
+        Source::Builtin(embedded) => builtin(embedded.name),
+        _ => Profile::read(text),
+    }
 }
 
 /// The error of a profile, with the text where it has a place in it.

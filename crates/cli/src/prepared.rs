@@ -47,7 +47,7 @@ pub(crate) fn filter(profile: Builtin, options: &Options) -> Option<Program> {
 #[cfg(test)]
 mod tests {
     use callgate::FilterStack;
-    use callgate_formats::{Arches, ArgsSemantics, CapSet, UnknownSyscalls, list};
+    use callgate_formats::{Arches, CapSet, Reading, UnknownSyscalls, list};
     use callgate_syscalls::Action;
 
     use super::*;
@@ -96,7 +96,7 @@ mod tests {
         let mut others = vec![usual.clone(); 6];
         others[0].arches = Arches::Exactly(vec![native()]);
         others[1].caps = CapSet::NONE;
-        others[2].args_semantics = ArgsSemantics::All;
+        others[2].reading = Some(Reading::Docker);
         others[3].unknown = UnknownSyscalls::Off;
         others[4].foreign = Action::KILL_PROCESS;
         others[5].native = Arch::Parisc;

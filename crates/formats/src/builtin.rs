@@ -1,6 +1,6 @@
 //! The profiles that come with callgate, as files in Docker's form that users can print, edit and load.
 
-use crate::{Error, Profile};
+use crate::{Error, Profile, Reading};
 
 /// An embedded profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub const fn list() -> &'static [Builtin] {
     ALL
 }
 
-/// The embedded profile of that name.
+/// The embedded profile of that name. It is written for callgate, and so read as [`Reading::Kernel`].
 ///
 /// ```
 /// let container = callgate_formats::builtin("container")?;
@@ -47,4 +47,5 @@ pub fn builtin(name: &str) -> Result<Profile, Error> {
     let found = ALL.iter().find(|builtin| builtin.name == name);
     let found = found.ok_or_else(|| Error::UnknownBuiltin { name: name.to_owned() })?;
     Profile::parse(found.json.as_bytes(), found.name)
+        .map(|profile| profile.written_for(Reading::Kernel))
 }

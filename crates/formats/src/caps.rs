@@ -6,10 +6,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use callgate_rules::nearest;
-use serde::ser::{Serialize, Serializer};
 
 use crate::json::{Fault, Node};
 use crate::scalar::word;
+use crate::spelled::Spelled;
 
 /// The names without `CAP_`, in the order of their numbers.
 const NAMES: [&str; 41] = [
@@ -89,17 +89,11 @@ impl fmt::Display for Capability {
     }
 }
 
-impl Serialize for Capability {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl Capability {
+impl Spelled<Capability> {
     /// Reads the name from a file.
     pub(crate) fn read(node: Node<'_>) -> Result<Self, Fault> {
-        let accepted = || Self::all().map(|cap| cap.to_string()).collect();
-        word(node, "capability", Self::parse, accepted)
+        let accepted = || Capability::all().map(|cap| cap.to_string()).collect();
+        word(node, "capability", |text| Some(Self::of(Capability::parse(text)?, text)), accepted)
     }
 }
 

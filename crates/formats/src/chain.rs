@@ -1,273 +1,175 @@
-//! The rules of one syscall, in the order in which libseccomp asks them.
+//! The rules of one architecture, by number, in the order in which they are asked.
 //!
-//! A profile's rules have no order of their own: libseccomp, which runtimes hand them to, decides which of several that
-//! hold for a call wins. For the rules of one syscall on one architecture that is:
-//!
-//! - A rule without conditions wins over all others. Of several, the first in the profile wins.
-//! - A rule whose conditions begin with all the conditions of an earlier one (in the order of the arguments) has no
-//!   effect, and takes the earlier one's place if it is the other way round and the action is the same.
-//! - Where such two differ in their action, libseccomp refuses the profile.
-//! - Otherwise rules are asked in the order of their conditions, first condition first: the higher argument before the
-//!   lower; equality before upper bounds before lower bounds; the smaller upper bound and the larger lower bound or
-//!   value first. What is equal by this, such as two values under masks of which one leaves out the high half, keeps the
-//!   profile's order.
-//!
-//! Rules whose action is the default never reach libseccomp: runc skips them. That loses refusals: with a default of
-//! `EPERM`, "allow `socket` below 100" and "`EPERM` for `socket` 40" allow 40. Here **a refusing rule counts even if its
-//! action is the default**, by the order above; and where libseccomp would refuse the pair, or discard the other rules for
-//! its sake, the rule that comes first in the profile wins. An allowing rule whose action is the default is skipped.
-//!
-//! libseccomp has defects beside this order, for ordered comparisons that overlap; those are not reproduced.
+//! Which rules are accepted and which is asked first is libseccomp's business, which runtimes hand them to:
+//! `callgate-order` says it.
 
-use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
-use callgate_policy::{Comparison, Condition, Field, Operator};
-use callgate_syscalls::Action;
-
-use crate::check::is_permissive;
+use callgate_memory::OutOfMemory;
+use callgate_order::{Chain, Number, Refusal, Rule, Rules, Step, Test};
+use callgate_policy::{Condition, Unknown};
+use callgate_syscalls::{Action, Arch};
 
 /// The six arguments of a call.
 pub(crate) type Args = [u64; 6];
 
-/// `argument & mask operator datum`, with a mask of 32 bits where only those are compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Test {
-    pub(crate) argument: u8,
-    pub(crate) operator: Operator,
-    pub(crate) mask: u64,
-    pub(crate) datum: u64,
-    pub(crate) low32: bool,
+/// The rules of one architecture while they are added, by number.
+#[derive(Debug)]
+pub(crate) struct Accepting {
+    arch: Arch,
+    by_number: BTreeMap<Number, Rules>,
 }
 
-impl Test {
-    pub(crate) const fn holds(&self, args: &Args) -> bool {
-        self.operator.holds(args[self.argument as usize] & self.mask, self.datum)
-    }
-
-    fn comparison(&self) -> Result<Comparison, callgate_policy::Error> {
-        let field = Field::arg(usize::from(self.argument))?;
-        let halves = (u32::try_from(self.mask), u32::try_from(self.datum));
-        Ok(match halves {
-            (Ok(mask), Ok(datum)) if self.low32 => {
-                Comparison::low32(field, mask, self.operator, datum)
-            }
-            _ => Comparison::masked(field, self.mask, self.operator, self.datum),
-        })
-    }
-
-    /// Which of two tests libseccomp asks first; equal where that is the one added first.
-    fn order(&self, other: &Self) -> Ordering {
-        let class = self.class();
-        other.argument.cmp(&self.argument).then(class.cmp(&other.class())).then_with(|| match class
-        {
-            Class::Upper => self.datum.cmp(&other.datum),
-            Class::Lower => other.datum.cmp(&self.datum),
-            Class::Equality => self.order_of_equalities(other),
-        })
-    }
-
-    /// Halves are tested one after the other, so tests whose high halves differ only in their mask are not compared
-    /// any further.
-    fn order_of_equalities(&self, other: &Self) -> Ordering {
-        match self.shares_high_half(other) {
-            true => other.datum.cmp(&self.datum),
-            false => (other.datum >> 32).cmp(&(self.datum >> 32)),
-        }
-    }
-
-    /// Whether both begin with the same test of the high half.
-    fn shares_high_half(&self, other: &Self) -> bool {
-        let half = |test: &Self| (test.argument, test.class(), test.mask >> 32, test.datum >> 32);
-        self.class() == Class::Equality && half(self) == half(other)
-    }
-
-    const fn class(&self) -> Class {
-        match self.operator {
-            Operator::Lt | Operator::Le => Class::Upper,
-            Operator::Gt | Operator::Ge => Class::Lower,
-            _ => Class::Equality,
-        }
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Class {
-    Equality,
-    Upper,
-    Lower,
-}
-
-/// A rule about one syscall.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Candidate {
-    /// The position of the profile's rule that it comes from.
-    pub(crate) rule: usize,
-    /// All must hold; in the order of the arguments.
-    pub(crate) tests: Vec<Test>,
-    pub(crate) action: Action,
-}
-
-impl Candidate {
-    pub(crate) fn condition(&self) -> Result<Condition, callgate_policy::Error> {
-        match self.tests.as_slice() {
-            [] => return Ok(Condition::always()),
-            [test] => return test.comparison().map(Condition::compare),
-            _ => {}
-        }
-        let comparisons: Result<Vec<_>, _> = self.tests.iter().map(Test::comparison).collect();
-        Condition::all(comparisons?.into_iter().map(Condition::compare))
-    }
-}
-
-/// What to do with rules whose action is the default.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Redundant {
-    /// Skip them, as runtimes do.
-    Skip,
-    /// Keep those that refuse.
-    KeepRefusals,
-}
-
-/// Two rules of the profile that libseccomp would not accept together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Conflict {
-    pub(crate) earlier: usize,
-    pub(crate) later: usize,
-}
-
-/// The rules of one syscall, first asked first.
-#[derive(Clone, Debug)]
-pub(crate) struct Chain {
+/// The rules of one architecture that are in force, by number, first asked first.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    arch: Arch,
     default: Action,
-    rules: Vec<Candidate>,
-    /// Refusing rules that lost to an allowing one without conditions: (loser, winner).
-    overruled: Vec<(usize, usize)>,
+    /// What numbers above the last known one get, whatever rules say.
+    beyond: Option<(Number, Action)>,
+    by_number: BTreeMap<Number, Vec<Rule>>,
 }
 
-impl Chain {
-    /// Adds rules in the order of the profile.
-    pub(crate) fn build(
-        default: Action,
-        candidates: &[Candidate],
-        redundant: Redundant,
-    ) -> Result<Self, Conflict> {
-        let mut chain = Self { default, rules: Vec::new(), overruled: Vec::new() };
-        for candidate in candidates {
-            let skipped = redundant == Redundant::Skip || is_permissive(default);
-            if candidate.action != default || !skipped {
-                chain.add(candidate)?;
-            }
-        }
-        Ok(chain)
+/// The rules of a number, first asked first.
+#[derive(Clone, Debug)]
+pub(crate) struct Decisions<'a> {
+    default: Action,
+    rules: Vec<Asked<'a>>,
+}
+
+/// A rule: all steps must hold.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked<'a> {
+    pub(crate) steps: &'a [Step],
+    pub(crate) action: Action,
+    /// The position of the profile's rule that it comes from.
+    pub(crate) origin: usize,
+}
+
+impl Accepting {
+    pub(crate) const fn new(arch: Arch) -> Self {
+        Self { arch, by_number: BTreeMap::new() }
     }
 
-    pub(crate) const fn default_action(&self) -> Action {
+    pub(crate) const fn arch(&self) -> Arch {
+        self.arch
+    }
+
+    /// Adds a rule, in the order of the profile.
+    pub(crate) fn add(
+        &mut self,
+        number: Number,
+        chain: Chain,
+        (action, yielding): (Action, Option<Action>),
+        origin: u32,
+    ) -> Result<(), Refusal> {
+        let rules = self.by_number.entry(number).or_default();
+        let effect = rules.consider(self.arch, chain, action, origin, yielding)?;
+        rules.apply(effect)?;
+        Ok(())
+    }
+
+    /// Puts the rules in the order in which they are asked.
+    pub(crate) fn finish(self, default: Action) -> Result<Accepted, OutOfMemory> {
+        let Self { arch, by_number } = self;
+        let mut ordered = BTreeMap::new();
+        for (number, rules) in by_number {
+            let rules = match rules {
+                Rules::None => Vec::new(),
+                Rules::Always { action, origin } => {
+                    vec![Rule { chain: Chain::EMPTY, action, origin }]
+                }
+                Rules::Listed(list) => {
+                    callgate_order::ordered(arch, &list)?.into_iter().copied().collect()
+                }
+            };
+            ordered.insert(number, rules);
+        }
+        Ok(Accepted { arch, default, beyond: None, by_number: ordered })
+    }
+}
+
+impl Accepted {
+    /// Adds a rule of one step that is asked behind those of its number.
+    pub(crate) fn add_behind(&mut self, number: Number, step: Step, action: Action, origin: usize) {
+        let origin = u32::try_from(origin).unwrap_or(u32::MAX);
+        let rule = Rule { chain: Chain::of(step), action, origin };
+        self.by_number.entry(number).or_default().push(rule);
+    }
+
+    /// Drops the rules above a number, which a stub in front of them answers.
+    pub(crate) fn cut(&mut self, last: Number, unknown: Unknown) {
+        self.beyond = Some((last, unknown.action));
+        self.by_number.retain(|number, _| *number <= last);
+    }
+
+    /// Whether rules of a number have no effect because it is not known.
+    pub(crate) fn is_cut(&self, number: Number) -> bool {
+        self.beyond.is_some_and(|(last, _)| number > last)
+    }
+
+    pub(crate) const fn arch(&self) -> Arch {
+        self.arch
+    }
+
+    /// The numbers with rules, ascending; those of no syscall of the architecture are negative.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = Number> {
+        self.by_number.keys().copied()
+    }
+
+    /// The rules of a number.
+    pub(crate) fn of(&self, number: Number) -> Decisions<'_> {
+        let rules = self.by_number.get(&number).into_iter().flatten().map(Asked::new).collect();
+        let beyond = self.beyond.filter(|(last, _)| number > *last);
+        Decisions { default: beyond.map_or(self.default, |(_, action)| action), rules }
+    }
+}
+
+impl<'a> Asked<'a> {
+    fn new(rule: &'a Rule) -> Self {
+        let origin = usize::try_from(rule.origin).unwrap_or(usize::MAX);
+        Self { steps: &rule.chain, action: rule.action, origin }
+    }
+
+    pub(crate) fn condition(&self, arch: Arch) -> Result<Condition, callgate_policy::Error> {
+        callgate_order::condition(arch, self.steps)
+    }
+
+    fn holds(&self, args: &Args) -> bool {
+        self.steps.iter().all(|step| {
+            let Test { arg, stored, mask, datum } = step.test;
+            let word = args.get(usize::from(arg)).copied().unwrap_or(0);
+            stored.operator().holds(word & mask, datum) == step.answer
+        })
+    }
+}
+
+impl<'a> Decisions<'a> {
+    pub(crate) const fn default(&self) -> Action {
         self.default
     }
 
-    pub(crate) fn rules(&self) -> &[Candidate] {
+    pub(crate) fn rules(&self) -> &[Asked<'a>] {
         &self.rules
     }
 
-    pub(crate) fn into_rules(self) -> Vec<Candidate> {
-        self.rules
-    }
-
-    pub(crate) fn overruled(&self) -> &[(usize, usize)] {
-        &self.overruled
+    /// The rule without conditions, where it is the only one.
+    pub(crate) fn only(&self) -> Option<&Asked<'a>> {
+        self.rules.first().filter(|rule| rule.steps.is_empty())
     }
 
     /// The action for a call.
     pub(crate) fn decide(&self, args: &Args) -> Action {
-        let holds = |rule: &&Candidate| rule.tests.iter().all(|test| test.holds(args));
-        self.rules.iter().find(holds).map_or(self.default, |rule| rule.action)
+        self.decisive(args).map_or(self.default, |rule| rule.action)
     }
 
-    fn add(&mut self, new: &Candidate) -> Result<(), Conflict> {
-        if let Some(winner) = self.rules.first().filter(|rule| rule.tests.is_empty()) {
-            if is_permissive(winner.action) && !is_permissive(new.action) {
-                self.overruled.push((new.rule, winner.rule));
-            }
-            return Ok(());
-        }
-        if new.tests.is_empty() {
-            self.replace_all(new);
-            return Ok(());
-        }
-        self.insert(new)
+    /// The rule that decides about a call.
+    pub(crate) fn decisive(&self, args: &Args) -> Option<&Asked<'a>> {
+        self.rules.iter().find(|rule| rule.holds(args))
     }
 
-    fn replace_all(&mut self, new: &Candidate) {
-        // Behind rules with conditions, the default action is what the rest gets anyway.
-        if new.action == self.default && !self.rules.is_empty() {
-            return;
-        }
-        if is_permissive(new.action) {
-            let refusing = self.rules.iter().filter(|rule| !is_permissive(rule.action));
-            self.overruled.extend(refusing.map(|rule| (rule.rule, new.rule)));
-        }
-        self.rules = vec![new.clone()];
-    }
-
-    fn insert(&mut self, new: &Candidate) -> Result<(), Conflict> {
-        let mut floor = 0;
-        let mut absorbed = Vec::new();
-        for (index, old) in self.rules.iter().enumerate() {
-            let is_conflict = old.action != new.action
-                && old.action != self.default
-                && new.action != self.default;
-            if new.tests.starts_with(&old.tests) {
-                return match is_conflict && new.tests.len() == old.tests.len() {
-                    true => Err(Conflict { earlier: old.rule, later: new.rule }),
-                    false => Ok(()),
-                };
-            }
-            if old.tests.starts_with(&new.tests) {
-                if is_conflict {
-                    return Err(Conflict { earlier: old.rule, later: new.rule });
-                }
-                match old.action == new.action {
-                    true => absorbed.push(index),
-                    false => floor = index + 1,
-                }
-            }
-        }
-        let position = self.position(new, floor);
-        self.rules.insert(position, new.clone());
-        for index in absorbed.into_iter().rev() {
-            self.rules.remove(if index < position { index } else { index + 1 });
-        }
-        Ok(())
-    }
-
-    /// Where a new rule goes, at `floor` or behind it: before the first rule that libseccomp asks later.
-    ///
-    /// Rules that begin with the same test, or test the same high half first, stay together. So a new rule goes before
-    /// one of equal rank if it belongs to rules that were there earlier.
-    fn position(&self, new: &Candidate, floor: usize) -> usize {
-        let (mut same, mut same_half) = (0, 0);
-        for (index, old) in self.rules.iter().enumerate() {
-            let mut pairs = new.tests.iter().zip(&old.tests).enumerate();
-            let Some((at, (mine, theirs))) = pairs.find(|(_, (new, old))| new != old) else {
-                continue;
-            };
-            let shares_half = mine.shares_high_half(theirs);
-            let is_before = match mine.order(theirs) {
-                Ordering::Less => true,
-                Ordering::Equal => at < same || (at < same_half && !shares_half),
-                Ordering::Greater => false,
-            };
-            if is_before && index >= floor {
-                return index;
-            }
-            same = same.max(at);
-            if shares_half {
-                same_half = same_half.max(at + 1);
-            }
-        }
-        self.rules.len()
+    /// The tests of all rules.
+    pub(crate) fn tests(&self) -> impl Iterator<Item = Test> {
+        self.rules.iter().flat_map(|rule| rule.steps.iter().map(|step| step.test))
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -53,6 +53,7 @@ impl Error {
             Self::UnknownBuiltin { .. } => "E0210",
             Self::NotExpressible(_) => "E0211",
             Self::Policy(_) => "E0212",
+            Self::OutOfMemory => "E0213",
         })
     }
 }
@@ -80,8 +81,7 @@ impl WarningKind {
             Self::ValueOutsideMask => "E0223",
             Self::UnknownSyscall { .. } => "E0224",
             Self::Truncated { .. } => "E0225",
-            Self::Ambiguous { .. } => "E0226",
-            Self::SkippedByRuntimes { .. } => "E0227",
+            Self::Readings { .. } => "E0226",
             Self::Overruled { .. } => "E0228",
             Self::HighBits { .. } => "E0229",
             Self::Multiplexed { .. } => "E0230",

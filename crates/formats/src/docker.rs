@@ -13,7 +13,9 @@ use crate::caps::{CapSet, Capability};
 use crate::json::{Document, PlacedFault};
 use crate::oci;
 use crate::read::{Form, Unknown};
+use crate::reading::Circumstances as Compared;
 use crate::scalar::{ActionName, ArchName, DockerArch, Flag, MinKernel};
+use crate::spelled::Spelled;
 use crate::typed;
 
 /// A profile file.
@@ -95,10 +97,10 @@ pub struct Syscall {
 pub struct Filter {
     /// Capabilities of the container's bounding set.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub caps: Vec<Capability>,
+    pub caps: Vec<Spelled<Capability>>,
     /// The machine's architecture.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub arches: Vec<DockerArch>,
+    pub arches: Vec<Spelled<DockerArch>>,
     /// The kernel is this one or newer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_kernel: Option<MinKernel>,
@@ -123,6 +125,18 @@ pub(crate) struct Circumstances {
     pub(crate) caps: CapSet,
     pub(crate) arch: Arch,
     pub(crate) kernel: KernelVersion,
+    /// How capabilities and architectures are compared.
+    pub(crate) compared: Compared,
+}
+
+impl Circumstances {
+    fn has_cap(self, cap: &Spelled<Capability>) -> bool {
+        self.caps.contains(cap.value) && (self.compared == Compared::Meaning || cap.is_canonical())
+    }
+
+    fn is_arch(self, arch: &Spelled<DockerArch>) -> bool {
+        arch.value.0 == self.arch && (self.compared == Compared::Meaning || arch.is_canonical())
+    }
 }
 
 impl Filter {
@@ -132,16 +146,18 @@ impl Filter {
 
     /// Whether all that the filter names is so: the test of `includes`.
     pub(crate) fn all(&self, at: Circumstances) -> bool {
-        (self.arches.is_empty() || self.arches.contains(&DockerArch(at.arch)))
-            && self.caps.iter().all(|&cap| at.caps.contains(cap))
-            && self.min_kernel.is_none_or(|kernel| kernel.0 <= at.kernel)
+        at.compared == Compared::Unknown
+            || (self.arches.is_empty() || self.arches.iter().any(|arch| at.is_arch(arch)))
+                && self.caps.iter().all(|cap| at.has_cap(cap))
+                && self.min_kernel.is_none_or(|kernel| kernel.0 <= at.kernel)
     }
 
     /// Whether anything that the filter names is so: the test of `excludes`.
     pub(crate) fn any(&self, at: Circumstances) -> bool {
-        self.arches.contains(&DockerArch(at.arch))
-            || self.caps.iter().any(|&cap| at.caps.contains(cap))
-            || self.min_kernel.is_some_and(|kernel| kernel.0 <= at.kernel)
+        at.compared != Compared::Unknown
+            && (self.arches.iter().any(|arch| at.is_arch(arch))
+                || self.caps.iter().any(|cap| at.has_cap(cap))
+                || self.min_kernel.is_some_and(|kernel| kernel.0 <= at.kernel))
     }
 }
 

@@ -72,6 +72,8 @@ pub enum Error {
         /// The syscall.
         name: Name,
     },
+    /// There is no memory to put the rules in order.
+    OutOfMemory,
     /// A filter holds architectures of one byte order.
     MixedEndianness {
         /// An architecture.
@@ -131,6 +133,7 @@ impl Error {
             | Self::TooLong { .. }
             | Self::NotUtf8 { .. }
             | Self::NoSeccomp { .. }
+            | Self::OutOfMemory
             | Self::MixedEndianness { .. }
             | Self::UnknownBuiltin { .. }
             | Self::NotExpressible(_)
@@ -187,6 +190,7 @@ impl fmt::Display for Message<'_> {
                 f,
                 "{first} and {second} differ in byte order: a filter is for one of them; choose with --arch"
             ),
+            Error::OutOfMemory => f.write_str("out of memory"),
             Error::UnknownBuiltin { name } => write!(f, "no embedded profile {name:?}"),
             Error::NotExpressible(what) => write!(f, "cannot be written as an OCI profile: {what}"),
             Error::Policy(error) => error.fmt(f),

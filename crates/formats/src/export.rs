@@ -8,6 +8,7 @@ use std::collections::btree_map::Entry;
 use callgate_policy::{ArchPolicy, Comparison, Condition, Field, Operator, Policy, Rule, View};
 use callgate_syscalls::{Action, ActionKind, Arch, KernelVersion, Name};
 
+use crate::check::is_permissive;
 use crate::error::Inexpressible;
 use crate::oci::{Arg, Seccomp, Syscall};
 use crate::scalar::{ActionName, ArchName, ArgIndex, OperatorName};
@@ -94,7 +95,13 @@ fn syscalls(policy: &Policy) -> Result<Vec<Syscall>, Inexpressible> {
     let mut by_name = BTreeMap::<Name, Words>::new();
     for (arch, rules) in arches {
         for (nr, rules) in rules.rules() {
-            let name = arch.syscall_at(nr).ok_or(Inexpressible::Number { arch, nr })?.name;
+            let Some(name) = arch.syscall_at(nr).map(|syscall| syscall.name) else {
+                match rules.first().filter(|rule| rule.condition().is_always()) {
+                    // Readers may infer the refusal: it is compared when the profile was read back.
+                    Some(rule) if !is_permissive(rule.action()) => continue,
+                    _ => return Err(Inexpressible::Number { arch, nr }),
+                }
+            };
             if let Entry::Vacant(entry) = by_name.entry(name) {
                 entry.insert(words(arch, name, rules)?);
             }
@@ -215,6 +222,15 @@ fn compare_rules(arch: Arch, meant: &ArchPolicy, read: &ArchPolicy) -> Result<()
         let lists = [meant, read].map(|policy| canonical(policy.rules_for(syscall.nr), default));
         if lists[0] != lists[1] {
             return Err(Inexpressible::Rules { arch, name: syscall.name });
+        }
+    }
+    for (nr, _) in meant.rules().filter(|(nr, _)| arch.syscall_at(*nr).is_none()) {
+        let [meant, read] = [meant, read].map(|policy| match policy.rules_for(nr) {
+            [] => Some(policy.action_without_rule(arch, nr)),
+            [first, ..] => first.condition().is_always().then(|| first.action()),
+        });
+        if meant.is_none() || meant != read {
+            return Err(Inexpressible::Number { arch, nr });
         }
     }
     Ok(())

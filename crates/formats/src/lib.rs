@@ -5,26 +5,21 @@
 //! [`Options`] says it, and [`Profile::resolve`] makes the [`Policy`](callgate_policy::Policy).
 //!
 //! # What a profile means
-//! What it means to runc with libseccomp, because that is what profiles are tested with:
+//! Its readers disagree: [`Reading`] names four and says where they part. By default a profile is read as by those that
+//! such files are written for: Docker's and Podman's as [`Reading::Docker`], OCI's as [`Reading::Runc`], and the embedded
+//! ones as [`Reading::Kernel`]. Where another reading permits something else, a warning shows a call and both answers. To all
+//! of them:
 //!
-//! - `includes` (all must hold) and `excludes` (none may) pick the rules, by capabilities, machine and kernel.
 //! - Rules have no order in the file's sense; which of several wins is libseccomp's order: a rule without conditions wins
 //!   over all others, then the more specific condition, and a contradiction is an error.
 //! - Conditions compare as many bits as a `long` of the architecture has, as unsigned numbers; of longer values on 32-bit
 //!   architectures the low half. Where the kernel reads fewer bits than that and a call so gets around the rules, a
-//!   warning shows the call. `"width": 32` beside `index` says how many low bits to compare: an addition of ours.
-//! - Several conditions on one argument are alternatives, with all other conditions of the rule: [`ArgsSemantics`].
-//!   Where the other reading differs, a warning shows a call.
+//!   warning shows the call. `"width": 32` beside `index` says how many low bits to compare: an addition of ours, which
+//!   runtimes skip.
 //! - Calls of architectures that the profile does not name kill the thread, as libseccomp's default has it.
 //!
-//! It differs where following would weaken the filter behind the author's back, or break programs for no gain:
-//!
-//! - A refusing rule counts even if its action is the default, where runc skips it; a warning shows the call.
-//! - A rule with conditions does not open `socketcall` and `ipc`, which hide the arguments (libseccomp tests the wrong
-//!   ones there), and a refusing one closes them for that call.
-//! - Unknown names are skipped in allowing rules, with a warning, and refused in others.
-//! - Syscalls newer than the newest that the profile names fail with `ENOSYS`, by kernel version; runc does the same by
-//!   number: [`UnknownSyscalls`].
+//! In one matter each is stricter here than those it is named after: unknown names are skipped in allowing rules, with a
+//! warning, and refused in others, where runtimes skip them all.
 //!
 //! # Bad input
 //! A file is at most [`FILE_MAX`] bytes. Whatever is wrong with it is an [`Error`] with line, column and JSON path. Keys
@@ -37,6 +32,7 @@ mod builtin;
 mod caps;
 mod chain;
 mod check;
+mod comparison;
 mod diagnose;
 pub mod docker;
 mod errno;
@@ -51,7 +47,9 @@ mod options;
 mod place;
 mod profile;
 mod read;
+mod reading;
 mod scalar;
+mod spelled;
 mod typed;
 mod warning;
 mod witness;
@@ -61,14 +59,16 @@ pub use callgate_syscalls::Action;
 pub use caps::{CapSet, Capability, UnknownCapability};
 pub use error::{Error, Inexpressible};
 pub use export::Exported;
-pub use options::{Arches, ArgsSemantics, Options, UnknownArgsSemantics, UnknownSyscalls};
+pub use options::{Arches, Options, UnknownSyscalls};
 pub use place::Place;
 pub use profile::{Profile, Resolved};
 pub use read::Form;
+pub use reading::{Reading, UnknownReading};
 pub use scalar::{
     ActionName, ArchName, ArgIndex, DockerArch, Flag, MinKernel, OperatorName, WidthName,
 };
-pub use warning::{Notice, Warning, WarningKind};
+pub use spelled::Spelled;
+pub use warning::{Cause, Notice, Warning, WarningKind};
 
 /// The largest size of a profile in bytes: 4 MiB. Docker's default has 13 kB; a `config.json` rarely 100 kB.
 pub const FILE_MAX: usize = 4 << 20;

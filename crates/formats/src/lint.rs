@@ -1,114 +1,101 @@
 //! Rules of one syscall that mean something else than they seem to: each finding with a call that shows it.
 
-use callgate_syscalls::{Arch, ArgumentWidth, Name, SeccompData, SyscallNr};
+use callgate_order::{Multiplexer, Test};
+use callgate_syscalls::{Action, Arch, ArgumentWidth, Name, SeccompData, SyscallNr};
 
 use crate::WarningKind;
-use crate::chain::{Args, Candidate, Chain, Redundant, Test};
+use crate::chain::{Accepted, Args, Decisions};
 use crate::check::is_permissive;
-use crate::lower::{Lowering, repeats_index};
-use crate::witness;
+use crate::lower::Lowering;
+use crate::scalar::WidthName;
+use crate::{mux, witness};
 
-/// Looks at the rules of a syscall on one architecture.
-pub(crate) fn chain(
-    lowering: &mut Lowering<'_>,
-    name: Name,
-    arch: Arch,
-    candidates: &[Candidate],
-    chain: &Chain,
-) {
-    for &(loser, winner) in chain.overruled() {
-        let by = lowering.rules[winner].path.to_string();
-        let kind = WarningKind::Overruled { name, by };
-        lowering.note(loser, Some(name), "overruled", |path| path, kind);
-    }
-    let default = chain.default_action();
-    if candidates.iter().any(|candidate| candidate.action == default) {
-        skipped(lowering, name, arch, candidates, chain);
-    }
-    ambiguous(lowering, name, arch, candidates, chain);
-    if arch.word_bits() == 64 {
-        high_bits(lowering, name, arch, candidates, chain);
+/// Looks at the rules of each syscall that is named.
+pub(crate) fn arch(lowering: &mut Lowering<'_>, accepted: &Accepted) {
+    lowering.note_truncated(accepted.arch());
+    for (name, positions) in lowering.by_name() {
+        let Some(number) = mux::own(accepted.arch(), name) else { continue };
+        let decisions = accepted.of(number);
+        multiplexed(lowering, name, accepted, &decisions);
+        if accepted.arch().syscall(name).is_some() {
+            overruled(lowering, name, &positions, &decisions);
+            if accepted.arch().word_bits() == 64 {
+                high_bits(lowering, name, accepted.arch(), &decisions);
+            }
+        }
     }
 }
 
-/// Finds a call that runtimes treat differently because they skip rules whose action is the default.
-fn skipped(
+/// Finds refusing rules that lose to one without conditions.
+fn overruled(
     lowering: &mut Lowering<'_>,
     name: Name,
-    arch: Arch,
-    candidates: &[Candidate],
-    chain: &Chain,
+    positions: &[usize],
+    decisions: &Decisions<'_>,
 ) {
-    let default = chain.default_action();
-    let Ok(runtimes) = Chain::build(default, candidates, Redundant::Skip) else { return };
-    let differs = |args: &Args| chain.decide(args) != runtimes.decide(args);
-    let rule = candidates.iter().find(|candidate| candidate.action == default);
-    if let (Some(rule), Some(args)) = (rule, witness::find(&all_tests(candidates), differs)) {
-        let call = call(name, arch, args);
-        let kind = WarningKind::SkippedByRuntimes { name, call, runtimes: runtimes.decide(&args) };
-        lowering.note(rule.rule, Some(name), "skipped", |path| path, kind);
+    let Some(winner) = decisions.only().filter(|rule| is_permissive(rule.action)) else { return };
+    let by = lowering.rule(winner.origin).path.to_string();
+    for &loser in positions {
+        let action = lowering.rule(loser).action.on(lowering.native);
+        if !is_permissive(action) && !lowering.skips(loser, decisions.default()) {
+            let kind = WarningKind::Overruled { name, by: by.clone() };
+            lowering.note(loser, Some(name), "overruled", |path| path, kind);
+        }
     }
 }
 
-/// Finds a call on which the two readings of several conditions on one argument differ.
-fn ambiguous(
+/// Finds calls whose refusal, or whose conditions, a rule for the multiplexer undoes.
+fn multiplexed(
     lowering: &mut Lowering<'_>,
     name: Name,
-    arch: Arch,
-    candidates: &[Candidate],
-    chain: &Chain,
+    accepted: &Accepted,
+    decisions: &Decisions<'_>,
 ) {
-    let repeated = |candidate: &&Candidate| repeats_index(&lowering.rules[candidate.rule].args);
-    let Some(rule) = candidates.iter().find(repeated) else { return };
-    let semantics = lowering.semantics;
-    let default = chain.default_action();
-    let others = lowering.candidates(name, arch, default, semantics.other());
-    let Ok(other) = Chain::build(default, &others, Redundant::KeepRefusals) else { return };
-    let differs = |args: &Args| chain.decide(args) != other.decide(args);
-    if let Some(args) = witness::find(&all_tests(candidates), differs) {
-        let call = call(name, arch, args);
-        let (chosen, other) = (chain.decide(&args), other.decide(&args));
-        let kind = WarningKind::Ambiguous { name, semantics, call, chosen, other };
-        lowering.note(rule.rule, Some(name), "ambiguous", |path| path.key("args"), kind);
+    let arch = accepted.arch();
+    let stands = |mux: &Multiplexer| mux.calls().any(|(call, _)| call == name);
+    let through = Multiplexer::ALL.into_iter().find(stands).and_then(|mux| mux.number(arch));
+    let Some(through) = through.map(|number| accepted.of(number)) else { return };
+    let Some(open) = through.only().filter(|rule| is_permissive(rule.action)) else { return };
+    let (first, outcome) = (decisions.rules().first().copied(), open.action);
+    if let Some(first) = first.filter(|rule| !rule.steps.is_empty() || !is_permissive(rule.action))
+    {
+        let kind = WarningKind::Multiplexed { name, arch, outcome };
+        lowering.note(first.origin, Some(name), "multiplexed", |path| path, kind);
     }
 }
 
 /// Finds a call that is let through, and refused without the bits that the kernel does not read.
-fn high_bits(
-    lowering: &mut Lowering<'_>,
-    name: Name,
-    arch: Arch,
-    candidates: &[Candidate],
-    chain: &Chain,
-) {
-    let tests = all_tests(candidates);
+fn high_bits(lowering: &mut Lowering<'_>, name: Name, arch: Arch, decisions: &Decisions<'_>) {
+    let tests: Vec<Test> = decisions.tests().collect();
     if tests.is_empty() {
         return;
     }
     let Some(signature) = arch.signature(name) else { return };
     for (argument, read) in (0..).zip(signature.arguments().map(|argument| bits(argument.width))) {
-        let is_wide = |test: &&Test| test.argument == argument && !test.low32;
-        if read == u64::MAX || !tests.iter().any(|test| is_wide(&test)) {
-            continue;
-        }
+        let about = decisions.rules().iter().find(|rule| {
+            let is_wide = |arg: u8| arg == argument && !is_narrow(lowering, rule.origin, argument);
+            rule.steps.iter().any(|step| is_wide(step.test.arg))
+        });
+        let Some(about) = about.filter(|_| read != u64::MAX) else { continue };
         let effective = |args: &Args| {
             let mut args = *args;
             args[usize::from(argument)] &= read;
-            chain.decide(&args)
+            decisions.decide(&args)
         };
         let escapes =
-            |args: &Args| is_permissive(chain.decide(args)) && !is_permissive(effective(args));
+            |args: &Args| is_permissive(decisions.decide(args)) && !is_permissive(effective(args));
         let Some(args) = witness::find(&tests, escapes) else { continue };
-        let kind = WarningKind::HighBits {
-            name,
-            argument,
-            call: call(name, arch, args),
-            refused: effective(&args),
-        };
-        let about = candidates.iter().find(|candidate| candidate.tests.iter().any(|t| is_wide(&t)));
-        let rule = about.map_or(0, |candidate| candidate.rule);
-        lowering.note(rule, Some(name), "high bits", |path| path.key("args"), kind);
+        let call = call(name, arch, args);
+        let kind = WarningKind::HighBits { name, argument, call, refused: effective(&args) };
+        let origin = about.origin;
+        lowering.note(origin, Some(name), "high bits", |path| path.key("args"), kind);
     }
+}
+
+/// Whether a rule compares the low 32 bits of an argument because the profile says so.
+fn is_narrow(lowering: &Lowering<'_>, position: usize, argument: u8) -> bool {
+    let mut args = lowering.rule(position).args.iter();
+    args.any(|arg| arg.index.raw() == argument && arg.width == Some(WidthName::Bits32))
 }
 
 const fn bits(width: ArgumentWidth) -> u64 {
@@ -120,11 +107,12 @@ const fn bits(width: ArgumentWidth) -> u64 {
     }
 }
 
-fn all_tests(candidates: &[Candidate]) -> Vec<Test> {
-    candidates.iter().flat_map(|candidate| candidate.tests.iter().copied()).collect()
-}
-
-fn call(name: Name, arch: Arch, args: Args) -> SeccompData {
+pub(crate) fn call(name: Name, arch: Arch, args: Args) -> SeccompData {
     let nr = arch.syscall(name).map_or(SyscallNr::new(u32::MAX), |syscall| syscall.nr);
     SeccompData::new(arch, nr).with_args(args)
+}
+
+/// What two readings do with a call that one of them refuses.
+pub(crate) fn differ(one: Action, other: Action) -> bool {
+    is_permissive(one) != is_permissive(other)
 }

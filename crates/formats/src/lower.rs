@@ -2,28 +2,28 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use callgate_policy::{ArchPolicy, Condition, Operator};
+use callgate_order::{ArgCmp, Chain, Conflict, Exactness, Multiplexer, Number, Refusal, Syscall};
+use callgate_policy::{ArchPolicy, Condition, Known, Unknown};
 use callgate_rules::Provenance;
-use callgate_syscalls::{Action, Arch, Name, SyscallNr};
+use callgate_syscalls::{Action, Arch, Name, SyscallNr, names};
 
-use crate::chain::{Candidate, Chain, Conflict, Redundant, Test};
-use crate::check::{Noted, Rule, is_permissive};
-use crate::lint;
-use crate::mux::Multiplexer;
+use crate::chain::{Accepted, Accepting};
+use crate::check::{Noted, Rule};
 use crate::oci::Arg;
 use crate::place::JsonPath;
 use crate::scalar::{OperatorName, WidthName};
-use crate::{ArgsSemantics, Error, Profile, RULES_PER_SYSCALL_MAX, WarningKind};
+use crate::{Error, Profile, RULES_PER_SYSCALL_MAX, Reading, WarningKind, mux};
 
-/// The rules that apply, by the syscalls that they name.
+/// The most conditions of one rule that must all hold: libseccomp's rules have one for each argument.
+const CONDITIONS_MAX: usize = ArgCmp::COUNT_MAX;
+
+/// The rules that apply, by one reading.
 pub(crate) struct Lowering<'a> {
     pub(crate) profile: &'a Profile,
     pub(crate) native: Arch,
-    pub(crate) semantics: ArgsSemantics,
-    pub(crate) rules: Vec<&'a Rule>,
-    /// The positions of these rules among all of the profile.
-    pub(crate) positions: Vec<usize>,
-    pub(crate) by_name: BTreeMap<Name, Vec<usize>>,
+    pub(crate) reading: Reading,
+    /// The positions of the rules in the profile, each with the syscalls that it names.
+    pub(crate) rules: Vec<(usize, Vec<Name>)>,
     pub(crate) noted: Noted,
     /// Which warnings were given for which rule, so that each is given for one architecture only.
     pub(crate) given: BTreeSet<(usize, Option<Name>, &'static str)>,
@@ -31,24 +31,82 @@ pub(crate) struct Lowering<'a> {
     pub(crate) provenance: Provenance,
 }
 
-impl Lowering<'_> {
-    /// The policy of one architecture, without what happens to unknown syscalls.
-    pub(crate) fn arch(&mut self, arch: Arch, default: Action) -> Result<ArchPolicy, Error> {
-        let names: Vec<Name> = self.by_name.keys().copied().collect();
-        let chains = names.into_iter().map(|name| Ok((name, self.chain(name, arch, default)?)));
-        let chains = chains.collect::<Result<Chains, Error>>()?;
-        self.note_truncated(arch);
-        let extra = self.multiplexed(arch, default, &chains);
-        let mut policy = ArchPolicy::new(default);
-        for (nr, rules) in by_number(arch, chains, extra) {
-            if rules.is_empty() {
-                // The profile names it, so it is not unknown.
-                policy.rule(nr, Condition::always(), default);
-                self.provenance.push(arch, nr, None);
+impl<'a> Lowering<'a> {
+    pub(crate) fn rule(&self, position: usize) -> &'a Rule {
+        &self.profile.rules()[position]
+    }
+
+    /// The syscalls that are named, each with the positions of the rules that name it.
+    pub(crate) fn by_name(&self) -> BTreeMap<Name, Vec<usize>> {
+        let mut by_name = BTreeMap::<Name, Vec<usize>>::new();
+        for (position, names) in &self.rules {
+            names.iter().for_each(|&name| by_name.entry(name).or_default().push(*position));
+        }
+        by_name
+    }
+
+    /// Whether a rule is skipped because of its action.
+    pub(crate) fn skips(&self, position: usize, default: Action) -> bool {
+        self.reading.skips(self.rule(position).action.on(self.native), default)
+    }
+
+    /// The rules that are in force on an architecture.
+    pub(crate) fn accept(
+        &self,
+        arch: Arch,
+        default: Action,
+        unknown: Option<Unknown>,
+    ) -> Result<Accepted, Error> {
+        self.check_count(default)?;
+        let mut accepting = Accepting::new(arch);
+        for (position, names) in &self.rules {
+            let rule = self.rule(*position);
+            let action = rule.action.on(self.native);
+            if self.reading.skips(action, default) {
+                continue;
             }
-            for rule in rules {
-                policy.rule(nr, rule.condition()?, rule.action);
-                self.provenance.push(arch, nr, Some(self.positions[rule.rule]));
+            let lists = self.alternatives(*position)?;
+            for &name in names {
+                for list in &lists {
+                    self.store(&mut accepting, (name, list), (action, default), *position)?;
+                }
+            }
+        }
+        let mut accepted = accepting.finish(default).map_err(|_| Error::OutOfMemory)?;
+        if self.reading == Reading::Kernel {
+            mux::close(&mut accepted);
+        }
+        if let Some(unknown @ Unknown { known: Known::UpTo(last), .. }) = unknown {
+            accepted.cut(last.into(), unknown);
+        }
+        Ok(accepted)
+    }
+
+    /// The policy of the rules that are in force.
+    pub(crate) fn policy(
+        &mut self,
+        accepted: &Accepted,
+        default: Action,
+        unknown: Option<Unknown>,
+    ) -> Result<ArchPolicy, Error> {
+        let arch = accepted.arch();
+        let mut policy = ArchPolicy::new(default);
+        for nr in accepted.numbers().filter_map(real) {
+            for asked in accepted.of(nr.into()).rules() {
+                policy.rule(nr, asked.condition(arch)?, asked.action);
+                self.provenance.push(arch, nr, Some(asked.origin));
+            }
+        }
+        if let Some(unknown) = unknown {
+            policy.unknown(unknown);
+        }
+        if self.reading == Reading::Kernel {
+            // What the profile names is known, also where a rule has no effect.
+            for nr in self.by_name().keys().filter_map(|name| arch.syscall(*name)).map(|s| s.nr) {
+                if policy.rules_for(nr).is_empty() {
+                    policy.rule(nr, Condition::always(), default);
+                    self.provenance.push(arch, nr, None);
+                }
             }
         }
         Ok(policy)
@@ -57,160 +115,141 @@ impl Lowering<'_> {
     /// Notes a warning unless the same was given for another architecture.
     pub(crate) fn note(
         &mut self,
-        rule: usize,
+        position: usize,
         name: Option<Name>,
         what: &'static str,
         path: impl FnOnce(JsonPath) -> JsonPath,
         kind: WarningKind,
     ) {
-        if self.given.insert((rule, name, what)) {
-            self.noted.push((path(self.rules[rule].path.clone()), kind));
+        if self.given.insert((position, name, what)) {
+            self.noted.push((path(self.rule(position).path.clone()), kind));
         }
     }
 
-    fn chain(&mut self, name: Name, arch: Arch, default: Action) -> Result<Chain, Error> {
-        let candidates = self.candidates(name, arch, default, self.semantics);
-        if let Some(first_beyond) = candidates.get(RULES_PER_SYSCALL_MAX) {
-            let place = self.profile.place(&self.rules[first_beyond.rule].path);
-            return Err(Error::TooManyRules { place, name });
-        }
-        let chain = Chain::build(default, &candidates, Redundant::KeepRefusals)
-            .map_err(|conflict| self.conflict(conflict, name, arch))?;
-        if arch.syscall(name).is_some() {
-            lint::chain(self, name, arch, &candidates, &chain);
-        }
-        Ok(chain)
-    }
-
-    fn conflict(&self, Conflict { earlier, later }: Conflict, name: Name, arch: Arch) -> Error {
-        let place = self.profile.place(&self.rules[later].path);
-        Error::Conflict { place, other: self.rules[earlier].path.to_string(), name, arch }
-    }
-
-    /// What the rules say about one syscall, in their order.
-    pub(crate) fn candidates(
-        &self,
-        name: Name,
-        arch: Arch,
-        default: Action,
-        semantics: ArgsSemantics,
-    ) -> Vec<Candidate> {
-        let indices = self.by_name.get(&name).map_or(&[][..], Vec::as_slice);
-        let mut candidates = Vec::with_capacity(indices.len());
-        for &index in indices {
-            let rule = self.rules[index];
-            let action = rule.action.on(self.native);
-            if action == default && is_permissive(default) {
-                continue;
-            }
-            if rule.args.is_empty() {
-                candidates.push(Candidate { rule: index, tests: Vec::new(), action });
-            } else {
-                let lists = tests(&rule.args, arch, semantics).into_iter();
-                candidates.extend(lists.map(|tests| Candidate { rule: index, tests, action }));
-            }
-        }
-        candidates
-    }
-
-    fn note_truncated(&mut self, arch: Arch) {
+    /// Warns of values that a 32-bit architecture can't hold.
+    pub(crate) fn note_truncated(&mut self, arch: Arch) {
         if arch.word_bits() == 64 {
             return;
         }
         for index in 0..self.rules.len() {
-            let rule = self.rules[index];
-            for (position, arg) in rule.args.iter().enumerate() {
+            let position = self.rules[index].0;
+            for (place, arg) in self.rule(position).args.iter().enumerate() {
                 let datum =
                     if arg.op == OperatorName::MaskedEq { arg.value_two } else { arg.value };
                 let high = datum >> 31;
                 // A negative number, extended to 64 bits, loses nothing.
                 if datum > u32::MAX.into() && high != u64::MAX >> 31 {
-                    let path = |path: JsonPath| path.key("args").index(position).key("value");
-                    self.note(index, None, "truncated", path, WarningKind::Truncated { arch });
+                    let path = |path: JsonPath| path.key("args").index(place).key("value");
+                    self.note(position, None, "truncated", path, WarningKind::Truncated { arch });
                 }
             }
         }
     }
 
-    /// The rules that go to `socketcall` and `ipc` because of rules for what they stand for.
-    fn multiplexed(
-        &mut self,
-        arch: Arch,
-        default: Action,
-        chains: &Chains,
-    ) -> BTreeMap<Name, Vec<Candidate>> {
-        let mut extra = BTreeMap::<Name, Vec<Candidate>>::new();
-        for multiplexer in Multiplexer::ALL {
-            let Some(through) = multiplexer.name().filter(|name| arch.syscall(*name).is_some())
-            else {
+    fn check_count(&self, default: Action) -> Result<(), Error> {
+        let mut counts = BTreeMap::<Name, usize>::new();
+        for (position, names) in &self.rules {
+            if self.skips(*position, default) {
                 continue;
+            }
+            let alternatives = match self.are_alternatives(*position) {
+                true => self.rule(*position).args.len(),
+                false => 1,
             };
-            let own = chain_of(chains, through).map_or(&[][..], Chain::rules);
-            let open = own.first().filter(|rule| rule.tests.is_empty());
-            for (name, test) in multiplexer.calls() {
-                let Some(chain) = chain_of(chains, name) else { continue };
-                let derived = derive(test, chain, default);
-                let outcome = open.or(derived.as_ref()).map_or(default, |rule| rule.action);
-                self.note_multiplexed(name, arch, chain, outcome);
-                if open.is_none() {
-                    extra.entry(through).or_default().extend(derived);
+            for &name in names {
+                let count = counts.entry(name).or_default();
+                *count += alternatives;
+                if *count > RULES_PER_SYSCALL_MAX {
+                    let place = self.profile.place(&self.rule(*position).path);
+                    return Err(Error::TooManyRules { place, name });
                 }
             }
         }
-        extra
+        Ok(())
     }
 
-    fn note_multiplexed(&mut self, name: Name, arch: Arch, chain: &Chain, outcome: Action) {
-        let Some(first) = chain.rules().first() else { return };
-        let escapes = is_permissive(outcome) && !is_permissive(first.action);
-        if !first.tests.is_empty() || escapes {
-            let kind = WarningKind::Multiplexed { name, arch, outcome };
-            self.note(first.rule, Some(name), "multiplexed", |path| path, kind);
+    /// The conditions of a rule that are read.
+    fn conditions(&self, position: usize) -> &'a [Arg] {
+        let args = self.rule(position).args.as_slice();
+        args.get(..self.reading.conditions_max()).unwrap_or(args)
+    }
+
+    fn are_alternatives(&self, position: usize) -> bool {
+        self.reading.is_runtime() && repeats_index(self.conditions(position))
+    }
+
+    /// The lists of conditions of a rule: any of the lists is enough, and all of a list's conditions must hold.
+    fn alternatives(&self, position: usize) -> Result<Vec<&'a [Arg]>, Error> {
+        let args = self.conditions(position);
+        if self.are_alternatives(position) {
+            return Ok(args.chunks(1).collect());
+        }
+        if args.len() > CONDITIONS_MAX {
+            let path = self.rule(position).path.clone().key("args");
+            let reason = format!("more than {CONDITIONS_MAX} conditions that must all hold");
+            return Err(Error::Invalid { place: self.profile.place(&path), reason });
+        }
+        Ok(vec![args])
+    }
+
+    /// Stores what a rule says about one syscall.
+    fn store(
+        &self,
+        accepting: &mut Accepting,
+        (name, args): (Name, &[Arg]),
+        (action, default): (Action, Action),
+        position: usize,
+    ) -> Result<(), Error> {
+        let arch = accepting.arch();
+        let comparisons: Vec<ArgCmp> = args.iter().map(comparison).collect();
+        let origin = u32::try_from(position).unwrap_or(u32::MAX);
+        let yielding = (!self.reading.is_runtime()).then_some(default);
+        let mut add = |number: Number, mut chain: Chain| {
+            narrow(&mut chain, args, arch, number);
+            accepting.add(number, chain, (action, yielding), origin).map_err(Refused::Rule)
+        };
+        let stored = match self.reading.is_runtime() {
+            true => Syscall::named(self.native, name).map_or(Ok(()), |syscall| {
+                let exactness = Exactness::Adapted;
+                syscall.rules(arch, &comparisons, exactness, |rule| add(rule.number, rule.chain))
+            }),
+            false => callgate_order::read(arch, &comparisons)
+                .map_err(Refused::Order)
+                .and_then(|chain| mux::own(arch, name).map_or(Ok(()), |number| add(number, chain))),
+        };
+        stored.map_err(|refused| self.refused(&refused, name, arch, position))
+    }
+
+    fn refused(&self, refused: &Refused, name: Name, arch: Arch, position: usize) -> Error {
+        let place = self.profile.place(&self.rule(position).path);
+        match refused {
+            Refused::Rule(Refusal::OutOfMemory) => Error::OutOfMemory,
+            Refused::Order(error) => Error::Invalid { place, reason: error.to_string() },
+            Refused::Rule(Refusal::Conflict(Conflict { origin })) => {
+                let earlier = usize::try_from(*origin).ok();
+                let earlier = earlier.and_then(|at| self.profile.rules().get(at));
+                let other = earlier.map_or_else(String::new, |rule| rule.path.to_string());
+                Error::Conflict { place, other, name, arch }
+            }
         }
     }
 }
 
-/// What the rules say about each syscall that they name, in the order of the names.
-type Chains = Vec<(Name, Chain)>;
-
-fn chain_of(chains: &Chains, name: Name) -> Option<&Chain> {
-    let place = chains.binary_search_by_key(&name, |(name, _)| *name).ok()?;
-    Some(&chains[place].1)
+/// Why a rule is not accepted.
+enum Refused {
+    Order(callgate_order::Error),
+    Rule(Refusal),
 }
 
-/// The rules of each syscall that an architecture has, ascending by number. `extra` comes behind the others.
-fn by_number(
-    arch: Arch,
-    chains: Chains,
-    mut extra: BTreeMap<Name, Vec<Candidate>>,
-) -> Vec<(SyscallNr, Vec<Candidate>)> {
-    let mut rules = Vec::with_capacity(chains.len() + extra.len());
-    for (name, chain) in chains {
-        let mut candidates = chain.into_rules();
-        candidates.extend(extra.remove(&name).unwrap_or_default());
-        rules.push((name, candidates));
+impl From<callgate_order::Error> for Refused {
+    fn from(error: callgate_order::Error) -> Self {
+        Self::Order(error)
     }
-    rules.extend(extra);
-    let on_arch =
-        rules.into_iter().filter_map(|(name, rules)| Some((arch.syscall(name)?.nr, rules)));
-    let mut rules: Vec<_> = on_arch.collect();
-    rules.sort_by_key(|(nr, _)| *nr);
-    rules
 }
 
-/// The rule of a multiplexer that follows from the rules of one of its calls.
-fn derive(test: Test, chain: &Chain, default: Action) -> Option<Candidate> {
-    let first = chain.rules().first()?;
-    let action = match first.tests.is_empty() {
-        true => first.action,
-        false => {
-            let refusing = chain.rules().iter().map(|rule| rule.action);
-            let refusing =
-                refusing.filter(|&action| !is_permissive(action) && is_permissive(default));
-            refusing.min_by_key(|action| action.precedence())?
-        }
-    };
-    Some(Candidate { rule: first.rule, tests: vec![test], action })
+/// The number as filters see it, unless it is a pseudo number, which no call has.
+pub(crate) fn real(number: Number) -> Option<SyscallNr> {
+    (number.raw() >= 0).then(|| number.unsigned())
 }
 
 /// Whether a rule has two conditions on one argument.
@@ -219,30 +258,34 @@ pub(crate) fn repeats_index(args: &[Arg]) -> bool {
     distinct.len() < args.len()
 }
 
-/// The lists of tests of a rule: any of the lists is enough, and all of a list's tests must hold.
-fn tests(args: &[Arg], arch: Arch, semantics: ArgsSemantics) -> Vec<Vec<Test>> {
-    let test = |arg| test(arg, arch).into_iter();
-    if semantics == ArgsSemantics::Runc && repeats_index(args) {
-        return args.iter().map(|arg| test(arg).collect()).collect();
-    }
-    let mut all: Vec<Test> = args.iter().flat_map(test).collect();
-    all.sort_by_key(|test| test.argument);
-    vec![all]
+/// A condition as libseccomp's interface takes it.
+fn comparison(arg: &Arg) -> ArgCmp {
+    let op = match arg.op {
+        OperatorName::Ne => 1,
+        OperatorName::Lt => 2,
+        OperatorName::Le => 3,
+        OperatorName::Eq => 4,
+        OperatorName::Ge => 5,
+        OperatorName::Gt => 6,
+        OperatorName::MaskedEq => 7,
+    };
+    ArgCmp { arg: arg.index.raw().into(), op, datum_a: arg.value, datum_b: arg.value_two }
 }
 
-/// A condition as it is tested on an architecture; `None` where it always holds.
-fn test(arg: &Arg, arch: Arch) -> Option<Test> {
-    let low32 = arch.word_bits() == 32 || arg.width == Some(WidthName::Bits32);
-    let full = if low32 { u32::MAX.into() } else { u64::MAX };
-    let (mask, datum, operator) = match arg.op {
-        OperatorName::MaskedEq => (arg.value & full, arg.value_two, Operator::Eq),
-        OperatorName::Eq => (full, arg.value, Operator::Eq),
-        OperatorName::Ne => (full, arg.value, Operator::Ne),
-        OperatorName::Lt => (full, arg.value, Operator::Lt),
-        OperatorName::Le => (full, arg.value, Operator::Le),
-        OperatorName::Gt => (full, arg.value, Operator::Gt),
-        OperatorName::Ge => (full, arg.value, Operator::Ge),
-    };
-    let argument = arg.index.raw();
-    (mask != 0).then_some(Test { argument, operator, mask, datum: datum & mask, low32 })
+/// Leaves the low half of those comparisons that the profile wants in 32 bits, which libseccomp's interface can't say.
+fn narrow(chain: &mut Chain, args: &[Arg], arch: Arch, number: Number) {
+    let is_narrow = |arg: &&Arg| arg.width == Some(WidthName::Bits32);
+    for arg in args.iter().filter(is_narrow).map(|arg| arg.index.raw()) {
+        // On a multiplexer the first argument is the call.
+        let is_call =
+            arg == 0 && Multiplexer::ALL.iter().any(|mux| mux.number(arch) == Some(number));
+        if !is_call {
+            chain.narrow(arg);
+        }
+    }
+}
+
+/// Whether a name is that of a multiplexer.
+pub(crate) fn is_multiplexer(name: Name) -> bool {
+    [names::SOCKETCALL, names::IPC].contains(&name)
 }

@@ -1,120 +1,76 @@
-//! Syscalls that some architectures also offer through one number: `socketcall` and `ipc`.
+//! Syscalls that some architectures also offer through one number, `socketcall` and `ipc`, against what the kernel does.
 //!
 //! The first argument says which call is meant. For `socketcall` the other arguments are behind a pointer, where filters
-//! cannot look; `ipc` shifts them.
-//!
-//! libseccomp adds to a rule for `socket` one for `socketcall` with that first argument, and keeps conditions on the
-//! others although they then mean something else. Here, a rule without conditions opens or closes both ways. A rule with
-//! conditions, which cannot be tested there, opens only the direct way if it allows, and closes the other way altogether
-//! if it refuses. What the profile says about `socketcall` or `ipc` itself goes first.
+//! can't look; `ipc` shifts them. Runtimes keep conditions on the others, although they then mean something else.
+//! [`Reading::Kernel`](crate::Reading::Kernel) does not: a rule without conditions opens or closes both ways. A rule with
+//! conditions, which can't be tested there, opens only the direct way if it allows, and closes the other way altogether if
+//! it refuses. What the profile says about `socketcall` or `ipc` itself goes first.
 //!
 //! References: `net/socket.c`, `ipc/syscall.c`, `include/uapi/linux/net.h`, `include/uapi/linux/ipc.h`.
 
-use callgate_policy::Operator;
-use callgate_syscalls::Name;
+use callgate_order::{
+    Class, Multiplexer, Number, Step, StoredOperator, Test, multiplexes, resolve_name,
+};
+use callgate_syscalls::{Action, Arch, Name};
 
-use crate::chain::Test;
+use crate::chain::{Accepted, Decisions};
+use crate::check::is_permissive;
 
-/// A number that stands for several syscalls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Multiplexer {
-    Socketcall,
-    Ipc,
+/// The number of a syscall itself, or its pseudo number.
+pub(crate) fn own(arch: Arch, name: Name) -> Option<Number> {
+    let direct = arch.syscall(name).map(|syscall| syscall.nr.into());
+    direct.or_else(|| resolve_name(arch, name.as_str()))
 }
 
-const SOCKET_CALLS: [&str; 20] = [
-    "socket",
-    "bind",
-    "connect",
-    "listen",
-    "accept",
-    "getsockname",
-    "getpeername",
-    "socketpair",
-    "send",
-    "recv",
-    "sendto",
-    "recvfrom",
-    "shutdown",
-    "setsockopt",
-    "getsockopt",
-    "sendmsg",
-    "recvmsg",
-    "accept4",
-    "recvmmsg",
-    "sendmmsg",
-];
-
-const IPC_CALLS: [(&str, u32); 12] = [
-    ("semop", 1),
-    ("semget", 2),
-    ("semctl", 3),
-    ("semtimedop", 4),
-    ("msgsnd", 11),
-    ("msgrcv", 12),
-    ("msgget", 13),
-    ("msgctl", 14),
-    ("shmat", 21),
-    ("shmdt", 22),
-    ("shmget", 23),
-    ("shmctl", 24),
-];
-
-impl Multiplexer {
-    pub(crate) const ALL: [Self; 2] = [Self::Socketcall, Self::Ipc];
-
-    pub(crate) fn name(self) -> Option<Name> {
-        Name::parse(match self {
-            Self::Socketcall => "socketcall",
-            Self::Ipc => "ipc",
-        })
+/// Adds the rules that go to `socketcall` and `ipc` because of rules for what they stand for.
+pub(crate) fn close(accepted: &mut Accepted) {
+    let arch = accepted.arch();
+    if !multiplexes(arch) {
+        return;
     }
-
-    /// The calls that it stands for, in the order of their names, each with the test of the first argument that says
-    /// that it is meant.
-    pub(crate) fn calls(self) -> Vec<(Name, Test)> {
-        let (calls, mask): (Vec<(&str, u32)>, u32) = match self {
-            Self::Socketcall => (SOCKET_CALLS.into_iter().zip(1..).collect(), u32::MAX),
-            // The high half of the number is a version of the interface.
-            Self::Ipc => (IPC_CALLS.to_vec(), 0xffff),
-        };
-        let test = |call: u32| Test {
-            argument: 0,
-            operator: Operator::Eq,
-            mask: mask.into(),
-            datum: call.into(),
-            low32: true,
-        };
-        let named =
-            calls.into_iter().filter_map(|(name, call)| Some((Name::parse(name)?, test(call))));
-        let mut calls: Vec<_> = named.collect();
-        calls.sort_by_key(|(name, _)| *name);
-        calls
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_the_kernels() {
-        let test = |multiplexer: Multiplexer, name| {
-            let calls = multiplexer.calls();
-            let found = calls.iter().find(|(call, _)| call.as_str() == name);
-            found.map(|(_, test)| test.datum)
-        };
-        for multiplexer in Multiplexer::ALL {
-            let names: Vec<Name> = multiplexer.calls().into_iter().map(|(name, _)| name).collect();
-            let expected = [SOCKET_CALLS.len(), IPC_CALLS.len()][multiplexer as usize];
-            assert_eq!(names.len(), expected, "a name is misspelt");
-            assert!(names.is_sorted());
+    for multiplexer in Multiplexer::ALL {
+        let Some(through) = multiplexer.number(arch) else { continue };
+        if accepted.of(through).only().is_some() {
+            continue;
         }
-        assert_eq!(test(Multiplexer::Socketcall, "socket"), Some(1));
-        assert_eq!(test(Multiplexer::Socketcall, "sendto"), Some(11));
-        assert_eq!(test(Multiplexer::Socketcall, "sendmmsg"), Some(20));
-        assert_eq!(test(Multiplexer::Ipc, "shmctl"), Some(24));
-        assert_eq!(test(Multiplexer::Ipc, "socket"), None);
-        assert_eq!(test(Multiplexer::Socketcall, "read"), None);
+        for (name, call) in sorted_calls(multiplexer) {
+            let derived = own(arch, name).and_then(|number| derive(&accepted.of(number)));
+            if let Some((action, origin)) = derived {
+                accepted.add_behind(through, step(multiplexer, call), action, origin);
+            }
+        }
     }
+}
+
+fn sorted_calls(multiplexer: Multiplexer) -> Vec<(Name, u32)> {
+    let mut calls: Vec<_> = multiplexer.calls().collect();
+    calls.sort_unstable();
+    calls
+}
+
+/// Whether a multiplexer is told to make a call.
+pub(crate) fn step(multiplexer: Multiplexer, call: u32) -> Step {
+    let mask = match multiplexer {
+        Multiplexer::Socketcall => u32::MAX,
+        // The high half of the number is a version of the interface.
+        Multiplexer::Ipc => 0xffff,
+    };
+    let stored = StoredOperator::MaskedEqual;
+    let test = Test { arg: 0, stored, mask: mask.into(), datum: call.into() };
+    Step { test, answer: true, class: Class::Equality }
+}
+
+/// What the rules of a call say about the multiplexer: an action, and the rule that it comes from.
+fn derive(decisions: &Decisions<'_>) -> Option<(Action, usize)> {
+    let first = decisions.rules().first()?;
+    let action = match first.steps.is_empty() {
+        true => first.action,
+        false => {
+            let refusing = decisions.rules().iter().map(|rule| rule.action);
+            let refusing = refusing
+                .filter(|&action| !is_permissive(action) && is_permissive(decisions.default()));
+            refusing.min_by_key(|action| action.precedence())?
+        }
+    };
+    Some((action, first.origin))
 }

@@ -63,7 +63,7 @@ pub struct Syscall {
     /// The errno value or trace message of the action.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errno_ret: Option<u64>,
-    /// Conditions on the arguments; how several combine is [`ArgsSemantics`](crate::ArgsSemantics).
+    /// Conditions on the arguments; how several on one argument combine is a matter of the [`Reading`](crate::Reading).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<Arg>,
 }

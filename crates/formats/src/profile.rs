@@ -1,13 +1,15 @@
 //! A profile, from its file to its policy.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use callgate_policy::Policy;
 use callgate_rules::{Origin, Provenance, Source, Span, nearest};
 use callgate_syscalls::{Arch, KernelVersion, Name};
 
+use crate::baseline::KnownSyscalls;
 use crate::check::{self, ActionSpec, Fault, Noted, Rule, is_permissive};
+use crate::comparison::Comparison;
 use crate::docker::{ArchMapEntry, Circumstances};
 use crate::json::Document;
 use crate::lower::Lowering;
@@ -15,7 +17,8 @@ use crate::place::{JsonPath, Place};
 use crate::read::{self, Form};
 use crate::scalar::Flag;
 use crate::{
-    Arches, Error, FILE_MAX, Notice, Options, UnknownSyscalls, Warning, WarningKind, baseline,
+    Arches, Error, FILE_MAX, Notice, Options, Reading, UnknownSyscalls, Warning, WarningKind,
+    baseline, lint,
 };
 
 /// How many warnings [`Profile::resolve`] gives; the rest is counted.
@@ -43,6 +46,7 @@ const WARNINGS_MAX: usize = 100;
 pub struct Profile {
     document: Document,
     form: Form,
+    reading: Reading,
     default: ActionSpec,
     default_span: Option<Span>,
     architectures: Vec<Arch>,
@@ -115,6 +119,10 @@ impl Profile {
         let rules = rules.collect::<Result<_, _>>().map_err(fault)?;
         Ok(Self {
             form,
+            reading: match form {
+                Form::Docker => Reading::Docker,
+                Form::Oci | Form::OciConfig => Reading::Runc,
+            },
             default,
             default_span,
             architectures: seccomp.architectures.into_iter().map(|arch| arch.0).collect(),
@@ -155,30 +163,42 @@ impl Profile {
         std::iter::once(KernelVersion::new(0, 0)).chain(named).collect()
     }
 
+    /// The reading of whoever such a profile is written for: what is meant where [`Options::reading`] is `None`.
+    #[must_use]
+    pub const fn reading(&self) -> Reading {
+        self.reading
+    }
+
+    /// The same profile, written for someone else.
+    pub(crate) const fn written_for(mut self, reading: Reading) -> Self {
+        self.reading = reading;
+        self
+    }
+
     /// The policy of this profile for one machine, kernel and set of capabilities.
     ///
     /// # Errors
     /// [`Error::UnknownSyscall`], [`Error::Conflict`], [`Error::TooManyRules`], [`Error::MixedEndianness`], and
     /// [`Error::Policy`] where the options name an architecture twice.
     pub fn resolve(&self, options: &Options) -> Result<Resolved, Error> {
-        let arches = self.arches(options)?;
-        let mut lowering = self.select(options)?;
-        let known = self.known_kernel(options.unknown);
+        let reading = options.reading.unwrap_or(self.reading);
+        let arches = self.arches(options, reading)?;
+        let mut lowering = self.select(options, reading)?;
+        let comparison = Comparison::new(self, options, reading);
+        let default = self.default.on(options.native);
+        let known = self.known(options, &lowering);
         let mut builder = Policy::builder(options.foreign);
-        let mut applies = false;
-        for arch in arches {
-            let default = self.default.on(options.native);
-            let mut policy = lowering.arch(arch, default)?;
-            let unknown = known.and_then(|(kernel, _)| baseline::unknown(arch, default, kernel));
-            if let Some(unknown) = unknown {
-                applies = true;
-                policy.unknown(unknown);
+        for &arch in &arches {
+            let unknown = known.on(arch, default);
+            let accepted = lowering.accept(arch, default, unknown)?;
+            lint::arch(&mut lowering, &accepted);
+            comparison.note(&mut lowering, &accepted, default);
+            let mut policy = lowering.policy(&accepted, default, unknown)?;
+            if let Some(nr) = known.add_odd_number(&mut policy, arch) {
+                lowering.provenance.push(arch, nr, None);
             }
             builder = builder.arch(arch, policy);
         }
-        let notices = known.filter(|_| applies).and_then(|(baseline, newest)| {
-            newest.map(|newest| Notice::BaselineInferred { baseline, newest })
-        });
         let warnings = self.warnings(&lowering.noted);
         Ok(Resolved {
             policy: builder.build()?,
@@ -187,8 +207,12 @@ impl Profile {
             listener_path: self.listener_path.clone(),
             listener_metadata: self.listener_metadata.clone(),
             warnings,
-            notices: notices.into_iter().collect(),
+            notices: known.notices(&arches, default),
         })
+    }
+
+    pub(crate) fn rules(&self) -> &[Rule] {
+        &self.rules
     }
 
     pub(crate) fn place(&self, path: &JsonPath) -> Place {
@@ -196,10 +220,15 @@ impl Profile {
     }
 
     /// The architectures, the machine's own first.
-    fn arches(&self, options: &Options) -> Result<Vec<Arch>, Error> {
+    fn arches(&self, options: &Options, reading: Reading) -> Result<Vec<Arch>, Error> {
         let arches = match &options.arches {
             Arches::Exactly(arches) => arches.clone(),
-            Arches::FromProfile => self.arches_with(options.native),
+            Arches::FromProfile => {
+                let mut seen = BTreeSet::new();
+                let listed = self.listed_arches(options.native, reading);
+                let all = std::iter::once(options.native).chain(listed);
+                all.filter(|&arch| seen.insert(arch)).collect()
+            }
         };
         if let Some(&first) = arches.first() {
             let other = arches.iter().copied().find(|arch| arch.endian() != first.endian());
@@ -210,50 +239,75 @@ impl Profile {
         Ok(arches)
     }
 
-    /// The machine's own architecture, and those that the profile adds.
-    fn arches_with(&self, native: Arch) -> Vec<Arch> {
+    /// The architectures that the profile lists for a machine.
+    fn listed_arches(&self, native: Arch, reading: Reading) -> Vec<Arch> {
         let entry = self.arch_map.iter().find(|entry| entry.architecture.0 == native);
-        let mapped =
-            entry.into_iter().flat_map(|entry| &entry.sub_architectures).map(|arch| arch.0);
-        let mut seen = BTreeSet::new();
-        std::iter::once(native)
-            .chain(self.architectures.iter().copied())
-            .chain(mapped)
-            .filter(|&arch| seen.insert(arch))
-            .collect()
+        let entry = entry.filter(|_| reading.knows_arch_map());
+        let mapped = entry.into_iter().flat_map(|entry| {
+            std::iter::once(entry.architecture).chain(entry.sub_architectures.iter().copied())
+        });
+        let listed = mapped.map(|arch| arch.0);
+        self.architectures.iter().copied().chain(listed).collect()
     }
 
     /// Picks the rules that apply and looks their names up.
-    fn select(&self, options: &Options) -> Result<Lowering<'_>, Error> {
-        let at = Circumstances { caps: options.caps, arch: options.native, kernel: options.kernel };
-        let applies = |rule: &Rule| rule.includes.all(at) && !rule.excludes.any(at);
-        let (positions, rules): (Vec<usize>, Vec<&Rule>) =
-            self.rules.iter().enumerate().filter(|(_, rule)| applies(rule)).unzip();
-        let mut by_name = BTreeMap::<Name, Vec<usize>>::new();
+    pub(crate) fn select(
+        &self,
+        options: &Options,
+        reading: Reading,
+    ) -> Result<Lowering<'_>, Error> {
+        let at = Circumstances {
+            caps: options.caps,
+            arch: options.native,
+            kernel: options.kernel,
+            compared: reading.circumstances(),
+        };
+        let mut rules = Vec::with_capacity(self.rules.len());
         let mut noted = self.noted.clone();
-        for (index, rule) in rules.iter().enumerate() {
+        for (position, rule) in self.rules.iter().enumerate() {
+            if !rule.includes.all(at) || rule.excludes.any(at) {
+                continue;
+            }
+            let mut names = Vec::with_capacity(rule.names.as_slice().len());
             for (place, text) in rule.names.as_slice().iter().enumerate() {
                 match Name::parse(text) {
-                    Some(name) => by_name.entry(name).or_default().push(index),
+                    Some(name) => names.push(name),
                     None => noted.push(self.unknown_name(rule, place, text, options)?),
                 }
             }
+            rules.push((position, names));
         }
-        let semantics = options.args_semantics;
         let (native, given) = (options.native, BTreeSet::new());
         let provenance = self.provenance();
-        let profile = self;
-        Ok(Lowering {
-            profile,
-            native,
-            semantics,
-            positions,
-            rules,
-            by_name,
-            noted,
-            given,
-            provenance,
-        })
+        Ok(Lowering { profile: self, native, reading, rules, noted, given, provenance })
+    }
+
+    /// What counts as known.
+    pub(crate) fn known(&self, options: &Options, lowering: &Lowering<'_>) -> KnownSyscalls {
+        let reading = lowering.reading;
+        match (options.unknown, reading) {
+            (UnknownSyscalls::Off, _) | (UnknownSyscalls::Infer, Reading::Crun) => {
+                KnownSyscalls::All
+            }
+            (UnknownSyscalls::Baseline(kernel), _) => KnownSyscalls::Kernel(kernel, None),
+            // All rules count, also those for other machines: the author knew their syscalls too.
+            (UnknownSyscalls::Infer, Reading::Kernel) => {
+                let names = self.rules.iter().flat_map(|rule| rule.names.as_slice());
+                match baseline::newest(names.filter_map(|text| Name::parse(text))) {
+                    Some((kernel, newest)) => KnownSyscalls::Kernel(kernel, Some(newest)),
+                    None => KnownSyscalls::All,
+                }
+            }
+            (UnknownSyscalls::Infer, Reading::Runc | Reading::Docker) => {
+                let listed = match &options.arches {
+                    Arches::Exactly(arches) => arches.clone(),
+                    Arches::FromProfile => self.listed_arches(options.native, reading),
+                };
+                let names = || lowering.rules.iter().flat_map(|(_, names)| names.iter().copied());
+                let last = |arch| Some((arch, baseline::largest(arch, names())?));
+                KnownSyscalls::Numbers(listed.into_iter().filter_map(last).collect())
+            }
+        }
     }
 
     /// Where the rules and the default action stand.
@@ -279,21 +333,6 @@ impl Profile {
             return Ok((path, WarningKind::UnknownSyscall { name, near: None }));
         }
         Err(Error::UnknownSyscall { place: self.place(&path), near: near_name(&name), name })
-    }
-
-    /// The kernel whose syscalls the profile's author knew, with the syscall that tells, where it was inferred.
-    ///
-    /// All rules count, also those for other machines: the author knew their syscalls too.
-    fn known_kernel(&self, unknown: UnknownSyscalls) -> Option<(KernelVersion, Option<Name>)> {
-        let names = self.rules.iter().flat_map(|rule| rule.names.as_slice());
-        match unknown {
-            UnknownSyscalls::Off => None,
-            UnknownSyscalls::Baseline(kernel) => Some((kernel, None)),
-            UnknownSyscalls::Infer => {
-                let newest = baseline::newest(names.filter_map(|text| Name::parse(text)))?;
-                Some((newest.0, Some(newest.1)))
-            }
-        }
     }
 
     fn warnings(&self, noted: &Noted) -> Vec<Warning> {

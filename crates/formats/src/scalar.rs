@@ -7,6 +7,7 @@ use callgate_syscalls::{Arch, KernelVersion};
 use serde::ser::{Serialize, Serializer};
 
 use crate::json::{Fault, Node};
+use crate::spelled::Spelled;
 
 /// Defines an enumeration of words with their spelling in files.
 macro_rules! words {
@@ -202,17 +203,17 @@ impl DockerArch {
     }
 }
 
-impl Serialize for DockerArch {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
+impl fmt::Display for DockerArch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }
 
-impl DockerArch {
+impl Spelled<DockerArch> {
     /// Reads the word from a file.
     pub(crate) fn read(node: Node<'_>) -> Result<Self, Fault> {
-        let accepted = || Arch::ALL.iter().map(|&arch| Self(arch).as_str().to_owned()).collect();
-        word(node, "architecture", Self::parse, accepted)
+        let accepted = || Arch::ALL.iter().map(|&arch| DockerArch(arch).to_string()).collect();
+        word(node, "architecture", |text| Some(Self::of(DockerArch::parse(text)?, text)), accepted)
     }
 }
 

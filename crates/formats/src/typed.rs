@@ -8,6 +8,7 @@ use crate::read::{Form, Unknown};
 use crate::scalar::{
     ActionName, ArchName, ArgIndex, DockerArch, Flag, MinKernel, OperatorName, WidthName,
 };
+use crate::spelled::Spelled;
 
 /// Reads a profile. Fields that only Docker's form has are unknown in the others.
 pub(crate) fn seccomp<'d>(
@@ -111,8 +112,8 @@ fn filter<'d>(
     let Some(node) = object.take_value(key) else { return Ok(Filter::default()) };
     let mut object = node.object("an object of caps, arches and minKernel")?;
     let filter = Filter {
-        caps: list(&mut object, "caps", "the capabilities", Capability::read)?,
-        arches: list(&mut object, "arches", "the architectures", DockerArch::read)?,
+        caps: list(&mut object, "caps", "the capabilities", Spelled::<Capability>::read)?,
+        arches: list(&mut object, "arches", "the architectures", Spelled::<DockerArch>::read)?,
         min_kernel: object.take_value("minKernel").map(MinKernel::read).transpose()?,
     };
     unknown.note(&object, &["caps", "arches", "minKernel"])?;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use callgate_syscalls::{Arch, KernelVersion, Name, SeccompData};
 
-use crate::{Action, ArgsSemantics, Place};
+use crate::{Action, Place, Reading};
 
 /// Something in a profile that is legal but hardly meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,28 +39,19 @@ pub enum WarningKind {
         /// The architecture.
         arch: Arch,
     },
-    /// The rule has several conditions on one argument, and readers disagree on whether one of them or all must hold.
-    Ambiguous {
+    /// Another reading permits a call that this one refuses, or the other way round: the chosen one and
+    /// [`Reading::Kernel`], or that and the one that the form is written for.
+    Readings {
         /// The syscall.
         name: Name,
-        /// The reading that was chosen.
-        semantics: ArgsSemantics,
-        /// A call on which the readings differ.
+        /// Where the readings part.
+        cause: Cause,
+        /// A call on which they differ.
         call: SeccompData,
-        /// Its action under the chosen reading.
-        chosen: Action,
-        /// Its action under the other.
-        other: Action,
-    },
-    /// Runtimes skip this rule because its action is the default, and so let a call through that it refuses. Here it
-    /// counts.
-    SkippedByRuntimes {
-        /// The syscall.
-        name: Name,
-        /// A call that the rule refuses.
-        call: SeccompData,
-        /// What runtimes do with it.
-        runtimes: Action,
+        /// The reading that was chosen, and its action.
+        chosen: (Reading, Action),
+        /// The other, and its action.
+        other: (Reading, Action),
     },
     /// The rule refuses calls, but another one without conditions lets every call of the syscall through, and wins.
     Overruled {
@@ -97,6 +88,24 @@ pub enum WarningKind {
     },
 }
 
+/// Why two readings of a rule differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Cause {
+    /// The rule has several conditions on one argument.
+    Conditions,
+    /// The action of the rule is the default.
+    DefaultAction,
+    /// Programs of that architecture may also make the call through `socketcall` or `ipc`.
+    Multiplexer(Arch),
+    /// The rule depends on capabilities or architectures.
+    Circumstances,
+    /// The call is newer, or has a larger number, than what the profile names.
+    Unknown,
+    /// None of these alone.
+    Other,
+}
+
 /// Something that was decided for the profile because it does not say it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -107,6 +116,14 @@ pub enum Notice {
         baseline: KernelVersion,
         /// The newest syscall in the profile.
         newest: Name,
+    },
+    /// Numbers above that of this syscall, the largest that the profile names for the architecture, get `ENOSYS`, as runc
+    /// has it.
+    NumbersInferred {
+        /// The architecture.
+        arch: Arch,
+        /// The syscall with the largest number.
+        largest: Name,
     },
 }
 
@@ -143,20 +160,39 @@ impl fmt::Display for WarningKind {
     }
 }
 
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Conditions => f.write_str("several conditions on one argument"),
+            Self::DefaultAction => {
+                f.write_str("the action is the default, and runtimes skip such rules")
+            }
+            Self::Multiplexer(arch) => write!(
+                f,
+                "{arch} programs may also make this call through a multiplexer (socketcall, ipc), which hides the \
+                 arguments that this rule is about"
+            ),
+            Self::Circumstances => f.write_str(
+                "engines compare capabilities and architectures as text (CAP_BPF, amd64), and runtimes do not know them",
+            ),
+            Self::Unknown => f.write_str("the number is above the largest that runc knows"),
+            Self::Other => f.write_str("its rules are read in two ways"),
+        }
+    }
+}
+
 impl WarningKind {
     /// The warnings that are about what rules mean together.
     fn fmt_meaning(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Ambiguous { name, semantics, call, chosen, other } => write!(
+            Self::Readings { name, cause, call, chosen, other } => write!(
                 f,
-                "several conditions on one argument: with `{semantics}` {} is {chosen}, with `{}` {other}",
+                "{cause}: read as `{}`, {} is {}; read as `{}`, {}",
+                chosen.0,
                 Shown(*name, call),
-                semantics.other()
-            ),
-            Self::SkippedByRuntimes { name, call, runtimes } => write!(
-                f,
-                "the action is the default, so runtimes skip this rule: {} is {runtimes} there; here it is refused",
-                Shown(*name, call)
+                chosen.1,
+                other.0,
+                other.1
             ),
             Self::Overruled { name, by } => {
                 write!(f, "no effect on {name}: {by} has no conditions and wins over it")
@@ -203,6 +239,11 @@ impl fmt::Display for Notice {
                 f,
                 "the newest syscall in the profile is {newest} of Linux {baseline}: newer ones fail with ENOSYS, as on \
                  that kernel"
+            ),
+            Self::NumbersInferred { arch, largest } => write!(
+                f,
+                "the largest syscall number in the profile is that of {largest} on {arch}: larger ones fail with \
+                 ENOSYS, as runc has it"
             ),
         }
     }

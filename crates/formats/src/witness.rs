@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::chain::{Args, Test};
+use callgate_order::Test;
+
+use crate::chain::Args;
 
 /// How many calls are tried. Rules in practice need dozens; the limit is for those written to be slow.
 const ATTEMPTS_MAX: u64 = 1 << 14;
@@ -40,7 +42,7 @@ fn combination(values: &[Vec<u64>], mut index: u64) -> Args {
 
 /// The values worth trying for one argument, ascending.
 fn values(argument: u8, tests: &[Test]) -> Vec<u64> {
-    let tests: Vec<&Test> = tests.iter().filter(|test| test.argument == argument).collect();
+    let tests: Vec<&Test> = tests.iter().filter(|test| test.arg == argument).collect();
     let mut values = BTreeSet::from([0]);
     for test in &tests {
         let Test { datum, mask, .. } = **test;
@@ -67,36 +69,40 @@ fn values(argument: u8, tests: &[Test]) -> Vec<u64> {
 
 #[cfg(test)]
 mod tests {
-    use callgate_policy::Operator;
+    use callgate_order::StoredOperator::{self, Equal, Greater, GreaterOrEqual};
 
     use super::*;
 
-    fn test(argument: u8, operator: Operator, mask: u64, datum: u64) -> Test {
-        Test { argument, operator, mask, datum, low32: false }
+    fn test(arg: u8, stored: StoredOperator, mask: u64, datum: u64) -> Test {
+        Test { arg, stored, mask, datum }
+    }
+
+    fn holds(test: &Test, args: &Args) -> bool {
+        test.stored.operator().holds(args[usize::from(test.arg)] & test.mask, test.datum)
     }
 
     #[test]
     fn finds_calls_that_meet_all_of_several_tests() {
         let all = [
-            test(0, Operator::Eq, 0xf0, 0x50),
-            test(0, Operator::Eq, 0x0f, 0x03),
-            test(1, Operator::Gt, u64::MAX, 7),
-            test(5, Operator::Ne, u64::MAX, 0),
+            test(0, Equal, 0xf0, 0x50),
+            test(0, Equal, 0x0f, 0x03),
+            test(1, Greater, u64::MAX, 7),
+            test(5, GreaterOrEqual, u64::MAX, 1),
         ];
-        let found = find(&all, |args| all.iter().all(|test| test.holds(args)));
+        let found = find(&all, |args| all.iter().all(|test| holds(test, args)));
         assert_eq!(found, Some([0x53, 8, 0, 0, 0, 1]));
     }
 
     #[test]
     fn gives_up_on_what_cannot_be() {
-        let never = [test(0, Operator::Lt, u64::MAX, 0)];
-        assert_eq!(find(&never, |args| never[0].holds(args)), None);
+        let never = [test(0, Greater, u64::MAX, u64::MAX)];
+        assert_eq!(find(&never, |args| holds(&never[0], args)), None);
     }
 
     #[test]
     fn many_tests_take_bounded_time() {
         let tests: Vec<Test> =
-            (0..6000).map(|n| test((n % 6) as u8, Operator::Eq, u64::MAX, n * 1000)).collect();
+            (0..6000).map(|n| test((n % 6) as u8, Equal, u64::MAX, n * 1000)).collect();
         assert_eq!(find(&tests, |_| false), None);
     }
 }

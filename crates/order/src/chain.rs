@@ -40,6 +40,23 @@ impl Chain {
     /// The list of no comparisons, which always holds.
     pub const EMPTY: Self = Self { steps: [Step::UNUSED; ArgCmp::COUNT_MAX], len: 0 };
 
+    /// A single comparison.
+    #[must_use]
+    pub fn of(step: Step) -> Self {
+        let mut chain = Self::EMPTY;
+        chain.insert(step);
+        chain
+    }
+
+    /// Leaves the low half of the comparisons of an argument, which libseccomp's interface has no word for.
+    pub fn narrow(&mut self, arg: u8) {
+        let len = usize::from(self.len);
+        for step in self.steps.iter_mut().take(len).filter(|step| step.test.arg == arg) {
+            step.test.mask &= u64::from(u32::MAX);
+            step.test.datum &= step.test.mask;
+        }
+    }
+
     /// Enters a step before those of higher arguments. Where there are six, it is left out.
     fn insert(&mut self, step: Step) {
         let place = self.iter().position(|known| known.test.arg > step.test.arg);
@@ -212,6 +229,10 @@ fn comparison(arch: Arch, step: &Step) -> Result<Comparison, PolicyError> {
     let operator = stored.operator();
     let low = |value: u64| halves(value).1;
     let comparison = match arch.word_bits() {
+        // Only MASKED_EQ has a mask of its own: this one was narrowed.
+        64 if stored != StoredOperator::MaskedEqual && mask == u64::from(u32::MAX) => {
+            Comparison::low32(field, low(mask), operator, low(datum))
+        }
         64 => Comparison::masked(field, mask, operator, datum),
         _ => Comparison::low32(field, low(mask), operator, low(datum)),
     };

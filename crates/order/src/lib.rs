@@ -25,7 +25,7 @@
 //!         &[below(limit.into())],
 //!         Exactness::Adapted,
 //!         |stored| {
-//!             let effect = rules.consider(Arch::X86_64, stored.chain, action, origin);
+//!             let effect = rules.consider(Arch::X86_64, stored.chain, action, origin, None);
 //!             rules.apply(effect.unwrap()).unwrap();
 //!             Ok::<(), callgate_order::Error>(())
 //!         },

@@ -47,12 +47,29 @@ impl Multiplexer {
     }
 
     /// Its number on an architecture.
-    pub(crate) fn number(self, arch: Arch) -> Option<Number> {
-        let name = match self {
+    #[must_use]
+    pub fn number(self, arch: Arch) -> Option<Number> {
+        arch.syscall(self.name()).map(|syscall| syscall.nr.into())
+    }
+
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Socketcall, Self::Ipc];
+
+    /// The calls that it stands for, each with its first argument.
+    pub fn calls(self) -> impl Iterator<Item = (Name, u32)> {
+        CALLS.iter().filter_map(move |&(name, pseudo)| {
+            let pseudo = Number::new(pseudo.into());
+            (Self::of_pseudo(pseudo) == Some(self)).then(|| (name, self.call(pseudo)))
+        })
+    }
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> Name {
+        match self {
             Self::Socketcall => names::SOCKETCALL,
             Self::Ipc => names::IPC,
-        };
-        arch.syscall(name).map(|syscall| syscall.nr.into())
+        }
     }
 
     /// Its first argument for the call with that pseudo number.

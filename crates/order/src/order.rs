@@ -68,7 +68,8 @@ struct Node {
     yes: Side,
 }
 
-/// What one answer leads to: a rule that ends here, then rules with further comparisons.
+/// What one answer leads to: rules with further comparisons, then one that ends here. Both are there only where the
+/// shorter one came later, and one of their actions yields.
 #[derive(Default)]
 struct Side {
     rule: Option<u32>,
@@ -162,20 +163,25 @@ impl Tree {
         let mut order = Vec::new();
         let mut open: Vec<u32> = Vec::new();
         open.try_extend(self.top.iter().rev().copied())?;
-        // A node stands twice: before its answer yes, and before its answer no.
-        let mut asked = List::new();
-        asked.try_resize(self.nodes.len(), false)?;
+        // A node stands three times: before its answer yes, between both answers, and behind its answer no.
+        let mut visits = List::new();
+        visits.try_resize(self.nodes.len(), 0_u8)?;
         while let Some(node) = open.pop() {
             let Node { no, yes, .. } = &self.nodes[node as usize];
-            let second = std::mem::replace(&mut asked[node as usize], true);
-            let side = if second { no } else { yes };
-            if let Some(rule) = side.rule {
+            let visit = visits[node as usize];
+            let (behind, below) = match visit {
+                0 => (None, Some(yes)),
+                1 => (yes.rule, Some(no)),
+                _ => (no.rule, None),
+            };
+            visits[node as usize] = visit + 1;
+            if let Some(rule) = behind {
                 order.try_push(&list.rules[rule as usize].rule)?;
             }
-            if !second {
+            if let Some(side) = below {
                 open.try_push(node)?;
+                open.try_extend(side.level.iter().rev().copied())?;
             }
-            open.try_extend(side.level.iter().rev().copied())?;
         }
         Ok(order)
     }

@@ -120,6 +120,10 @@ enum Before {
 impl Rules {
     /// What a rule would change; nothing is changed yet.
     ///
+    /// Rules with the action `yielding` contradict no others: where one of two rules has it, that which was accepted
+    /// first decides about the calls that both hold for. libseccomp knows no such action, because it refuses rules whose
+    /// action is the default.
+    ///
     /// # Errors
     /// [`Refusal`].
     pub fn consider(
@@ -128,9 +132,15 @@ impl Rules {
         chain: Chain,
         action: Action,
         origin: u32,
+        yielding: Option<Action>,
     ) -> Result<Effect, Refusal> {
+        let yields = |one| yielding.is_some_and(|yielding| one == yielding || action == yielding);
         let list = match self {
             Self::Always { .. } => return Ok(Effect::None),
+            // Behind other rules it is asked last.
+            Self::Listed(_) if chain.is_empty() && yielding == Some(action) => {
+                return Ok(Effect::None);
+            }
             _ if chain.is_empty() => return Ok(Effect::Always { action, origin }),
             Self::None => {
                 let rule = Rule { chain, action, origin };
@@ -144,13 +154,17 @@ impl Rules {
         let ends = |rule: &Rule| begins(&rule.chain, &chain[chain.len() - rule.chain.len()..]);
         let covers = |rule: &Rule| match rule.action == action {
             true => contains(&chain, &rule.chain),
-            false if rule.chain.len() >= chain.len() => false,
+            false if rule.chain.len() >= chain.len() => {
+                yields(rule.action) && begins(&rule.chain, &chain)
+            }
             false => begins(&rule.chain, &chain) || one_word(rule) && ends(rule),
         };
         if list.in_force(list.parts(&chain)).any(|(_, rule)| covers(rule)) {
             return Ok(Effect::None);
         }
-        let contradicts = |rule: &Rule| rule.action != action && begins(&chain, &rule.chain);
+        let contradicts = |rule: &Rule| {
+            rule.action != action && begins(&chain, &rule.chain) && !yields(rule.action)
+        };
         let wholes = || list.in_force(list.wholes(&chain));
         if let Some((_, rule)) = wholes().find(|(_, rule)| contradicts(rule)) {
             return Err(Refusal::Conflict(Conflict { origin: rule.origin }));

@@ -1,6 +1,8 @@
 //! Meanings written back as policies.
 
-use callgate_policy::{ArchPolicy, Policy};
+use std::collections::BTreeMap;
+
+use callgate_policy::{ArchPolicy, Known, Policy, Unknown};
 use callgate_syscalls::{Action, Arch, ArchToken, SyscallNr};
 
 use crate::compare::Scope;
@@ -89,9 +91,10 @@ fn arch_policy(
     classes: &[NumberClass],
     rules_left: &mut usize,
 ) -> Result<ArchPolicy, Error> {
-    let default = default_action(d, classes).ok_or_else(|| not("it has no default action"))?;
-    let mut policy = ArchPolicy::new(default);
-    for class in classes.iter().filter(|class| action(d, class.node) != Some(default)) {
+    let [one, other] = frames(d, classes).ok_or_else(|| not("it has no default action"))?;
+    let frame = if other.cost(d, arch, classes) < one.cost(d, arch, classes) { other } else { one };
+    let mut policy = frame.policy();
+    for class in classes.iter().filter(|class| action(d, class.node) != Some(frame.action(class))) {
         let rules = regions::rules(d, class.node, arch.endian(), *rules_left)
             .ok_or_else(|| not("its conditions take too many rules"))?;
         for nr in class.numbers.first..=class.numbers.last {
@@ -106,11 +109,56 @@ fn arch_policy(
     Ok(policy)
 }
 
-/// The action of the widest class, which then needs no rules.
-fn default_action(d: &Diagrams, classes: &[NumberClass]) -> Option<Action> {
+/// What a policy says of numbers without rules: the default and, above a number, another action.
+struct Frame {
+    default: Action,
+    beyond: Option<(u32, Action)>,
+}
+
+/// The frame whose default is the action of the widest class, and the one in which that class is unknown and the default
+/// is the action of most numbers below it.
+fn frames(d: &Diagrams, classes: &[NumberClass]) -> Option<[Frame; 2]> {
     let width = |Interval { first, last }: Interval| last - first;
-    let constant = classes.iter().filter_map(|c| Some((width(c.numbers), action(d, c.node)?)));
-    constant.max_by_key(|(width, _)| *width).map(|(_, action)| action)
+    let constant = |class: &NumberClass| Some((class.numbers, action(d, class.node)?));
+    let widest = classes.iter().filter_map(constant).max_by_key(|(numbers, _)| width(*numbers));
+    let (widest, far) = widest?;
+    let mut counts = BTreeMap::<u32, u64>::new();
+    let below = classes.iter().filter_map(constant).filter(|(n, _)| n.last < widest.first);
+    for (numbers, action) in below {
+        *counts.entry(action.raw()).or_default() += u64::from(width(numbers)) + 1;
+    }
+    let most = counts.into_iter().max_by_key(|(_, count)| *count);
+    let most = most.map_or(far, |(raw, _)| Action::from_raw(raw));
+    let beyond = widest.first.checked_sub(1).map(|last| (last, far));
+    Some([Frame { default: far, beyond: None }, Frame { default: most, beyond }])
+}
+
+impl Frame {
+    fn policy(&self) -> ArchPolicy {
+        let mut policy = ArchPolicy::new(self.default);
+        if let Some((last, action)) = self.beyond {
+            policy.unknown(Unknown { known: Known::UpTo(SyscallNr::new(last)), action });
+        }
+        policy
+    }
+
+    /// The action for the numbers of a class, if they have no rules.
+    fn action(&self, class: &NumberClass) -> Action {
+        match self.beyond {
+            Some((last, action)) if class.numbers.first > last => action,
+            _ => self.default,
+        }
+    }
+
+    /// How many numbers that no kernel has need rules, which no profile can name, and how many do in all.
+    fn cost(&self, d: &Diagrams, arch: Arch, classes: &[NumberClass]) -> (usize, usize) {
+        let deviating = classes.iter().filter(|c| action(d, c.node) != Some(self.action(c)));
+        let numbers = deviating.flat_map(|class| class.numbers.first..=class.numbers.last);
+        numbers.take(RULES_MAX + 1).fold((0, 0), |(nameless, all), nr| {
+            let is_named = arch.syscall_at(SyscallNr::new(nr)).is_some();
+            (nameless + usize::from(!is_named), all + 1)
+        })
+    }
 }
 
 fn action(d: &Diagrams, node: NodeId) -> Option<Action> {

@@ -64,7 +64,7 @@ impl Filter {
         let StoredRule { number, chain } = rule;
         let nr = number.unsigned();
         let rules = self.entries.get(nr).map_or(&Rules::None, |entry| &entry.rules);
-        let effect = rules.consider(self.arch, chain, action, NO_ORIGIN);
+        let effect = rules.consider(self.arch, chain, action, NO_ORIGIN, None);
         let arch = self.arch;
         effect.map(|effect| Change { nr, effect }).map_err(|refusal| match refusal {
             Refusal::Conflict(_) => Error::Conflict { arch, number },

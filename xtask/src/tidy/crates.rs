@@ -41,7 +41,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("callgate-rules", &["callgate-policy", "callgate-syscalls", "strsim"]),
     (
         "callgate-formats",
-        &["callgate-policy", "callgate-rules", "callgate-syscalls", "serde", "serde_json"],
+        &[
+            "callgate-memory",
+            "callgate-order",
+            "callgate-policy",
+            "callgate-rules",
+            "callgate-syscalls",
+            "serde",
+            "serde_json",
+        ],
     ),
     (
         "callgate-gate",

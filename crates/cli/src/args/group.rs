@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use callgate_formats::{Arches, ArgsSemantics, CapSet, Options};
+use callgate_formats::{Arches, CapSet, Options, Reading};
 use callgate_kernel::{Tid, running_kernel};
 use callgate_syscalls::{Arch, KernelVersion};
 use clap::{ValueEnum, ValueHint};
@@ -50,9 +50,13 @@ pub(crate) struct ProfileArgs {
     /// The kernel that the program will run on [default: the running one]
     #[arg(long, value_name = "VERSION")]
     kernel: Option<KernelVersion>,
-    /// How several conditions on one argument combine: `runc` (any is enough) or `all` [default: runc]
-    #[arg(long, value_name = "READING")]
-    args_semantics: Option<ArgsSemantics>,
+    /// Whose reading is meant: `runc`, `crun`, `docker` or `kernel` [default: `docker` for the files of Docker and
+    /// Podman, `runc` for OCI's]
+    ///
+    /// They differ in what conditions on one argument, rules whose action is the default, capabilities, multiplexed calls
+    /// and syscalls newer than the profile mean. `kernel` is what the file says, held against what the kernel does.
+    #[arg(long = "as", value_name = "READING")]
+    reading: Option<Reading>,
 }
 
 impl ProfileArgs {
@@ -72,9 +76,7 @@ impl ProfileArgs {
         if let Some(caps) = self.caps {
             options.caps = caps;
         }
-        if let Some(semantics) = self.args_semantics {
-            options.args_semantics = semantics;
-        }
+        options.reading = self.reading;
         if !arches.is_empty() {
             options.arches = Arches::Exactly(arches.to_vec());
         }

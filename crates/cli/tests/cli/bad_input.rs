@@ -106,13 +106,13 @@ fn readings_that_differ_are_warned_of_with_a_call() {
     let folder = Folder::new();
     let args = r#"{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}, {"index": 0, "value": 2, "op": "SCMP_CMP_EQ"}"#;
     let file = folder.file("p.json", with_arg(args));
-    let [runc, all] = ["runc", "all"].map(|reading| {
-        let run = callgate(&["compile", &file, "--args-semantics", reading, "--format", "hex"]);
+    let [runc, all] = ["runc", "kernel"].map(|reading| {
+        let run = callgate(&["compile", &file, "--as", reading, "--format", "hex"]);
         run.says(&["warning", "socket(0x1", reading]);
         run.succeeds().to_owned()
     });
     assert_ne!(runc, all);
-    callgate(&["compile", &file, "--args-semantics", "some"]).fails(2, &["some", "runc"]);
+    callgate(&["compile", &file, "--as", "some"]).fails(2, &["some", "runc"]);
 }
 
 #[test]

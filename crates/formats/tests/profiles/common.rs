@@ -1,14 +1,21 @@
 //! Helpers of the tests: a profile in, decisions out.
 
-use callgate_formats::{Options, Profile, Resolved};
+use callgate_formats::{Options, Profile, Reading, Resolved};
 use callgate_syscalls::{Action, Arch, KernelVersion, Name, SeccompData, SyscallNr};
 
 pub(crate) const EPERM: Action = Action::from_raw(0x0005_0001);
 pub(crate) const ENOSYS: Action = Action::from_raw(0x0005_0026);
 
-/// Docker's choices on an x86_64 machine with Linux 6.12.
+/// The choices on an x86_64 machine with Linux 6.12, and the kernel's reading.
 pub(crate) fn options() -> Options {
-    Options::new(Arch::X86_64, KernelVersion::new(6, 12))
+    options_as(Reading::Kernel)
+}
+
+/// The same with another reading.
+pub(crate) fn options_as(reading: Reading) -> Options {
+    let mut options = Options::new(Arch::X86_64, KernelVersion::new(6, 12));
+    options.reading = Some(reading);
+    options
 }
 
 /// A profile with these rules, whose default is `EPERM`.

@@ -43,7 +43,8 @@ fn kernels_count_from_the_one_named() {
     let includes = filtered("\"includes\": {\"minKernel\": \"4.8\"}");
     let excludes = filtered("\"excludes\": {\"minKernel\": \"4.8\"}");
     for (kernel, is_newer) in [((4, 7), false), ((4, 8), true), ((4, 10), true), ((5, 0), true)] {
-        let options = Options::new(Arch::X86_64, KernelVersion::new(kernel.0, kernel.1));
+        let mut options = options();
+        options.kernel = KernelVersion::new(kernel.0, kernel.1);
         assert_eq!(applies(&includes, &options), is_newer, "{kernel:?}");
         assert_eq!(applies(&excludes, &options), !is_newer, "{kernel:?}");
     }
@@ -88,7 +89,8 @@ fn arch_map_adds_the_architectures_of_the_machine() {
         (Arch::Riscv64, &[Arch::Riscv64]),
         (Arch::S390x, &[Arch::S390x]),
     ] {
-        let options = Options::new(native, KernelVersion::new(6, 12));
+        let mut options = options();
+        options.native = native;
         let policy = profile.resolve(&options).unwrap().policy;
         assert_eq!(policy.arches().map(|(arch, _)| arch).collect::<Vec<_>>(), arches);
     }

@@ -1,7 +1,7 @@
 //! Policies written as OCI profiles mean the same when read back, or are refused with the reason.
 
 use crate::common::*;
-use callgate_formats::{ActionName, Error, Exported, Inexpressible, Profile, builtin};
+use callgate_formats::{ActionName, Error, Exported, Inexpressible, Profile, Reading, builtin};
 use callgate_policy::{ArchPolicy, Comparison, Condition, Field, Operator, Policy};
 use callgate_syscalls::{Action, Arch, Name, SyscallNr};
 
@@ -28,12 +28,13 @@ fn an_imported_profile_comes_back() {
         rule("LOG", "dup2", &[arg(0, "EQ", 1), arg(1, "NE", 2)].join(",")),
         rule("KILL_PROCESS", "clone3", ""),
     ];
-    let fields = "\"defaultAction\": \"SCMP_ACT_ERRNO\", \"architectures\": [\"SCMP_ARCH_X86\"]";
-    let policy = profile_with(fields, &rules.join(",")).resolve(&options()).unwrap().policy;
+    let fields = "\"defaultAction\": \"SCMP_ACT_ERRNO\", \"architectures\": [\"SCMP_ARCH_X86_64\", \"SCMP_ARCH_X86\"]";
+    let runc = options_as(Reading::Runc);
+    let policy = profile_with(fields, &rules.join(",")).resolve(&runc).unwrap().policy;
     let exported = Exported::new(&policy).unwrap();
     assert_eq!(exported.other_baseline, []);
     let text = serde_json::to_string_pretty(&exported.seccomp).unwrap();
-    let read_back = Profile::parse(text.as_bytes(), "export").unwrap().resolve(&options()).unwrap();
+    let read_back = Profile::parse(text.as_bytes(), "export").unwrap().resolve(&runc).unwrap();
     assert_eq!(read_back.policy.arch(Arch::X86_64), policy.arch(Arch::X86_64));
     assert_eq!(exported.seccomp.default_action, ActionName::Errno);
 }

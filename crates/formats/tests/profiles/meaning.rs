@@ -3,9 +3,7 @@
 //! How rules of one syscall combine is tested beside the code, in `src/chain/tests.rs`.
 
 use crate::common::*;
-use callgate_formats::{
-    Arches, ArgsSemantics, Error, Flag, Notice, Options, UnknownSyscalls, WarningKind,
-};
+use callgate_formats::{Arches, Cause, Error, Flag, Notice, Reading, UnknownSyscalls, WarningKind};
 use callgate_policy::{Known, Unknown};
 use callgate_syscalls::{Action, Arch, KernelVersion, Name, SeccompData};
 
@@ -72,45 +70,41 @@ fn the_index_of_a_condition_is_the_argument_not_the_position() {
 }
 
 #[test]
-fn a_repeated_index_turns_all_conditions_into_alternatives_for_runc() {
+fn a_repeated_index_turns_all_conditions_into_alternatives_for_runtimes() {
     let three = [arg(0, "EQ", 1), arg(0, "EQ", 2), arg(1, "EQ", 3)].join(",");
     let profile = profile(&rule("ALLOW", "dup2", &three));
-    let runc = profile.resolve(&options()).unwrap();
-    let mut options = options();
-    options.args_semantics = ArgsSemantics::All;
-    let all = profile.resolve(&options).unwrap();
-    for args in [[1, 0], [2, 0], [9, 3], [1, 3]] {
-        assert_eq!(decide(&runc, "dup2", &args), Action::ALLOW, "{args:?}");
-        assert_eq!(decide(&all, "dup2", &args), EPERM, "{args:?}");
+    for reading in Reading::ALL {
+        let resolved = profile.resolve(&options_as(reading)).unwrap();
+        let any = if reading == Reading::Kernel { EPERM } else { Action::ALLOW };
+        for args in [[1, 0], [2, 0], [9, 3], [1, 3]] {
+            assert_eq!(decide(&resolved, "dup2", &args), any, "{args:?} as {reading}");
+        }
+        assert_eq!(decide(&resolved, "dup2", &[9, 9]), EPERM);
     }
-    assert_eq!(decide(&runc, "dup2", &[9, 9]), EPERM);
 }
 
 #[test]
-fn the_two_readings_differ_on_the_call_that_the_warning_shows() {
+fn two_readings_differ_on_the_call_that_the_warning_shows() {
     let range = [arg(1, "GE", 100), arg(1, "LE", 200)].join(",");
     let profile = profile(&rule("ALLOW", "dup2", &range));
-    for semantics in [ArgsSemantics::Runc, ArgsSemantics::All] {
-        let with = |semantics| {
-            let mut options = options();
-            options.args_semantics = semantics;
-            profile.resolve(&options).unwrap()
-        };
-        let (this, that) = (with(semantics), with(semantics.other()));
+    for reading in Reading::ALL {
+        let this = profile.resolve(&options_as(reading)).unwrap();
         let [warning] = &this.warnings[..] else { panic!("{:?}", this.warnings) };
-        let WarningKind::Ambiguous { call, chosen, other, .. } = &warning.kind else {
+        let WarningKind::Readings { cause, call, chosen, other, .. } = &warning.kind else {
             panic!("{warning}")
         };
-        assert_ne!(chosen, other);
-        assert_eq!(this.policy.decide(call), *chosen);
-        assert_eq!(that.policy.decide(call), *other);
+        let that = profile.resolve(&options_as(other.0)).unwrap();
+        assert_eq!((*cause, chosen.0), (Cause::Conditions, reading));
+        assert_ne!(chosen.1, other.1);
+        assert_eq!(this.policy.decide(call), chosen.1);
+        assert_eq!(that.policy.decide(call), other.1);
     }
-    let text = warnings(&profile.resolve(&options()).unwrap());
+    let text = warnings(&profile.resolve(&options_as(Reading::Runc)).unwrap());
     assert_eq!(
         text,
         [
-            "test.json:1:106: syscalls[0].args: several conditions on one argument: with `runc` dup2(0x0) on x86_64 \
-          is ALLOW, with `all` ERRNO(1)"
+            "test.json:1:106: syscalls[0].args: several conditions on one argument: read as `runc`, dup2(0x0) on \
+             x86_64 is ALLOW; read as `kernel`, ERRNO(1)"
         ]
     );
 }
@@ -122,12 +116,27 @@ fn readings_that_agree_are_no_warning() {
 }
 
 #[test]
-fn more_than_six_conditions_all_count() {
+fn more_than_six_conditions_all_count_but_for_crun() {
     let eight: Vec<String> = (1..=8).map(|value| arg(0, "EQ", value)).collect();
-    let resolved = resolved(&[rule("ALLOW", "dup", &eight.join(","))]);
-    for value in 0..10 {
-        let action = if (1..=8).contains(&value) { Action::ALLOW } else { EPERM };
-        assert_eq!(decide(&resolved, "dup", &[value]), action, "{value}");
+    let profile = profile(&rule("ALLOW", "dup", &eight.join(",")));
+    for (reading, count) in [(Reading::Runc, 8), (Reading::Docker, 8), (Reading::Crun, 6)] {
+        let resolved = profile.resolve(&options_as(reading)).unwrap();
+        for value in 0..10 {
+            let action = if (1..=count).contains(&value) { Action::ALLOW } else { EPERM };
+            assert_eq!(decide(&resolved, "dup", &[value]), action, "{value} as {reading}");
+        }
+    }
+}
+
+#[test]
+fn conditions_that_must_all_hold_are_limited() {
+    for (count, accepted) in [(5, true), (6, true), (7, false)] {
+        let many: Vec<String> = (0..count).map(|value| arg(0, "NE", value)).collect();
+        let result = profile(&rule("ALLOW", "dup", &many.join(","))).resolve(&options());
+        assert_eq!(result.is_ok(), accepted, "{count}");
+        if let Err(error) = result {
+            assert!(error.to_string().contains("syscalls[0].args: more than 6"), "{error}");
+        }
     }
 }
 
@@ -213,10 +222,16 @@ fn a_refusal_with_the_default_action_is_not_lost() {
     assert_eq!(decide(&resolved, "socket", &[40]), EPERM);
     assert_eq!(decide(&resolved, "socket", &[41]), Action::ALLOW);
     let [warning] = &resolved.warnings[..] else { panic!("{:?}", resolved.warnings) };
-    let name = Name::parse("socket").unwrap();
-    let call = call(Arch::X86_64, "socket", &[40]);
-    let kind = WarningKind::SkippedByRuntimes { name, call, runtimes: Action::ALLOW };
+    let kind = WarningKind::Readings {
+        name: Name::parse("socket").unwrap(),
+        cause: Cause::DefaultAction,
+        call: call(Arch::X86_64, "socket", &[40]),
+        chosen: (Reading::Kernel, EPERM),
+        other: (Reading::Runc, Action::ALLOW),
+    };
     assert_eq!((warning.place.path.as_str(), &warning.kind), ("syscalls[1]", &kind));
+    let runc = profile(&rules.join(",")).resolve(&options_as(Reading::Runc)).unwrap();
+    assert_eq!(decide(&runc, "socket", &[40]), Action::ALLOW);
 }
 
 #[test]
@@ -279,6 +294,8 @@ fn one_filter_is_for_one_byte_order() {
 fn multiplexed(fields: &str, rules: &[String]) -> ([Action; 3], Vec<WarningKind>) {
     let mut options = options();
     options.arches = Arches::Exactly(vec![Arch::X86]);
+    // A number above that of `socket`, so that runc's stub does not refuse that.
+    let rules = [rules, &[rule("TRAP", "clone3", "")]].concat();
     let resolved = profile_with(fields, &rules.join(",")).resolve(&options).unwrap();
     let decide = |name, arg| resolved.policy.decide(&call(Arch::X86, name, &[arg]));
     let decisions = [decide("socketcall", 1), decide("socketcall", 2), decide("socket", 40)];
@@ -296,28 +313,59 @@ fn rules_without_conditions_reach_the_multiplexer() {
     assert_eq!(multiplexed(allow_all, &rules), ([EPERM, allow, EPERM], vec![]));
 }
 
+/// The only warning, about a call that another reading permits or refuses through the multiplexer.
+fn multiplexer_warning(given: &[WarningKind]) -> (SeccompData, Action, Action) {
+    match given {
+        [
+            WarningKind::Readings {
+                cause: Cause::Multiplexer(Arch::X86), call, chosen, other, ..
+            },
+        ] => {
+            assert_eq!((chosen.0, other.0), (Reading::Kernel, Reading::Runc));
+            (*call, chosen.1, other.1)
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn rules_with_conditions_never_open_the_multiplexer() {
-    let name = Name::parse("socket").unwrap();
-    let warning = |outcome| vec![WarningKind::Multiplexed { name, arch: Arch::X86, outcome }];
     let eperm = "\"defaultAction\": \"SCMP_ACT_ERRNO\"";
     let conditional = rule("ALLOW", "socket", &arg(0, "EQ", 40));
     let (decisions, given) = multiplexed(eperm, std::slice::from_ref(&conditional));
     assert_eq!(decisions, [EPERM, EPERM, Action::ALLOW]);
-    assert_eq!(given, warning(EPERM));
+    let socketcall = call(Arch::X86, "socketcall", &[1]);
+    assert_eq!(multiplexer_warning(&given), (socketcall, EPERM, Action::ALLOW));
     let rules = [conditional, rule("ALLOW", "socketcall", "")];
     let (decisions, given) = multiplexed(eperm, &rules);
     assert_eq!(decisions, [Action::ALLOW; 3], "what the profile says of socketcall itself");
-    assert_eq!(given, warning(Action::ALLOW));
+    let name = Name::parse("socket").unwrap();
+    let outcome = Action::ALLOW;
+    assert_eq!(given, [WarningKind::Multiplexed { name, arch: Arch::X86, outcome }]);
 }
 
 #[test]
 fn a_refusal_with_conditions_closes_the_multiplexer_for_that_call() {
     let allow_all = "\"defaultAction\": \"SCMP_ACT_ALLOW\"";
-    let rules = [rule("ERRNO", "socket", &arg(0, "EQ", 40))];
+    let rules = [rule("ERRNO", "socket", &arg(1, "EQ", 40))];
     let (decisions, given) = multiplexed(allow_all, &rules);
-    assert_eq!(decisions, [EPERM, Action::ALLOW, EPERM]);
-    assert!(matches!(given[..], [WarningKind::Multiplexed { outcome: EPERM, .. }]), "{given:?}");
+    assert_eq!(decisions, [EPERM, Action::ALLOW, Action::ALLOW]);
+    let (_, kernel, runc) = multiplexer_warning(&given);
+    assert_eq!((kernel, runc), (EPERM, Action::ALLOW));
+}
+
+#[test]
+fn runtimes_keep_conditions_on_other_arguments_of_the_multiplexer() {
+    let fields = "\"defaultAction\": \"SCMP_ACT_ERRNO\", \"architectures\": [\"SCMP_ARCH_X86\"]";
+    let both = [arg(0, "LT", 38), arg(1, "EQ", 7)].join(",");
+    let profile = profile_with(fields, &rule("ALLOW", "socket", &both));
+    for reading in [Reading::Runc, Reading::Crun, Reading::Docker] {
+        let policy = profile.resolve(&options_as(reading)).unwrap().policy;
+        let decide = |args: &[u64]| policy.decide(&call(Arch::X86, "socketcall", args));
+        assert_eq!(decide(&[1, 7]), Action::ALLOW, "the first argument is the call");
+        assert_eq!(decide(&[1, 8]), EPERM);
+        assert_eq!(decide(&[2, 7]), EPERM);
+    }
 }
 
 #[test]
@@ -368,7 +416,8 @@ fn the_author_knew_the_syscalls_of_rules_for_other_machines() {
 
 #[test]
 fn no_baseline_is_older_than_the_architecture() {
-    let loongarch64 = Options::new(Arch::Loongarch64, KernelVersion::new(6, 12));
+    let mut loongarch64 = options();
+    loongarch64.native = Arch::Loongarch64;
     let policy = profile(&rule("ALLOW", "read", "")).resolve(&loongarch64).unwrap().policy;
     assert_eq!(policy.decide(&call(Arch::Loongarch64, "mount", &[])), EPERM);
     assert_eq!(policy.decide(&call(Arch::Loongarch64, "listns", &[])), ENOSYS);
@@ -452,7 +501,8 @@ fn defaults_that_let_through_or_say_enosys_need_no_baseline() {
 #[test]
 fn enosys_has_the_number_of_the_architecture() {
     let profile = profile(&rule("ALLOW", "read", ""));
-    let mips = Options::new(Arch::Mips64, KernelVersion::new(6, 12));
+    let mut mips = options();
+    mips.native = Arch::Mips64;
     let policy = profile.resolve(&mips).unwrap().policy;
     assert_eq!(policy.decide(&call_nr(Arch::Mips64, 9999, &[])), Action::errno(89).unwrap());
 }
