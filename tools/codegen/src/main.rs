@@ -13,6 +13,7 @@ mod definitions;
 mod errnos;
 mod facts;
 mod groups;
+mod history;
 mod import;
 mod layout;
 mod render;
@@ -59,6 +60,7 @@ fn render_all(root: &Path) -> Result<BTreeMap<PathBuf, String>, String> {
     let of_facts = [
         ("constants.rs", constants::render(&root.join("data"), &facts)?),
         ("groups.rs", groups::render(&root.join("data"), &facts)?),
+        ("history.rs", history::render(&root.join("data"), &facts)?),
     ];
     let files = [
         ("names.rs", render::names(&layout)),

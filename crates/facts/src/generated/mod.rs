@@ -4,3 +4,5 @@
 pub(crate) mod constants;
 #[rustfmt::skip]
 pub(crate) mod groups;
+#[rustfmt::skip]
+pub(crate) mod history;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Kind, Part, Use, Value};
-use crate::facts::{Facts, TABLES};
+use crate::facts::{Facts, TABLES, Table, tables_named};
 
 /// The lists.
 pub(super) struct Layout {
@@ -180,7 +180,7 @@ fn takes(facts: &Facts, syscall: &str, argument: &str) -> bool {
 }
 
 /// A bit for each architecture of each table, in the order of `Arch::ALL`.
-pub(crate) fn arches(tables: u32) -> u32 {
+fn arches(tables: u32) -> u32 {
     let mut bits = 0;
     let mut place = 0;
     for (index, table) in TABLES.iter().enumerate() {
@@ -190,4 +190,13 @@ pub(crate) fn arches(tables: u32) -> u32 {
         }
     }
     bits
+}
+
+/// The architectures of a list of tables, a bit each in the order of `Arch::ALL`.
+pub(crate) fn arches_named(list: &str) -> Result<u32, String> {
+    let named = tables_named(list)?;
+    let bit = |(index, table): (usize, &Table)| {
+        u32::from(named.iter().any(|named| named.name == table.name)) << index
+    };
+    Ok(arches(TABLES.iter().enumerate().map(bit).sum()))
 }

@@ -7,8 +7,8 @@ use std::path::Path;
 use house::lines;
 
 use super::{Block, Foreign, Line, Version};
-use crate::constants::arches;
-use crate::facts::{Facts, TABLES, tables_named};
+use crate::constants::arches_named;
+use crate::facts::Facts;
 
 /// What a line of a block may say.
 const VERDICTS: &[&str] = &["allow", "enosys", "leave"];
@@ -159,13 +159,4 @@ pub(super) fn foreign(data: &Path) -> Result<Vec<Foreign>, String> {
 /// A column in which `-` stands for nothing.
 fn text(column: &str) -> String {
     if column == "-" { String::new() } else { column.to_owned() }
-}
-
-/// The architectures of a list of tables, a bit each in the order of `Arch::ALL`.
-fn arches_named(list: &str) -> Result<u32, String> {
-    let named = tables_named(list)?;
-    let bit = |(index, table): (usize, &crate::facts::Table)| {
-        u32::from(named.iter().any(|named| named.name == table.name)) << index
-    };
-    Ok(arches(TABLES.iter().enumerate().map(bit).sum()))
 }

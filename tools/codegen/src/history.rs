@@ -1,0 +1,120 @@
+//! What is known of programs: which call they began to make when, and what users see when it is refused.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use house::lines;
+
+use crate::constants::arches_named;
+use crate::facts::Facts;
+use crate::render::{array, header, words};
+
+/// What a row may say of its confidence.
+const CONFIDENCES: &[(&str, &str)] =
+    &[("source", "Source"), ("report", "Report"), ("known", "Known")];
+
+/// What a caller may do when a call is refused.
+const FALLBACKS: &[(&str, &str)] = &[
+    ("none", "None"),
+    ("enosys", "Enosys"),
+    ("any", "Any"),
+    ("ignored", "Ignored"),
+    ("probe", "Probe"),
+    ("abort", "Abort"),
+];
+
+/// The tables of drift and denials, from `data/drift.tsv` and `data/denials.tsv`.
+pub(crate) fn render(data: &Path, facts: &Facts) -> Result<String, String> {
+    let mut tables = Tables::default();
+    tables.word("");
+    let drift = tables.drift(data, facts)?;
+    let denials = tables.denials(data, facts)?;
+    let mut text = header("Drift of programs, and denials.");
+    text.push_str("use callgate_syscalls::{Name, names};\n\n");
+    text.push_str("use crate::history::Confidence;\nuse crate::history::drift::Fallback;\n\n");
+    words(&mut text, "WORD", &tables.words);
+    array(&mut text, "SYSCALLS", "Name", &tables.syscalls);
+    array(&mut text, "DRIFT", "(u32, u16, u16, Fallback, Confidence, [u16; 8])", &drift);
+    array(&mut text, "DENIALS", "(u16, u16, u16, Confidence, [u16; 8])", &denials);
+    Ok(text)
+}
+
+#[derive(Default)]
+struct Tables {
+    words: Vec<String>,
+    places: BTreeMap<String, usize>,
+    syscalls: Vec<String>,
+}
+
+impl Tables {
+    fn word(&mut self, text: &str) -> usize {
+        let text = if text == "-" { "" } else { text };
+        if let Some(place) = self.places.get(text) {
+            return *place;
+        }
+        self.words.push(text.to_owned());
+        self.places.insert(text.to_owned(), self.words.len() - 1);
+        self.words.len() - 1
+    }
+
+    /// Where a list of syscalls begins and ends.
+    fn list(&mut self, list: &str, facts: &Facts) -> Result<(usize, usize), String> {
+        let start = self.syscalls.len();
+        for name in list.split(' ').filter(|name| *name != "-") {
+            if !facts.names().contains(name) {
+                return Err(format!("{name} is no syscall"));
+            }
+            self.syscalls.push(format!("names::{}", name.to_ascii_uppercase()));
+        }
+        Ok((start, self.syscalls.len()))
+    }
+
+    fn drift(&mut self, data: &Path, facts: &Facts) -> Result<Vec<String>, String> {
+        let mut rows = Vec::new();
+        for (place, columns) in lines(&data.join("drift.tsv"))? {
+            let failed = |error: String| format!("{place}: {error}");
+            let [part, since, tables, calls, call, by, fallback, enosys, eperm, add, sure, source] =
+                &columns[..]
+            else {
+                return Err(failed("expected twelve columns".into()));
+            };
+            let on = arches_named(tables).map_err(failed)?;
+            let (start, end) = self.list(calls, facts).map_err(failed)?;
+            if start == end {
+                return Err(failed("it names no syscall".into()));
+            }
+            let fallback = variant(FALLBACKS, fallback).map_err(failed)?;
+            let sure = variant(CONFIDENCES, sure).map_err(failed)?;
+            let texts = [part, since, call, by, enosys, eperm, add, source];
+            let texts = texts.map(|text| self.word(text));
+            rows.push(format!(
+                "({on:#x}, {start}, {end}, Fallback::{fallback}, Confidence::{sure}, {texts:?})"
+            ));
+        }
+        Ok(rows)
+    }
+
+    fn denials(&mut self, data: &Path, facts: &Facts) -> Result<Vec<String>, String> {
+        let mut rows = Vec::new();
+        for (place, columns) in lines(&data.join("denials.tsv"))? {
+            let failed = |error: String| format!("{place}: {error}");
+            let [number, symptom, calls, call, by, eperm, enosys, remedy, risk, sure, source] =
+                &columns[..]
+            else {
+                return Err(failed("expected eleven columns".into()));
+            };
+            let number: u16 = number.parse().map_err(|_| failed(format!("{number:?}: number")))?;
+            let (start, end) = self.list(calls, facts).map_err(failed)?;
+            let sure = variant(CONFIDENCES, sure).map_err(failed)?;
+            let texts = [symptom, call, by, eperm, enosys, remedy, risk, source];
+            let texts = texts.map(|text| self.word(text));
+            rows.push(format!("({number}, {start}, {end}, Confidence::{sure}, {texts:?})"));
+        }
+        Ok(rows)
+    }
+}
+
+fn variant(known: &[(&str, &'static str)], word: &str) -> Result<&'static str, String> {
+    let found = known.iter().find(|(name, _)| *name == word);
+    found.map(|(_, variant)| *variant).ok_or_else(|| format!("{word:?} is not known"))
+}
