@@ -69,8 +69,11 @@ fn syscall<'d>(node: Node<'d>, form: Form, unknown: &mut Unknown<'d>) -> Result<
     let docker = form == Form::Docker;
     let names = match object.take_value("names") {
         Some(names) => {
-            let names = names.array("the names of syscalls")?;
-            Some(names.map(name).collect::<Result<_, _>>()?)
+            let mut list = Vec::with_capacity(names.count());
+            for node in names.array("the names of syscalls")? {
+                list.push(name(node)?);
+            }
+            Some(list)
         }
         None if docker => None,
         None => return Err(object.missing("names")),

@@ -45,6 +45,11 @@ impl Provenance {
         Self { origins, rules: Vec::new(), default: None, unknown: None, foreign: None }
     }
 
+    /// Makes room for that many rules more.
+    pub fn reserve(&mut self, rules: usize) {
+        self.rules.reserve(rules);
+    }
+
     /// Notes that the next rule of a number comes from a written one, or from none.
     ///
     /// Call it as often and in the order in which the policy's rules of that number are made.

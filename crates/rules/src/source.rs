@@ -222,15 +222,14 @@ impl Source {
     /// The line and column of a byte. Behind the end of the text, the position of the end.
     #[must_use]
     pub fn position(&self, offset: usize) -> Position {
-        let offset = offset.min(self.text.len());
-        let lines = self.line_starts();
-        let line = lines.partition_point(|&start| start as usize <= offset);
-        let start = lines[line - 1] as usize;
+        let bytes = self.text.as_bytes();
+        // Mostly one place is asked for, or a few: to count is quicker than to note where each line begins.
+        let before = &bytes[..offset.min(bytes.len())];
+        let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
+        let start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
         // A byte within a character stands at the character.
-        let column = 1 + self.text[start..]
-            .char_indices()
-            .take_while(|(at, character)| start + at + character.len_utf8() <= offset)
-            .count();
+        let end = (start..=before.len()).rev().find(|end| self.text.is_char_boundary(*end));
+        let column = 1 + self.text[start..end.unwrap_or(start)].chars().count();
         Position { line, column }
     }
 

@@ -61,7 +61,8 @@ impl<'d> Node<'d> {
         if self.entry().kind != Kind::Object {
             return Err(self.unexpected(expected, ""));
         }
-        let mut fields: Vec<(Cow<'d, str>, Node<'d>)> = Vec::new();
+        // Rules have up to nine fields.
+        let mut fields: Vec<(Cow<'d, str>, Self)> = Vec::with_capacity(9);
         let mut keys = self.inside();
         while let (Some(key), Some(value)) = (keys.next(), keys.next()) {
             fields.push((key.unquoted(), value));
@@ -153,6 +154,11 @@ impl<'d> Node<'d> {
     /// An element of an array, where this is an array that has it.
     pub(crate) fn element(self, index: usize) -> Option<Self> {
         (self.entry().kind == Kind::Array).then(|| self.inside().nth(index)).flatten()
+    }
+
+    /// How many values are in this one, directly or not: of a list of texts or numbers, how many there are.
+    pub(crate) fn count(self) -> usize {
+        (self.entry().next - self.position - 1) as usize
     }
 
     /// The key of a value that is an object's field.

@@ -102,10 +102,14 @@ impl Scanner<'_> {
     }
 
     fn skip_blanks(&mut self) -> Result<(), SyntaxError> {
-        let bytes = self.text.as_bytes();
         loop {
-            match bytes.get(self.at) {
-                Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += 1,
+            let bytes = self.text.as_bytes();
+            let mut at = self.at;
+            while let Some(b' ' | b'\t' | b'\n' | b'\r') = bytes.get(at) {
+                at += 1;
+            }
+            self.at = at;
+            match bytes.get(at) {
                 Some(b'/') => self.skip_comment()?,
                 _ => return Ok(()),
             }
@@ -221,21 +225,20 @@ impl Scanner<'_> {
         let (start, mut at) = (self.at, self.at + 1);
         let mut kind = Kind::Plain;
         loop {
-            match bytes.get(at) {
-                Some(b'"') => break,
-                Some(b'\\') => {
+            let is_special = |byte: &u8| *byte == b'"' || *byte == b'\\' || *byte < 0x20;
+            let Some(plain) = bytes[at..].iter().position(is_special) else {
+                return Err(self.error(start..start + 1, "this text has no end: `\"` is missing"));
+            };
+            at += plain;
+            match bytes[at] {
+                b'"' => break,
+                b'\\' => {
                     kind = Kind::Escaped;
                     at = self.escape(at)?;
                 }
-                Some(0..0x20) => {
+                _ => {
                     let reason = "control characters in texts are written as `\\n` or `\\u0000`";
                     return Err(self.error(at..at + 1, reason));
-                }
-                Some(_) => at += 1,
-                None => {
-                    return Err(
-                        self.error(start..start + 1, "this text has no end: `\"` is missing")
-                    );
                 }
             }
         }
