@@ -11,6 +11,8 @@
 //!
 //! All budgets count work and memory, never time: a policy gives the same program on any machine under any load.
 //!
+//! [`stack()`] does the same for policies that take several filters.
+//!
 //! Nothing else makes a [`Built`] program, and nothing in this crate is believed: what it holds went through the prover.
 //!
 //! ```
@@ -32,6 +34,7 @@
 
 mod error;
 mod proof;
+mod stack;
 
 use callgate_bpf::Program;
 use callgate_compiler::Error as CompilerError;
@@ -40,6 +43,7 @@ use callgate_prover::{Error as ProverError, Options};
 
 pub use error::Error;
 pub use proof::{Built, Proof};
+pub use stack::{BuiltStack, compile_stack, prove_stack, stack};
 
 /// Compiles a policy and proves the result.
 ///
@@ -49,22 +53,30 @@ pub use proof::{Built, Proof};
 ///
 /// Claim: C-PROVED
 pub fn program(policy: &Policy) -> Result<Built, Error> {
+    escalate(policy, || callgate_compiler::compile(policy))
+}
+
+/// Proves the program that was compiled for speed, or finds another one that can be proved.
+fn escalate(
+    policy: &Policy,
+    compile: impl Fn() -> Result<Program, CompilerError>,
+) -> Result<Built, Error> {
     let budget = Options::while_waiting(policy);
-    let compiled = callgate_compiler::compile(policy);
-    match &compiled {
-        Ok(program) => match proof::whole(policy, program.clone(), &quick(policy, &budget)) {
-            Err(Error::Proof(ProverError::Undecided(_))) => {}
+    let too_long = match compile() {
+        Ok(program) => match proof::whole(policy, program, &quick(policy, &budget)) {
+            Err(Error::Proof(ProverError::Undecided(_))) => None,
             done => return done,
         },
-        Err(CompilerError::TooLong { .. }) => {}
-        Err(error) => return Err(error.clone().into()),
-    }
-    match (proof::in_pieces(policy, &budget), compiled) {
-        (Err(Error::Proof(ProverError::Undecided(_)) | Error::Compile(_)), Ok(program)) => {
-            proof::whole(policy, program, &budget)
+        Err(reason @ CompilerError::TooLong { .. }) => Some(reason),
+        Err(reason) => return Err(reason.into()),
+    };
+    match (proof::in_pieces(policy, &budget), too_long) {
+        // The proof took the program: it is made again, which nearly never happens.
+        (Err(Error::Proof(ProverError::Undecided(_)) | Error::Compile(_)), None) => {
+            proof::whole(policy, compile()?, &budget)
         }
         // The reason for which the best program failed says more.
-        (Err(Error::Compile(CompilerError::TooLong { .. })), Err(reason)) => Err(reason.into()),
+        (Err(Error::Compile(CompilerError::TooLong { .. })), Some(reason)) => Err(reason.into()),
         (done, _) => done,
     }
 }

@@ -16,7 +16,7 @@ pub struct Built {
 }
 
 /// How a program was proved.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Proof {
     /// As a whole.
@@ -31,6 +31,18 @@ pub enum Proof {
     /// Not at all: built for measuring.
     #[cfg(feature = "unproved")]
     Unproved,
+}
+
+impl Proof {
+    /// What the proof consisted of; `None` where there is none.
+    #[must_use]
+    pub const fn certificate(&self) -> Option<&Certificate> {
+        match self {
+            Self::Whole(certificate) | Self::Pieces { certificate, .. } => Some(certificate),
+            #[cfg(feature = "unproved")]
+            Self::Unproved => None,
+        }
+    }
 }
 
 impl Built {

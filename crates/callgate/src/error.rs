@@ -68,6 +68,17 @@ macro_rules! error_from {
     )*};
 }
 
+impl From<callgate_build::Error> for Error {
+    fn from(error: callgate_build::Error) -> Self {
+        use callgate_build::Error::{Compile, OutOfMemory, Proof};
+        match error {
+            Compile(error) => Self::Compile(error),
+            Proof(error) => Self::Proof(error),
+            OutOfMemory => Self::Compile(callgate_compiler::Error::OutOfMemory),
+        }
+    }
+}
+
 error_from! {
     Policy(callgate_policy::Error)
     Compile(callgate_compiler::Error)

@@ -3,21 +3,21 @@
 use std::os::fd::OwnedFd;
 
 use callgate_bpf::Program;
+use callgate_build::{Built, Proof};
 use callgate_formats::Resolved;
 use callgate_kernel::child::Child;
 use callgate_kernel::{Command, Enforced, Interruption, Options, Scope, Wants};
 use callgate_policy::{Action, Policy, SeccompData};
-use callgate_prover::Proved;
 use callgate_supervise::Listener;
 use callgate_syscalls::Endian;
 
-use crate::{Error, FilterBuilder, Unproved};
+use crate::{Error, FilterBuilder};
 
 /// A syscall filter: what it means and a program that was proved to mean it.
 #[derive(Clone, Debug)]
 pub struct Filter {
     policy: Policy,
-    proved: Proved,
+    built: Built,
 }
 
 impl Filter {
@@ -31,12 +31,12 @@ impl Filter {
     /// # Errors
     /// [`Error::Compile`] where the program would be too long, [`Error::Proof`] where it was not proved.
     pub fn from_policy(policy: Policy) -> Result<Self, Error> {
-        let options = callgate_prover::Options::while_waiting(&policy);
-        Unproved::compile(policy)?.prove(&options)
+        let built = callgate_build::program(&policy)?;
+        Ok(Self { policy, built })
     }
 
-    pub(crate) const fn new(policy: Policy, proved: Proved) -> Self {
-        Self { policy, proved }
+    pub(crate) const fn new(policy: Policy, built: Built) -> Self {
+        Self { policy, built }
     }
 
     /// Compiles what a profile was resolved to. Flags and listener of the profile are the caller's to apply.
@@ -56,13 +56,13 @@ impl Filter {
     /// The program.
     #[must_use]
     pub const fn program(&self) -> &Program {
-        self.proved.program()
+        self.built.program()
     }
 
-    /// The program with what was proved of it.
+    /// How the program was proved.
     #[must_use]
-    pub const fn proved(&self) -> &Proved {
-        &self.proved
+    pub const fn proof(&self) -> &Proof {
+        self.built.proof()
     }
 
     /// The program as Rust source: a constant of that name, with the bytes that the kernel reads as `sock_filter`s.

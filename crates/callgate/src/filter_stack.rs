@@ -1,11 +1,11 @@
 //! A policy with the filters that were proved to mean it together.
 
 use callgate_bpf::{Program, Stack};
+use callgate_build::{BuiltStack, Proof};
 use callgate_kernel::{Options, Scope};
 use callgate_policy::Policy;
-use callgate_prover::ProvedStack;
 
-use crate::{Error, UnprovedStack};
+use crate::Error;
 
 /// What a policy means, in as few filters as it takes: one, or several on top of each other where one would be longer
 /// than the kernel accepts.
@@ -33,7 +33,7 @@ use crate::{Error, UnprovedStack};
 #[derive(Clone, Debug)]
 pub struct FilterStack {
     policy: Policy,
-    proved: ProvedStack,
+    built: BuiltStack,
 }
 
 impl FilterStack {
@@ -43,12 +43,12 @@ impl FilterStack {
     /// [`Error::Compile`] where all filters that a process can have do not suffice, [`Error::Proof`] where they were not
     /// proved.
     pub fn from_policy(policy: Policy) -> Result<Self, Error> {
-        let options = callgate_prover::Options::while_waiting(&policy);
-        UnprovedStack::compile(policy, &callgate_compiler::Options::default())?.prove(&options)
+        let built = callgate_build::stack(&policy, &callgate_compiler::Options::default())?;
+        Ok(Self { policy, built })
     }
 
-    pub(crate) const fn new(policy: Policy, proved: ProvedStack) -> Self {
-        Self { policy, proved }
+    pub(crate) const fn new(policy: Policy, built: BuiltStack) -> Self {
+        Self { policy, built }
     }
 
     /// What the filters mean together.
@@ -66,13 +66,13 @@ impl FilterStack {
     /// The filters as the kernel runs them.
     #[must_use]
     pub const fn stack(&self) -> &Stack {
-        self.proved.stack()
+        self.built.stack()
     }
 
-    /// The filters with what was proved of them.
+    /// How the filters were proved.
     #[must_use]
-    pub const fn proved(&self) -> &ProvedStack {
-        &self.proved
+    pub const fn proof(&self) -> &Proof {
+        self.built.proof()
     }
 
     /// Installs the filters one after the other, for good.

@@ -3,7 +3,6 @@
 use callgate_bpf::{Program, Stack};
 use callgate_policy::Policy;
 use callgate_prover::Options;
-use callgate_syscalls::{Action, Arch, SeccompData, names};
 
 use crate::{Error, Filter, FilterStack};
 
@@ -50,8 +49,8 @@ impl Unproved {
     ///
     /// Claim: C-PROVED
     pub fn prove(self, options: &Options) -> Result<Filter, Error> {
-        let proved = callgate_prover::prove(&self.policy, self.program, options)?;
-        Ok(Filter::new(self.policy, proved))
+        let built = callgate_build::prove(&self.policy, self.program, options)?;
+        Ok(Filter::new(self.policy, built))
     }
 }
 
@@ -70,8 +69,8 @@ impl UnprovedStack {
     /// # Errors
     /// [`Error::Compile`] where the kernel's budget for all filters of a process does not suffice.
     pub fn compile(policy: Policy, options: &callgate_compiler::Options) -> Result<Self, Error> {
-        let stack = callgate_compiler::compile_stacked(&policy, options)?;
-        Ok(Self { stack: loadable(&policy, stack), policy })
+        let stack = callgate_build::compile_stack(&policy, options)?;
+        Ok(Self { policy, stack })
     }
 
     /// The filters, for looking at.
@@ -88,29 +87,7 @@ impl UnprovedStack {
     ///
     /// Claim: C-PROVED
     pub fn prove(self, options: &Options) -> Result<FilterStack, Error> {
-        let proved = callgate_prover::prove_stack(&self.policy, self.stack, options)?;
-        Ok(FilterStack::new(self.policy, proved))
+        let built = callgate_build::prove_stack(&self.policy, self.stack, options)?;
+        Ok(FilterStack::new(self.policy, built))
     }
-}
-
-/// The filters in an order in which they can be loaded one after the other: what refuses the loading of filters comes
-/// last. Each call is refused by at most one of them, so that the order means nothing otherwise.
-fn loadable(policy: &Policy, stack: Stack) -> Stack {
-    let mut programs = stack.programs().to_vec();
-    let native = Arch::native();
-    programs.sort_by_key(|program| {
-        let refuses = |arch: Arch| refuses_loading(program, arch);
-        let any = policy.arches().any(|(arch, _)| refuses(arch));
-        (native.is_some_and(refuses), any)
-    });
-    Stack::new(programs)
-}
-
-fn refuses_loading(program: &Program, arch: Arch) -> bool {
-    const SECCOMP_SET_MODE_FILTER: u64 = 1;
-    arch.syscall(names::SECCOMP).is_some_and(|seccomp| {
-        let args = [SECCOMP_SET_MODE_FILTER, 0, 0, 0, 0, 0];
-        let call = SeccompData::new(arch, seccomp.nr).with_args(args);
-        program.run(&call, arch.endian()) != Action::ALLOW
-    })
 }

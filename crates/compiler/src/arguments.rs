@@ -149,6 +149,9 @@ impl Candidates<'_> {
             let entry = written::rules(graph, endian, rules, fallback)?;
             walk.remove(graph, entry)
         })?;
+        if !written::begin_alike(rules) {
+            return Ok(());
+        }
         self.try_made(graph, |Making { graph, fallback, .. }| {
             Ok(written::shared(graph, endian, rules, fallback)?.entry)
         })

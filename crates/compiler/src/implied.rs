@@ -158,16 +158,31 @@ impl Walk {
         word: DataWord,
         (low, high): (u32, u32),
     ) -> Result<Facts, OutOfMemory> {
+        let before = match self.fact(facts) {
+            Some(last) if last.word > word => return self.with_earlier(facts, word, (low, high)),
+            Some(last) if last.word == word => last.before,
+            Some(_) | None => facts,
+        };
+        Ok(self.facts.insert(Fact { before, word, low, high })? + 1)
+    }
+
+    /// As [`Walk::with`], for a word before the last one that something is known of.
+    fn with_earlier(
+        &mut self,
+        facts: Facts,
+        word: DataWord,
+        range: (u32, u32),
+    ) -> Result<Facts, OutOfMemory> {
         // The facts about later words are linked anew: a call has 16 words.
         const WORDS: usize = DataWord::COUNT as usize;
         let mut later = [None; WORDS];
         let mut before = facts;
         for place in &mut later {
-            let Some(fact) = self.fact(before).filter(|fact| fact.word >= word) else { break };
+            let Some(fact) = self.fact(before).filter(|fact| fact.word > word) else { break };
             before = fact.before;
-            *place = Some(fact).filter(|fact| fact.word > word);
+            *place = Some(fact);
         }
-        let mut facts = self.facts.insert(Fact { before, word, low, high })? + 1;
+        let mut facts = self.with(before, word, range)?;
         for fact in later.into_iter().rev().flatten() {
             facts = self.facts.insert(Fact { before: facts, ..fact })? + 1;
         }

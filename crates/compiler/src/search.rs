@@ -32,8 +32,9 @@ type Row<T> = [T; WIDTH];
 /// Room for searches, one after the other.
 ///
 /// The best tree depends on how much its intervals weigh and which of them a chain can settle, not on their numbers. Long
-/// lists of values are cut into windows that are alike in that, so what the search before found out is kept: of 16
-/// windows of 300 pairs of values, 2 are searched (which takes a tenth of the time of all).
+/// lists of values are cut into windows that are alike in that, so what the search before found out is kept. Of the 16
+/// windows of 300 pairs of values, 3 are searched, in 4 % of the instructions of the compilation; all 16 took 1.6 million of
+/// 7.8 (2026-11-28, callgrind).
 #[derive(Debug, Default)]
 pub(crate) struct Tables {
     /// The intervals that were searched.

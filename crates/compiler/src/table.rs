@@ -1,8 +1,8 @@
 //! Rules that are equalities on the same words, as a table that is sorted once.
 //!
 //! Lists of allowed values and pairs of values are the longest rule lists there are. Their ordered diagram needs no joins:
-//! in sorted rows the values of a word that share a beginning lie side by side. 300 pairs of values take a seventh of the
-//! time this way, and 10,000 take 40 times as long as 300.
+//! in sorted rows the values of a word that share a beginning lie side by side. 300 pairs of values are compiled in 85 us (570
+//! by joins of diagrams) and 10,000 in 3 ms (2026-11-28).
 
 use callgate_bpf::Test;
 use callgate_memory::{Grow, OutOfMemory};

@@ -34,6 +34,7 @@ pub(crate) enum Shape {
 pub(crate) const WINDOW: usize = 96;
 
 /// The longest run of a longer list for which the best tree is searched for: where there are so many, time matters more.
+/// 300 pairs of values take 968 instructions with 48 as with 96, which takes a third longer, and 984 with 24.
 const PART: usize = 48;
 
 /// Each test is also charged this fraction of all weight for the space it takes.

@@ -72,6 +72,18 @@ pub(crate) fn shared(
     Ok(Written { entry: level[0], groups })
 }
 
+/// Whether neighbouring rules may share tests that they begin with.
+pub(crate) fn begin_alike(rules: &[Rule]) -> bool {
+    let first = |rule: &Rule| match rule.condition().view() {
+        View::Compare(comparison) => Some(comparison.field()),
+        View::All(list) | View::Any(list) => list.first().and_then(|part| match part.view() {
+            View::Compare(comparison) => Some(comparison.field()),
+            View::All(_) | View::Any(_) => None,
+        }),
+    };
+    rules.windows(2).any(|pair| first(&pair[0]) == first(&pair[1]))
+}
+
 /// With how many steps both begin.
 fn common(one: &[Step<'_>], other: &[Step<'_>]) -> usize {
     one.iter().zip(other).take_while(|(a, b)| a == b).count()

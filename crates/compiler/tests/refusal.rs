@@ -64,8 +64,10 @@ fn refuse_each<T>(alone: bool, function: impl Fn() -> Result<T, Error>) -> usize
         let was_refused = GRANTED.replace(usize::MAX) == if alone { usize::MAX } else { 0 };
         match result {
             Err(Error::OutOfMemory) => assert!(was_refused, "{count}"),
-            Ok(_) | Err(_) if count == 0 => panic!("no allocation was refused"),
-            Ok(_) | Err(_) => return count,
+            Ok(_) | Err(_) => {
+                assert!(count > 0, "no allocation was refused");
+                return count;
+            }
         }
     }
     unreachable!("some allocation is the last")

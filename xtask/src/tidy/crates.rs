@@ -69,6 +69,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "callgate",
         &[
             "callgate-bpf",
+            "callgate-build",
             "callgate-compiler",
             "callgate-kernel",
             "callgate-policy",

@@ -141,15 +141,14 @@ fn stats(
         1 => String::new(),
         count => format!(" in {count} filters"),
     };
-    let proof = filters.proved().certificate();
+    let proof = filters.proof().certificate();
+    let (nodes, calls) = proof.map_or((0, 0), |proof| (proof.nodes, proof.calls));
     format!(
         "instructions  {}{split}\n\
          executed      {executed}\n\
          {cacheable}\
          compiled in   {compiling:.1?}\n\
-         proved in     {proving:.1?}, {} nodes, {} calls checked again\n",
+         proved in     {proving:.1?}, {nodes} nodes, {calls} calls checked again\n",
         total(filters.programs()),
-        proof.nodes,
-        proof.calls,
     )
 }
