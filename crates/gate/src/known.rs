@@ -44,6 +44,13 @@ pub(crate) fn near_constants(call: Option<Name>, argument: &str, word: &str) -> 
     }
 }
 
+/// Names of constants that the argument takes and that may be meant by a word.
+pub(crate) fn near_own(call: Name, argument: &str, word: &str) -> Vec<&'static str> {
+    let sets = Constants::of(call, argument).map(|usage| usage.constants);
+    let names = sets.flat_map(Constants::members).map(callgate_facts::Constant::name);
+    near::words_near(word, names)
+}
+
 /// The members of a family.
 pub(crate) fn family(name: &str) -> Option<Vec<Name>> {
     Groups::LATEST.family(name).map(|family| family.members().collect())

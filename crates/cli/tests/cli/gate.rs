@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::harness::{Folder, callgate, callgate_reading};
+use crate::harness::{Folder, callgate, callgate_reading, command};
 
 const UNTIDY: &str = "policy   1\n\n\nallow {read,write}# both\n";
 const TIDY: &str = "policy 1\n\nallow { read, write }  # both\n";
@@ -223,4 +223,25 @@ fn every_code_has_a_page() {
     assert!(page.succeeds().starts_with("E0350: a pointer cannot be tested\n\n"));
     assert!(callgate(&["explain-error"]).succeeds().lines().count() > 60);
     callgate(&["explain-error", "E9999"]).fails(2, &["E9999", "lists them"]);
+}
+
+#[test]
+fn what_is_refused_is_refused_in_these_words() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/gate/bad");
+    let mut count = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "gate") {
+            continue;
+        }
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let mut compile = command(&["compile", name, "-o", "/dev/null"]);
+        let output = compile.current_dir(folder).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{name}");
+        let expected = fs::read_to_string(path.with_extension("txt")).unwrap();
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), expected, "{name}");
+        assert!(expected.contains(&format!("{name}:")) && expected.contains("error[E0"), "{name}");
+        count += 1;
+    }
+    assert!(count >= 60, "{count}");
 }

@@ -118,7 +118,12 @@ impl Reader<'_, '_> {
         if members.is_empty() {
             let span = self.span_of(set);
             let message = "nothing is in an empty set, so that the condition never holds";
-            self.error("E0366", message, span, "no value");
+            let diagnostic =
+                callgate_rules::Diagnostic::error(callgate_rules::Code::new("E0366"), message);
+            let diagnostic = diagnostic
+                .primary(span, "no value")
+                .help("name the values, as in `in {1, 3..9}`, or leave the statement away");
+            self.report(diagnostic);
             return None;
         }
         Some((Relation::In(members), nulls))

@@ -126,7 +126,7 @@ impl Reader<'_, '_> {
                 let label = format!("it is one of {other}");
                 let diagnostic =
                     Diagnostic::error(Code::new("E0362"), message).primary(span, label);
-                let near = known::near_constants(Some(call), place.argument, name);
+                let near = known::near_own(call, place.argument, name);
                 let diagnostic = match near.first() {
                     Some(near) => {
                         diagnostic.help_with_edit(format!("did you mean `{near}`?"), span, *near)

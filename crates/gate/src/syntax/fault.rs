@@ -4,6 +4,8 @@ use std::fmt;
 
 use rowan::TextRange;
 
+use callgate_syscalls::Name;
+
 use super::words;
 use crate::near;
 
@@ -139,7 +141,30 @@ impl Fault {
             (Self::Statement | Self::Verdict, "/") => {
                 vec![("comments begin with `#`".to_owned(), None)]
             }
+            (Self::Statement, name) if Name::parse(name).is_some() => {
+                edit("a statement begins with its verdict", &format!("allow {name}"))
+            }
+            (Self::Rest, name) if Name::parse(name).is_some() => {
+                vec![("several syscalls stand in a set: `{ read, write }`".to_owned(), None)]
+            }
             (Self::Statement | Self::Verdict | Self::Rest, _) => rewording(found),
+            (Self::ErrnoMissing, _) => {
+                vec![(
+                    "`errno EPERM` refuses the call; `enosys` says that there is none".to_owned(),
+                    None,
+                )]
+            }
+            (Self::Subject, number) if number.starts_with(|c: char| c.is_ascii_digit()) => {
+                edit("a number is named as one", &format!("nr {number}"))
+            }
+            (Self::Value, text) if text.starts_with('"') => vec![(
+                "filters see numbers and addresses, never texts; paths are Landlock's business"
+                    .to_owned(),
+                None,
+            )],
+            (Self::Operand, value) if value.starts_with(|c: char| c.is_ascii_digit()) => {
+                vec![("write the argument first and the value behind it".to_owned(), None)]
+            }
             (Self::Operator, "=") => edit("equality is written `==`", "=="),
             (Self::Operator, "not") => {
                 vec![("write `not (ARGUMENT in {...})`".to_owned(), None)]
@@ -181,8 +206,8 @@ fn rewording(found: &str) -> Vec<(String, Option<String>)> {
         "return" => "errno",
         "user-notify" | "user-notif" => "notify",
         "if" | "when" => "where",
-        "&&" | "&" => "and",
-        "||" | "|" => "or",
+        "&&" => "and",
+        "||" => "or",
         "architectures" | "architecture" | "archs" | "arches" => "arch",
         _ => match near::word(&plain, &[&words::STATEMENTS[..], &["where", "because"]].concat()) {
             Some(near) => near,

@@ -93,7 +93,10 @@ fn string(text: &str) -> (SyntaxKind, usize) {
 }
 
 fn symbol(text: &str, first: char) -> (SyntaxKind, usize) {
-    const DOUBLE: [(&str, SyntaxKind); 6] = [
+    // What C writes `&&` and `||` is one word here, so that one word can replace it.
+    const DOUBLE: [(&str, SyntaxKind); 8] = [
+        ("&&", Unknown),
+        ("||", Unknown),
         ("==", Equal),
         ("!=", NotEqual),
         ("<=", LessEqual),

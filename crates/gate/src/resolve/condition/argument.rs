@@ -152,7 +152,7 @@ fn missing(call: Name, arch: Arch, text: &str, span: Span, arches: &[Arch]) -> D
     let error = |code, message: String| Diagnostic::error(Code::new(code), message);
     let in_memory = IN_MEMORY.iter().find(|(name, _)| *name == call.as_str());
     if in_memory.is_some_and(|(_, names)| names.contains(&text)) {
-        let pointer = arguments.iter().find(|argument| is_pointer(**argument));
+        let pointer = arguments.iter().find(|argument| argument.c_type.contains("struct"));
         let place = pointer.map_or(String::new(), |argument| format!(" `{}`", argument.name));
         return error("E0351", format!("{call} takes its `{text}` from memory, which a filter cannot see"))
             .primary(span, format!("behind the pointer{place}"))
