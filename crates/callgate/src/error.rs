@@ -18,6 +18,8 @@ pub enum Error {
     Compile(callgate_compiler::Error),
     /// The program was not proved equal to the policy.
     Proof(callgate_prover::Error),
+    /// The text is no policy; shown with `FILE:LINE:COLUMN` of each error.
+    Text(Box<callgate_gate::Refused>),
     /// The profile could not be read.
     Profile(callgate_formats::Error),
     /// The kernel did not take the filter.
@@ -36,6 +38,7 @@ impl fmt::Display for Error {
             Self::Policy(error) => write!(f, "{error}"),
             Self::Compile(error) => write!(f, "{error}"),
             Self::Proof(error) => write!(f, "{error}"),
+            Self::Text(refused) => write!(f, "{refused}"),
             Self::Profile(error) => write!(f, "{error}"),
             Self::Kernel(error) => write!(f, "{error}"),
             Self::Supervise(error) => write!(f, "{error}"),
@@ -53,7 +56,7 @@ impl std::error::Error for Error {
             Self::Profile(error) => error.source(),
             Self::Kernel(error) => error.source(),
             Self::Supervise(error) => error.source(),
-            Self::NativeUnknown | Self::Rule(_) => None,
+            Self::NativeUnknown | Self::Rule(_) | Self::Text(_) => None,
         }
     }
 }
@@ -76,6 +79,12 @@ impl From<callgate_build::Error> for Error {
             Proof(error) => Self::Proof(error),
             OutOfMemory => Self::Compile(callgate_compiler::Error::OutOfMemory),
         }
+    }
+}
+
+impl From<callgate_gate::Refused> for Error {
+    fn from(refused: callgate_gate::Refused) -> Self {
+        Self::Text(Box::new(refused))
     }
 }
 

@@ -1,6 +1,7 @@
 //! A policy with its proved program.
 
 use std::os::fd::OwnedFd;
+use std::path::Path;
 
 use callgate_bpf::Program;
 use callgate_build::{Built, Proof};
@@ -8,8 +9,9 @@ use callgate_formats::Resolved;
 use callgate_kernel::child::Child;
 use callgate_kernel::{Command, Enforced, Interruption, Options, Scope, Wants};
 use callgate_policy::{Action, Policy, SeccompData};
+use callgate_rules::Target;
 use callgate_supervise::Listener;
-use callgate_syscalls::Endian;
+use callgate_syscalls::{Arch, Endian};
 
 use crate::{Error, FilterBuilder};
 
@@ -33,6 +35,46 @@ impl Filter {
     pub fn from_policy(policy: Policy) -> Result<Self, Error> {
         let built = callgate_build::program(&policy)?;
         Ok(Self { policy, built })
+    }
+
+    /// Compiles a policy in the language (`*.gate`) and proves the program equal to it, for the architectures that the
+    /// policy names, or this machine's.
+    ///
+    /// # Errors
+    /// [`Error::Text`] says what is wrong with the text, each error with its line; else as [`Filter::from_policy`].
+    ///
+    /// # Examples
+    /// ```
+    /// use callgate::Filter;
+    ///
+    /// // Mostly `include_str!("server.gate")`.
+    /// let filter = Filter::parse("policy 1\ndefault errno EPERM\nallow { read, write, exit_group }\n")?;
+    /// assert!(filter.program().len() < 20);
+    ///
+    /// let error = Filter::parse("policy 1\ndefault kill\nallow { raed }\n").unwrap_err();
+    /// assert!(error.to_string().starts_with("policy:3:9: error[E0340]: no syscall is called `raed`"));
+    /// # Ok::<(), callgate::Error>(())
+    /// ```
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let source = callgate_rules::Source::new("policy", text);
+        let source = source.map_err(callgate_gate::Refused::from)?;
+        Self::from_written(&callgate_gate::read(source, &mut callgate_gate::nothing)?)
+    }
+
+    /// As [`Filter::parse`], from a file, which may include others. In a build script the error names file, line and
+    /// column: write `cargo::rerun-if-changed` for the file, and fail with the error as it is.
+    ///
+    /// # Errors
+    /// As [`Filter::parse`]; [`Error::Text`] also for a file that cannot be read.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let source = callgate_rules::Source::load(path).map_err(callgate_gate::Refused::from)?;
+        Self::from_written(&callgate_gate::read(source, &mut callgate_gate::from_folder)?)
+    }
+
+    fn from_written(written: &callgate_gate::Written) -> Result<Self, Error> {
+        let named = written.rules.header.arches.first().copied();
+        let native = Arch::native().or(named).ok_or(Error::NativeUnknown)?;
+        Self::from_policy(written.lower(&Target::new(native))?.policy)
     }
 
     pub(crate) const fn new(policy: Policy, built: Built) -> Self {

@@ -135,6 +135,8 @@ pub use proof::{Unproved, UnprovedStack};
 pub use callgate_compiler as compiler;
 /// Container profiles: [`callgate_formats`].
 pub use callgate_formats as profiles;
+/// The language for policies, `*.gate`.
+pub use callgate_gate as gate;
 /// Loading filters and reading them back: [`callgate_kernel`].
 pub use callgate_kernel as kernel;
 /// Comparing what policies and programs mean: [`callgate_prover`].

@@ -223,6 +223,13 @@ impl From<SourceError> for Refused {
     }
 }
 
+/// Two refusals are equal if they say the same about the same places.
+impl PartialEq for Refused {
+    fn eq(&self, other: &Self) -> bool {
+        self.diagnostics == other.diagnostics
+    }
+}
+
 impl fmt::Display for Refused {
     /// One paragraph for each error, as compilers write them: `FILE:LINE:COLUMN: error[CODE]: MESSAGE`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -74,6 +74,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "callgate-kernel",
             "callgate-policy",
             "callgate-formats",
+            "callgate-gate",
             "callgate-prover",
             "callgate-rules",
             "callgate-supervise",

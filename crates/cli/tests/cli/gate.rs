@@ -245,3 +245,32 @@ fn what_is_refused_is_refused_in_these_words() {
     }
     assert!(count >= 60, "{count}");
 }
+
+#[test]
+fn a_command_runs_under_a_policy_in_the_language() {
+    let folder = Folder::new();
+    let text = "policy 1\ndefault allow\nerrno EACCES { mkdir, mkdirat }\n";
+    let text = if cfg!(target_arch = "x86_64") { text } else { &text.replace("mkdir, ", "") };
+    let policy = folder.file("a.gate", text);
+    let wanted = folder.at("new");
+    let run = callgate(&["run", "--profile", &policy, "--", "mkdir", &wanted]);
+    assert_eq!(run.code, Some(1), "{run:?}");
+    run.says(&["Permission denied"]);
+    assert!(!folder.path().join("new").exists());
+    callgate(&["run", "--profile", &policy, "--", "true"]).succeeds();
+}
+
+#[test]
+fn the_guides_example_is_right_formatted_and_keeps_its_promises() {
+    let page = fs::read_to_string(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../docs/guide/src/language.md"
+    ));
+    let page = page.unwrap();
+    let (_, behind) = page.split_once("```text\n").unwrap();
+    let (example, _) = behind.split_once("```").unwrap();
+    let folder = Folder::new();
+    let path = folder.file("a.gate", example);
+    callgate(&["fmt", "--check", &path]).succeeds();
+    assert!(callgate(&["test", &path]).succeeds().starts_with("2 hold"));
+}
