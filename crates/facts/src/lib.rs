@@ -8,6 +8,7 @@
 //! What this crate does not know: filters and policies. What is linked into the C library does not use it.
 #![forbid(unsafe_code)]
 
+mod argument;
 mod constant;
 mod constants;
 mod generated;
@@ -17,6 +18,7 @@ mod part;
 mod spelling;
 mod usage;
 
+pub use argument::{Form, Hidden, kernel_name};
 pub use constant::Constant;
 pub use constants::{Constants, Part};
 pub use groups::Groups;

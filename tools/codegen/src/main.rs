@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it says what it found")]
 
+mod arguments;
 mod conditions;
 mod constants;
 mod definitions;
@@ -58,6 +59,7 @@ fn render_all(root: &Path) -> Result<BTreeMap<PathBuf, String>, String> {
     let facts = Facts::read(&root.join("data"))?;
     let layout = layout::Layout::new(&facts)?;
     let of_facts = [
+        ("arguments.rs", arguments::render(&root.join("data"), &facts)?),
         ("constants.rs", constants::render(&root.join("data"), &facts)?),
         ("groups.rs", groups::render(&root.join("data"), &facts)?),
         ("history.rs", history::render(&root.join("data"), &facts)?),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use callgate_facts::{Constant, Constants, PartKind, Usage};
+use callgate_facts::{Constant, Constants, Hidden, PartKind, Usage};
 use callgate_syscalls::{Arch, Name};
 use clap::ValueEnum;
 use serde::Serialize;
@@ -129,8 +129,7 @@ fn find(wanted: &str, arches: &[Arch]) -> Result<Vec<Found>, Error> {
                 sets.push((usage.constants, None));
             }
         }
-        let none = || Error::Usage(format!("no argument of {syscall} takes constants"));
-        return if sets.is_empty() { Err(none()) } else { Ok(sets) };
+        return if sets.is_empty() { Err(none_of(syscall, arches)) } else { Ok(sets) };
     }
     let sets = Constants::all().map(Constants::name);
     let names = sets.chain(Constant::all().map(Constant::name)).chain(value::syscall_names());
@@ -138,7 +137,20 @@ fn find(wanted: &str, arches: &[Arch]) -> Result<Vec<Found>, Error> {
     Err(Error::Usage(value::did_you_mean(&unknown, wanted, names)))
 }
 
+/// Why no argument of a syscall takes constants.
+fn none_of(syscall: Name, arches: &[Arch]) -> Error {
+    let mut text = format!("no argument of {syscall} takes constants");
+    if let Some(hidden) = arches.iter().find_map(|arch| Hidden::of(syscall, *arch).next()) {
+        let fields: Vec<&str> = hidden.fields().collect();
+        text += &format!(": {} stand behind the pointer {}", fields.join(", "), hidden.pointer);
+        text += &hidden.instead.map_or(String::new(), |instead| format!("; {instead}"));
+    }
+    Error::Usage(text)
+}
+
 fn of_argument(syscall: Name, argument: &str, arches: &[Arch]) -> Result<Vec<Found>, Error> {
+    // Manual pages call some arguments otherwise than the kernel.
+    let argument = callgate_facts::kernel_name(syscall, argument).unwrap_or(argument);
     let sets: Vec<Found> =
         Constants::of(syscall, argument).map(|usage| (usage.constants, None)).collect();
     if !sets.is_empty() {

@@ -21,6 +21,8 @@ fn an_argument_has_its_constants() {
     let text = callgate(&["constants", "socket.protocol", "--arch", "x86_64"]);
     assert!(text.succeeds().contains("socket.protocol (family is AF_NETLINK)"), "{text:?}");
     assert!(callgate(&["constants", "clone"]).succeeds().contains("CLONE_NEWUSER"));
+    // Also by the manual page's name.
+    assert!(callgate(&["constants", "clone.flags"]).succeeds().contains("CLONE_NEWUSER"));
 }
 
 #[test]
@@ -50,6 +52,7 @@ fn unknown_constants_are_named_with_what_is_near() {
     callgate(&["constants", "opnat.flags"]).fails(2, &["opnat", "did you mean openat"]);
     callgate(&["constants", "read.buf"]).fails(2, &["buf of read takes no constants"]);
     callgate(&["constants", "read"]).fails(2, &["no argument of read"]);
+    callgate(&["constants", "clone3"]).fails(2, &["flags", "behind the pointer uargs", "clone "]);
     callgate(&["constants", "ARCH_SET_FS", "--arch", "arm"]).fails(2, &["arm", "x86_64"]);
 }
 

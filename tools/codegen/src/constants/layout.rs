@@ -170,7 +170,7 @@ impl Layout {
 }
 
 /// Whether a syscall takes an argument of that name on some architecture.
-fn takes(facts: &Facts, syscall: &str, argument: &str) -> bool {
+pub(crate) fn takes(facts: &Facts, syscall: &str, argument: &str) -> bool {
     TABLES.iter().zip(&facts.tables).any(|(table, rows)| {
         let row = rows.iter().find(|row| row.name == syscall);
         let entry = row.and_then(|row| row.entry.clone()).unwrap_or_default();

@@ -12,7 +12,7 @@ mod target;
 use std::path::Path;
 
 pub(super) use import::run as import;
-pub(super) use layout::arches_named;
+pub(super) use layout::{arches_named, takes};
 pub(super) use render::render;
 
 use crate::facts::{self, TABLES};
