@@ -6,7 +6,8 @@
 mod containers;
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
@@ -184,18 +185,18 @@ fn cargo_build(sandbox: &Sandbox) -> Result<(), String> {
 
 fn nginx(sandbox: &Sandbox) -> Result<(), String> {
     sandbox.write("html/index.html", "a page from the sandbox\n")?;
-    let port = free_port()?;
     let folder = sandbox.folder.display();
+    let socket = sandbox.folder.join("socket");
     let config = format!(
         "daemon off; worker_processes 2; pid {folder}/pid; error_log {folder}/error.log;\n\
-         events {{}}\nhttp {{ access_log off; server {{ listen 127.0.0.1:{port}; root {folder}/html; }} }}\n"
+         events {{}}\nhttp {{ access_log off; server {{ listen unix:{folder}/socket; root {folder}/html; }} }}\n"
     );
     let config = sandbox.write("nginx.conf", &config)?;
     // The workers run as another user, who must reach the page.
     succeeded(Command::new("chmod").args(["-R", "a+rX"]).arg(&sandbox.folder).output(), "chmod")?;
     let mut command = sandbox.confined("nginx", &["-p", ".", "-c", &config.to_string_lossy()]);
     let mut server = command.spawn().map_err(|error| format!("nginx: {error}"))?;
-    let answer = get(port);
+    let answer = until_answered(|| exchange(UnixStream::connect(&socket)?, "/"));
     let ended = Command::new("kill").arg(server.id().to_string()).status();
     let status = server.wait().map_err(|error| error.to_string())?;
     expect(&answer?, "a page from the sandbox")?;
@@ -205,30 +206,30 @@ fn nginx(sandbox: &Sandbox) -> Result<(), String> {
     }
 }
 
-fn free_port() -> Result<u16, String> {
-    let listener = TcpListener::bind("127.0.0.1:0").map_err(|error| error.to_string())?;
-    listener.local_addr().map(|address| address.port()).map_err(|error| error.to_string())
+/// How long to wait for what takes no time, unless the machine is busy with something else.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A page of a server on this machine.
+fn get_path(address: &str, path: &str) -> Result<String, String> {
+    until_answered(|| exchange(TcpStream::connect(address)?, path))
 }
 
-fn get(port: u16) -> Result<String, String> {
-    get_path(port, "/")
-}
-
-/// A page, asked for until the server answers, at most ten seconds.
-fn get_path(port: u16, path: &str) -> Result<String, String> {
-    let deadline = Instant::now() + Duration::from_secs(10);
+/// Asks a server until it answers.
+fn until_answered(ask: impl Fn() -> std::io::Result<String>) -> Result<String, String> {
+    let deadline = Instant::now() + PATIENCE;
     loop {
-        let answer = TcpStream::connect(("127.0.0.1", port)).and_then(|mut stream| {
-            write!(stream, "GET {path} HTTP/1.0\r\n\r\n")?;
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer).map(|_| answer)
-        });
-        match answer {
+        match ask() {
             Ok(answer) => return Ok(answer),
-            Err(error) if Instant::now() > deadline => return Err(format!("port {port}: {error}")),
+            Err(error) if Instant::now() > deadline => return Err(format!("no answer: {error}")),
             Err(_) => std::thread::sleep(Duration::from_millis(50)),
         }
     }
+}
+
+fn exchange(mut stream: impl Read + Write, path: &str) -> std::io::Result<String> {
+    write!(stream, "GET {path} HTTP/1.0\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).map(|_| answer)
 }
 
 fn bubblewrap(sandbox: &Sandbox) -> Result<(), String> {

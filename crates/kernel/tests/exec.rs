@@ -23,6 +23,8 @@ struct Directory(PathBuf);
 impl Directory {
     fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("callgate-{name}-{}", std::process::id()));
+        // A test that was killed, in a process with the same number, may have left one.
+        drop(fs::remove_dir_all(&path));
         fs::create_dir(&path).unwrap();
         Self(path)
     }

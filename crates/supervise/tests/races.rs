@@ -90,18 +90,33 @@ fn with_any_signal_a_received_call_is_lost_and_comes_again() {
 #[test]
 fn with_fatal_signals_a_received_call_keeps_its_answer() {
     if !flag_supported(Flag::WaitKillableRecv) {
-        println!("skipped: the kernel is older than 5.19");
+        callgate_testkit::skip("the kernel is older than 5.19");
         return;
     }
     assert_eq!(Interruption::fewest(), Interruption::FatalSignals);
     let (listener, target) = asking(Interruption::fewest(), Restart::Never, 1);
     let call = next_call(&listener);
     target.interrupt().unwrap();
-    thread::sleep(Duration::from_millis(20));
+    wait_until_pending(target.child().id());
     assert_eq!(call.still_waits(), Ok(true));
     assert_eq!(call.succeed(Value::from(3)), Ok(Delivery::Delivered));
     assert_ended(&listener);
     assert_eq!(target.outcomes().unwrap(), [Outcome::Returned(3)]);
+}
+
+/// Longer than any test takes; whoever sleeps so long is killed.
+const A_LONG_TIME: Duration = Duration::from_secs(3600);
+
+/// Waits until a process has a signal that it has not handled yet.
+fn wait_until_pending(process: Tid) {
+    let pending = || {
+        let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+        let mask = |name| status.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim();
+        ["SigPnd:", "ShdPnd:"].map(mask).iter().any(|mask| mask.contains(|digit| digit != '0'))
+    };
+    while !pending() {
+        thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// Interrupts the first thread of this process again and again while something runs in it.
@@ -126,7 +141,7 @@ fn a_signal_ends_the_wait_of_a_supervisor() {
     let supervisor = child::run(|| {
         // The second call never comes: the process sleeps.
         let (listener, child) = supervised(&[names::GETPPID], || {
-            thread::sleep(Duration::from_secs(30));
+            thread::sleep(A_LONG_TIME);
             0
         });
         interrupted(|| {
@@ -169,15 +184,17 @@ fn a_signal_to_the_supervisor_costs_no_answer() {
 #[test]
 fn the_death_of_the_supervisor_is_enosys() {
     let (listener, target) = asking(Interruption::fewest(), Restart::Never, 3);
-    // One call is received and not answered, one waits, one comes later.
+    let (mut here, there) = UnixStream::pair().unwrap();
+    // One call is received and not answered, the others come later.
     let supervisor = child::start(move || {
         let call = next_call(&listener);
         std::mem::forget(call);
-        thread::sleep(Duration::from_secs(30));
+        std::io::Write::write_all(&mut &there, b".").unwrap();
+        thread::sleep(A_LONG_TIME);
         0
     });
     let supervisor = supervisor.unwrap();
-    thread::sleep(Duration::from_millis(20));
+    std::io::Read::read_exact(&mut here, &mut [0]).unwrap();
     supervisor.kill().unwrap();
     supervisor.wait().unwrap();
     let enosys = Outcome::Errno(Errno::ENOSYS);

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use super::{Sandbox, expect, free_port, get_path, succeeded};
+use super::{PATIENCE, Sandbox, expect, get_path, succeeded};
 
 pub(super) fn runc(sandbox: &Sandbox) -> Result<(), String> {
     play(sandbox, "exec runc --root \"$PWD/runc\" run container-of-runc")
@@ -55,8 +55,7 @@ const PRINTED: [&str; 10] = [
 
 fn play(sandbox: &Sandbox, start: &str) -> Result<(), String> {
     let policy = sandbox.write("policy.json", POLICY)?;
-    let metrics = free_port()?;
-    let mut agent = Agent::start(sandbox, &policy, metrics)?;
+    let mut agent = Agent::start(sandbox, &policy)?;
     bundle(sandbox)?;
     let script = format!("{start} 2>&1");
     let output = Command::new("sh").args(["-c", &script]).current_dir(&sandbox.folder).output();
@@ -66,7 +65,7 @@ fn play(sandbox: &Sandbox, start: &str) -> Result<(), String> {
         expect(rest, wanted)?;
         rest = rest.split_once(wanted).map_or("", |(_, after)| after);
     }
-    let metrics = get_path(metrics, "/metrics")?;
+    let metrics = get_path(&agent.metrics, "/metrics")?;
     expect(&metrics, "callgate_agent_containers_total 1\n")?;
     expect(&metrics, "callgate_agent_decisions_total{answer=\"continue\"} 1\n")?;
     agent.end()?;
@@ -94,29 +93,38 @@ fn bundle(sandbox: &Sandbox) -> Result<(), String> {
 }
 
 /// An agent, ended with this.
-struct Agent(Child);
+struct Agent {
+    child: Child,
+    /// The address of its metrics.
+    metrics: String,
+}
 
 impl Agent {
-    fn start(sandbox: &Sandbox, policy: &Path, metrics: u16) -> Result<Self, String> {
-        let (socket, log) = (sandbox.folder.join("agent.sock"), sandbox.folder.join("log"));
-        let log = File::create(log).map_err(|error| format!("a log: {error}"))?;
+    fn start(sandbox: &Sandbox, policy: &Path) -> Result<Self, String> {
+        let (socket, path) = (sandbox.folder.join("agent.sock"), sandbox.folder.join("log"));
+        let log = File::create(&path).map_err(|error| format!("a log: {error}"))?;
         let mut agent = Command::new(&sandbox.callgate);
         agent.args(["agent", "--socket"]).arg(&socket).arg("--policy").arg(policy);
-        agent.args(["--metrics", &format!("127.0.0.1:{metrics}")]).stdout(log);
-        let agent = Self(agent.spawn().map_err(|error| format!("the agent: {error}"))?);
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while !socket.exists() {
+        agent.args(["--metrics", "127.0.0.1:0"]).stdout(log);
+        let child = agent.spawn().map_err(|error| format!("the agent: {error}"))?;
+        let mut agent = Self { child, metrics: String::new() };
+        let deadline = Instant::now() + PATIENCE;
+        // It says where its metrics are when it has started.
+        while agent.metrics.is_empty() {
             if Instant::now() > deadline {
-                return Err("the agent does not listen".into());
+                return Err("the agent does not start".into());
             }
             std::thread::sleep(Duration::from_millis(20));
+            let log = fs::read_to_string(&path).map_err(|error| format!("a log: {error}"))?;
+            let said = log.split_once(r#""metrics":""#).and_then(|(_, rest)| rest.split_once('"'));
+            agent.metrics = said.map_or("", |(address, _)| address).to_owned();
         }
         Ok(agent)
     }
 
     fn end(&mut self) -> Result<(), String> {
-        let killed = Command::new("kill").arg(self.0.id().to_string()).status();
-        let status = self.0.wait().map_err(|error| error.to_string())?;
+        let killed = Command::new("kill").arg(self.child.id().to_string()).status();
+        let status = self.child.wait().map_err(|error| error.to_string())?;
         match killed.is_ok_and(|killed| killed.success()) && status.success() {
             true => Ok(()),
             false => Err(format!("the agent ended with {status}")),
@@ -127,7 +135,7 @@ impl Agent {
 impl Drop for Agent {
     fn drop(&mut self) {
         // It has ended already unless something else failed, which is what is reported.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }

@@ -1,7 +1,7 @@
 //! Running the binary, and what is expected of it whatever it is asked.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -92,10 +92,18 @@ pub(crate) struct Folder(PathBuf);
 impl Folder {
     pub(crate) fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("callgate-{}-{count}", std::process::id()));
-        fs::create_dir(&path).unwrap();
-        Self(path)
+        loop {
+            let count = COUNT.fetch_add(1, Ordering::Relaxed);
+            let name = format!("callgate-{}-{count}", std::process::id());
+            let path = std::env::temp_dir().join(name);
+            match fs::create_dir(&path) {
+                Ok(()) => return Self(path),
+                // Of a test that was killed, in a process with the same number.
+                Err(error) => {
+                    assert_eq!(error.kind(), ErrorKind::AlreadyExists, "{}", path.display())
+                }
+            }
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -143,6 +151,4 @@ pub(crate) fn deny(name: &str, errno: u16) -> String {
 }
 
 /// Says why a test did not test anything.
-pub(crate) fn skip(reason: &str) {
-    println!("skipped: {reason}");
-}
+pub(crate) use callgate_testkit::skip;

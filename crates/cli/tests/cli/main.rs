@@ -1,6 +1,5 @@
 //! The command as its users meet it: the real binary, its exit status and what it says.
 #![expect(clippy::unwrap_used, reason = "what cannot be had fails the test that needs it")]
-#![expect(clippy::print_stdout, reason = "a skipped test says why")]
 
 mod agent;
 mod bad_input;

@@ -80,10 +80,8 @@ pub(crate) fn confine(program: &Program) {
     load(program, Scope::ThisThread, &Options::default()).unwrap();
 }
 
-/// Says on a line of its own, which CI counts, why a test can't be made here. Not from a child, whose output is lost.
-pub(crate) fn skip(reason: &str) {
-    println!("skipped: {reason}");
-}
+/// Says why a test can't be made here.
+pub(crate) use callgate_testkit::skip;
 
 /// Whether the tests run with all privileges outside of a sandbox; else says what is skipped.
 pub(crate) fn privileged(what: &str) -> bool {
