@@ -19,6 +19,8 @@ mod answer;
 mod crowd;
 mod emulate;
 mod error;
+#[doc(hidden)]
+pub mod fuzz;
 mod hand;
 mod http;
 mod log;
