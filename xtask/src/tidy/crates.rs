@@ -60,7 +60,6 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "callgate-rules",
             "callgate-syscalls",
             "rowan",
-            "strsim",
         ],
     ),
     // tokio only where its feature asks for it.
@@ -121,7 +120,6 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "layout-rs",
             "serde",
             "serde_json",
-            "strsim",
         ],
     ),
     (
