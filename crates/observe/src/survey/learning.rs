@@ -10,6 +10,7 @@ use super::{Finding, Obstacle, allow_all, ask, attach, measure};
 use callgate_kernel::parts::{self as process, Fork};
 use callgate_kernel::parts::{errno, errno_of};
 
+use crate::sys::quiet::allow_tracing;
 use crate::sys::{audit, trace, tracing};
 use callgate_kernel::{Error, Tid};
 
@@ -83,7 +84,10 @@ fn with_child(
     match unsafe { process::fork() }? {
         Fork::Child => {
             drop(ours);
-            process::exit_now(serve(theirs, prepare()))
+            // The one that asks keeps its memory to itself, for want of a core dump, and this is a copy of it. A program that
+            // is started here could be traced.
+            let prepared = allow_tracing().and_then(|()| prepare());
+            process::exit_now(serve(theirs, prepared))
         }
         Fork::Parent(child) => {
             drop(theirs);
