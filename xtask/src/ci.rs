@@ -51,6 +51,7 @@ const STEPS: &[Step] = &[
     Step { name: "conformance: prover", command: || xtask(&["conformance", "prover"]) },
     Step { name: "abi", command: || xtask(&["abi"]) },
     Step { name: "conformance: libseccomp", command: || xtask(&["conformance", "libseccomp"]) },
+    Step { name: "conformance: readings", command: || xtask(&["conformance", "readings"]) },
     Step { name: "python", command: || xtask(&["python", "--wheel"]) },
     Step { name: "bench goldens", command: || xtask(&["bench", "--goldens"]) },
     Step { name: "bench", command: || xtask(&["bench", "--quick"]) },

@@ -7,10 +7,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::accumulator;
 use super::driver::{Answer, Driver, Found, Whose, programs};
 use super::script::{self, Part, Script};
 use super::text::{self, Reason};
+use callgate_testkit::accumulator;
 
 /// Contexts in one process.
 const BATCH: usize = 500;

@@ -12,7 +12,6 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "it prints what it found")]
 
-mod accumulator;
 mod driver;
 mod equality;
 mod ordered;

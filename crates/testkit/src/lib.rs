@@ -3,6 +3,7 @@
 //! Everything is drawn from a seeded generator, so that a failure can be repeated from the seed that the test prints.
 #![forbid(unsafe_code)]
 
+pub mod accumulator;
 pub mod call;
 pub mod policy;
 pub mod program;

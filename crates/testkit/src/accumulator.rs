@@ -11,7 +11,8 @@ use callgate_bpf::{Alu, Operand, Operation, Program};
 type Loaded = (u32, u32);
 
 /// Whether some test is reached with different words loaded.
-pub(super) fn mixes(program: &Program) -> bool {
+#[must_use]
+pub fn mixes(program: &Program) -> bool {
     let mut reached: Vec<BTreeSet<Loaded>> = vec![BTreeSet::new(); program.len()];
     for (index, operation) in program.operations().enumerate() {
         let here = reached[index].clone();
