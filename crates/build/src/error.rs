@@ -47,6 +47,9 @@ impl From<callgate_compiler::Error> for Error {
 
 impl From<callgate_prover::Error> for Error {
     fn from(error: callgate_prover::Error) -> Self {
+        if error == callgate_prover::Error::OutOfMemory {
+            return Self::OutOfMemory;
+        }
         Self::Proof(error)
     }
 }

@@ -17,7 +17,7 @@
 //! Claim: C-PIECES
 
 use callgate_bpf::{Alu, DataWord, Instruction, Operand, Operation, Program, Test};
-use callgate_memory::Grow;
+use callgate_memory::{Grow, OutOfMemory, TryClone};
 use callgate_policy::{Action, Arch, ArchPolicy, Condition, Policy, Rule, SyscallNr};
 
 use crate::prove::{Proved, prove};
@@ -149,20 +149,21 @@ fn skeleton(policy: &Policy, bodies: &[Body<'_>], spare: Spare) -> Result<Policy
             let body = bodies.iter().find(|body| (body.arch, body.nr) == (arch, nr));
             match body {
                 Some(body) => {
-                    marked.rule(nr, Condition::always(), spare.mark(body.start()?));
+                    marked.try_rule(nr, Condition::always(), spare.mark(body.start()?))?;
                 }
-                None => add(&mut marked, nr, list),
+                None => add(&mut marked, nr, list)?,
             }
         }
-        builder = builder.arch(arch, marked);
+        builder = builder.try_arch(arch, marked)?;
     }
     builder.build().map_err(|_| Error::Pieces { reason: "the policy has no architecture" })
 }
 
-fn add(to: &mut ArchPolicy, nr: SyscallNr, rules: &[Rule]) {
+fn add(to: &mut ArchPolicy, nr: SyscallNr, rules: &[Rule]) -> Result<(), OutOfMemory> {
     for rule in rules {
-        to.rule(nr, rule.condition().clone(), rule.action());
+        to.try_rule(nr, rule.condition().try_clone()?, rule.action())?;
     }
+    Ok(())
 }
 
 /// Proves one piece of a body.
@@ -181,11 +182,11 @@ fn prove_piece(
     let next = body.pieces.get(piece + 1);
     let last = next.map_or(list.len(), |next| next.0);
     let mut meant = ArchPolicy::new(spare.miss());
-    add(&mut meant, body.nr, list.get(first..last).ok_or(Error::Pieces { reason })?);
+    add(&mut meant, body.nr, list.get(first..last).ok_or(Error::Pieces { reason })?)?;
     if next.is_none() {
-        meant.rule(body.nr, Condition::always(), rules.default_action());
+        meant.try_rule(body.nr, Condition::always(), rules.default_action())?;
     }
-    let meant = Policy::builder(spare.miss()).arch(body.arch, meant).build();
+    let meant = Policy::builder(spare.miss()).try_arch(body.arch, meant)?.build();
     let meant = meant.map_err(|_| Error::Pieces { reason })?;
     let code = reachable(program, start, next.map(|next| next.1), spare.miss())?;
     let prelude = prelude(body, spare.miss());

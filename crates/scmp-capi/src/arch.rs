@@ -4,7 +4,7 @@ use callgate_scmp::Token;
 use callgate_scmp_process as process;
 use libc::{c_char, c_int};
 
-use crate::entry::{self, Handle, changing, on_context};
+use crate::entry::{self, Handle, on_context};
 use crate::resolve;
 
 /// The token of the architecture with that name; 0 where there is none.
@@ -55,8 +55,8 @@ pub unsafe extern "C" fn seccomp_arch_exist(ctx: *mut Handle, arch_token: u32) -
 /// seccomp_arch_add(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seccomp_arch_add(ctx: *mut Handle, arch_token: u32) -> c_int {
-    // SAFETY: the caller's promise is that of `changing`.
-    unsafe { changing(ctx, |context| Ok(context.arch_add(Token::new(arch_token))?)) }
+    // SAFETY: the caller's promise is that of `on_context`.
+    unsafe { on_context(ctx, |context| Ok(context.arch_add(Token::new(arch_token))?)) }
 }
 
 /// Removes an architecture with its rules.

@@ -6,7 +6,7 @@ use callgate_syscalls::Action;
 use libc::c_int;
 
 use crate::entry;
-use crate::entry::{Borrowed, Handle, changing, code, pointer};
+use crate::entry::{Borrowed, Handle, code, on_context, pointer};
 use crate::error::Error;
 
 /// Makes a context for the native architecture. NULL where the action is not one, or memory is out.
@@ -17,7 +17,7 @@ use crate::error::Error;
 pub extern "C" fn seccomp_init(def_action: u32) -> *mut Handle {
     pointer(|| {
         let default = Action::from_raw(def_action);
-        Handle::new(|| Ok(Context::new(process::native()?, default, &process::kernel())?))
+        Handle::new(Context::new(process::native()?, default, &process::kernel())?)
     })
 }
 
@@ -40,8 +40,8 @@ pub unsafe extern "C" fn seccomp_reset(ctx: *mut Handle, def_action: u32) -> c_i
         });
     }
     let default = Action::from_raw(def_action);
-    // SAFETY: the caller's promise is that of `changing`.
-    unsafe { changing(ctx, |context| Ok(context.reset(default, &process::kernel())?)) }
+    // SAFETY: the caller's promise is that of `on_context`.
+    unsafe { on_context(ctx, |context| Ok(context.reset(default, &process::kernel())?)) }
 }
 
 /// Frees a context. Filters that were loaded stay, and so does the notification descriptor.
@@ -73,14 +73,14 @@ pub unsafe extern "C" fn seccomp_release(ctx: *mut Handle) {
 pub unsafe extern "C" fn seccomp_merge(ctx_dst: *mut Handle, ctx_src: *mut Handle) -> c_int {
     code(|| {
         // SAFETY: the caller answers for the pointer; the borrow ends with this closure.
-        let mut target = unsafe { Borrowed::new(ctx_dst) }?;
+        let target = unsafe { Borrowed::new(ctx_dst) }?;
         if ctx_dst == ctx_src {
             let arch = target.context.arches().next().ok_or(ContextError::NoArchitecture)?;
             return Err(ContextError::ArchPresent { arch }.into());
         }
         // SAFETY: as above; the two are not the same.
         let source = unsafe { Borrowed::new(ctx_src) }?;
-        target.change(|context| Ok(context.merge(source.context)?))?;
+        target.context.merge(source.context)?;
         drop(source);
         // SAFETY: the caller gives this context up, and nothing borrows it any more.
         unsafe { Handle::release(ctx_src) };

@@ -14,7 +14,6 @@ use libc::c_int;
 
 use crate::error::Error;
 use crate::memory;
-use crate::reserve::{InForce, Reserve};
 use crate::usage::Usage;
 
 /// What a `scmp_filter_ctx` points to.
@@ -26,8 +25,6 @@ pub struct Handle {
     usage: Usage,
     /// The handle's own address: what was copied, or freed and written to, is no context either.
     own: usize,
-    /// For changes; absent after it was needed, until the next.
-    reserve: Option<Reserve>,
     context: Context,
 }
 
@@ -35,20 +32,13 @@ pub struct Handle {
 const LIVE: u32 = 0x7363_6d70;
 const RELEASED: u32 = !LIVE;
 
-/// Enough for a new context and the first changes.
-const FIRST_RESERVE: usize = 128 << 10;
-
 impl Handle {
-    /// Makes a context and hands it to C.
-    pub(crate) fn new(
-        make: impl FnOnce() -> Result<Context, Error>,
-    ) -> Result<NonNull<Self>, Error> {
-        let in_force = InForce::new(Reserve::new(FIRST_RESERVE)?);
-        let context = make()?;
+    /// Hands a context to C.
+    pub(crate) fn new(context: Context) -> Result<NonNull<Self>, Error> {
         let memory = memory::zeroed(size_of::<Self>())?.cast::<Self>();
-        let (usage, own, reserve) = (Usage::new(), memory.as_ptr().addr(), in_force.into_unused());
+        let (usage, own) = (Usage::new(), memory.as_ptr().addr());
         // SAFETY: just allocated with this type's size; malloc(3) aligns for every type without a larger demand (below).
-        unsafe { memory.write(Self { mark: LIVE, usage, own, reserve, context }) };
+        unsafe { memory.write(Self { mark: LIVE, usage, own, context }) };
         Ok(memory)
     }
 
@@ -115,25 +105,9 @@ pub(crate) unsafe fn on_context(
     })
 }
 
-/// As [`on_context`], for functions that may need memory: `-ENOMEM` before anything is done, or all of it.
-///
-/// # Safety
-/// As [`on_context`].
-pub(crate) unsafe fn changing(
-    handle: *mut Handle,
-    function: impl FnOnce(&mut Context) -> Result<(), Error>,
-) -> c_int {
-    code(|| {
-        // SAFETY: the caller answers for the pointer, and the borrow ends with this closure.
-        let mut borrowed = unsafe { Borrowed::new(handle) }?;
-        borrowed.change(function).map(|()| 0)
-    })
-}
-
 /// A context in use.
 pub(crate) struct Borrowed<'a> {
     pub(crate) context: &'a mut Context,
-    reserve: &'a mut Option<Reserve>,
     usage: &'a Usage,
 }
 
@@ -148,32 +122,7 @@ impl Borrowed<'_> {
         usage.begin()?;
         // SAFETY: a live handle. `begin` says yes to one call at a time, so that nothing else borrows this field.
         let context = unsafe { &mut (*handle.as_ptr()).context };
-        // SAFETY: as above.
-        let reserve = unsafe { &mut (*handle.as_ptr()).reserve };
-        Ok(Self { context, reserve, usage })
-    }
-
-    /// Gives the reserve back; the next change makes sure of another.
-    ///
-    /// To be called before a filter is loaded: what is given back after it may take a system call that the filter refuses.
-    pub(crate) fn give_back_reserve(&mut self) {
-        *self.reserve = None;
-    }
-
-    /// Runs a function that may need as much memory as a change of the context.
-    pub(crate) fn change<T>(
-        &mut self,
-        function: impl FnOnce(&mut Context) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        let len = self.context.change_memory();
-        let reserve = match self.reserve.take().filter(|kept| kept.len() >= len) {
-            Some(kept) => kept,
-            None => Reserve::new(2 * len)?,
-        };
-        let in_force = InForce::new(reserve);
-        let result = function(self.context);
-        *self.reserve = in_force.into_unused();
-        result
+        Ok(Self { context, usage })
     }
 }
 
@@ -208,6 +157,7 @@ unsafe fn checked(handle: *mut Handle) -> Result<NonNull<Handle>, Error> {
 /// Rust's own report of a panic would go to the standard error of a process that is not ours.
 mod silence {
     #[cfg(not(test))]
+    #[expect(clippy::disallowed_methods, reason = "a box of nothing needs no memory")]
     pub(super) fn panics() {
         use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -231,8 +181,8 @@ mod tests {
     use super::*;
 
     fn handle() -> *mut Handle {
-        let make = || Ok(Context::new(Arch::X86_64, Action::ALLOW, &Capabilities::ALL)?);
-        Handle::new(make).unwrap().as_ptr()
+        let context = Context::new(Arch::X86_64, Action::ALLOW, &Capabilities::ALL).unwrap();
+        Handle::new(context).unwrap().as_ptr()
     }
 
     #[test]
@@ -263,14 +213,14 @@ mod tests {
             // SAFETY: a live handle, which nothing is done to.
             unsafe { Handle::release(handle) };
             // SAFETY: a live handle.
-            inner.1 = unsafe { changing(handle, |_| Ok(())) };
+            inner.1 = unsafe { on_context(handle, |_| Ok(())) };
             Ok(())
         };
         // SAFETY: a live handle.
         assert_eq!(unsafe { on_context(handle, outer) }, 0);
         assert_eq!(inner, (-libc::EFAULT, -libc::EFAULT));
         // SAFETY: a live handle.
-        assert_eq!(unsafe { changing(handle, |_| Ok(())) }, 0);
+        assert_eq!(unsafe { on_context(handle, |_| Ok(())) }, 0);
         // SAFETY: a live handle.
         unsafe { Handle::release(handle) };
     }

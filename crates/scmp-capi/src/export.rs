@@ -6,9 +6,8 @@ use callgate_scmp::{Attribute, Context, Error as ContextError, code};
 use callgate_syscalls::Errno;
 use libc::{c_int, c_void, size_t};
 
-use crate::entry::{Handle, changing, on_context};
+use crate::entry::{Handle, on_context};
 use crate::error::Error;
-use crate::reserve::{InForce, Reserve};
 
 /// Writes the filter as text for people.
 ///
@@ -20,7 +19,6 @@ use crate::reserve::{InForce, Reserve};
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seccomp_export_pfc(ctx: *mut Handle, fd: c_int) -> c_int {
     let call = |context: &mut Context| {
-        let _in_force = InForce::new(Reserve::new(context.program_memory())?);
         let written = write_all(context, fd, context.export_pfc()?.as_bytes());
         match written {
             // libseccomp opens a stream for appending first, and that is what fails.
@@ -44,12 +42,11 @@ pub unsafe extern "C" fn seccomp_export_pfc(ctx: *mut Handle, fd: c_int) -> c_in
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seccomp_export_bpf(ctx: *mut Handle, fd: c_int) -> c_int {
     let call = |context: &mut Context| {
-        precompute(context)?;
         let program = context.export_bpf()?;
         write_all(context, fd, &program)
     };
-    // SAFETY: the caller's promise is that of `changing`, which has enough for a copy of the program.
-    unsafe { changing(ctx, call) }
+    // SAFETY: the caller's promise is that of `on_context`.
+    unsafe { on_context(ctx, call) }
 }
 
 /// Copies the program to a buffer and sets `len` to its size in bytes. Without a buffer only the size; a buffer that is too
@@ -69,7 +66,6 @@ pub unsafe extern "C" fn seccomp_export_bpf_mem(
 ) -> c_int {
     let call = |context: &mut Context| {
         let len = NonNull::new(len).ok_or(Error::Null)?;
-        precompute(context)?;
         let program = context.export_bpf()?;
         // SAFETY: not NULL, and so to be read and written.
         let room = unsafe { len.replace(program.len()) };
@@ -86,8 +82,8 @@ pub unsafe extern "C" fn seccomp_export_bpf_mem(
             }
         }
     };
-    // SAFETY: the caller's promise is that of `changing`, which has enough for a copy of the program.
-    unsafe { changing(ctx, call) }
+    // SAFETY: the caller's promise is that of `on_context`.
+    unsafe { on_context(ctx, call) }
 }
 
 /// Makes the program and keeps it, so that a load right after needs no memory.
@@ -100,22 +96,7 @@ pub unsafe extern "C" fn seccomp_export_bpf_mem(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seccomp_precompute(ctx: *mut Handle) -> c_int {
     // SAFETY: the caller's promise is that of `on_context`.
-    unsafe { on_context(ctx, precompute) }
-}
-
-/// Makes the program, unless it is there: with a reserve that lasts for the work, and is not needed for the result.
-pub(crate) fn precompute(context: &mut Context) -> Result<(), Error> {
-    if context.precomputed().is_some() {
-        return Ok(());
-    }
-    let in_force = InForce::new(Reserve::new(context.program_memory())?);
-    let made = context.precompute().map(drop);
-    if in_force.was_needed() {
-        // What the reserve gave would keep all of it.
-        context.forget_program();
-        return Err(Error::OutOfMemory);
-    }
-    Ok(made?)
+    unsafe { on_context(ctx, |context| Ok(context.precompute().map(drop)?)) }
 }
 
 /// Writes everything, in as many calls as that takes.

@@ -7,13 +7,15 @@
 //!
 //! - `entry` stands between C and Rust: panics, poisoned and released contexts, NULL.
 //! - `state` is what a process has once: what the kernel can do, and the notification descriptor.
-//! - `reserve` is the allocator: functions answer `-ENOMEM` before they begin, or have all that they need.
+//! - Memory that is out comes up as an error and becomes `-ENOMEM`; the context is as before the call.
 //! - Memory that C frees with free(3) comes from malloc(3) (`memory`).
 //! - `include/` has the headers, `exports.txt` the symbols; `cargo xtask abi` holds both against a C compiler and another
 //!   libseccomp.
 //!
 //! Loading the library runs no code. It starts no threads, reads no environment and prints nothing.
 #![cfg(target_os = "linux")]
+// Memory that is out is an error, never the end of the process.
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 
 #[cfg(not(panic = "unwind"))]
 compile_error!(
@@ -30,7 +32,6 @@ mod layout;
 mod load;
 mod memory;
 mod notify;
-mod reserve;
 mod resolve;
 mod rule;
 mod transaction;

@@ -1,12 +1,9 @@
 //! `seccomp_load`.
 
-use callgate_scmp::Error as ContextError;
-use callgate_scmp_process::{load, load_too_long};
+use callgate_scmp_process::load;
 use libc::c_int;
 
 use crate::entry::{Borrowed, Handle, code};
-use crate::error::Error;
-use crate::export::precompute;
 
 /// Loads the filter. Where it was precomputed and nothing has changed since, this allocates nothing.
 ///
@@ -19,16 +16,8 @@ use crate::export::precompute;
 pub unsafe extern "C" fn seccomp_load(ctx: *mut Handle) -> c_int {
     code(|| {
         // SAFETY: the caller's promise is that of `on_context`, and the borrow ends with this closure.
-        let mut borrowed = unsafe { Borrowed::new(ctx) }?;
-        let too_long = match precompute(borrowed.context) {
-            Err(Error::Context(ContextError::TooLong { .. })) => true,
-            made => made.map(|()| false)?,
-        };
-        borrowed.give_back_reserve();
-        match too_long {
-            true => load_too_long(borrowed.context)?,
-            false => load(borrowed.context)?,
-        }
+        let borrowed = unsafe { Borrowed::new(ctx) }?;
+        load(borrowed.context)?;
         Ok(0)
     })
 }

@@ -10,7 +10,7 @@ use callgate_scmp_process as process;
 use callgate_syscalls::Action;
 use libc::{c_int, c_uint};
 
-use crate::entry::{Handle, changing};
+use crate::entry::{Handle, on_context};
 use crate::error::Error;
 use crate::layout::scmp_arg_cmp;
 
@@ -35,8 +35,8 @@ pub unsafe extern "C" fn seccomp_rule_add(
     f: scmp_arg_cmp,
 ) -> c_int {
     let given = Given { list: [&a, &b, &c, &d, &e, &f], count: arg_cnt };
-    // SAFETY: the caller's promise is that of `changing`.
-    unsafe { changing(ctx, |context| given.add(context, action, syscall, Exactness::Adapted)) }
+    // SAFETY: the caller's promise is that of `on_context`.
+    unsafe { on_context(ctx, |context| given.add(context, action, syscall, Exactness::Adapted)) }
 }
 
 /// As [`seccomp_rule_add`], unless an architecture can't express the rule as given.
@@ -60,8 +60,8 @@ pub unsafe extern "C" fn seccomp_rule_add_exact(
     f: scmp_arg_cmp,
 ) -> c_int {
     let given = Given { list: [&a, &b, &c, &d, &e, &f], count: arg_cnt };
-    // SAFETY: the caller's promise is that of `changing`.
-    unsafe { changing(ctx, |context| given.add(context, action, syscall, Exactness::Exact)) }
+    // SAFETY: the caller's promise is that of `on_context`.
+    unsafe { on_context(ctx, |context| given.add(context, action, syscall, Exactness::Exact)) }
 }
 
 /// As [`seccomp_rule_add`], with the comparisons in an array.
@@ -116,9 +116,12 @@ pub unsafe extern "C" fn seccomp_syscall_priority(
     priority: u8,
 ) -> c_int {
     let syscall = Number::new(syscall);
-    // SAFETY: the caller's promise is that of `changing`.
-    unsafe { changing(ctx, |context| Ok(context.syscall_priority(syscall, priority)?)) }
+    // SAFETY: the caller's promise is that of `on_context`.
+    unsafe { on_context(ctx, |context| Ok(context.syscall_priority(syscall, priority)?)) }
 }
+
+/// What fills an array of comparisons up.
+const UNUSED: ArgCmp = ArgCmp { arg: 0, op: 0, datum_a: 0, datum_b: 0 };
 
 /// Comparisons as a caller gives them: those from `count` on must not be looked at.
 struct Given<'a> {
@@ -134,7 +137,7 @@ impl Given<'_> {
         syscall: c_int,
         exactness: Exactness,
     ) -> Result<(), Error> {
-        let mut read = [ArgCmp { arg: 0, op: 0, datum_a: 0, datum_b: 0 }; ArgCmp::COUNT_MAX];
+        let mut read = [UNUSED; ArgCmp::COUNT_MAX];
         let read = read.get_mut(..count(self.count)?).ok_or(Error::Null)?;
         for (target, given) in read.iter_mut().zip(self.list) {
             *target = (*given).into();
@@ -161,11 +164,15 @@ unsafe fn add_array(
             // SAFETY: not NULL, and so an array of that many.
             (_, false) => unsafe { std::slice::from_raw_parts(array, count) },
         };
-        let read: Vec<ArgCmp> = given.iter().map(|&given| given.into()).collect();
-        add(context, action, syscall, &read, exactness)
+        let mut read = [UNUSED; ArgCmp::COUNT_MAX];
+        let read = read.get_mut(..count).ok_or(Error::Null)?;
+        for (target, given) in read.iter_mut().zip(given) {
+            *target = (*given).into();
+        }
+        add(context, action, syscall, read, exactness)
     };
-    // SAFETY: the caller's promise is that of `changing`.
-    unsafe { changing(ctx, call) }
+    // SAFETY: the caller's promise is that of `on_context`.
+    unsafe { on_context(ctx, call) }
 }
 
 fn add(

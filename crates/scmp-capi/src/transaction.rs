@@ -3,7 +3,7 @@
 use callgate_scmp::Context;
 use libc::c_int;
 
-use crate::entry::{Handle, changing, on_context};
+use crate::entry::{Handle, on_context};
 
 /// Starts a transaction; they nest.
 ///
@@ -14,8 +14,8 @@ use crate::entry::{Handle, changing, on_context};
 /// seccomp_transaction_start(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seccomp_transaction_start(ctx: *mut Handle) -> c_int {
-    // SAFETY: the caller's promise is that of `changing`.
-    unsafe { changing(ctx, |context| Ok(context.transaction_start()?)) }
+    // SAFETY: the caller's promise is that of `on_context`.
+    unsafe { on_context(ctx, |context| Ok(context.transaction_start()?)) }
 }
 
 /// Ends the newest transaction and keeps what was done in it.

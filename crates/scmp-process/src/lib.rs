@@ -6,6 +6,8 @@
 //!
 //! References: seccomp_api_get(3), seccomp_load(3), seccomp_notify_fd(3).
 #![forbid(unsafe_code)]
+// Memory that is out is an error, never the end of the process.
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 
 mod error;
 mod load;
@@ -18,5 +20,5 @@ mod sync {
 }
 
 pub use error::Error;
-pub use load::{load, load_too_long};
+pub use load::load;
 pub use state::{assume, forget, kernel, known_kernel, level, listener, native};

@@ -31,16 +31,6 @@ pub fn load(context: &mut Context) -> Result<(), Error> {
     })
 }
 
-/// What [`load`] does with a context whose program is known to be too long for a kernel: libseccomp makes it, and the
-/// kernel refuses it.
-///
-/// # Errors
-/// [`Error::Kernel`] with what libseccomp returns for that refusal; [`Error::Context`] where the context is unusable.
-pub fn load_too_long(context: &Context) -> Result<(), Error> {
-    let plan = context.load_plan(&state::kernel(), state::listener().is_some())?;
-    attach(&plan, || REFUSED)
-}
-
 /// How the kernel refuses a program that it can't run.
 const REFUSED: Result<i32, Errno> = Err(code::EINVAL);
 

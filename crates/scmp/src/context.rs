@@ -301,11 +301,6 @@ impl Context {
         self.verified.as_ref()
     }
 
-    /// Forgets the program that [`Context::precompute`] made.
-    pub fn forget_program(&mut self) {
-        self.verified = None;
-    }
-
     /// The program in the byte order of the architectures (`seccomp_export_bpf`).
     ///
     /// # Errors
@@ -395,8 +390,8 @@ impl Context {
         let syscall = Syscall::new(self.native, number);
         for (place, filter) in self.filters.iter().enumerate() {
             syscall.rules(filter.arch, comparisons, exactness, |rule| {
-                self.changes.push((place, filter.consider(rule, action)?));
-                Ok::<(), Error>(())
+                let change = filter.consider(rule, action)?;
+                Ok::<(), Error>(self.changes.try_push((place, change))?)
             })?;
         }
         Ok(())

@@ -46,10 +46,6 @@ impl Entries {
         self.list.len()
     }
 
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Entry> {
-        self.list.iter().map(|(_, entry)| entry)
-    }
-
     pub(crate) fn get(&self, nr: SyscallNr) -> Option<&Entry> {
         self.place(nr).map(|place| &self.list[place].1)
     }

@@ -51,11 +51,6 @@ impl Filter {
         self.entries.len()
     }
 
-    /// The rules of each number, as their entries were made.
-    pub(crate) fn listed(&self) -> impl Iterator<Item = &Rules> {
-        self.entries.all().map(|entry| &entry.rules)
-    }
-
     /// What a rule would change; nothing is changed yet.
     ///
     /// # Errors

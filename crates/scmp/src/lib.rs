@@ -26,6 +26,8 @@
 //! # Ok::<(), callgate_scmp::Error>(())
 //! ```
 #![forbid(unsafe_code)]
+// Memory that is out is an error, never the end of the process.
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 
 mod action;
 mod attribute;
@@ -36,7 +38,6 @@ mod error;
 mod filter;
 mod load;
 mod lower;
-mod memory;
 mod pfc;
 mod program;
 mod token;

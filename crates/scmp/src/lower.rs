@@ -44,7 +44,8 @@ pub(crate) fn policy(context: &Context) -> Result<Policy, Error> {
     builder.build().map_err(lowering)
 }
 
-fn lowering(reason: PolicyError) -> Error {
+/// What a policy says, as this crate's error.
+pub(crate) fn lowering(reason: PolicyError) -> Error {
     match reason {
         PolicyError::OutOfMemory => Error::OutOfMemory,
         reason => Error::Lowering { reason },

@@ -7,12 +7,13 @@ use std::fmt;
 use callgate_memory::{Collect, Grow, GrowText, List, OutOfMemory};
 use callgate_order::{Accepted, Class, Rule, Rules, StoredOperator, condition, ordered};
 use callgate_policy::{ArchPolicy, Condition, Policy};
-use callgate_prover::{Options, Prover, Scope};
+use callgate_prover::{Error as ProverError, Options, Prover, Scope};
 use callgate_syscalls::{Action, ActionKind, Arch, SyscallNr};
 
 use crate::attribute::Arrangement;
 use crate::entry::Entry;
 use crate::filter::Filter;
+use crate::lower::lowering;
 use crate::word::{Failed, Half, Node, PlaceId, Side, Tree};
 use crate::{Context, Error, Number, resolve_number};
 
@@ -210,27 +211,37 @@ fn means(arch: Arch, tree: &Tree, ordered: &[&Rule]) -> Result<bool, Error> {
     };
     let mut accepted = List::new();
     for rule in ordered {
-        let condition =
-            condition(arch, &rule.chain).map_err(|reason| Error::Lowering { reason })?;
+        let condition = condition(arch, &rule.chain).map_err(lowering)?;
         accepted.try_push((condition, rule.action))?;
     }
-    Ok(equal(shown, accepted).unwrap_or(false))
+    equal(shown, accepted)
 }
 
-/// Whether two lists of conditions and actions decide alike; `None` where that is not to be found out.
-fn equal(left: List<(Condition, Action)>, right: List<(Condition, Action)>) -> Option<bool> {
+/// The most memory that diagrams for the text may take: lists that need more are shown one by one.
+const DIAGRAM_BYTES: usize = 2 << 20;
+
+/// Whether two lists of conditions and actions are known to decide alike.
+fn equal(left: List<(Condition, Action)>, right: List<(Condition, Action)>) -> Result<bool, Error> {
     let policy = |list: List<(Condition, Action)>| {
         let mut rules = ArchPolicy::new(OTHERWISE);
         for (condition, action) in list {
-            rules.rule(SyscallNr::new(0), condition, action);
+            rules.try_rule(SyscallNr::new(0), condition, action)?;
         }
-        Policy::builder(OTHERWISE).arch(Arch::Aarch64, rules).build().ok()
+        let builder = Policy::builder(OTHERWISE).try_arch(Arch::Aarch64, rules)?;
+        builder.build().map_err(lowering)
     };
     let (left, right) = (policy(left)?, policy(right)?);
-    let options = Options { bytes_max: 4 << 20, ..Options::default() };
+    let options = Options { bytes_max: DIAGRAM_BYTES, ..Options::default() };
     let mut prover = Prover::new(options);
-    let (left, right) = (prover.policy(&left).ok()?, prover.policy(&right).ok()?);
-    prover.equal(&left, &right, Scope::Exact).ok()
+    let mut decide = || {
+        let (left, right) = (prover.policy(&left)?, prover.policy(&right)?);
+        prover.equal(&left, &right, Scope::Exact)
+    };
+    match decide() {
+        Ok(equal) => Ok(equal),
+        Err(ProverError::OutOfMemory) => Err(Error::OutOfMemory),
+        Err(_) => Ok(false),
+    }
 }
 
 /// Stands for "no rule holds"; no context has such an action.

@@ -95,8 +95,11 @@ impl From<OutOfMemory> for Failed {
 }
 
 impl From<PolicyError> for Failed {
-    fn from(_: PolicyError) -> Self {
-        Self::Unmergeable
+    fn from(error: PolicyError) -> Self {
+        match error {
+            PolicyError::OutOfMemory => Self::OutOfMemory,
+            _ => Self::Unmergeable,
+        }
     }
 }
 
