@@ -9,14 +9,17 @@
 //! - programs in C, C++, Rust and Go link it statically, the first also without a dynamic linker, with what
 //!   `pkg-config --static` says;
 //! - a third lets every allocation fail in turn, and loads a precomputed filter where none is allowed;
+//! - over random filters it needs no more memory, address space, stack, time and system calls than the other by much, and
+//!   refuses none that the other builds (`needs`); with `--long` over many;
 //! - the library is small, has few relocations, and needs only the C library.
 //!
-//! Needs compilers for C, C++ and Go, binutils, pkg-config, valgrind, abigail-tools, and libseccomp's package with its headers.
+//! Needs compilers for C, C++ and Go, binutils, pkg-config, valgrind, strace, abigail-tools, and libseccomp's package with its headers.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "it prints what it found")]
 
 mod headers;
 mod linked;
+mod needs;
 mod shape;
 
 use std::collections::BTreeSet;
@@ -29,6 +32,30 @@ use house::{output, root, stage};
 /// A check: its name, and the function that makes it on a laid out library.
 type Check = (&'static str, fn(&Library) -> Result<String, String>);
 
+/// A check that can go on for longer.
+type Measure = (&'static str, fn(&Library, &Extent) -> Result<String, String>);
+
+/// How much is measured.
+struct Extent {
+    /// Random shapes whose memory and time are compared.
+    shapes: usize,
+    /// Random dense sets of equalities that must not be refused.
+    dense: usize,
+    /// Shapes built in small threads, and under load.
+    stacks: usize,
+    /// Shapes under limits of the address space.
+    limits: usize,
+    /// Shapes of which every allocation is refused.
+    refusals: usize,
+    /// How long threads are let loose.
+    seconds: u64,
+}
+
+const SHORT: Extent =
+    Extent { shapes: 50, dense: 100, stacks: 40, limits: 12, refusals: 6, seconds: 4 };
+const LONG: Extent =
+    Extent { shapes: 2000, dense: 10_000, stacks: 1000, limits: 300, refusals: 200, seconds: 60 };
+
 const CHECKS: &[Check] = &[
     ("symbols", symbols),
     ("headers", headers::compile),
@@ -37,8 +64,20 @@ const CHECKS: &[Check] = &[
     ("the same program twice", twice),
     ("what is ours alone", alone),
     ("statically linked", linked::check),
-    ("out of memory", memory),
     ("shape", shape::check),
+];
+
+const MEASURES: &[Measure] = &[
+    ("out of memory", memory),
+    ("memory and time", needs::memory_and_time),
+    ("dense sets", needs::dense),
+    ("small stacks", needs::stack),
+    ("little address space", needs::limit),
+    ("a second filter", needs::second),
+    ("under load", needs::load),
+    ("system calls", needs::calls),
+    ("in a signal handler", needs::signal),
+    ("stress", needs::stress),
 ];
 
 fn main() -> std::process::ExitCode {
@@ -46,14 +85,23 @@ fn main() -> std::process::ExitCode {
 }
 
 /// Makes all checks.
-fn run(_args: &[String]) -> Result<(), String> {
+fn run(args: &[String]) -> Result<(), String> {
+    let extent = match args {
+        [] => SHORT,
+        [flag] if flag == "--long" => LONG,
+        _ => return Err("options: --long".into()),
+    };
     stage::check_headers()?;
     let library = Library::stage()?;
     for (name, check) in CHECKS {
         let found = check(&library).map_err(|error| format!("{name}: {error}"))?;
         println!("abi: {name}: {found}");
     }
-    println!("abi: {} checks passed", CHECKS.len());
+    for (name, measure) in MEASURES {
+        let found = measure(&library, &extent).map_err(|error| format!("{name}: {error}"))?;
+        println!("abi: {name}: {found}");
+    }
+    println!("abi: {} checks passed", CHECKS.len() + MEASURES.len());
     Ok(())
 }
 
@@ -139,12 +187,11 @@ fn alone(library: &Library) -> Result<String, String> {
     Ok(format!("{}; no error and no leak under valgrind", said.trim()))
 }
 
-/// Small contexts with every allocation failing, and one of hundreds of rules with some of them, for the sizes of reserves.
+/// Every allocation over the whole interface refused, alone and with all behind it.
 ///
 /// Claim: C-MEMORY
-fn memory(library: &Library) -> Result<String, String> {
+fn memory(library: &Library, extent: &Extent) -> Result<String, String> {
     let program = library.program("memory", Against::Ours)?;
-    let run = |args: [&str; 2]| output(library.command(&program).args(args));
-    let (small, large) = (run(["12", "1"])?, run(["400", "997"])?);
-    Ok(format!("{}; {}", small.trim(), large.trim()))
+    let mut run = library.command(&program);
+    output(run.args(["1", &extent.refusals.to_string()])).map(|said| said.trim().to_owned())
 }

@@ -20,6 +20,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "shapes.h"
+
 extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t count, size_t size);
 extern void *__libc_realloc(void *memory, size_t size);
@@ -30,16 +32,12 @@ static atomic_long left = -1;
 static atomic_int only_one;
 static atomic_long refused;
 static atomic_long allocations;
-/* The size of the first allocation since this was -1, and of all behind it. */
-static atomic_long first, behind;
+static long enomem, total;
 
 static int refuse(size_t size)
 {
+	(void)size;
 	allocations++;
-	if (first < 0)
-		first = size;
-	else
-		behind += size;
 	if (left < 0)
 		return 0;
 	if (left > 0) {
@@ -115,26 +113,32 @@ static void fail(int line, const char *what, int got)
 		CHECK(target);                                 \
 	} while (0)
 
-static long enomem;
 
-static void rules(scmp_filter_ctx ctx, int count)
+
+/* The rules of a shape. Some are answered with other codes than 0, which are those of the first run, too. */
+static void rules(scmp_filter_ctx ctx, unsigned long number)
 {
-	struct scmp_arg_cmp args[2] = {SCMP_A0(SCMP_CMP_EQ, 0), SCMP_A1(SCMP_CMP_MASKED_EQ, 0xff, 0)};
-	int i;
+	struct shape shape = shape_of(number);
 
-	for (i = 0; i < count; i++) {
-		args[0].datum_a = i % 5;
-		args[1].datum_b = i;
-		CALL(0, seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 2, args));
+	for (int i = 0; i < shape.rules; i++) {
+		struct scmp_arg_cmp args[6];
+		int syscall, code;
+		unsigned int count = shape_rule(&shape, args, &syscall);
+		uint32_t action = SCMP_ACT_ERRNO(3 + shape_random(3));
+
+		code = seccomp_rule_add_array(ctx, action, syscall, count, args);
+		if (code == -ENOMEM) {
+			CHECK(refused > 0);
+			enomem++;
+			left = -1;
+			code = seccomp_rule_add_array(ctx, action, syscall, count, args);
+		}
+		CHECK(code == 0 || code == -EEXIST || code == -EFAULT || code == -EDOM);
 	}
-	for (i = 0; i < count; i++)
-		CALL(0, seccomp_rule_add(ctx, SCMP_ACT_ALLOW, i % 300 + 17, 0));
-	if (count)
-		CALL(-EEXIST, seccomp_rule_add_array(ctx, SCMP_ACT_LOG, SCMP_SYS(ioctl), 1, args));
 }
 
 /* The whole interface but for the functions that wait for a kernel; the program at the end is left in `program`. */
-static size_t everything(int count, unsigned char *program, size_t room)
+static size_t everything(unsigned long number, unsigned char *program, size_t room)
 {
 	scmp_filter_ctx ctx, other;
 	uint32_t value;
@@ -149,7 +153,7 @@ static size_t everything(int count, unsigned char *program, size_t room)
 	CALL(0, seccomp_arch_add(ctx, SCMP_ARCH_X86));
 	CALL(0, seccomp_arch_add(ctx, SCMP_ARCH_ARM));
 	CALL(0, seccomp_arch_remove(ctx, SCMP_ARCH_ARM));
-	rules(ctx, count);
+	rules(ctx, number);
 	CALL(0, seccomp_syscall_priority(ctx, SCMP_SYS(read), 7));
 	CALL(0, seccomp_transaction_start(ctx));
 	CALL(0, seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(getpid), 0));
@@ -175,21 +179,21 @@ static size_t everything(int count, unsigned char *program, size_t room)
 	return len;
 }
 
-/* Lets the n-th allocation fail, alone or with all behind it, for every n at which one is made. */
-static void refusals(int count, long step)
+/* Lets the n-th allocation fail, alone or with all behind it: every one of a few, or so many of a multitude. */
+static void refusals(unsigned long number)
 {
 	static unsigned char expected[32768], program[32768];
-	size_t len = everything(count, expected, sizeof expected);
-	long n, before, runs = 0;
-	int one;
+	long before = allocations, runs = 0, step;
+	size_t len = everything(number, expected, sizeof expected);
 
-	for (one = 0; one < 2; one++) {
-		for (n = 0;; n += step) {
+	step = 1 + (allocations - before) / 200;
+	for (int one = 0; one < 2; one++) {
+		for (long n = 0;; n += step) {
 			refused = 0;
 			only_one = one;
 			left = n;
 			before = allocations;
-			CHECK(everything(count, program, sizeof program) == len);
+			CHECK(everything(number, program, sizeof program) == len);
 			CHECK(!memcmp(program, expected, len));
 			if (left > 0 || (!refused && allocations - before <= n))
 				break;
@@ -199,32 +203,7 @@ static void refusals(int count, long step)
 		left = -1;
 	}
 	CHECK(runs > 2 && enomem > 2);
-	printf("%d rules: %ld refusals, %ld times -ENOMEM; ", count, runs, enomem);
-}
-
-/* All that making a program needs can come from the reserve: it is had, and then there is nothing more. No reserve is needed by
- * half, even if what is freed were not used again. */
-static void reserves(int count)
-{
-	scmp_filter_ctx ctx;
-
-	POINTER(ctx, seccomp_init(SCMP_ACT_ERRNO(1)));
-	CALL(0, seccomp_arch_add(ctx, SCMP_ARCH_X86));
-	rules(ctx, count);
-	refused = 0;
-	only_one = 0;
-	left = 1;
-	CHECK(seccomp_precompute(ctx) == -ENOMEM && refused > 2);
-	refused = 0;
-	left = 1;
-	CHECK(seccomp_export_pfc(ctx, -1) == -ECANCELED && refused > 2);
-	left = -1;
-	first = -1;
-	behind = 0;
-	CALL(0, seccomp_precompute(ctx));
-	CHECK(behind > 0 && 2 * behind <= first);
-	printf("%ld kB for a program of at most %ld kB; ", first >> 10, behind >> 10);
-	seccomp_release(ctx);
+	total += runs;
 }
 
 static void *wait_for_ever(void *unused)
@@ -242,7 +221,6 @@ static void precomputed_load(void)
 
 	CHECK(!pthread_create(&thread, NULL, wait_for_ever, NULL));
 	POINTER(ctx, seccomp_init(SCMP_ACT_ALLOW));
-	rules(ctx, 0);
 	CALL(0, seccomp_rule_add(ctx, SCMP_ACT_ERRNO(7), SCMP_SYS(getppid), 0));
 	CALL(0, seccomp_precompute(ctx));
 	child = fork();
@@ -262,12 +240,12 @@ static void precomputed_load(void)
 
 int main(int argc, char **argv)
 {
-	int count = argc > 1 ? atoi(argv[1]) : 12;
-	long step = argc > 2 ? atol(argv[2]) : 1;
+	unsigned long first = argc > 1 ? strtoul(argv[1], NULL, 10) : 1;
+	unsigned long count = argc > 2 ? strtoul(argv[2], NULL, 10) : 4;
 
-	reserves(count);
-	refusals(count, step);
+	for (unsigned long number = first; number < first + count; number++)
+		refusals(number);
 	precomputed_load();
-	puts("a precomputed load allocated nothing");
+	printf("%lu filters: %ld refusals, %ld times -ENOMEM; a precomputed load allocated nothing\n", count, total, enomem);
 	return 0;
 }
