@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::harness::callgate;
+use crate::harness::{Folder, callgate};
 
 fn json(arguments: &[&str]) -> Value {
     let run = callgate(&[arguments, &["--format", "json"]].concat());
@@ -121,4 +121,68 @@ fn simulated_calls_take_constants() {
     assert!(sim("x86_64", "CLONE_VM|CLONE_VFORK|SIGCHLD").succeeds().contains("action  ALLOW"));
     sim("x86_64", "CLONE_NEWUSR").fails(2, &["argument 1", "CLONE_NEWUSR", "CLONE_NEWUSER"]);
     sim("x86_64", "AF_UNIX").fails(2, &["AF_UNIX is no constant of clone-flags"]);
+}
+
+/// A file that allows what a role needs.
+fn role(folder: &Folder, name: &str) -> String {
+    let text = format!("policy 1\narch x86_64\ndefault errno EPERM\nuse @{name}\n");
+    folder.file(&format!("{name}.gate"), text)
+}
+
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn real_programs_run_in_their_roles() {
+    let folder = Folder::new();
+    let made = folder.at("made");
+    let source = folder.file("a.c", "int main(void) { return 0; }\n");
+    let copy = format!("cp -a {source} {made} && test -s {made} && ls -l {made} | wc -l");
+    let thread = "import threading; t = threading.Thread(target=print); t.start(); t.join()";
+    for (name, command) in [
+        ("cli-tool", vec!["ls", "-la", "/etc"]),
+        ("cli-tool", vec!["cp", "-a", &source, &made]),
+        ("net-client", vec!["getent", "hosts", "localhost"]),
+        ("agent-shell", vec!["sh", "-c", &copy]),
+        ("build-tool", vec!["gcc", &source, "-o", &made]),
+        ("container-default", vec!["sh", "-c", &copy]),
+        ("db-server", vec!["/usr/bin/python3", "-c", thread]),
+        ("desktop-app", vec!["/usr/bin/python3", "-c", thread]),
+        ("net-server", vec!["/usr/bin/python3", "-c", thread]),
+    ] {
+        let file = role(&folder, name);
+        let run = ["run", "--profile", &file, "--"];
+        callgate(&[&run[..], &command].concat()).succeeds();
+    }
+}
+
+#[test]
+fn no_role_allows_what_reaches_the_kernel() {
+    let folder = Folder::new();
+    for name in [
+        "cli-tool",
+        "net-client",
+        "net-server",
+        "db-server",
+        "desktop-app",
+        "build-tool",
+        "agent-shell",
+        "container-default",
+    ] {
+        let file = role(&folder, name);
+        for call in [
+            ["mount", "0"],
+            ["init_module", "0"],
+            ["bpf", "BPF_PROG_LOAD"],
+            ["io_uring_setup", "1"],
+            ["unshare", "CLONE_NEWUSER"],
+            ["clone", "CLONE_NEWUSER|SIGCHLD"],
+            ["socket", "AF_ALG,SOCK_SEQPACKET"],
+            ["socket", "AF_INET,SOCK_RAW"],
+            ["ioctl", "0,TIOCSTI"],
+            ["keyctl", "KEYCTL_READ"],
+        ] {
+            let call = ["--syscall", call[0], "--args", call[1], "--arch", "x86_64"];
+            let sim = callgate(&[&["sim", &file], &call[..]].concat());
+            assert!(sim.succeeds().contains("EPERM"), "{name}: {call:?}: {}", sim.text());
+        }
+    }
 }
