@@ -1,10 +1,34 @@
 //! Words that a misspelt word may stand for.
 
-pub(crate) use callgate_rules::near as words_near;
+/// The distance is quadratic in the length; no name is nearly as long.
+const LENGTH_MAX: usize = 64;
+
+/// How many letters may be wrong, added, missing or exchanged.
+const DISTANCE_MAX: usize = 2;
+
+/// How many suggestions are worth reading.
+const SHOWN_MAX: usize = 3;
 
 /// The nearest word, if one is near.
 pub(crate) fn word<'a>(text: &str, words: &[&'a str]) -> Option<&'a str> {
-    callgate_rules::nearest(text, words.iter().copied())
+    words_near(text, words.iter().copied()).into_iter().next()
+}
+
+/// Up to three words that `text` may be a misspelling of, the nearest first.
+pub(crate) fn words_near<'a>(text: &str, words: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    if text.len() > LENGTH_MAX {
+        return Vec::new();
+    }
+    let lower = text.to_ascii_lowercase();
+    let mut near: Vec<(usize, &str)> = words
+        .into_iter()
+        // Another length alone is as many wrong letters.
+        .filter(|word| word.len().abs_diff(text.len()) <= DISTANCE_MAX)
+        .map(|word| (strsim::damerau_levenshtein(&lower, &word.to_ascii_lowercase()), word))
+        .filter(|(distance, word)| *distance <= DISTANCE_MAX && distance * 2 < word.len().max(3))
+        .collect();
+    near.sort_unstable();
+    near.into_iter().take(SHOWN_MAX).map(|(_, word)| word).collect()
 }
 
 #[cfg(test)]

@@ -15,7 +15,6 @@ use std::time::{Duration, Instant};
 use callgate_kernel::child::{self, Call, Ending, Outcome, outcomes};
 use callgate_kernel::{Error, Logging, Mode, Options, Scope, Tid, load, status_of};
 use callgate_observe::filters_of;
-use callgate_observe::survey::{Finding, trace_child};
 use callgate_syscalls::{Errno, SyscallNr, names};
 
 use support::{
@@ -242,20 +241,4 @@ fn one_tracer_at_a_time() {
         assert_eq!(filters_of(tid), Err(Error::AlreadyTraced { tid, tracer }));
     });
     assert_eq!(target.end(), Ending::Exited { code: 0 });
-}
-
-/// Ordinary users may trace what they start, unless the system forbids it to all but root.
-#[test]
-fn ordinary_users_are_told_that_they_can_trace_their_children() {
-    if !privileged("giving privileges up") {
-        return;
-    }
-    let scope = std::fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope");
-    if scope.is_ok_and(|scope| !["0", "1"].contains(&scope.trim())) {
-        return support::skip("this system lets nobody but root trace");
-    }
-    in_child(|| {
-        become_nobody();
-        assert_eq!(trace_child(), Finding::Yes);
-    });
 }

@@ -45,7 +45,8 @@ pub struct Difference {
     pub left: Action,
     /// The action on the right.
     pub right: Action,
-    /// The smallest such call. Both sides were asked, by the specification or the simulator, before it was written here.
+    /// The smallest such call, its words in the order of the diagrams: arch, number, the second word of each field, then the
+    /// first of each. Both sides were asked, by the specification or the simulator, before it was written here.
     pub witness: SeccompData,
     /// The condition on the rest of the call, where it can be said in a few words.
     pub when: Option<Condition>,
@@ -89,10 +90,29 @@ impl Prover {
             }
             Ok(())
         })?;
-        match equal && depending {
-            true => Err(Undecided::ShiftAmount.into()),
-            false => Ok(equal),
+        match depending {
+            true if equal || !self.differ_anywhere(left, right, scope)? => {
+                Err(Undecided::ShiftAmount.into())
+            }
+            _ => Ok(equal),
         }
+    }
+
+    /// Whether there is a call with different actions, none of them resting on a shift by 32 or more bits.
+    fn differ_anywhere(
+        &mut self,
+        left: &Meaning<'_>,
+        right: &Meaning<'_>,
+        scope: Scope,
+    ) -> Result<bool, Error> {
+        for Differing { tokens, left, right, numbers } in self.differing(left, right, scope)?.0 {
+            let d = &mut self.diagrams;
+            let words = start_words(d, tokens, &numbers, [left, right]);
+            if !pairs(d, left, right, words)?.calls.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Every pair of different actions, by arch and numbers, each with a call that was tried on both sides.
@@ -135,8 +155,10 @@ impl Prover {
         }
     }
 
-    /// A call for which `left` is more permissive than `right` under the kernel's order of actions; `None` if there is
-    /// none: `left` is a subset.
+    /// A call for which `left` is more permissive than `right`; `None` if there is none: `left` is a subset.
+    ///
+    /// Actions rank by what the kernel does: in its order of them, except that an action that it does not know is the kill
+    /// that it makes of it, and that errno 0, which looks like success to the caller, permits more than any other errno.
     ///
     /// # Errors
     /// [`Error::Undecided`], [`Error::ForeignMeaning`]; [`Error::Disagreement`] where a witness does not replay.
@@ -250,7 +272,7 @@ struct Differing {
 }
 
 /// The words with which the search for a call begins.
-fn start_words(
+pub(crate) fn start_words(
     d: &Diagrams,
     tokens: Interval,
     numbers: &[Interval],

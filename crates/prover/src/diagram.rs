@@ -23,12 +23,12 @@
 //!
 //! | policy and program | nodes of bits | nodes now | time of both meanings, bits | now |
 //! |---|---|---|---|---|
-//! | `container`, x86_64, x86 and x32 | 599 | 97 | 110 us | 40 us |
-//! | 300 pairs of 64-bit equalities | 56,335 | 1,848 | 3.6 ms | 0.22 ms |
-//! | 1,200 such pairs | 217,365 | 7,248 | 17.5 ms | 1.05 ms |
-//! | 300 such pairs over 300 syscalls | 80,801 | 19,807 | 5.7 ms | 1.6 ms |
+//! | `container`, x86_64, x86 and x32 | 599 | 67 | 110 us | 39 us |
+//! | 300 pairs of 64-bit equalities | 56,335 | 915 | 3.6 ms | 0.18 ms |
+//! | 1,200 such pairs | 217,365 | 3,615 | 17.5 ms | 0.82 ms |
+//! | 300 such pairs over 300 syscalls | 80,801 | 2,407 | 5.7 ms | 0.57 ms |
 //!
-//! (2026-11-28, two shared cores of an x86_64 machine, the best of 40 runs.)
+//! (2026-11-28, two shared cores of an x86_64 machine, the best of 40 and of 60 runs.)
 //!
 //! Sorted intervals of a word, as one node with many children, were weighed and not built. A mask such as `& 1` makes
 //! 2^31 intervals, so words under masks need another form beside it, and each node that was made before a mask was seen

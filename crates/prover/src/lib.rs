@@ -18,6 +18,7 @@
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 
 mod arithmetic;
+mod attribute;
 mod budget;
 mod compare;
 mod cubes;
@@ -47,6 +48,7 @@ mod visible;
 mod witness;
 mod word;
 
+pub use attribute::{Attribution, attribute};
 pub use budget::{Options, Undecided, WideShift};
 pub use compare::{Difference, Scope};
 pub use error::Error;

@@ -125,7 +125,8 @@ impl Prover {
         self.combine(Combine::Strictest, left, right)
     }
 
-    /// The looser of both actions for each call, the left's on equal precedence: what either filter permits.
+    /// The looser of both actions for each call, the left's where neither permits more: what either filter permits. Actions
+    /// rank as for [`Prover::excess`].
     ///
     /// # Errors
     /// [`Error::Undecided`], [`Error::ForeignMeaning`].

@@ -128,7 +128,14 @@ impl<'w> Trial<'w> {
         match self.written {
             Written::Program(program) => {
                 self.words.clear();
-                let words = |call: &SeccompData| CallWords::new(call, endian_of(call.arch));
+                // Nearly all calls have the token of the call before.
+                let mut last = (ArchToken::new(0), endian_of(ArchToken::new(0)));
+                let words = |call: &SeccompData| {
+                    if last.0 != call.arch {
+                        last = (call.arch, endian_of(call.arch));
+                    }
+                    CallWords::new(call, last.1)
+                };
                 self.words.try_extend(self.calls.iter().map(words))?;
                 self.room.try_resize(self.calls.len(), 0)?;
                 program.run_all(&self.words, &mut self.room, &mut self.returned);

@@ -4,13 +4,11 @@
 //! it shows. Each must be refuted with a witness, and a correct program for the same policy must be proved.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up must fail")]
 
-mod common;
-
 use callgate_bpf::{Alu, DataWord, Instruction, Operand, Operation, Program, Test};
 use callgate_policy::{ArchPolicy, Comparison, Condition, Field, Operator, Policy};
 use callgate_prover::{Error, Options, Prover, Scope, prove, recheck};
 use callgate_syscalls::{Action, Arch, Endian, SeccompData, SyscallNr};
-use common::Assembler;
+use callgate_testkit::plain::{self, Assembler};
 
 const ALLOW: Action = Action::ALLOW;
 const KILL: Action = Action::KILL_PROCESS;
@@ -376,7 +374,7 @@ fn each_bug_is_found_by_the_second_opinion_alone() {
 #[test]
 fn correct_programs_for_the_same_policies_are_proved() {
     for Case { bug, policy, .. } in cases() {
-        let program = common::program(&policy).unwrap();
+        let program = plain::program(&policy).unwrap();
         let proved = prove(&policy, program, &Options::default());
         let certificate = *proved.unwrap_or_else(|error| panic!("{bug}: {error}")).certificate();
         assert!(certificate.obligations > 0 && certificate.calls > 0, "{bug}: {certificate:?}");

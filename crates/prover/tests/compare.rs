@@ -1,14 +1,13 @@
 //! Verdicts on pairs made for them: scopes, order, limits, and programs unlike those of any compiler.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up must fail")]
 
-mod common;
-
 use callgate_bpf::{
     Alu, DataWord, Instruction, Operand, Operation, Program, Register, Shift, Stack, Test,
 };
 use callgate_policy::{ArchPolicy, Comparison, Condition, Field, Operator, Policy};
 use callgate_prover::{Error, Options, Prover, Scope, Undecided, WideShift, prove};
 use callgate_syscalls::{Action, Arch, ArchToken, SeccompData, SyscallNr, names};
+use callgate_testkit::plain;
 
 const ALLOW: Action = Action::ALLOW;
 const KILL: Action = Action::KILL_PROCESS;
@@ -358,7 +357,7 @@ fn conditions_over_every_bit_fit_a_small_stack() {
     let mut arch = ArchPolicy::new(KILL);
     arch.rule(SyscallNr::new(0), Condition::all(all).unwrap(), ALLOW);
     let policy = Policy::builder(KILL).arch(Arch::X86_64, arch).build().unwrap();
-    let program = common::program(&policy).unwrap();
+    let program = plain::program(&policy).unwrap();
     let thread = std::thread::Builder::new().stack_size(256 << 10);
     let proved = thread.spawn(move || prove(&policy, program, &Options::default())).unwrap();
     assert!(proved.join().unwrap().unwrap().certificate().obligations > 0);
@@ -448,4 +447,97 @@ fn filters_that_go_on_to_the_next_rule_stay_linear() {
     };
     let (some, twice) = (nodes(200), nodes(400));
     assert!(twice < 5 * some / 2, "{some} nodes for 200 rules, {twice} for 400");
+}
+
+/// A program that returns a word.
+fn returns(word: u32) -> Program {
+    program(&[Operation::Return(word)])
+}
+
+#[test]
+fn actions_that_no_kernel_knows_rank_as_the_kill_that_they_are() {
+    let (log, unknown, refusal) = (returns(0x7ffc_0000), returns(0x7ffe_0000), returns(0x5_0001));
+    let mut prover = Prover::default();
+    let [log, unknown, refusal] =
+        [&log, &unknown, &refusal].map(|program| prover.program(program).unwrap());
+    assert_eq!(prover.subset(&log, &unknown), Ok(false));
+    assert!(prover.excess(&log, &unknown).unwrap().is_some());
+    assert_eq!(prover.subset(&unknown, &refusal), Ok(true));
+    for either in [prover.union(&unknown, &refusal), prover.union(&refusal, &unknown)] {
+        assert_eq!(prover.equal(&either.unwrap(), &refusal, Scope::Exact), Ok(true));
+    }
+    // What the kernel makes of two filters is another question: it prefers by number.
+    let both = prover.intersect(&unknown, &log).unwrap();
+    assert_eq!(prover.equal(&both, &log, Scope::Exact), Ok(true));
+}
+
+#[test]
+fn a_call_that_fails_with_errno_0_has_not_failed() {
+    let (faked, refused) = (returns(0x5_0000), returns(0x5_0001));
+    let mut prover = Prover::default();
+    let [faked, refused] = [&faked, &refused].map(|program| prover.program(program).unwrap());
+    for scope in [Scope::Exact, Scope::Effective, Scope::KernelReads] {
+        assert_eq!(prover.equal(&faked, &refused, scope), Ok(false));
+    }
+    assert_eq!(prover.subset(&faked, &refused), Ok(false));
+    assert_eq!(prover.subset(&refused, &faked), Ok(true));
+}
+
+/// Both answers depend on bits of socket's first argument that the kernel does not read.
+#[test]
+fn what_can_be_had_does_not_depend_on_the_side() {
+    let with = |high: u16, otherwise: u16| {
+        let errno = |errno| Action::errno(errno).unwrap();
+        let condition = Comparison::new(Field::Arg0, Operator::Gt, u32::MAX.into());
+        let mut rules = ArchPolicy::new(KILL);
+        rules.rule(SyscallNr::new(41), condition.into(), errno(high));
+        rules.rule(SyscallNr::new(41), Condition::always(), errno(otherwise));
+        Policy::builder(KILL).arch(Arch::X86_64, rules).build().unwrap()
+    };
+    for (left, right, expected) in [
+        // A faked success can be had on one side only.
+        (with(0, 1), with(1, 1), false),
+        (with(0, 1), with(1, 0), true),
+        // Which of two refusals is no matter of permission, but it has to be the same one.
+        (with(2, 1), with(1, 2), true),
+        (with(2, 1), with(2, 2), true),
+        (with(2, 1), with(1, 1), false),
+    ] {
+        let mut prover = Prover::default();
+        let (l, r) = (prover.policy(&left).unwrap(), prover.policy(&right).unwrap());
+        let forward = prover.equal(&l, &r, Scope::KernelReads);
+        assert_eq!(
+            (forward, prover.equal(&r, &l, Scope::KernelReads)),
+            (Ok(expected), Ok(expected))
+        );
+    }
+}
+
+#[test]
+fn what_rests_on_wide_shifts_is_neither_equal_nor_different() {
+    let shifts = |action: u32| {
+        program(&[
+            Operation::LoadImmediate(Register::X, 40),
+            word(16),
+            Operation::ShiftByX(Shift::Left),
+            Operation::Return(action),
+        ])
+    };
+    let (wide, narrow) = (shifts(0x7fff_0000), returns(0x7fff_0000));
+    let mut prover = Prover::default();
+    let (left, right) = (prover.program(&wide).unwrap(), prover.program(&narrow).unwrap());
+    let undecided = Err(Error::Undecided(Undecided::ShiftAmount));
+    assert_eq!(prover.equal(&left, &right, Scope::Exact), undecided);
+    assert_eq!(prover.equal(&right, &left, Scope::Effective), undecided);
+    // Where another call shows a difference, it is one.
+    let other = program(&[
+        Operation::LoadData(DataWord::NR),
+        Operation::Branch { test: Test::Equal, operand: Operand::K(7), jt: 0, jf: 1 },
+        Operation::Return(0),
+        Operation::LoadImmediate(Register::X, 40),
+        Operation::ShiftByX(Shift::Left),
+        Operation::Return(0x7fff_0000),
+    ]);
+    let other = prover.program(&other).unwrap();
+    assert_eq!(prover.equal(&other, &right, Scope::Exact), Ok(false));
 }

@@ -1,13 +1,13 @@
 //! Random programs and policies: the diagrams against the simulator and the specification.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up must fail")]
 
-mod common;
-
 use callgate_bpf::{DataWord, Instruction, Operation, Program, Stack};
 use callgate_policy::{ArchPolicy, Policy};
-use callgate_prover::{Error, Options, Prover, Scope, Undecided, WideShift, prove, recheck};
+use callgate_prover::{
+    Error, Options, Prover, Scope, Undecided, WideShift, attribute, prove, recheck,
+};
 use callgate_syscalls::{Action, ActionKind, Arch, Endian, SeccompData, SyscallNr};
-use callgate_testkit::{Rng, call, policy, program};
+use callgate_testkit::{Rng, call, plain, policy, program};
 
 const SEEDS: u64 = 4_000;
 const CALLS: usize = 60;
@@ -94,7 +94,7 @@ fn plain_programs_are_proved_equal_to_their_policies() {
     let mut proved = 0;
     for seed in 0..1_000 {
         let policy = policy::policy(&mut Rng::with_seed(seed));
-        let Some(program) = common::program(&policy) else { continue };
+        let Some(program) = plain::program(&policy) else { continue };
         match prove(&policy, program, &Options::default()) {
             Ok(done) => {
                 proved += 1;
@@ -257,7 +257,7 @@ fn small_filter(rng: &mut Rng) -> Program {
         arch.rule(SyscallNr::new(nr * 3), condition, policy::action(rng));
     }
     let policy = Policy::builder(policy::action(rng)).arch(Arch::X86_64, arch).build().unwrap();
-    common::program(&policy).unwrap()
+    plain::program(&policy).unwrap()
 }
 
 /// A program with one bit or one field of one instruction changed, where the checker accepts it.
@@ -293,4 +293,40 @@ fn rechecking_needs_no_diagrams_to_find_a_wrong_program() {
             u32::from(matches!(recheck(&policy, &allow, 4096), Err(Error::Disagreement { .. })));
     }
     assert!(found > 150, "{found}");
+}
+
+/// Each call reaches an instruction to which its decider is attributed.
+#[test]
+fn returns_are_attributed_to_those_who_decide() {
+    let (mut programs, mut attributed) = (0, 0);
+    for seed in 0..300 {
+        let mut rng = Rng::with_seed(seed);
+        let policy = policy::policy(&mut rng);
+        // Equal to the policy, or some other program.
+        let program = match seed % 3 {
+            0 => Some(program::program(&mut rng, 20)),
+            _ => plain::program(&policy),
+        };
+        let Some(program) = program else { continue };
+        let found = match attribute(&policy, &program, &Options::default()) {
+            Ok(found) => found,
+            Err(Error::Undecided(_)) => continue,
+            Err(error) => panic!("seed {seed}: {error}"),
+        };
+        programs += 1;
+        attributed += found.iter().map(|at| at.deciders.len()).sum::<usize>();
+        for _ in 0..200 {
+            let call = call::aimed_at(&mut rng, &policy);
+            let trace = program.trace(&call, endian_of(&call));
+            let last = trace.steps.last().unwrap().index;
+            let by = policy.decisive(&call).by;
+            match found.iter().find(|at| at.instruction == last) {
+                Some(at) => assert!(at.deciders.contains(&by), "seed {seed}: {call:?}"),
+                // A division by zero ends a program as well.
+                None => assert_eq!(trace.action, Action::KILL_THREAD, "seed {seed}"),
+            }
+        }
+    }
+    println!("{programs} programs, {attributed} attributions");
+    assert!(programs > 200 && attributed > 2_000, "{programs} {attributed}");
 }

@@ -7,9 +7,6 @@ const DISTANCE_MAX: usize = 2;
 /// megabytes.
 const LENGTH_MAX: usize = 64;
 
-/// How many suggestions are worth reading.
-const SHOWN_MAX: usize = 3;
-
 /// The candidate nearest to `text`, where one is near: at most two edits, and less than half of the word.
 ///
 /// ```
@@ -17,36 +14,16 @@ const SHOWN_MAX: usize = 3;
 /// assert_eq!(callgate_rules::nearest("readxyz", ["read"]), None);
 /// ```
 pub fn nearest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    measured(text, candidates).min().map(|(_, word)| word)
-}
-
-/// Up to three candidates that are near to `text` as [`nearest`] has it, the nearest first.
-///
-/// ```
-/// assert_eq!(callgate_rules::near("dup4", ["dup", "dup2", "dup3", "read"]), ["dup", "dup2", "dup3"]);
-/// ```
-#[must_use]
-pub fn near<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
-    let mut words: Vec<_> = measured(text, candidates).collect();
-    words.sort_unstable();
-    words.dedup();
-    words.into_iter().take(SHOWN_MAX).map(|(_, word)| word).collect()
-}
-
-/// The candidates that are near, each with its distance. Case makes no difference.
-fn measured<'a>(
-    text: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> impl Iterator<Item = (usize, &'a str)> {
+    if text.len() > LENGTH_MAX {
+        return None;
+    }
     let lower = text.to_ascii_lowercase();
-    let length = text.len();
     candidates
         .into_iter()
-        // Another length alone is as many edits.
-        .filter(move |word| length <= LENGTH_MAX && word.len().abs_diff(length) <= DISTANCE_MAX)
-        .map(move |word| (strsim::damerau_levenshtein(&lower, &word.to_ascii_lowercase()), word))
-        // Words of one or two letters may have one wrong.
-        .filter(|(distance, word)| *distance <= DISTANCE_MAX && distance * 2 < word.len().max(3))
+        .map(|word| (strsim::damerau_levenshtein(&lower, &word.to_ascii_lowercase()), word))
+        .filter(|(distance, word)| *distance <= DISTANCE_MAX && distance * 2 < word.len())
+        .min()
+        .map(|(_, word)| word)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 pub mod accumulator;
 pub mod call;
+pub mod plain;
 pub mod policy;
 pub mod program;
 mod skip;

@@ -60,6 +60,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "callgate-rules",
             "callgate-syscalls",
             "rowan",
+            "strsim",
         ],
     ),
     // tokio only where its feature asks for it.
@@ -120,6 +121,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "layout-rs",
             "serde",
             "serde_json",
+            "strsim",
         ],
     ),
     (

@@ -10,7 +10,6 @@ use super::{Finding, Obstacle, allow_all, ask, attach, measure};
 use callgate_kernel::parts::{self as process, Fork};
 use callgate_kernel::parts::{errno, errno_of};
 
-use crate::sys::quiet::allow_tracing;
 use crate::sys::{audit, trace, tracing};
 use callgate_kernel::{Error, Tid};
 
@@ -84,10 +83,7 @@ fn with_child(
     match unsafe { process::fork() }? {
         Fork::Child => {
             drop(ours);
-            // The one that asks keeps its memory to itself, for want of a core dump, and this is a copy of it. A program that
-            // is started here could be traced.
-            let prepared = allow_tracing().and_then(|()| prepare());
-            process::exit_now(serve(theirs, prepared))
+            process::exit_now(serve(theirs, prepare()))
         }
         Fork::Parent(child) => {
             drop(theirs);

@@ -9,20 +9,11 @@ use libc::{c_int, c_long, c_ulong};
 
 use callgate_kernel::parts::checked;
 
-/// Has the kernel write no core dump of this process, however it ends. Ordinary users can't trace it then.
+/// Has the kernel write no core dump of this process, however it ends.
 pub(crate) fn no_core_dump() -> Result<(), Errno> {
-    set_dumpable(0)
-}
-
-/// Lets this process's owner trace it again.
-pub(crate) fn allow_tracing() -> Result<(), Errno> {
-    set_dumpable(1)
-}
-
-fn set_dumpable(dumpable: c_ulong) -> Result<(), Errno> {
     let unused: c_ulong = 0;
     // SAFETY: this option reads no memory.
-    let result = unsafe { libc::prctl(libc::PR_SET_DUMPABLE, dumpable, unused, unused, unused) };
+    let result = unsafe { libc::prctl(libc::PR_SET_DUMPABLE, unused, unused, unused, unused) };
     checked(c_long::from(result)).map(drop)
 }
 

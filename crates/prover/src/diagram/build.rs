@@ -127,6 +127,14 @@ impl Diagrams {
                     made[count] = list[first].node;
                     count += 1;
                 }
+                Task::Block(Block { free, first, last, .. }) if first + 1 == last => {
+                    // One cut: an order comparison of the free bits.
+                    let (below, above) = (list[first], list[last].node);
+                    let mask = u32::MAX >> (u32::BITS - free);
+                    let cut = (rank, mask, (below.last + 1) & mask);
+                    made[count] = self.ordered(cut, [above, above, below.node])?;
+                    count += 1;
+                }
                 Task::Block(block) => block.take_apart(list, tasks)?,
                 Task::Prefix(pattern, no) => {
                     made[count - 1] = self.choice(rank, pattern, made[count - 1], no)?;

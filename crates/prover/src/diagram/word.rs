@@ -2,11 +2,17 @@
 
 use callgate_bpf::DataWord;
 
-/// The place of a data word in the order of diagrams: arch, number, then the second word of each field before its first.
+/// The place of a data word in the order of diagrams: arch, number, then the second word of each field, then the first of
+/// each.
 ///
-/// On little endian that is the high half first, so that a comparison of 64 bits is decided from the top.
+/// On little endian the high halves come first: real conditions want the same of most of them, usually zero, so that is asked
+/// once for all rules. With each field's halves beside each other, the proof of 1,200 pairs of 64-bit values makes twice the
+/// nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Rank(u8);
+
+/// The fields of two words.
+const FIELDS: u8 = (DataWord::COUNT - 2) / 2;
 
 impl Rank {
     /// How many words there are.
@@ -19,12 +25,21 @@ impl Rank {
     /// The place of a data word.
     pub(crate) const fn of(word: DataWord) -> Self {
         let index = word.index();
-        Self(if index < 2 { 1 - index } else { index ^ 1 })
+        let field = (index / 2).saturating_sub(1);
+        match index {
+            0 | 1 => Self(1 - index),
+            _ if index % 2 == 1 => Self(2 + field),
+            _ => Self(2 + FIELDS + field),
+        }
     }
 
     /// The data word at this place.
     pub(crate) fn word(self) -> DataWord {
-        let index = if self.0 < 2 { 1 - self.0 } else { self.0 ^ 1 };
+        let index = match self.0 {
+            0 | 1 => 1 - self.0,
+            second if second < 2 + FIELDS => 2 * (second - 1) + 1,
+            first => 2 * (first - FIELDS - 1),
+        };
         // Ranks of words are below 16: the fallback is never taken.
         DataWord::new(index).unwrap_or(DataWord::NR)
     }

@@ -1,5 +1,6 @@
 //! A way from policies to programs that is too simple to be wrong in interesting ways: the prover's tests need correct
 //! programs and must not use the compiler.
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up must fail")]
 
 use callgate_bpf::{DataWord, Instruction, Operand, Operation, Program, Test};
 use callgate_policy::{
@@ -8,50 +9,60 @@ use callgate_policy::{
 use callgate_syscalls::{Action, Arch, ArchToken, Endian, SyscallNr, X32_BIT};
 
 /// Instructions whose jumps lead to labels.
-#[derive(Default)]
-pub(crate) struct Assembler {
+#[derive(Debug, Default)]
+pub struct Assembler {
     items: Vec<Item>,
     labels: Vec<Option<usize>>,
 }
 
 /// A place in the program.
-#[derive(Clone, Copy)]
-pub(crate) struct Label(usize);
+#[derive(Clone, Copy, Debug)]
+pub struct Label(usize);
 
+#[derive(Debug)]
 enum Item {
     Plain(Operation),
     Jump(Label),
 }
 
 impl Assembler {
-    pub(crate) fn label(&mut self) -> Label {
+    /// A label without a place.
+    pub fn label(&mut self) -> Label {
         self.labels.push(None);
         Label(self.labels.len() - 1)
     }
 
-    pub(crate) fn place(&mut self, label: Label) {
+    /// Places a label before the next instruction.
+    pub fn place(&mut self, label: Label) {
         self.labels[label.0] = Some(self.items.len());
     }
 
-    pub(crate) fn push(&mut self, operation: Operation) {
+    /// Appends an instruction.
+    pub fn push(&mut self, operation: Operation) {
         self.items.push(Item::Plain(operation));
     }
 
-    pub(crate) fn load(&mut self, word: DataWord) {
+    /// Loads a word of the call.
+    pub fn load(&mut self, word: DataWord) {
         self.push(Operation::LoadData(word));
     }
 
-    pub(crate) fn ret(&mut self, action: Action) {
+    /// Returns an action.
+    pub fn ret(&mut self, action: Action) {
         self.push(Operation::Return(action.raw()));
     }
 
     /// Goes to `other` where the test fails, else on.
-    pub(crate) fn require(&mut self, test: Test, k: u32, other: Label) {
+    pub fn require(&mut self, test: Test, k: u32, other: Label) {
         self.push(Operation::Branch { test, operand: Operand::K(k), jt: 1, jf: 0 });
         self.items.push(Item::Jump(other));
     }
 
-    pub(crate) fn instructions(self) -> Vec<Instruction> {
+    /// The instructions.
+    ///
+    /// # Panics
+    /// Where a label that is used was not placed.
+    pub fn instructions(self) -> Vec<Instruction> {
         let labels = self.labels;
         let resolve = |(index, item)| match item {
             Item::Plain(operation) => Instruction::from(operation),
@@ -65,12 +76,12 @@ impl Assembler {
 }
 
 /// A program for a policy; `None` where it exceeds 4096 instructions.
-pub(crate) fn program(policy: &Policy) -> Option<Program> {
+pub fn program(policy: &Policy) -> Option<Program> {
     Program::new(instructions(policy)).ok()
 }
 
 /// A program for a policy, of any length.
-pub(crate) fn instructions(policy: &Policy) -> Vec<Instruction> {
+pub fn instructions(policy: &Policy) -> Vec<Instruction> {
     let mut asm = Assembler::default();
     let mut tokens: Vec<ArchToken> = policy.arches().map(|(arch, _)| arch.token()).collect();
     tokens.dedup();
