@@ -83,6 +83,7 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     let agent = connect(&stack, agent.as_ref())?;
     refuse_unanswered(&stack, agent.is_some())?;
     warn_of_tracing(&stack);
+    warn_of_no_end(&stack);
     let ignores_sigpipe = Start::get().is_some_and(|start| start.ignores_sigpipe);
     let command = Command::resolve_here(c_strings(&args.command)?).map_err(Error::NotExecuted)?;
     let command = command.ignoring_sigpipe(ignores_sigpipe);
@@ -198,6 +199,27 @@ fn warn_of_tracing(filters: &Stack) {
         output::warning(
             &"the profile hands calls to a tracer (SCMP_ACT_TRACE), and there is none: they fail with ENOSYS",
         );
+    }
+}
+
+/// Says that a command can start, but not do what every command does sooner or later. The calls have no arguments that a
+/// filter would tell apart.
+fn warn_of_no_end(filters: &Stack) {
+    let Some(arch) = Arch::native() else { return };
+    let needs = [
+        (names::EXIT_GROUP, "no command can end, but is killed or runs on"),
+        (names::RT_SIGRETURN, "no command can go on after a signal that it handles"),
+    ];
+    for (name, what) in needs {
+        let Some(syscall) = arch.syscall(name) else { continue };
+        let action = filters.run(&SeccompData::new(arch, syscall.nr), Endian::native()).action;
+        let happens = matches!(
+            action.kind(),
+            ActionKind::Allow | ActionKind::Log | ActionKind::UserNotify | ActionKind::Trace
+        );
+        if !happens {
+            output::warning(&format!("the profile answers {action} to {name}: {what}"));
+        }
     }
 }
 

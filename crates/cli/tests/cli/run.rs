@@ -148,8 +148,23 @@ fn exec_needs_nothing_but_execve() {
     let file = folder.file("p.json", text);
     let run = callgate(&["run", "--profile", &file, "--", "true"]);
     // The dynamic linker of `true` cannot do its work: the program was executed, and it failed itself.
-    assert!(!run.stderr.contains("callgate:"), "{run:?}");
+    assert!(run.stderr.lines().all(|line| line.starts_with("callgate: warning: ")), "{run:?}");
     assert!(run.code != Some(0) && run.code != Some(126), "{run:?}");
+}
+
+#[test]
+fn a_profile_under_which_commands_start_and_cannot_end_is_warned_of() {
+    let folder = Folder::new();
+    let file = folder.file("p.json", deny_list(&deny("exit_group", 1)));
+    let run = callgate(&["run", "--profile", &file, "--", "true"]);
+    run.says(&["warning", "ERRNO(1)", "exit_group", "end"]);
+    let file = folder.file("q.json", deny_list(&deny("rt_sigreturn", 1)));
+    let run = callgate(&["run", "--profile", &file, "--", "true"]);
+    assert_eq!(run.succeeds(), "");
+    run.says(&["warning", "rt_sigreturn", "signal"]);
+    let file = folder.file("r.json", deny_list(&deny("mount", 1)));
+    let run = callgate(&["run", "--profile", &file, "--", "true"]);
+    assert_eq!((run.succeeds(), run.stderr.as_str()), ("", ""));
 }
 
 #[test]
