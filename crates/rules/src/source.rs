@@ -249,8 +249,7 @@ impl Source {
         let start = *lines.get(line.checked_sub(1)?)? as usize;
         let end = lines.get(line).map_or(self.text.len(), |next| *next as usize);
         let text = &self.text[start..end];
-        let text = text.strip_suffix('\n').unwrap_or(text);
-        Some(text.strip_suffix('\r').unwrap_or(text))
+        Some(text.strip_suffix("\r\n").or(text.strip_suffix('\n')).unwrap_or(text))
     }
 
     /// `name:line:column` of the beginning of a span.
@@ -377,6 +376,7 @@ mod tests {
     #[test]
     fn an_empty_text_has_one_line() {
         let empty = source("");
+        assert_eq!(source("\r").line(1), Some("\r"), "which ends no line");
         assert_eq!(empty.line(1), Some(""));
         assert_eq!(empty.position(0), Position { line: 1, column: 1 });
     }

@@ -254,7 +254,9 @@ impl Scanner<'_> {
             Some(b'u') => match unicode_escape(self.text, at) {
                 Some((_, length)) => Ok(at + length),
                 None => {
-                    let end = self.text.len().min(at + 6);
+                    let end = (at + 6).min(self.text.len());
+                    // What stands there instead of digits may be a longer character.
+                    let end = (end..).find(|end| self.text.is_char_boundary(*end)).unwrap_or(end);
                     Err(self.error(
                         at..end,
                         "`\\u` needs four hexadecimal digits, and a surrogate its other half",

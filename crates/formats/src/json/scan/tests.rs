@@ -239,6 +239,11 @@ fn errors_point_at_what_is_wrong() {
         ("\"abc", 0..1, "this text has no end: `\"` is missing"),
         ("\"a\nb\"", 2..3, "control characters in texts are written as `\\n` or `\\u0000`"),
         ("\"\\x\"", 1..3, "there is no such escape in JSON"),
+        (
+            "\"\\u1é\u{1f980}\"",
+            1..10,
+            "`\\u` needs four hexadecimal digits, and a surrogate its other half",
+        ),
         ("0x10", 0..4, "`0x10` is not a number of JSON"),
         ("-1.", 0..3, "`-1.` is not a number of JSON"),
     ] {
