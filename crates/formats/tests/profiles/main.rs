@@ -8,3 +8,4 @@ mod docker_form;
 mod export;
 mod meaning;
 mod origins;
+mod readings;
