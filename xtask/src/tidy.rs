@@ -3,6 +3,7 @@
 //! What cargo's metadata can show (who depends on whom, licences) is taken from there; the rest is read from the files
 //! that git tracks.
 
+mod circles;
 mod claims;
 mod crates;
 mod rooms;
@@ -18,6 +19,7 @@ pub(crate) fn run(_args: &[String]) -> Result<(), String> {
     let mut violations = crates::violations()?;
     violations.extend(sources::violations(&root, &files)?);
     violations.extend(rooms::violations(&root, &files)?);
+    violations.extend(circles::violations(&root, &files)?);
     violations.extend(claims::violations(&root, &files)?);
     for violation in &violations {
         eprintln!("tidy: {violation}");

@@ -16,6 +16,7 @@ mod fmt;
 mod groups;
 mod man;
 mod optimize;
+pub(crate) mod parser;
 mod profiles;
 mod prove;
 mod run;

@@ -20,7 +20,8 @@ use std::process::ExitCode;
 callgate_kernel::remember_start!();
 
 fn main() -> ExitCode {
-    let (command, error_format) = match args::parse(&env::args_os().collect::<Vec<_>>()) {
+    let (command, error_format) = match commands::parser::parse(&env::args_os().collect::<Vec<_>>())
+    {
         Ok(parsed) => parsed,
         Err(answer) => return output::parser_answer(&answer).into(),
     };

@@ -139,7 +139,7 @@ fn entries<'a, 'p>(
     policy: &'p ArchPolicy,
     conditional: &mut Conditional<'p, '_>,
 ) -> Result<Entries<'a>, OutOfMemory> {
-    let calls = Calls::new(options, arch);
+    let calls = Calls::new(&options.weights, options.kernel, arch);
     let default = graph.ret(policy.default_action())?;
     let mut numbers = Vec::with_room(policy.rules().len())?;
     // Where a kernel tells what is known, so does the table; else what is known goes up to a number.

@@ -11,8 +11,10 @@ use callgate_memory::{Grow, OutOfMemory};
 use crate::chains;
 use crate::graph::{Graph, NodeId};
 use crate::intervals::{Interval, is_single};
-use crate::tree::WINDOW;
 use crate::variable::Variable;
+
+/// The longest list of intervals for which the best tree is searched for.
+pub(crate) const WINDOW: usize = 96;
 
 /// The most single numbers that one chain asks for. Longer chains never pay.
 const CHAIN_MAX: usize = 6;

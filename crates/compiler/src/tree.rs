@@ -16,7 +16,7 @@ use callgate_memory::{Grow, OutOfMemory};
 use crate::chains;
 use crate::graph::{Graph, NodeId};
 use crate::intervals::{Interval, is_single};
-use crate::search::{self, Tables};
+use crate::search::{self, Tables, WINDOW};
 use crate::variable::Variable;
 
 /// What counts: how many tests a call meets, or how many there are.
@@ -29,9 +29,6 @@ pub(crate) enum Shape {
     /// As few tests as there can be for numbers, and rules [as they are written](crate::written).
     Written,
 }
-
-/// The longest list of intervals for which the best tree is searched for.
-pub(crate) const WINDOW: usize = 96;
 
 /// The longest run of a longer list for which the best tree is searched for: where there are so many, time matters more.
 /// 300 pairs of values take 968 instructions with 48 as with 96, which takes a third longer, and 984 with 24.

@@ -7,7 +7,6 @@ use callgate_bpf::cached_numbers;
 use callgate_policy::{Action, Arch, KernelVersion, SyscallNr};
 use callgate_syscalls::Name;
 
-use crate::Options;
 use crate::graph::Node;
 
 /// How often calls are made: what is called more is decided in fewer steps.
@@ -111,11 +110,12 @@ pub(crate) struct Calls<'a> {
 }
 
 impl<'a> Calls<'a> {
-    pub(crate) fn new(options: &'a Options, arch: Arch) -> Self {
+    /// Of an architecture on a kernel, or on any if it is not known.
+    pub(crate) fn new(weights: &'a Weights, kernel: Option<KernelVersion>, arch: Arch) -> Self {
         let numbers = |kernel| cached_numbers(arch, kernel).unwrap_or(0);
-        let cached = options.kernel.map_or(0, numbers);
-        let attached = options.kernel.map_or_else(|| numbers(NEWEST), |_| cached);
-        Self { weights: &options.weights, arch, attached, cached }
+        let cached = kernel.map_or(0, numbers);
+        let attached = kernel.map_or_else(|| numbers(NEWEST), |_| cached);
+        Self { weights, arch, attached, cached }
     }
 
     /// The weight of a syscall whose number leads to a node.
@@ -221,8 +221,7 @@ mod tests {
     fn cached_calls_weigh_least_where_the_kernel_has_the_cache() {
         let allow = Node::Return(Action::ALLOW);
         let weight = |kernel: KernelVersion, arch| {
-            let options = Options { weights: Weights::Uniform, kernel: Some(kernel) };
-            Calls::new(&options, arch).of_number(SyscallNr::new(1), allow)
+            Calls::new(&Weights::Uniform, Some(kernel), arch).of_number(SyscallNr::new(1), allow)
         };
         assert_eq!(weight(KernelVersion::new(5, 10), Arch::X86_64), PASSED);
         assert_eq!(

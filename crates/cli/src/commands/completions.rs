@@ -2,7 +2,7 @@
 
 use clap_complete::Shell;
 
-use crate::args::parser;
+use super::parser::parser;
 use crate::error::{Error, Status};
 use crate::output;
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
 
-use crate::args::parser;
+use super::parser::parser;
 use crate::error::{Error, Status};
 use crate::output;
 
