@@ -82,10 +82,21 @@ pub(crate) fn blocks(name: &str) -> Option<Vec<Block>> {
 /// The rules of several blocks together on these architectures.
 pub(crate) fn block_rules(blocks: &[Block], arches: &[Arch]) -> Vec<BlockRule> {
     let mut rules: Vec<BlockRule> = Vec::new();
-    for name in named(blocks) {
+    // Which blocks name a syscall at all: few of many, and only they have to be asked.
+    let naming: Vec<(Block, Vec<Name>)> =
+        blocks.iter().map(|block| (*block, named(std::slice::from_ref(block)))).collect();
+    let mut names: Vec<Name> = naming.iter().flat_map(|(_, names)| names.clone()).collect();
+    names.sort_unstable();
+    names.dedup();
+    for name in names {
+        let asked: Vec<Block> = naming
+            .iter()
+            .filter(|(_, names)| names.binary_search(&name).is_ok())
+            .map(|(block, _)| *block)
+            .collect();
         let mut of_name: Vec<(Allowance, Vec<Arch>)> = Vec::new();
         for &arch in arches.iter().filter(|arch| arch.syscall(name).is_some()) {
-            let Some(allowance) = Allowance::of(blocks, name, arch) else { continue };
+            let Some(allowance) = Allowance::of(&asked, name, arch) else { continue };
             match of_name.iter_mut().find(|(other, _)| *other == allowance) {
                 Some((_, arches)) => arches.push(arch),
                 None => of_name.push((allowance, vec![arch])),

@@ -274,3 +274,10 @@ fn the_guides_example_is_right_formatted_and_keeps_its_promises() {
     callgate(&["fmt", "--check", &path]).succeeds();
     assert!(callgate(&["test", &path]).succeeds().starts_with("2 hold"));
 }
+
+#[test]
+fn a_servers_policy_is_formatted_and_keeps_its_promises() {
+    let policy = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/gate/nginx.gate");
+    callgate(&["fmt", "--check", policy]).succeeds();
+    assert!(callgate(&["test", policy]).succeeds().starts_with("5 hold"));
+}
