@@ -40,7 +40,7 @@ fn a_profile_says_which_of_its_rules_decides() {
         place("3:20, the default action")
     );
     assert_eq!(
-        by(&file, &["--syscall", "4000"]),
+        by(&file, &["--as", "kernel", "--syscall", "4000"]),
         "the action for syscalls that are newer than the filter"
     );
     assert!(by("container", &["--syscall", "read"]).starts_with("builtin:container:"));
