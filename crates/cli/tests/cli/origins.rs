@@ -43,7 +43,7 @@ fn a_profile_says_which_of_its_rules_decides() {
         by(&file, &["--as", "kernel", "--syscall", "4000"]),
         "the action for syscalls that are newer than the filter"
     );
-    assert!(by("container", &["--syscall", "read"]).starts_with("builtin:container:"));
+    assert!(by("container", &["--syscall", "read"]).starts_with("container:"));
     let foreign = by(&file, &["--syscall", "0x40000000"]);
     assert_eq!(foreign, "the action for architectures that the filter is not for");
 }
