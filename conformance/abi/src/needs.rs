@@ -16,7 +16,7 @@ use super::Extent;
 /// How much more memory than the other library this one may have in use, and how little is fine whatever the other needs: the
 /// diagrams of the first proof, which are limited.
 const MEMORY_FACTOR: u64 = 4;
-const MEMORY_FREE: u64 = 2 << 20;
+const MEMORY_FREE: u64 = 4 << 20;
 
 /// The most that may be asked for at once.
 const PIECE_MAX: u64 = 1 << 20;
@@ -184,6 +184,8 @@ pub(super) fn calls(library: &Library, _: &Extent) -> Result<String, String> {
         let between = text.split("getpriority(").nth(1).ok_or("no mark in the trace")?;
         let names = between.lines().skip(1).filter_map(|line| line.split('(').next());
         let names = names.filter_map(|name| name.split_whitespace().last());
+        // A line that is cut at the second mark has the process alone.
+        let names = names.filter(|name| name.starts_with(|c: char| c.is_ascii_lowercase()));
         let mut names: Vec<String> = names.map(str::to_owned).collect();
         names.sort_unstable();
         names.dedup();

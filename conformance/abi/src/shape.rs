@@ -6,7 +6,7 @@ use std::process::Command;
 use super::{Library, output};
 
 /// The most bytes of the stripped library.
-const SIZE_MAX: u64 = 1_000_000;
+const SIZE_MAX: u64 = 900_000;
 
 /// The most relocations. Each is work for every process that loads the library, and most touch a page that is else shared.
 const RELOCATIONS_MAX: usize = 700;

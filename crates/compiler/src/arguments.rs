@@ -6,7 +6,7 @@
 //! Every candidate but the one as [written](crate::written) can outgrow the program it would make. So each has a budget
 //! of steps, by how many comparisons there are; what exceeds it is no candidate.
 
-use callgate_memory::{Grow, List, OutOfMemory};
+use callgate_memory::{Grow, List, OutOfMemory, Sort};
 use callgate_policy::{Comparison, Condition, Operator, Rule, View};
 use callgate_syscalls::Endian;
 
@@ -134,7 +134,7 @@ impl Candidates<'_> {
             let mut natural = Vec::with_room(counted.len())?;
             natural.try_extend(counted.iter().map(|(variable, _)| *variable))?;
             // Words with few constants are shared by many rules, so test them first.
-            counted.sort_unstable_by_key(|(variable, constants)| {
+            counted.sort_in_place_by_key(|(variable, constants)| {
                 (*constants, variable.natural_order(endian))
             });
             let mut frequent = Vec::with_room(counted.len())?;
@@ -178,7 +178,7 @@ impl Candidates<'_> {
         };
         let mut sorted = Vec::with_room(order.len())?;
         sorted.try_extend(order.iter().map(|variable| variable.word))?;
-        sorted.sort_unstable();
+        sorted.sort_in_place();
         let dependent = sorted.windows(2).any(|pair| pair[0] == pair[1]);
         self.try_made(graph, |Making { graph, walk, diagrams, tables, fallback }| {
             let mut switches = Switches { shape, tables };
@@ -300,13 +300,13 @@ fn variables(
             View::Compare(comparison) => note(&mut constants, comparison, endian)?,
         }
     }
-    constants.sort_unstable();
+    constants.sort_in_place();
     constants.dedup();
     let mut counted: Vec<(Variable, usize)> = Vec::new();
     for run in constants.chunk_by(|a, b| a.0 == b.0) {
         counted.try_push((run[0].0, run.len()))?;
     }
-    counted.sort_unstable_by_key(|(variable, _)| variable.natural_order(endian));
+    counted.sort_in_place_by_key(|(variable, _)| variable.natural_order(endian));
     Ok((counted.len() <= VARIABLES_MAX).then_some(counted))
 }
 

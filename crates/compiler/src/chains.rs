@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::ops::Range;
 
 use callgate_bpf::Test;
-use callgate_memory::{Collect, Grow, OutOfMemory};
+use callgate_memory::{Collect, Grow, OutOfMemory, Sort};
 
 use crate::graph::{Graph, NodeId};
 use crate::intervals::{Interval, is_single};
@@ -72,7 +72,7 @@ fn chain(
     let Range { start, end } = run.range;
     let singles = intervals[run.first_single..end].iter().step_by(2);
     let mut singles: Vec<&Interval> = singles.try_collect_vec()?;
-    singles.sort_unstable_by_key(|single| (Reverse(single.weight), single.start));
+    singles.sort_in_place_by_key(|single| (Reverse(single.weight), single.start));
     let common = if run.first_single == start { start + 1 } else { start };
     ask(graph, variable, singles.into_iter(), intervals[common].entry)
 }

@@ -5,7 +5,7 @@
 //! 316 (docs/benchmarks.md).
 
 use callgate_bpf::{DataWord, Test};
-use callgate_memory::{Grow, Map, OutOfMemory};
+use callgate_memory::{Grow, Map, OutOfMemory, Sort};
 use callgate_policy::{Arch, ArchPolicy, ArchToken, Known, Policy, Rule, SyscallNr};
 use callgate_syscalls::{Endian, X32_BIT};
 
@@ -34,7 +34,7 @@ impl Dispatched {
         for &(arch, nr, entry) in &self.syscalls {
             costs.try_push(Cost { arch, nr, tests: tests_below(graph, entry)? })?;
         }
-        costs.sort_unstable_by_key(|cost| (std::cmp::Reverse(cost.tests), cost.arch, cost.nr));
+        costs.sort_in_place_by_key(|cost| (std::cmp::Reverse(cost.tests), cost.arch, cost.nr));
         costs.truncate(COSTLIEST);
         Ok(costs)
     }
@@ -55,7 +55,7 @@ pub(crate) fn dispatch(
         let entries = entries(graph, options, arch, rules, &mut conditional)?;
         arches.try_push((arch.token(), arch, entries))?;
     }
-    arches.sort_unstable_by_key(|(token, arch, _)| (*token, *arch));
+    arches.sort_in_place_by_key(|(token, arch, _)| (*token, *arch));
     let syscalls = conditional.syscalls;
     let tables = &mut workshop.tables;
     // The last test made is the first asked: 64-bit tokens are the largest numbers and the most used.
@@ -194,7 +194,7 @@ fn intervals(
     for (_, arch, entries) in arches {
         ranges.try_extend(number_ranges(*arch).iter().map(|&(a, b)| (a, b, entries)))?;
     }
-    ranges.sort_unstable_by_key(|range| range.0);
+    ranges.sort_in_place_by_key(|range| range.0);
     let mut result = Vec::new();
     let mut next = Some(0);
     for (first, last, entries) in ranges {

@@ -10,7 +10,7 @@
 
 use std::hash::Hasher;
 
-use callgate_memory::{FixedHasher, Grow, Map, OutOfMemory};
+use callgate_memory::{FixedHasher, Grow, Map, OutOfMemory, Sort};
 use callgate_policy::{Action, Comparison, Condition, Operator, Rule, View};
 use callgate_syscalls::Endian;
 
@@ -277,7 +277,7 @@ impl Diagrams {
         }
         // The last variables first: what comes before leads to them.
         let exact = &mut exact[..count];
-        exact.sort_unstable_by(|a, b| b.cmp(a));
+        exact.sort_in_place_by(|a, b| b.cmp(a));
         let mut id = decided;
         for (place, &(variable, value)) in exact.iter().enumerate() {
             let before = place.checked_sub(1).map(|before| exact[before]);

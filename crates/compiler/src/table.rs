@@ -5,7 +5,7 @@
 //! by joins of diagrams) and 10,000 in 3 ms (2026-11-28).
 
 use callgate_bpf::Test;
-use callgate_memory::{Grow, OutOfMemory};
+use callgate_memory::{Grow, OutOfMemory, Sort};
 use callgate_policy::{Action, Comparison, Condition, Operator, Rule, View};
 use callgate_syscalls::Endian;
 
@@ -65,7 +65,7 @@ impl Table {
         let mut order = Vec::with_room(self.columns.len())?;
         order.try_extend(0..self.columns.len())?;
         if few_first {
-            order.sort_unstable_by_key(|&column| (self.counts[column], column));
+            order.sort_in_place_by_key(|&column| (self.counts[column], column));
         }
         Ok(order)
     }
@@ -116,7 +116,7 @@ impl Table {
             column.try_extend(self.values.iter().skip(index).step_by(width).copied())?;
             let is_constant = column.iter().all(|value| *value == column[0]);
             if !is_constant {
-                column.sort_unstable();
+                column.sort_in_place();
                 column.dedup();
             }
             self.counts.try_push(if is_constant { 1 } else { column.len() })?;
@@ -182,7 +182,7 @@ impl Table {
                 .find(|ordering| ordering.is_ne())
                 .unwrap_or(std::cmp::Ordering::Equal)
         };
-        rows.sort_unstable_by(|&(a, _), &(b, _)| compare(a, b).then(a.cmp(&b)));
+        rows.sort_in_place_by(|&(a, _), &(b, _)| compare(a, b).then(a.cmp(&b)));
         // Of rows with the same values, the first rule's decides.
         rows.dedup_by(|(later, _), (first, _)| compare(*later, *first).is_eq());
         Ok(rows)
@@ -227,7 +227,7 @@ impl Row {
             View::Any(_) => return None,
         }
         let cells = &mut row.cells[..row.len];
-        cells.sort_unstable_by_key(|cell| cell.map(|(variable, _)| variable.natural_order(endian)));
+        cells.sort_in_place_by_key(|cell| cell.map(|(variable, _)| variable.natural_order(endian)));
         let words = cells.iter().flatten().map(|(variable, _)| variable.word);
         // Words under two masks depend on each other, and one that is named twice is not worth a thought.
         words.clone().zip(words.skip(1)).all(|(one, next)| one != next).then_some(row)

@@ -6,6 +6,7 @@
 //!
 //! - [`Grow`], [`GrowFront`], [`GrowText`]: the fallible methods that `Vec`, `VecDeque` and `String` lack.
 //! - [`Collect`]: iterators into vectors.
+//! - [`Sort`]: sorting with a constant stack.
 //! - [`TryClone`]: copies of what owns memory.
 //! - [`List`]: a vector in chunks of at most [`CHUNK_BYTES`]. It never moves more than a chunk, and it never asks
 //!   malloc(3) for so much at once that malloc would have to ask the kernel for a mapping, which a filter may forbid.
@@ -45,6 +46,7 @@ mod interner;
 mod list;
 mod map;
 mod slots;
+mod sort;
 mod sorted;
 mod try_clone;
 
@@ -55,5 +57,6 @@ pub use hash::{FixedHasher, FixedState};
 pub use interner::Interner;
 pub use list::{CHUNK_BYTES, List};
 pub use map::Map;
+pub use sort::Sort;
 pub use sorted::SortedMap;
 pub use try_clone::TryClone;

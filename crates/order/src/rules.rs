@@ -1,6 +1,6 @@
 //! The rules of one syscall on one architecture: which are accepted, and what they make redundant.
 
-use callgate_memory::{Boxed, Collect, List, OutOfMemory, TryClone};
+use callgate_memory::{Boxed, Collect, List, OutOfMemory, Sort, TryClone};
 use callgate_syscalls::{Action, Arch};
 
 use crate::chain::{Chain, Step};
@@ -172,7 +172,7 @@ impl Rules {
         let redundant = |rule: &Rule| rule.action == action && contains(&rule.chain, &chain);
         let removes = wholes().filter(|(_, rule)| redundant(rule)).map(|(place, _)| place);
         let mut removes = removes.try_collect_vec()?;
-        removes.sort_unstable();
+        removes.sort_in_place();
         removes.dedup();
         Ok(Effect::Append { rule: Rule { chain, action, origin }, removes })
     }

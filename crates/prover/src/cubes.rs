@@ -6,7 +6,7 @@
 //! rules that is most of a proof's time. Lists whose cubes leave so much open that they would be copied over and over, or
 //! ask the same word under different masks, are left to joining.
 
-use callgate_memory::{Grow, OutOfMemory};
+use callgate_memory::{Grow, OutOfMemory, Sort};
 use callgate_policy::{Condition, Operator, Rule, View};
 use callgate_syscalls::Endian;
 
@@ -117,7 +117,7 @@ impl Cubes {
         if tests.iter().any(|test| test.pattern.value & !test.pattern.mask != 0) {
             return false;
         }
-        tests.sort_unstable();
+        tests.sort_in_place();
         let mut kept = 0_usize;
         for index in 0..tests.len() {
             let WordValue { rank, pattern } = tests[index];
@@ -231,7 +231,7 @@ impl Cubes {
                 None => self.lists.try_push(cube)?,
             }
         }
-        self.sorted.sort_unstable();
+        self.sorted.sort_in_place();
         let free = (lists, self.lists.len());
         let rest = Open { first: free.0, end: free.1, otherwise, from };
         self.tasks.try_push(Task::Decide(rest))?;

@@ -1,7 +1,7 @@
 //! Sets of 32-bit words as intervals: the syscall numbers or arch tokens that take the same way through a program.
 
 use callgate_bpf::Test;
-use callgate_memory::{Grow, OutOfMemory};
+use callgate_memory::{Grow, OutOfMemory, Sort};
 
 /// The words `first..=last`; `first <= last`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -80,12 +80,12 @@ impl Intervals {
 
     /// Brings disjoint intervals in falling order: no set any more, but a list to work off.
     pub(crate) fn descend(&mut self) {
-        self.0.sort_unstable_by_key(|interval| std::cmp::Reverse(interval.first));
+        self.0.sort_in_place_by_key(|interval| std::cmp::Reverse(interval.first));
     }
 
     /// Brings disjoint intervals in order and joins those that touch each other.
     pub(crate) fn tidy(&mut self) {
-        self.0.sort_unstable();
+        self.0.sort_in_place();
         self.0.dedup_by(|next, kept| {
             let touching = kept.last.checked_add(1) == Some(next.first);
             if touching {

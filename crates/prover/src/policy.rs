@@ -3,7 +3,7 @@
 //! For every call the classes hold what [`Policy::decide`] returns; `recheck` and the tests hold them to that.
 
 use callgate_bpf::{DataWord, Test};
-use callgate_memory::Grow;
+use callgate_memory::{Grow, Sort};
 use callgate_policy::{
     ArchPolicy, Comparison, Condition, Field, Known, Operator, Policy, Rule, View,
 };
@@ -19,7 +19,7 @@ use crate::numbers::Interval;
 pub(crate) fn classes(d: &mut Diagrams, policy: &Policy) -> Result<Vec<ArchClass>, Halt> {
     let mut tokens = Vec::with_room(policy.arches().len())?;
     tokens.try_extend(policy.arches().map(|(arch, _)| arch.token()))?;
-    tokens.sort_unstable();
+    tokens.sort_in_place();
     tokens.dedup();
     let foreign = d.action(policy.foreign())?;
     let mut lists = Lists { policy, foreign, known: Vec::new(), last: None };

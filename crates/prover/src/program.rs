@@ -6,7 +6,7 @@
 //! number and token are words like any other: so what a program does with them need not be a comparison.
 
 use callgate_bpf::{DataWord, Program};
-use callgate_memory::Grow;
+use callgate_memory::{Grow, Sort};
 
 use crate::budget::{Halt, WideShift};
 use crate::diagram::Diagrams;
@@ -118,7 +118,7 @@ impl Dispatch {
                 }
             }
         }
-        self.targets.sort_unstable_by_key(|(interval, _)| *interval);
+        self.targets.sort_in_place_by_key(|(interval, _)| *interval);
         Ok(Outcome::Targets(std::mem::take(&mut self.targets)))
     }
 

@@ -16,7 +16,7 @@ mod lists;
 mod numbers;
 
 use callgate_bpf::{CallWords, DataWord, Operand, Operation, Program, Stack};
-use callgate_memory::{Grow, OutOfMemory};
+use callgate_memory::{Grow, OutOfMemory, Sort};
 use callgate_policy::Policy;
 use callgate_syscalls::{Action, ArchToken, SeccompData, SyscallNr};
 
@@ -185,7 +185,7 @@ impl Constants {
 
 /// Brings words in ascending order, each once.
 fn ascend(words: &mut Vec<u32>) {
-    words.sort_unstable();
+    words.sort_in_place();
     words.dedup();
 }
 

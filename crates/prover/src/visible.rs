@@ -7,7 +7,7 @@
 //!
 //! Numbers without a known signature, and tokens that are not told apart, are compared with all their bits.
 
-use callgate_memory::{Collect, OutOfMemory};
+use callgate_memory::{Collect, OutOfMemory, Sort};
 use callgate_policy::Field;
 use callgate_syscalls::{Arch, ArchToken, ArgumentWidth, Syscall};
 
@@ -53,7 +53,7 @@ fn syscalls_of(token: ArchToken) -> Result<Vec<(Arch, Syscall)>, OutOfMemory> {
     let arches = Arch::ALL.into_iter().filter(|arch| arch.token() == token);
     let all = arches.flat_map(|arch| arch.syscalls().map(move |syscall| (arch, syscall)));
     let mut list = all.try_collect_vec()?;
-    list.sort_unstable_by_key(|(_, syscall)| syscall.nr);
+    list.sort_in_place_by_key(|(_, syscall)| syscall.nr);
     Ok(list)
 }
 

@@ -1,6 +1,6 @@
 //! What a filter knows of each syscall number.
 
-use callgate_memory::{Collect, Grow, List, Map, OutOfMemory, TryClone};
+use callgate_memory::{Collect, Grow, List, Map, OutOfMemory, Sort, TryClone};
 use callgate_order::Rules;
 use callgate_syscalls::SyscallNr;
 
@@ -89,7 +89,7 @@ impl Entries {
     pub(crate) fn in_order(&self) -> Result<InOrder<'_>, OutOfMemory> {
         let far = self.far.iter().filter(|&(&nr, &place)| self.is_at(nr, place as usize));
         let mut far = far.map(|(&nr, &place)| (nr, place)).try_collect_vec()?;
-        far.sort_unstable();
+        far.sort_in_place();
         Ok(InOrder { entries: self, far })
     }
 

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use callgate_memory::{Collect, Grow, GrowText, List, OutOfMemory};
+use callgate_memory::{Collect, Grow, GrowText, List, OutOfMemory, Sort};
 use callgate_order::{Accepted, Class, Rule, Rules, StoredOperator, condition, ordered};
 use callgate_policy::{ArchPolicy, Condition, Policy};
 use callgate_prover::{Error as ProverError, Options, Prover, Scope};
@@ -102,7 +102,7 @@ impl<'a> Block<'a> {
 /// Highest priority first, then highest number.
 fn by_priority(text: &mut String, blocks: &List<Block<'_>>) -> Result<(), OutOfMemory> {
     let mut order = blocks.iter().try_collect_vec()?;
-    order.sort_unstable_by_key(|block| std::cmp::Reverse((block.priority, block.nr)));
+    order.sort_in_place_by_key(|block| std::cmp::Reverse((block.priority, block.nr)));
     order.into_iter().try_for_each(|block| block.write(text, 1))
 }
 

@@ -37,11 +37,10 @@ unsafe impl GlobalAlloc for Refusing {
     }
 
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // SAFETY: as in `dealloc`.
-        if granted() {
-            unsafe { System.realloc(memory, layout, size) }
-        } else {
-            std::ptr::null_mut()
+        match granted() {
+            // SAFETY: as in `dealloc`.
+            true => unsafe { System.realloc(memory, layout, size) },
+            false => std::ptr::null_mut(),
         }
     }
 }
@@ -53,7 +52,8 @@ fn until_granted<T>(
     call: impl Fn(&mut Context) -> Result<T, Error>,
     refusals: &mut usize,
 ) -> T {
-    let before = context.export_pfc().unwrap();
+    let before = context.export_pfc();
+    assert!(before.is_ok());
     for allocations in 0.. {
         GRANTED.set(allocations);
         let result = call(context);
@@ -63,7 +63,7 @@ fn until_granted<T>(
             Err(error) => assert_eq!(error, Error::OutOfMemory, "after {allocations}"),
         }
         *refusals += 1;
-        assert_eq!(context.export_pfc().unwrap(), before, "after {allocations}");
+        assert_eq!(context.export_pfc(), before, "after {allocations}");
     }
     unreachable!()
 }

@@ -1,6 +1,6 @@
 //! What a long list of rules decides, without going through all of it for each call.
 
-use callgate_memory::{Grow, OutOfMemory};
+use callgate_memory::{Grow, OutOfMemory, Sort};
 use callgate_policy::{Comparison, Condition, Field, Operator, Rule, View};
 use callgate_syscalls::{Action, SeccompData};
 
@@ -37,7 +37,7 @@ impl<'p> RuleList<'p> {
                 None => list.others.try_push(place)?,
             }
         }
-        list.keyed.sort_unstable();
+        list.keyed.sort_in_place();
         Ok(list)
     }
 
