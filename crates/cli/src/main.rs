@@ -5,6 +5,7 @@
 
 mod args;
 mod commands;
+mod decider;
 mod describe;
 mod draw;
 mod error;

@@ -1,15 +1,19 @@
 //! `callgate disasm`: programs as text.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use callgate_bpf::{Listing, Program};
+use callgate_bpf::{Listing, Program, Style};
+use callgate_policy::Decider;
+use callgate_prover::{Options, attribute};
 use callgate_syscalls::{Arch, Endian};
-use clap::ValueEnum;
+use clap::{ValueEnum, ValueHint};
 
 use crate::args::group::{FilterArgs, ProfileArgs};
 use crate::args::value;
+use crate::decider;
 use crate::error::{Error, Status};
-use crate::input::{self, Input, Subject};
+use crate::input::{self, Input, Source, Subject};
 use crate::output::{self, ListingJson};
 
 /// Show a filter program as assembler text, JSON or C
@@ -22,6 +26,7 @@ Examples:
   callgate disasm filter.bpf
   callgate disasm --pid 4711             needs root
   callgate disasm container --arch x86_64
+  callgate disasm filter.bpf --policy seccomp.json   whose calls each return is for
 ")]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -33,6 +38,16 @@ pub(crate) struct Args {
     /// profile is compiled
     #[arg(long = "arch", value_name = "ARCH", value_parser = value::arch())]
     arch: Option<Arch>,
+    /// A profile or policy: beside each return, the rules whose calls reach it, with their places
+    ///
+    /// They are found by comparing meanings, so the program may be of any origin and need not be equal to the policy.
+    #[arg(
+        long,
+        value_name = "FILTER",
+        value_parser = input::parser(),
+        value_hint = ValueHint::FilePath
+    )]
+    policy: Option<Source>,
     #[command(flatten)]
     how: ProfileArgs,
 }
@@ -63,15 +78,54 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     };
     let mut style = output::style(endian);
     style.arch = args.arch.or(style.arch);
+    let owners = match &args.policy {
+        Some(policy) => owners(args, policy, &programs)?,
+        None => Owners::new(),
+    };
     match args.format {
-        Format::Text => write_each(&programs, |p| Listing::new(p, style).to_string())?,
+        Format::Text => write_each(&programs, |p| owned(p, style, &owners).to_string())?,
         Format::C => write_each(&programs, |p| p.to_c(style))?,
         Format::Json => {
-            let listings: Vec<_> = programs.iter().map(|p| ListingJson::new(p, style)).collect();
+            let listing = |p| ListingJson::new(p, style).owned_by(&owners);
+            let listings: Vec<_> = programs.iter().map(listing).collect();
             output::json(&listings)?;
         }
     }
     Ok(Status::Success)
+}
+
+/// The places in a policy for whose calls each returning instruction returns.
+type Owners = BTreeMap<usize, Vec<String>>;
+
+fn owners(args: &Args, policy: &Source, programs: &[Program]) -> Result<Owners, Error> {
+    if args.format == Format::C {
+        return Err(Error::Usage("--policy goes with --format text or json".to_owned()));
+    }
+    let [program] = programs else {
+        let count = programs.len();
+        return Err(Error::Usage(format!("--policy explains one program, and these are {count}")));
+    };
+    let text = input::profile(policy)?;
+    let resolved = text.resolve(&args.how, args.arch.as_slice())?;
+    let found = attribute(&resolved.policy, program, &Options::default()).map_err(Error::Prover)?;
+    let places = |by: &[Decider]| decider::together(&text, &resolved, by);
+    Ok(found.iter().map(|found| (found.instruction, places(&found.deciders))).collect())
+}
+
+/// A listing with the owners of each return in its comment.
+fn owned(program: &Program, style: Style, owners: &Owners) -> Listing {
+    let mut listing = Listing::new(program, style);
+    for line in &mut listing.lines {
+        let Some(places) = owners.get(&line.index) else { continue };
+        let said = match places.is_empty() {
+            true => "no call comes here".to_owned(),
+            false => format!("for {}", decider::shortened_places(places.clone())),
+        };
+        // A name of a file may hold anything; a comment ends with its line.
+        let said = said.replace(char::is_control, "?");
+        line.comment = Some(line.comment.take().map_or(said.clone(), |c| format!("{c}; {said}")));
+    }
+    listing
 }
 
 /// Writes programs as text, with a heading each where there are several.

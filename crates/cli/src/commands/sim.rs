@@ -3,14 +3,13 @@
 use std::io::{self, Write};
 
 use callgate_bpf::{Line, Listing, Outcome, Program, Stack, Trace};
-use callgate_policy::{Decider, RuleId};
-use callgate_rules::Origin;
 use callgate_syscalls::{Action, ActionKind, Arch, Errno, SeccompData, SyscallNr};
 use clap::ValueHint;
 
 use crate::args::arguments;
 use crate::args::group::{FilterArgs, ProfileArgs};
 use crate::args::value::{self, Number};
+use crate::decider::said;
 use crate::error::{Error, Status};
 use crate::input::{self, Input, Resolved, Source, Subject, Unresolved};
 use crate::output;
@@ -121,43 +120,13 @@ fn decider(filters: &[Filters], stack: &Stack, call: &SeccompData, arch: Arch) -
         index < first
     })?;
     match &read_from.rules {
-        Some((text, resolved)) => Some(rule(text, resolved, call)),
+        Some((text, resolved)) => Some(said(text, resolved, resolved.policy.decisive(call).by)),
         None => {
             let program = programs.get(index)?;
             let last = program.trace(call, arch.endian()).steps.last()?.index;
             let style = callgate_bpf::Style { endian: arch.endian(), arch: Some(arch) };
             let line = Listing::new(program, style).lines.into_iter().nth(last)?;
             Some(format!("instruction {last}: {}", line.text))
-        }
-    }
-}
-
-/// The rule of a text that decides about a call, or what its header says.
-fn rule(text: &Unresolved, resolved: &Resolved, call: &SeccompData) -> String {
-    let place = |origin: Option<Origin>| match origin {
-        Some(Origin::Text(span)) => text.place(span),
-        _ => None,
-    };
-    let said = |what: String, origin| match place(origin) {
-        Some(place) => format!("{place}, {what}"),
-        None => what,
-    };
-    match resolved.policy.decisive(call).by {
-        Decider::Rule(id) => {
-            let RuleId { arch, nr, index } = id;
-            let name = arch.syscall_at(nr).map(|syscall| syscall.name.to_string());
-            let name = name.unwrap_or_else(|| format!("number {nr}"));
-            let origin = resolved.provenance.rule(id).map(|written| written.origin);
-            said(format!("rule {} of {name}", index + 1), origin)
-        }
-        Decider::Default(_) => said("the default action".to_owned(), resolved.provenance.default),
-        Decider::Unknown(_) => {
-            let what = "the action for syscalls that are newer than the filter".to_owned();
-            said(what, resolved.provenance.unknown)
-        }
-        Decider::Foreign => {
-            let what = "the action for architectures that the filter is not for".to_owned();
-            said(what, resolved.provenance.foreign)
         }
     }
 }

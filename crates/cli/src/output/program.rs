@@ -1,5 +1,7 @@
 //! Programs as output, in each of the forms.
 
+use std::collections::BTreeMap;
+
 use callgate_bpf::{Instruction, Listing, Program, Style};
 use callgate_syscalls::{Arch, Endian};
 use serde::Serialize;
@@ -63,6 +65,9 @@ struct LineJson {
     text: String,
     comment: Option<String>,
     next: Vec<usize>,
+    /// The places in a policy for whose calls it returns.
+    #[serde(rename = "for", skip_serializing_if = "Option::is_none")]
+    owners: Option<Vec<String>>,
 }
 
 impl ListingJson {
@@ -71,7 +76,7 @@ impl ListingJson {
         let line = |line: callgate_bpf::Line| {
             let Instruction { code, jt, jf, k } = line.instruction;
             let callgate_bpf::Line { index, label, text, comment, next, .. } = line;
-            LineJson { index, code, jt, jf, k, label, text, comment, next }
+            LineJson { index, code, jt, jf, k, label, text, comment, next, owners: None }
         };
         let instructions = Listing::new(program, style).lines.into_iter().map(line).collect();
         let endian = match style.endian {
@@ -79,5 +84,13 @@ impl ListingJson {
             Endian::Big => "big",
         };
         Self { endian, instructions }
+    }
+
+    /// The same with the places in a policy for whose calls instructions return.
+    pub(crate) fn owned_by(mut self, owners: &BTreeMap<usize, Vec<String>>) -> Self {
+        for line in &mut self.instructions {
+            line.owners = owners.get(&line.index).cloned();
+        }
+        self
     }
 }

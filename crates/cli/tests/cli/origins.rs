@@ -98,3 +98,31 @@ fn errors_of_profiles_show_the_line_and_the_mend() {
     assert_eq!((&label["line"], &label["column"]), (&8.into(), &37.into()));
     assert_eq!(json["helps"][0]["edit"]["replacement"], "\"SCMP_ACT_LOG\"");
 }
+
+#[test]
+fn a_listing_says_for_which_rules_each_return_is() {
+    let folder = Folder::new();
+    let file = folder.file("p.json", PROFILE);
+    let how = ["--arch", "x86_64", "--kernel", "6.12"];
+    let run = callgate(&[&["disasm", &file, "--policy", &file][..], &how].concat());
+    let text = run.succeeds();
+    let returns = |text: &str, what: &str| -> Vec<String> {
+        let lines = text.lines().filter(|line| line.contains(&format!("ret  {what}")));
+        lines.map(str::to_owned).collect()
+    };
+    let allow = returns(&text, "ALLOW");
+    assert!(allow.iter().any(|line| line.contains(&format!("{file}:5:5 (read, write)"))), "{text}");
+    assert!(allow.iter().any(|line| line.contains(&format!("{file}:6:5 (socket)"))), "{text}");
+    let log = returns(&text, "LOG");
+    assert!(log.iter().all(|line| line.contains(&format!("for {file}:8:5 (socket)"))), "{text}");
+    assert!(!log.is_empty(), "{text}");
+    // The comments do not change what the text assembles to.
+    let again = folder.file("p.asm", &text);
+    callgate(&["prove", &again, &file, "--arch", "x86_64", "--kernel", "6.12"]).succeeds();
+    let run =
+        callgate(&[&["disasm", &file, "--policy", &file, "--format", "json"], &how[..]].concat());
+    assert!(run.succeeds().contains("\"for\""));
+    let run =
+        callgate(&[&["disasm", &file, "--policy", &file, "--format", "c"], &how[..]].concat());
+    run.fails(2, &["--policy goes with"]);
+}
