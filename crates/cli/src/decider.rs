@@ -7,17 +7,14 @@ use callgate_rules::Origin;
 
 use crate::input::{Resolved, Unresolved};
 
-/// The most syscalls of one place that are named.
-const NAMES_MAX: usize = 4;
-
-/// The most places that are named.
-const PLACES_MAX: usize = 4;
+/// The most syscalls of one place, and the most places, that are named.
+const NAMED_MAX: usize = 4;
 
 /// One of those who decide: its place, if the text has one for it, and what it is.
 pub(crate) fn said(text: &Unresolved, resolved: &Resolved, by: Decider) -> String {
     let what = match by {
-        Decider::Rule(id) => format!("rule {} of {}", id.index + 1, name(id)),
-        _ => header(by).to_owned(),
+        Decider::Rule(id) => format!("rule {} of {}", id.index + 1, what(by)),
+        _ => what(by),
     };
     match place(text, resolved, by) {
         Some(place) => format!("{place}, {what}"),
@@ -31,33 +28,25 @@ pub(crate) fn together(text: &Unresolved, resolved: &Resolved, by: &[Decider]) -
     let mut known: BTreeMap<Option<String>, usize> = BTreeMap::new();
     for &by in by {
         let place = place(text, resolved, by);
-        let what = match by {
-            Decider::Rule(id) => name(id),
-            _ => header(by).to_owned(),
-        };
         let index = *known.entry(place.clone()).or_insert(places.len());
         if index == places.len() {
             places.push((place, Vec::new()));
         }
-        if !places[index].1.contains(&what) {
-            places[index].1.push(what);
+        if !places[index].1.contains(&what(by)) {
+            places[index].1.push(what(by));
         }
     }
     let line = |(place, what): (Option<String>, Vec<String>)| {
-        let what = shortened(what, NAMES_MAX, "more");
+        let what = shortened(what, "more");
         place.map_or_else(|| what.clone(), |place| format!("{place} ({what})"))
     };
     places.into_iter().map(line).collect()
 }
 
-/// The first places, and how many there are besides.
-pub(crate) fn shortened_places(places: Vec<String>) -> String {
-    shortened(places, PLACES_MAX, "more places")
-}
-
-fn shortened(mut list: Vec<String>, most: usize, more: &str) -> String {
-    let left = list.len().saturating_sub(most);
-    list.truncate(most);
+/// The first of a list, and how many there are besides.
+pub(crate) fn shortened(mut list: Vec<String>, more: &str) -> String {
+    let left = list.len().saturating_sub(NAMED_MAX);
+    list.truncate(NAMED_MAX);
     let shown = list.join(", ");
     if left == 0 { shown } else { format!("{shown} and {left} {more}") }
 }
@@ -76,19 +65,18 @@ fn place(text: &Unresolved, resolved: &Resolved, by: Decider) -> Option<String> 
     }
 }
 
-/// The syscall that a rule is about.
-fn name(id: RuleId) -> String {
-    let syscall = id.arch.syscall_at(id.nr);
-    syscall.map_or_else(|| format!("number {}", id.nr), |syscall| syscall.name.to_string())
-}
-
-fn header(by: Decider) -> &'static str {
+/// The syscall that a rule is about, or the action that a policy has besides.
+fn what(by: Decider) -> String {
     match by {
-        Decider::Rule(_) => "a rule",
+        Decider::Rule(RuleId { arch, nr, .. }) => {
+            let syscall = arch.syscall_at(nr).map(|syscall| syscall.name.to_string());
+            return syscall.unwrap_or_else(|| format!("number {nr}"));
+        }
         Decider::Default(_) => "the default action",
         Decider::Unknown(_) => "the action for syscalls that are newer than the filter",
         Decider::Foreign => "the action for architectures that the filter is not for",
     }
+    .to_owned()
 }
 
 #[cfg(test)]
@@ -98,8 +86,7 @@ mod tests {
     #[test]
     fn long_lists_are_shortened_and_short_ones_are_not() {
         let list = |count: usize| (0..count).map(|i| i.to_string()).collect();
-        assert_eq!(shortened_places(list(PLACES_MAX)), "0, 1, 2, 3");
-        assert_eq!(shortened_places(list(PLACES_MAX + 1)), "0, 1, 2, 3 and 1 more places");
-        assert_eq!(shortened_places(Vec::new()), "");
+        assert_eq!(shortened(list(NAMED_MAX), "more"), "0, 1, 2, 3");
+        assert_eq!(shortened(list(NAMED_MAX + 1), "more"), "0, 1, 2, 3 and 1 more");
     }
 }

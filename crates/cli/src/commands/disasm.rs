@@ -119,7 +119,7 @@ fn owned(program: &Program, style: Style, owners: &Owners) -> Listing {
         let Some(places) = owners.get(&line.index) else { continue };
         let said = match places.is_empty() {
             true => "no call comes here".to_owned(),
-            false => format!("for {}", decider::shortened_places(places.clone())),
+            false => format!("for {}", decider::shortened(places.clone(), "more places")),
         };
         // A name of a file may hold anything; a comment ends with its line.
         let said = said.replace(char::is_control, "?");

@@ -110,14 +110,14 @@ fn a_listing_says_for_which_rules_each_return_is() {
         let lines = text.lines().filter(|line| line.contains(&format!("ret  {what}")));
         lines.map(str::to_owned).collect()
     };
-    let allow = returns(&text, "ALLOW");
+    let allow = returns(text, "ALLOW");
     assert!(allow.iter().any(|line| line.contains(&format!("{file}:5:5 (read, write)"))), "{text}");
     assert!(allow.iter().any(|line| line.contains(&format!("{file}:6:5 (socket)"))), "{text}");
-    let log = returns(&text, "LOG");
+    let log = returns(text, "LOG");
     assert!(log.iter().all(|line| line.contains(&format!("for {file}:8:5 (socket)"))), "{text}");
     assert!(!log.is_empty(), "{text}");
     // The comments do not change what the text assembles to.
-    let again = folder.file("p.asm", &text);
+    let again = folder.file("p.asm", text);
     callgate(&["prove", &again, &file, "--arch", "x86_64", "--kernel", "6.12"]).succeeds();
     let run =
         callgate(&[&["disasm", &file, "--policy", &file, "--format", "json"], &how[..]].concat());
