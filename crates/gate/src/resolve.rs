@@ -75,7 +75,7 @@ pub fn read_tests(source: Source, arches: &[Arch]) -> Result<(Sources, Vec<Test>
     }
     match reader.diagnostics.is_empty() {
         true => Ok((reader.sources, reader.tests)),
-        false => Err(Refused { sources: reader.sources, diagnostics: reader.diagnostics }),
+        false => Err(Refused { sources: reader.sources, diagnostics: shown(reader.diagnostics) }),
     }
 }
 
@@ -90,9 +90,13 @@ pub fn read_syntax(source: Source) -> Result<File, Refused> {
     }
     let mut sources = Sources::new();
     let id = sources.add(source);
-    let diagnostics = file.errors().iter().map(|error| diagnostic(error, id)).collect();
+    let errors = file.errors().iter().take(MISTAKES_MAX);
+    let diagnostics = shown(errors.map(|error| diagnostic(error, id)).collect());
     Err(Refused { sources, diagnostics })
 }
+
+/// The most mistakes in a policy that are told.
+const MISTAKES_MAX: usize = 64;
 
 /// Where statements apply.
 #[derive(Clone, Debug, Default)]
@@ -124,6 +128,8 @@ struct Reader<'a, 'l> {
     rules: Vec<(Rule, bool)>,
     tests: Vec<Test>,
     groups: BTreeMap<String, GroupLines>,
+    /// How many groups were pasted so far.
+    pasted_groups: usize,
     diagnostics: Vec<Diagnostic>,
     /// The statement for which a text of the language's own is read.
     pasted: Option<Span>,
@@ -141,6 +147,7 @@ impl<'a, 'l> Reader<'a, 'l> {
             rules: Vec::new(),
             tests: Vec::new(),
             groups: BTreeMap::new(),
+            pasted_groups: 0,
             diagnostics: Vec::new(),
             pasted: None,
         }
@@ -158,7 +165,8 @@ impl<'a, 'l> Reader<'a, 'l> {
     fn parsed(&mut self, source: Source) -> Option<Node> {
         let file = File::parse(source.text());
         self.source = self.sources.add(source);
-        let errors = file.errors().iter().map(|error| diagnostic(error, self.source));
+        let left = MISTAKES_MAX.saturating_sub(self.diagnostics.len());
+        let errors = file.errors().iter().take(left).map(|error| diagnostic(error, self.source));
         self.diagnostics.extend(errors);
         file.errors().is_empty().then(|| file.root())
     }
@@ -168,7 +176,7 @@ impl<'a, 'l> Reader<'a, 'l> {
         let is_error = |diagnostic: &Diagnostic| diagnostic.severity == Severity::Error;
         let Some(header) = header.filter(|_| !self.diagnostics.iter().any(is_error)) else {
             self.diagnostics.sort_by_key(Diagnostic::primary_span);
-            return Err(Refused { sources: self.sources, diagnostics: self.diagnostics });
+            return Err(Refused { sources: self.sources, diagnostics: shown(self.diagnostics) });
         };
         let always = self.always.len();
         self.always.append(&mut self.rules);
@@ -194,15 +202,31 @@ impl<'a, 'l> Reader<'a, 'l> {
 
     fn report(&mut self, diagnostic: Diagnostic) {
         // Statements that are pasted twice are wrong once.
-        if !self.diagnostics.contains(&diagnostic) {
+        if !self.is_full() && !self.diagnostics.contains(&diagnostic) {
             self.diagnostics.push(diagnostic);
         }
+    }
+
+    /// Whether so much is wrong that reading on helps nobody.
+    fn is_full(&self) -> bool {
+        self.diagnostics.len() >= MISTAKES_MAX
     }
 
     /// Reports an error with the place that is wrong.
     fn error(&mut self, code: &'static str, message: impl Into<String>, span: Span, label: &str) {
         self.report(Diagnostic::error(Code::new(code), message).primary(span, label));
     }
+}
+
+/// Says at the end of a full list that it may not be all.
+fn shown(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    if diagnostics.len() >= MISTAKES_MAX {
+        if let Some(last) = diagnostics.pop() {
+            let note = format!("only {MISTAKES_MAX} mistakes are shown; there may be more");
+            diagnostics.push(last.note(note));
+        }
+    }
+    diagnostics
 }
 
 /// What the parser has to say, in the form of everything else.

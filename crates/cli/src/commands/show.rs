@@ -77,7 +77,7 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
         Err(error) => match programs.is_empty() {
             true => {
                 let stack = input::Subject::Policy(policy).into_stack()?;
-                as_program(stack.programs(), &error.to_string())
+                as_program(stack.programs(), &format!("{error} (with --as kernel it may be)"))
             }
             false => as_program(&programs, &error.to_string()),
         },

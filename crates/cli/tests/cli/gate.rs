@@ -273,6 +273,11 @@ fn the_guides_example_is_right_formatted_and_keeps_its_promises() {
     let path = folder.file("a.gate", example);
     callgate(&["fmt", "--check", &path]).succeeds();
     assert!(callgate(&["test", &path]).succeeds().starts_with("2 hold"));
+    let (_, behind) = behind.split_once("```text\n").unwrap();
+    let (first, _) = behind.split_once("```").unwrap();
+    let first = folder.file("first.gate", first);
+    let listed = callgate(&["run", "--profile", &first, "--", "ls", &first]);
+    assert_eq!(listed.succeeds().trim_end(), first);
 }
 
 #[test]

@@ -23,7 +23,13 @@ const FILES_MAX: usize = 64;
 /// As [`Source::load`].
 pub fn from_folder(path: &str, including: &str) -> Result<Source, SourceError> {
     let folder = Path::new(including).parent().unwrap_or_else(|| Path::new(""));
-    Source::load(&folder.join(path))
+    let file = folder.join(path);
+    // A pipe would be waited for without end.
+    if file.metadata().is_ok_and(|found| !found.is_file()) {
+        let reason = "it is no regular file".to_owned();
+        return Err(SourceError::Unreadable { name: path.to_owned(), reason });
+    }
+    Source::load(&file)
 }
 
 /// Refuses to include, for texts that are no files.

@@ -15,6 +15,9 @@ use crate::{known, tree};
 /// How deep groups may be pasted into each other.
 const PASTES_MAX: usize = 8;
 
+/// The most groups that a policy may paste in all: groups that use others several times grow as powers.
+const PASTED_GROUPS_MAX: usize = 1_024;
+
 /// The most rules that a policy's text may make: more than one for each of the numbers of four architectures.
 const RULES_MAX: usize = 16_384;
 
@@ -22,6 +25,9 @@ impl Reader<'_, '_> {
     /// Reads the lines of a file or block.
     pub(super) fn lines(&mut self, node: &Node, scope: &Scope) {
         for line in node.children() {
+            if self.is_full() || self.pasted_groups > PASTED_GROUPS_MAX {
+                return;
+            }
             match line.kind() {
                 SyntaxKind::Include => self.include(&line, scope),
                 SyntaxKind::Use => self.uses(&line, scope),
@@ -84,6 +90,10 @@ impl Reader<'_, '_> {
                 .secondary(first, "the first one");
             return self.report(diagnostic);
         }
+        if known::block_names().any(|block| block == name.text()) {
+            let message = format!("`{}` is a block of callgate's", name.text());
+            return self.error("E0335", message, span, "a group needs a name of its own");
+        }
         let lines = GroupLines { node: line.clone(), source: self.source, name: span };
         self.groups.insert(name.text().to_owned(), lines);
     }
@@ -109,6 +119,12 @@ impl Reader<'_, '_> {
         if scope.pastes >= PASTES_MAX {
             let span = self.span(token.text_range().into());
             let message = format!("groups use each other more than {PASTES_MAX} deep");
+            return self.error("E0328", message, span, "one too many");
+        }
+        self.pasted_groups += 1;
+        if self.pasted_groups > PASTED_GROUPS_MAX {
+            let span = self.span(token.text_range().into());
+            let message = format!("the policy uses groups more than {PASTED_GROUPS_MAX} times");
             return self.error("E0328", message, span, "one too many");
         }
         let before = std::mem::replace(&mut self.source, group.source);
@@ -218,7 +234,8 @@ impl Reader<'_, '_> {
 
     /// Refuses to let calls run by naming a block: that would leave its conditions out.
     fn no_running_block(&mut self, subject: &Node, verdict: Verdict) {
-        if !matches!(verdict, Verdict::Allow | Verdict::Log) {
+        // The kernel ignores the data of ALLOW and LOG, so that `raw` words with some let calls run too.
+        if !verdict.on(Arch::X86_64).kind().executes() {
             return;
         }
         let blocks = tree::children(subject, SyntaxKind::Call)

@@ -4,7 +4,7 @@ use callgate_rules::{Code, Diagnostic, ErrnoSpec, Group, Span, Subject, SubjectK
 use callgate_syscalls::{Arch, Name, SyscallNr};
 
 use super::value::number;
-use super::{Reader, Scope};
+use super::{GroupLines, Reader, Scope};
 use crate::syntax::{Node, SyntaxKind, Token};
 use crate::{known, near, tree};
 
@@ -116,6 +116,10 @@ impl Reader<'_, '_> {
         let span = self.span(token.text_range().into());
         let members = match self.groups.get(name).cloned() {
             Some(group) => {
+                if let Some(line) = group.node.children().find(|line| !self.is_plain(line)) {
+                    self.no_plain_group(&group, &line, token);
+                    return None;
+                }
                 let before = std::mem::replace(&mut self.source, group.source);
                 let mut members = Vec::new();
                 for line in tree::children(&group.node, SyntaxKind::Statement) {
@@ -138,6 +142,34 @@ impl Reader<'_, '_> {
         members.sort_unstable();
         members.dedup();
         Some(SubjectKind::Group(Group { name: token.text().to_owned(), members }))
+    }
+
+    /// Whether a line of a group names calls and families and nothing else, so that naming the group names them all.
+    fn is_plain(&self, line: &Node) -> bool {
+        let plain = |call: &Node| {
+            let own = |token: Token| self.groups.contains_key(token.text().trim_start_matches('@'));
+            tree::token(call, SyntaxKind::Number).is_none()
+                && !tree::token(call, SyntaxKind::Block).is_some_and(own)
+        };
+        match line.kind() {
+            SyntaxKind::Statement => tree::child(line, SyntaxKind::Subject).is_none_or(|subject| {
+                tree::children(&subject, SyntaxKind::Call).all(|c| plain(&c))
+            }),
+            SyntaxKind::Test => true,
+            _ => false,
+        }
+    }
+
+    fn no_plain_group(&mut self, group: &GroupLines, line: &Node, token: &Token) {
+        let name = token.text();
+        let message =
+            format!("`{name}` holds more than syscalls by name, so it cannot be named here");
+        let line = Span::new(group.source, tree::range(line));
+        let diagnostic = Diagnostic::error(Code::new("E0336"), message)
+            .primary(self.span(token.text_range().into()), "this would leave a part of it out")
+            .secondary(line, "such as this line")
+            .help(format!("`use {name}` takes the group as it is"));
+        self.report(diagnostic);
     }
 
     pub(super) fn unknown_block(&mut self, name: &str, span: Span) {
