@@ -3,7 +3,7 @@
 //! No order of the words is best for all rules, and some rules are best asked as they were written. The candidates are
 //! made apart from the policy's graph, and only the one that takes the fewest instructions joins it.
 //!
-//! Every candidate but the one as [written](crate::written) can outgrow the program it would make. So each has a budget
+//! Every candidate but the one as [`written`](mod@crate::written) can outgrow the program it would make. So each has a budget
 //! of steps, by how many comparisons there are; what exceeds it is no candidate.
 
 use callgate_memory::{Grow, List, OutOfMemory, Sort};

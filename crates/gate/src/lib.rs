@@ -11,7 +11,7 @@
 //! test socket(AF_NETLINK, _, _) -> errno EPERM
 //! ```
 //!
-//! [`File`] is a text as it was written, with every space and comment; [`format`] writes one as everybody does.
+//! [`File`] is a text as it was written, with every space and comment; [`format()`] writes one as everybody does.
 
 #![forbid(unsafe_code)]
 

@@ -155,7 +155,7 @@ const SIZE_AT: usize = 4;
 /// Makes a call by the 32-bit entry of x86, with whole 64-bit registers: what the kernel returns.
 ///
 /// # Safety
-/// As [`any_syscall`](super::disposable::any_syscall).
+/// As [`any_syscall`](parts::any_syscall).
 #[cfg(target_arch = "x86_64")]
 pub(crate) unsafe fn int80(nr: u64, args: [u64; 5]) -> Option<i64> {
     let [first, second, third, fourth, fifth] = args;
@@ -183,7 +183,7 @@ pub(crate) unsafe fn int80(nr: u64, args: [u64; 5]) -> Option<i64> {
 /// Makes a call without arguments by the native entry, with a whole register as its number: what the kernel returns.
 ///
 /// # Safety
-/// As [`any_syscall`](super::disposable::any_syscall).
+/// As [`any_syscall`](parts::any_syscall).
 #[cfg(target_arch = "x86_64")]
 pub(crate) unsafe fn whole_number(nr: u64) -> Option<i64> {
     let result: i64;

@@ -2,7 +2,7 @@
 //!
 //! These are the school algorithms of a hardware textbook: ripple carry, shift and add, restoring division. They are
 //! reached only by programs that calculate with their input; diagrams of a product can exceed any budget, and then the
-//! answer is [`Undecided`].
+//! answer is [`Undecided`](crate::Undecided).
 
 use callgate_bpf::{Alu, Shift, Test};
 

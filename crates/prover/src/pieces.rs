@@ -39,7 +39,7 @@ pub struct Body<'a> {
 const CALLS_MAX: usize = 32;
 
 /// Proves that a program returns, for every call, exactly the action that the policy decides, piece by piece; see the
-/// [module](self). Says in how many pieces.
+/// module of the source. Says in how many pieces.
 ///
 /// # Errors
 /// As [`prove()`]; [`Error::Pieces`] where the program is not of the form that is claimed.

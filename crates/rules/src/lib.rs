@@ -2,7 +2,7 @@
 //!
 //! Whatever says what a filter shall do says it as [`Rules`]: a reader of some format, the language, a program through
 //! [`arg`], or what was learned. Each rule has an [`Origin`], so that a decision can be told by the line that is behind it.
-//! [`lower`] makes the [`Policy`](callgate_policy::Policy) of a [`Target`] and, beside it, the [`Provenance`]: which rule
+//! [`lower()`] makes the [`Policy`](callgate_policy::Policy) of a [`Target`] and, beside it, the [`Provenance`]: which rule
 //! of the policy comes from which written one.
 //!
 //! - **Texts**: [`Source`], [`Span`], and [`Diagnostic`] for what is wrong with them. How a diagnostic looks is for

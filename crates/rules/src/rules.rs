@@ -6,7 +6,7 @@ use crate::{Cond, Span, Verdict};
 
 /// A filter as somebody wrote it: a header and rules, of which for each call the first that holds decides.
 ///
-/// Nothing here depends on a machine; [`lower`](crate::lower) makes the policy of one.
+/// Nothing here depends on a machine; [`lower`](crate::lower()) makes the policy of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
     /// What the filter says beside its rules.

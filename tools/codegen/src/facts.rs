@@ -9,7 +9,7 @@ use crate::version::KernelVersion;
 
 /// A number table: the syscalls of one architecture, or of the two byte orders of one.
 pub(crate) struct Table {
-    /// The name of the first [`callgate_syscalls::Arch`] that uses it, and of its file.
+    /// The name of the first `callgate_syscalls::Arch` that uses it, and of its file.
     pub name: &'static str,
     /// The identifiers of all architectures that use it.
     pub arches: &'static [&'static str],
@@ -67,7 +67,7 @@ const X86_64: &str = "arch/x86/entry/syscalls/syscall_64.tbl";
 const AARCH64_ABIS: &[&str] = &["common", "64", "renameat", "rlimit", "memfd_secret"];
 const RISCV64_ABIS: &[&str] = &["common", "64", "riscv", "rlimit", "memfd_secret"];
 
-/// The number tables, in the order of [`callgate_syscalls::Arch::ALL`].
+/// The number tables, in the order of `callgate_syscalls::Arch::ALL`.
 pub(crate) const TABLES: [Table; 18] = [
     Table::new("x86", &["X86"], "x86", (X86_32, &["i386"])).compat(),
     Table::new("x86_64", &["X86_64"], "x86", (X86_64, &["common", "64"])),
