@@ -20,7 +20,7 @@ use crate::{build_command, ci, root, target};
 const CHAPTERS: &str = "docs/guide/src";
 
 /// Blocks without commands.
-const TEXTS: [&str; 4] = ["text", "json", "c", "rust"];
+const TEXTS: [&str; 5] = ["text", "json", "c", "rust", "ebnf"];
 
 /// The place that a block belongs to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
