@@ -43,6 +43,7 @@ const DEBIAN: &[Trial] = &[
         command: concat!(
             "export SYSTEMD_IGNORE_CHROOT=1; mount -t tmpfs -o mode=755 tmpfs /run; \
              mount -t sysfs sysfs /sys; mount -t cgroup2 cgroup2 /sys/fs/cgroup\n",
+            include_str!("../../../conformance/clients/src/scripts/waiting.sh"),
             include_str!("../../../conformance/clients/src/scripts/systemd-service.sh")
         ),
         prints: "Seccomp:\t2\na service computes 42",
