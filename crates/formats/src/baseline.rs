@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use callgate_order::resolve_name;
 use callgate_policy::{ArchPolicy, Condition, Known, Unknown};
+use callgate_rules::ErrnoSpec;
 use callgate_syscalls::{Action, ActionKind, Arch, KernelVersion, Name, SyscallNr};
 
 use crate::Notice;
-use crate::errno::ErrnoSpec;
 use crate::lower::real;
 
 /// The newest of some syscalls, with the first kernel that had it on any architecture.

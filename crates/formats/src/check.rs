@@ -1,10 +1,9 @@
 //! From what a file says to rules that can be relied on: the checks that look at more than one value.
 
-use callgate_rules::Span;
+use callgate_rules::{ErrnoSpec, Span};
 use callgate_syscalls::{Action, Arch};
 
 use crate::docker::{self, Filter};
-use crate::errno::ErrnoSpec;
 use crate::json::Document;
 use crate::oci::Arg;
 use crate::place::JsonPath;

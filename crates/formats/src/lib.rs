@@ -35,7 +35,6 @@ mod check;
 mod comparison;
 mod diagnose;
 pub mod docker;
-mod errno;
 mod error;
 mod export;
 pub mod json;

@@ -204,6 +204,7 @@ mod tests {
     #[test]
     fn the_constants_are_what_their_names_say() {
         assert_eq!(ErrnoSpec::named("ENOSYS"), Some(ErrnoSpec::ENOSYS));
+        assert_eq!(ErrnoSpec::parse("ENOSYS"), Some(ErrnoSpec::ENOSYS));
         assert_eq!(ErrnoSpec::EPERM.on(Arch::X86_64), 1);
         assert_eq!(ErrnoSpec::EPERM.to_string(), "EPERM");
         assert_eq!(ErrnoSpec::Number(38).to_string(), "38");
