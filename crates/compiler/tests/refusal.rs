@@ -1,67 +1,23 @@
 //! Every allocation of a compilation is refused in turn, alone or with all behind it: an error, and nothing else.
-//!
-//! The allocator is one for the whole program, so it counts and refuses by thread.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
 use callgate_compiler::{Error, compile, compile_parted};
+use callgate_lab::refusing::{Refusing, grant, grant_all, largest_request, refuse_alone};
 use callgate_policy::{
     Action, Arch, ArchPolicy, Comparison, Condition, Field, Operator, Policy, SyscallNr,
 };
 use callgate_testkit::{Rng, policy};
 
-thread_local! {
-    /// How many allocations are still granted.
-    static GRANTED: Cell<usize> = const { Cell::new(usize::MAX) };
-    /// Whether those after the refused one are granted again.
-    static ALONE: Cell<bool> = const { Cell::new(false) };
-    static LARGEST: Cell<usize> = const { Cell::new(0) };
-}
-
-struct Refusing;
-
 #[global_allocator]
 static ALLOCATOR: Refusing = Refusing;
-
-fn granted(size: usize) -> bool {
-    LARGEST.set(LARGEST.get().max(size));
-    match GRANTED.get() {
-        usize::MAX => true,
-        0 => {
-            if ALONE.get() {
-                GRANTED.set(usize::MAX);
-            }
-            false
-        }
-        left => {
-            GRANTED.set(left - 1);
-            true
-        }
-    }
-}
-
-// SAFETY: each function is that of the system's allocator or answers NULL, which is allowed at any time.
-unsafe impl GlobalAlloc for Refusing {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promise is the same.
-        if granted(layout.size()) { unsafe { System.alloc(layout) } } else { std::ptr::null_mut() }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise is the same, and `alloc` passed the system's memory on.
-        unsafe { System.dealloc(memory, layout) };
-    }
-}
 
 /// Refuses every allocation of a function in turn; says how many there are.
 fn refuse_each<T>(alone: bool, function: impl Fn() -> Result<T, Error>) -> usize {
     for count in 0.. {
-        ALONE.set(alone);
-        GRANTED.set(count);
+        let refuse = if alone { refuse_alone } else { grant };
+        refuse(count);
         let result = function();
-        let was_refused = GRANTED.replace(usize::MAX) == if alone { usize::MAX } else { 0 };
+        let was_refused = grant_all();
         match result {
             Err(Error::OutOfMemory) => assert!(was_refused, "{count}"),
             Ok(_) | Err(_) => {
@@ -118,10 +74,10 @@ const MAPPED: usize = 128 << 10;
 #[test]
 fn no_allocation_is_so_large_that_malloc_would_map_it() {
     let policy = shapes();
-    LARGEST.set(0);
+    let _before = largest_request();
     compile(&policy).unwrap();
     compile_parted(&policy).unwrap();
-    let largest = LARGEST.get();
+    let largest = largest_request();
     assert!(largest > 0 && largest < MAPPED, "{largest}");
 }
 

@@ -4,12 +4,14 @@
 //! harm a process that is to go on. A child leaves what it found on a [`Board`], memory that it shares with its parent,
 //! because a filter may forbid every call by which it could report.
 //!
-//! [`judge`] is what `cargo xtask conformance kernel` compares with, [`swarm`] what `conformance notify` supervises.
+//! [`judge`] is what `cargo xtask conformance kernel` compares with, [`swarm`] what `conformance notify` supervises;
+//! [`refusing`] is for tests of refused memory.
 #![cfg(target_os = "linux")]
 
 mod audit;
 pub mod judge;
 mod probe;
+pub mod refusing;
 pub mod swarm;
 mod sys;
 mod tracee;

@@ -1,63 +1,22 @@
 //! Every allocation of every collection is refused in turn: an error, and the collection as it was.
-//!
-//! The allocator is one for the whole program, so it counts and refuses by thread.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::collections::VecDeque;
 
+use callgate_lab::refusing::{Refusing, grant, grant_all, largest_request};
 use callgate_memory::{
     CHUNK_BYTES, Collect, Grow, GrowFront, GrowText, Interner, List, Map, OutOfMemory, SortedMap,
     TryClone,
 };
 
-thread_local! {
-    /// How many allocations are still granted.
-    static GRANTED: Cell<usize> = const { Cell::new(usize::MAX) };
-    static LARGEST: Cell<usize> = const { Cell::new(0) };
-}
-
-struct Refusing;
-
 #[global_allocator]
 static ALLOCATOR: Refusing = Refusing;
-
-fn granted(size: usize) -> bool {
-    LARGEST.set(LARGEST.get().max(size));
-    let left = GRANTED.get();
-    if left != usize::MAX {
-        GRANTED.set(left.saturating_sub(1));
-    }
-    left != 0
-}
-
-// SAFETY: each function is that of the system's allocator or answers NULL, which is allowed at any time.
-unsafe impl GlobalAlloc for Refusing {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promise is the same.
-        if granted(layout.size()) { unsafe { System.alloc(layout) } } else { std::ptr::null_mut() }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise is the same, and `alloc` passed the system's memory on.
-        unsafe { System.dealloc(memory, layout) };
-    }
-
-    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        match granted(size) {
-            // SAFETY: as in `dealloc`.
-            true => unsafe { System.realloc(memory, layout, size) },
-            false => std::ptr::null_mut(),
-        }
-    }
-}
 
 /// Runs a function with ever more allocations granted until it succeeds: how many it takes.
 fn allocations<T>(function: impl Fn() -> Result<T, OutOfMemory>) -> usize {
     for granted in 0.. {
-        GRANTED.set(granted);
+        grant(granted);
         let result = function();
-        GRANTED.set(usize::MAX);
+        grant_all();
         if result.is_ok() {
             return granted;
         }
@@ -73,9 +32,9 @@ fn survives<C>(
 ) {
     let mut refusals = 0;
     for n in 0..70_000 {
-        GRANTED.set(0);
+        grant(0);
         let refused = add(&mut collection, n);
-        GRANTED.set(usize::MAX);
+        grant_all();
         if refused.is_err() {
             refusals += 1;
             check(&collection, n);
@@ -131,16 +90,16 @@ fn a_list_that_can_not_be_made_longer_keeps_its_length() {
     let mut list = List::new();
     list.try_resize(10, 1_u64).unwrap();
     for granted in 0..3 {
-        GRANTED.set(granted);
+        grant(granted);
         let refused = list.try_resize(100_000, 2);
-        GRANTED.set(usize::MAX);
+        grant_all();
         assert_eq!((refused, list.len(), list.iter().sum::<u64>()), (Err(OutOfMemory), 10, 10));
     }
     list.try_resize(100_000, 2).unwrap();
     list.clear();
-    GRANTED.set(0);
+    grant(0);
     let again = list.try_resize(100_000, 3);
-    GRANTED.set(usize::MAX);
+    grant_all();
     assert_eq!(again, Ok(()));
 }
 
@@ -165,7 +124,7 @@ fn copies_and_collecting_fail_as_values() {
 
 #[test]
 fn no_list_asks_for_more_than_a_chunk() {
-    LARGEST.set(0);
+    let _before = largest_request();
     let mut list = List::new();
     let mut table = Interner::new();
     let mut map = Map::new();
@@ -175,5 +134,6 @@ fn no_list_asks_for_more_than_a_chunk() {
         map.insert(n, [n; 4]).unwrap();
     }
     assert_eq!(list[499_999], [499_999; 3]);
-    assert!(LARGEST.get() <= CHUNK_BYTES, "{} bytes at once", LARGEST.get());
+    let largest = largest_request();
+    assert!(largest <= CHUNK_BYTES, "{largest} bytes at once");
 }

@@ -1,49 +1,11 @@
 //! Every allocation of a context's life is refused in turn: the error says so, and the context is as it was.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
+use callgate_lab::refusing::{Refusing, grant, grant_all};
 use callgate_scmp::{ArgCmp, Attribute, Capabilities, Context, Error, Exactness, Number, Token};
 use callgate_syscalls::{Action, Arch};
 
-thread_local! {
-    /// How many allocations are still granted.
-    static GRANTED: Cell<usize> = const { Cell::new(usize::MAX) };
-}
-
-struct Refusing;
-
 #[global_allocator]
 static ALLOCATOR: Refusing = Refusing;
-
-fn granted() -> bool {
-    let left = GRANTED.get();
-    if left != usize::MAX {
-        GRANTED.set(left.saturating_sub(1));
-    }
-    left != 0
-}
-
-// SAFETY: each function is that of the system's allocator or answers NULL, which is allowed at any time.
-unsafe impl GlobalAlloc for Refusing {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promise is the same.
-        if granted() { unsafe { System.alloc(layout) } } else { std::ptr::null_mut() }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise is the same, and `alloc` passed the system's memory on.
-        unsafe { System.dealloc(memory, layout) };
-    }
-
-    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        match granted() {
-            // SAFETY: as in `dealloc`.
-            true => unsafe { System.realloc(memory, layout, size) },
-            false => std::ptr::null_mut(),
-        }
-    }
-}
 
 /// Makes a call with ever more allocations granted until it succeeds. Before that it fails for the one reason, and so often
 /// is the context asked whether it is as it was.
@@ -55,9 +17,9 @@ fn until_granted<T>(
     let before = context.export_pfc();
     assert!(before.is_ok());
     for allocations in 0.. {
-        GRANTED.set(allocations);
+        grant(allocations);
         let result = call(context);
-        GRANTED.set(usize::MAX);
+        grant_all();
         match result {
             Ok(value) => return value,
             Err(error) => assert_eq!(error, Error::OutOfMemory, "after {allocations}"),
