@@ -53,6 +53,14 @@ fn source(file: &Path, text: &str) -> Vec<String> {
         if is_root && !text.contains("#![forbid(unsafe_code)]") {
             found.push("a crate root without #![forbid(unsafe_code)]".into());
         }
+        // Tests and examples are crates of their own, which the root's attribute does not reach.
+        let is_unsafe = |line: &str| {
+            let words = ["{", "fn", "impl", "extern"].map(|next| ["unsafe", next].join(" "));
+            !line.trim_start().starts_with("//") && words.iter().any(|word| line.contains(word))
+        };
+        if let Some(line) = text.lines().position(is_unsafe) {
+            found.push(format!("line {}: unsafe code outside the crates that may", line + 1));
+        }
     }
     found
 }
