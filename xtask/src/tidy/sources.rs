@@ -55,8 +55,10 @@ fn source(file: &Path, text: &str) -> Vec<String> {
         }
         // Tests and examples are crates of their own, which the root's attribute does not reach.
         let is_unsafe = |line: &str| {
-            let words = ["{", "fn", "impl", "extern"].map(|next| ["unsafe", next].join(" "));
-            !line.trim_start().starts_with("//") && words.iter().any(|word| line.contains(word))
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let opens = |next: &str| ["{", "fn", "impl", "extern"].contains(&next);
+            !line.trim_start().starts_with("//")
+                && words.windows(2).any(|pair| pair[0] == "unsafe" && opens(pair[1]))
         };
         if let Some(line) = text.lines().position(is_unsafe) {
             found.push(format!("line {}: unsafe code outside the crates that may", line + 1));
