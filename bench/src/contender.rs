@@ -45,8 +45,8 @@ const TURN_MAX: Duration = Duration::from_secs(60);
 /// What ours is called in reports; others are compared with it.
 pub(crate) const OURS: &str = "callgate";
 
-/// All that this machine can measure. What can't be built is said and left out. The library without its proof has to be
-/// built for it alone, which only a `patient` run waits for.
+/// All that this machine can measure. What can't be built is said and left out. The library without
+/// its proof has to be built for it alone, which only a `patient` run waits for.
 pub(crate) fn all(folder: &Path, patient: bool) -> Vec<Contender> {
     let mut all = vec![
         Contender { name: OURS, how: How::Compile },
@@ -91,7 +91,8 @@ fn libseccomp(command: &Path, folder: &Path, patient: bool) -> Vec<Contender> {
     list
 }
 
-/// Builds our library with its proof left out, which shows what the proof costs; says in which folder it is.
+/// Builds our library with its proof left out, which shows what the proof costs; says in which
+/// folder it is.
 fn unproved(folder: &Path) -> Result<PathBuf, String> {
     let target = house::target().join("unproved");
     let mut command = cargo(&["build", "--quiet", "--profile", stage::LIBRARY_PROFILE]);

@@ -1,8 +1,10 @@
-//! The cost of supervising and of starting under a filter, beside the least program that does the same.
+//! The cost of supervising and of starting under a filter, beside the least program that does the
+//! same.
 //!
-//! A supervisor of ours answers the same calls as a C program that makes nothing but the two ioctls it takes; `callgate
-//! run` starts the same program as is started without it, and by env(1), which does nothing else. All sides have their
-//! turns one after the other; medians are shown, and only their ratio or difference means something.
+//! A supervisor of ours answers the same calls as a C program that makes nothing but the two ioctls
+//! it takes; `callgate run` starts the same program as is started without it, and by env(1), which
+//! does nothing else. All sides have their turns one after the other; medians are shown, and only
+//! their ratio or difference means something.
 
 use std::num::NonZeroU8;
 use std::os::fd::{AsFd, OwnedFd};

@@ -1,4 +1,5 @@
-//! Instruction counts as goldens: a change of the compiler shows what it costs, in `bench/goldens.txt`.
+//! Instruction counts as goldens: a change of the compiler shows what it costs, in
+//! `bench/goldens.txt`.
 
 use std::path::PathBuf;
 

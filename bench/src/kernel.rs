@@ -22,8 +22,8 @@ impl Kernel {
         compile("kernel.c", &folder.join("kernel"), &[]).map(Self)
     }
 
-    /// The time to attach a filter that is as long as others together and answers at once, in microseconds: what no order
-    /// of their tests can save.
+    /// The time to attach a filter that is as long as others together and answers at once, in
+    /// microseconds: what no order of their tests can save.
     pub(crate) fn least(
         &self,
         filters: &Stack,

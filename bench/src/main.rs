@@ -1,4 +1,5 @@
-//! `cargo xtask bench`: our filters beside those of other compilers, on the same policies, in one run.
+//! `cargo xtask bench`: our filters beside those of other compilers, on the same policies, in one
+//! run.
 //!
 //! | options | what |
 //! |---|---|
@@ -9,8 +10,8 @@
 //! | `--growth` | cost against size, into `docs/growth.md` and its plots |
 //! | `--costs` | what supervising and starting under a filter cost, beside the least that does the same |
 //!
-//! Counts are the same on every machine, so that they can be goldens; times are only ever compared within a run. All
-//! contenders are measured in turn, several times over, and medians are shown.
+//! Counts are the same on every machine, so that they can be goldens; times are only ever compared
+//! within a run. All contenders are measured in turn, several times over, and medians are shown.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "it prints what it found")]
 

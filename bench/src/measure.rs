@@ -93,7 +93,8 @@ pub(crate) fn proof_options() -> callgate_prover::Options {
     callgate_prover::Options::default()
 }
 
-/// The median time in microseconds of doing something again and again for that long, and at least once.
+/// The median time in microseconds of doing something again and again for that long, and at least
+/// once.
 pub(crate) fn repeated<T>(
     milliseconds: u32,
     mut work: impl FnMut() -> Result<T, String>,
@@ -133,8 +134,9 @@ pub(crate) fn median(times: &mut [f64]) -> f64 {
     times.get(times.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// The fewest steps on average in which tests with two answers can lead every allowed call of one architecture to its
-/// run of numbers, beside two loads, the test of the architecture and the return.
+/// The fewest steps on average in which tests with two answers can lead every allowed call of one
+/// architecture to its run of numbers, beside two loads, the test of the architecture and the
+/// return.
 pub(crate) fn entropy_bound(reference: &Reference) -> Option<f64> {
     let numbers: Vec<u32> = reference.allowed.iter().map(|(_, nr)| nr.raw()).collect();
     let total = f64::from(u32::try_from(numbers.len()).ok().filter(|total| *total > 0)?);

@@ -1,5 +1,6 @@
-//! The best tree that there can be for a plain list of x86_64, if all it asks is whether the number is at least another. All
-//! trees are tried, without anything of our compiler: what others are measured against.
+//! The best tree that there can be for a plain list of x86_64, if all it asks is whether the number
+//! is at least another. All trees are tried, without anything of our compiler: what others are
+//! measured against.
 
 use std::ops::Range;
 

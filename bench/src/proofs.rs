@@ -27,7 +27,8 @@ const ROUNDS: usize = 5;
 /// Whose programs of the whole profile are proved beside ours.
 const THEIRS: [&str; 2] = ["libseccomp", "libseccomp tree"];
 
-/// Proofs of all references, of smaller ones, and of the programs that libseccomp left in the folder.
+/// Proofs of all references, of smaller ones, and of the programs that libseccomp left in the
+/// folder.
 pub(crate) fn rows(references: &[Reference], folder: &Path) -> Result<Vec<Proof>, String> {
     let mut rows = Vec::new();
     for reference in references.iter().chain(&reference::small()?) {

@@ -8,7 +8,8 @@ use callgate_policy::{
 
 use conformance_prover::common as common_profile;
 
-/// A call that is made to see how long it takes, and the errno with which it has to fail: 0 for success.
+/// A call that is made to see how long it takes, and the errno with which it has to fail: 0 for
+/// success.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Call {
     pub(crate) number: u32,
@@ -84,7 +85,8 @@ fn list() -> Result<Reference, String> {
     Ok(Reference { denied: Some(MOUNT), is_list: true, ..list.plain() })
 }
 
-/// The whole profile as both sides can say it, or as only ours can where there is no libseccomp to ask.
+/// The whole profile as both sides can say it, or as only ours can where there is no libseccomp to
+/// ask.
 fn whole() -> Result<Reference, String> {
     let (policy, rules) = match common_profile() {
         Ok(common) => {
@@ -108,7 +110,8 @@ const MOUNT: Call = Call { number: 165, args: [0, 0], errno: 1 };
 /// A question for the personality, which Docker's profile allows.
 const PERSONALITY: Call = Call { number: 135, args: [0xffff_ffff, 0], errno: 0 };
 
-/// Rules for pairs of arguments, with writes to descriptors that are not open: the last pair's, and none's.
+/// Rules for pairs of arguments, with writes to descriptors that are not open: the last pair's, and
+/// none's.
 fn paired(name: String, policy: Policy) -> Reference {
     const EBADF: i64 = 9;
     let reference = Reference::new(name, policy).plain();

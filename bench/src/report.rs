@@ -117,8 +117,8 @@ impl Report {
         text
     }
 
-    /// Whether ours are all there, and none more than a hundredth longer than the shortest: neither depends on the
-    /// machine's speed.
+    /// Whether ours are all there, and none more than a hundredth longer than the shortest: neither
+    /// depends on the machine's speed.
     ///
     /// # Errors
     /// The first that is not.

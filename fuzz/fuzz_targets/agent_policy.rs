@@ -1,5 +1,5 @@
-//! The agent's policy: what is read answers calls, and no rule that looks into memory stands before one that lets the same call
-//! continue; what is not, is an error that names the file.
+//! The agent's policy: what is read answers calls, and no rule that looks into memory stands before
+//! one that lets the same call continue; what is not, is an error that names the file.
 #![no_main]
 
 use callgate_agent::Policy;

@@ -1,4 +1,5 @@
-//! Text: what assembles, assembles again from its listing; what does not, is an error with a place in the text.
+//! Text: what assembles, assembles again from its listing; what does not, is an error with a place
+//! in the text.
 #![no_main]
 
 use callgate_bpf::{Listing, Style, assemble};

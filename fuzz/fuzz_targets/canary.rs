@@ -1,4 +1,5 @@
-//! Must fail within seconds: it shows that the fuzzer runs, is guided by coverage, and reports what it finds.
+//! Must fail within seconds: it shows that the fuzzer runs, is guided by coverage, and reports what
+//! it finds.
 #![no_main]
 
 use callgate_bpf::decode;

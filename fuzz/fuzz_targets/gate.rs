@@ -1,5 +1,5 @@
-//! Texts as policies: the tree holds every byte, formatting keeps it and is done after once, and whatever is read has a
-//! meaning or a reason why not.
+//! Texts as policies: the tree holds every byte, formatting keeps it and is done after once, and
+//! whatever is read has a meaning or a reason why not.
 #![no_main]
 
 use callgate_gate::{File, format, nothing, read};

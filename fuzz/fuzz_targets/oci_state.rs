@@ -1,5 +1,5 @@
-//! The state of a container that a runtime sends: never a container without the listener that goes with it, and nothing longer
-//! than what may be kept.
+//! The state of a container that a runtime sends: never a container without the listener that goes
+//! with it, and nothing longer than what may be kept.
 #![no_main]
 
 use callgate_agent::fuzz::read_state;

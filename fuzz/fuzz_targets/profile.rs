@@ -1,4 +1,5 @@
-//! Profiles in any form: what is read resolves or is refused with a place; decisions have a rule that stands in the text.
+//! Profiles in any form: what is read resolves or is refused with a place; decisions have a rule
+//! that stands in the text.
 #![no_main]
 
 use callgate_formats::{Options, Profile};

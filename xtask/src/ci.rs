@@ -65,8 +65,8 @@ const STEPS: &[Step] = &[
 /// The step that `.ci/run` has made when it comes here, by the command that README.md names.
 const TESTS: &str = "tests";
 
-/// Runs all steps, or those whose names contain the argument, and stops at the first that fails. With `--tested` all but
-/// the everyday tests.
+/// Runs all steps, or those whose names contain the argument, and stops at the first that fails.
+/// With `--tested` all but the everyday tests.
 pub(crate) fn run(args: &[String]) -> Result<(), String> {
     let steps: Vec<&Step> = match args {
         [] => STEPS.iter().collect(),
@@ -92,8 +92,8 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
     Ok(())
 }
 
-/// Makes a step, and counts the tests that say on standard error that they are skipped: the test harness counts them as
-/// passed.
+/// Makes a step, and counts the tests that say on standard error that they are skipped: the test
+/// harness counts them as passed.
 fn play(step: &Step) -> std::io::Result<(ExitStatus, usize)> {
     let mut child = (step.command)().stderr(Stdio::piped()).spawn()?;
     let mut skipped = 0;

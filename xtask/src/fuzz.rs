@@ -1,7 +1,8 @@
 //! `cargo xtask fuzz [SECONDS]`: a short run of every fuzz target, and proof that the rig is alive.
 //!
-//! Coverage comes from flags that the stable compiler has, so that CI needs no other one; long runs are for cargo-fuzz
-//! (`fuzz/README.md`). The seeds are copied, because the fuzzer adds what it finds to its first folder.
+//! Coverage comes from flags that the stable compiler has, so that CI needs no other one; long runs
+//! are for cargo-fuzz (`fuzz/README.md`). The seeds are copied, because the fuzzer adds what it
+//! finds to its first folder.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

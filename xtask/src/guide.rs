@@ -1,13 +1,16 @@
-//! `cargo xtask guide`: does what the guide under `docs/` says, and holds what happens against what it shows.
+//! `cargo xtask guide`: does what the guide under `docs/` says, and holds what happens against what
+//! it shows.
 //!
-//! A block marked `console` has commands, each after `$ `, and under each what it prints: every line must be part of a line of
-//! the output, in this order. `[exit N]` is its exit code, 0 unless said, and `[any exit]` leaves that open. The comment
-//! `<!-- file: NAME -->` makes a file of the block that follows. Each chapter has a folder of its own; `<!-- in: PLACE -->`
-//! says where else a block belongs:
+//! A block marked `console` has commands, each after `$ `, and under each what it prints: every
+//! line must be part of a line of the output, in this order. `[exit N]` is its exit code, 0 unless
+//! said, and `[any exit]` leaves that open. The comment `<!-- file: NAME -->` makes a file of the
+//! block that follows. Each chapter has a folder of its own; `<!-- in: PLACE -->` says where else a
+//! block belongs:
 //!
 //! - `project`: the root of the project;
 //! - `ci`: its commands are steps of CI, under just these words;
-//! - `debian`: `cargo xtask package deb --install` plays it as root of a Debian that has the packages in its folder.
+//! - `debian`: `cargo xtask package deb --install` plays it as root of a Debian that has the
+//!   packages in its folder.
 //!
 //! Commands in a block of another kind would be played by nobody: such a block is an error.
 

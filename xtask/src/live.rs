@@ -1,7 +1,9 @@
-//! `cargo xtask live`: real programs do their work under the profile `container`, and what it refuses is refused.
+//! `cargo xtask live`: real programs do their work under the profile `container`, and what it
+//! refuses is refused.
 //!
-//! Each program runs through the command `callgate run`, in a temporary folder, and is judged by what it produced. A
-//! program that is not installed is an error and not a skip: `.ci/run` installs them all.
+//! Each program runs through the command `callgate run`, in a temporary folder, and is judged by
+//! what it produced. A program that is not installed is an error and not a skip: `.ci/run` installs
+//! them all.
 
 mod containers;
 

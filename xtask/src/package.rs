@@ -1,11 +1,14 @@
-//! `cargo xtask package [deb] [rpm] [--reproduce] [--install]`: builds Debian's and Fedora's packages into `target/package/`.
+//! `cargo xtask package [deb] [rpm] [--reproduce] [--install]`: builds Debian's and Fedora's
+//! packages into `target/package/`.
 //!
-//! Both are built as a distribution would: from the committed sources, by `packaging/debian` and `packaging/rpm`, without the
-//! network (after `cargo fetch`). What the checkers of the two distributions call an error is an error here.
+//! Both are built as a distribution would: from the committed sources, by `packaging/debian` and
+//! `packaging/rpm`, without the network (after `cargo fetch`). What the checkers of the two
+//! distributions call an error is an error here.
 //!
-//! With `--reproduce` each is built again from nothing, in another folder, time zone, language and file mode mask, and must
-//! come out byte for byte the same. With `--install` the packages are installed into roots of their own under
-//! `target/package/`, where programs of the distribution then run on them.
+//! With `--reproduce` each is built again from nothing, in another folder, time zone, language and
+//! file mode mask, and must come out byte for byte the same. With `--install` the packages are
+//! installed into roots of their own under `target/package/`, where programs of the distribution
+//! then run on them.
 //!
 //! Claim: C-REPRODUCED.
 
@@ -140,7 +143,8 @@ impl Sources {
         Ok(parent.join(NAME))
     }
 
-    /// A command of a package builder: with one target folder for all of them, and the time of the commit.
+    /// A command of a package builder: with one target folder for all of them, and the time of the
+    /// commit.
     fn builder(&self, program: &str) -> Command {
         let Surroundings { zone, language, mask } = self.surroundings;
         let mut command = Command::new("sh");

@@ -1,7 +1,7 @@
 //! `cargo xtask tidy`: the architecture's invariants, checked.
 //!
-//! What cargo's metadata can show (who depends on whom, licences) is taken from there; the rest is read from the files
-//! that git tracks.
+//! What cargo's metadata can show (who depends on whom, licences) is taken from there; the rest is
+//! read from the files that git tracks.
 
 mod circles;
 mod claims;

@@ -1,5 +1,5 @@
-//! `bench-seccompiler RULES MILLISECONDS OUT`: as `libseccomp.c` beside it, with seccompiler, for rules
-//! of x86_64 by number whose values are equal.
+//! `bench-seccompiler RULES MILLISECONDS OUT`: as `libseccomp.c` beside it, with seccompiler, for
+//! rules of x86_64 by number whose values are equal.
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;

@@ -88,7 +88,8 @@ const EXPRESSIONS: &[&str] = &[
     "SCMP_CMP32(2, SCMP_CMP_NE, -1).datum_a",
 ];
 
-/// The headers, and what programs do with their macros, compile without a warning in both languages.
+/// The headers, and what programs do with their macros, compile without a warning in both
+/// languages.
 pub(super) fn compile(library: &Library) -> Result<String, String> {
     let source = root().join(PROGRAMS).join("header.c");
     for (compiler, language, standard) in [
@@ -106,7 +107,8 @@ pub(super) fn compile(library: &Library) -> Result<String, String> {
     Ok("C99, GNU C17, C++11 and C++20 without a warning".into())
 }
 
-/// Each expression has the same value with both headers, and so has each system call that both name.
+/// Each expression has the same value with both headers, and so has each system call that both
+/// name.
 pub(super) fn values(library: &Library) -> Result<String, String> {
     let source = library.folder.join("values.c");
     fs::write(&source, program()).map_err(|error| error.to_string())?;
@@ -129,7 +131,8 @@ pub(super) fn values(library: &Library) -> Result<String, String> {
     }
 }
 
-/// A program that prints each expression and its value; system calls only where the header has them.
+/// A program that prints each expression and its value; system calls only where the header has
+/// them.
 fn program() -> String {
     let mut text = String::from(
         "#include <stddef.h>\n#include <stdio.h>\n#include <seccomp.h>\nint main(void)\n{\n",

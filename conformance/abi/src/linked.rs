@@ -8,8 +8,9 @@ use house::{output, root};
 
 const SOURCES: &str = "crates/scmp-capi/tests/static";
 
-/// The archive has the functions of the interface, and nothing else that a program could run into; programs in C, C++, Rust and
-/// Go load a filter with it; and one in C passes all checks without a dynamic linker.
+/// The archive has the functions of the interface, and nothing else that a program could run into;
+/// programs in C, C++, Rust and Go load a filter with it; and one in C passes all checks without a
+/// dynamic linker.
 ///
 /// Claim: C-STATIC
 pub(super) fn check(library: &Library) -> Result<String, String> {

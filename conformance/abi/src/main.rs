@@ -1,19 +1,22 @@
 //! `cargo xtask abi`: the C library, as C compilers and linkers see it.
 //!
-//! - its symbols are those of `crates/scmp-capi/exports.txt`, no more and no fewer, and its SONAME is libseccomp's;
-//! - its headers compile without a warning as C99 and C++, and agree with another libseccomp's in sizes, offsets, values and
-//!   the number of every system call that both name;
+//! - its symbols are those of `crates/scmp-capi/exports.txt`, no more and no fewer, and its SONAME
+//!   is libseccomp's;
+//! - its headers compile without a warning as C99 and C++, and agree with another libseccomp's in
+//!   sizes, offsets, values and the number of every system call that both name;
 //! - `abidiff` finds nothing in it that a program linked to the other could miss;
 //! - one compiled program prints the same with both;
 //! - a second program, for what the other does not have, passes with ours, also under valgrind;
-//! - programs in C, C++, Rust and Go link it statically, the first also without a dynamic linker, with what
-//!   `pkg-config --static` says;
-//! - a third lets every allocation fail in turn, and loads a precomputed filter where none is allowed;
-//! - over random filters it needs no more memory, address space, stack, time and system calls than the other by much, and
-//!   refuses none that the other builds (`needs`); with `--long` over many;
+//! - programs in C, C++, Rust and Go link it statically, the first also without a dynamic linker,
+//!   with what `pkg-config --static` says;
+//! - a third lets every allocation fail in turn, and loads a precomputed filter where none is
+//!   allowed;
+//! - over random filters it needs no more memory, address space, stack, time and system calls than
+//!   the other by much, and refuses none that the other builds (`needs`); with `--long` over many;
 //! - the library is small, has few relocations, and needs only the C library.
 //!
-//! Needs compilers for C, C++ and Go, binutils, pkg-config, valgrind, strace, abigail-tools, and libseccomp's package with its headers.
+//! Needs compilers for C, C++ and Go, binutils, pkg-config, valgrind, strace, abigail-tools, and
+//! libseccomp's package with its headers.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "it prints what it found")]
 
@@ -136,7 +139,8 @@ fn installed() -> Result<PathBuf, String> {
     if path.is_absolute() { Ok(path) } else { Err("libseccomp2 is not installed".into()) }
 }
 
-/// Without debugging information of theirs only symbols can be compared; what they mean the other checks compare.
+/// Without debugging information of theirs only symbols can be compared; what they mean the other
+/// checks compare.
 fn abidiff(library: &Library) -> Result<String, String> {
     const INCOMPATIBLE: i32 = 8;
     const FAILED: i32 = 3;

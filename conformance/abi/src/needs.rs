@@ -1,5 +1,6 @@
-//! What the library needs to build a filter, beside what the other one needs: memory, address space, stack, time, system
-//! calls. One program (`tests/c/needs.c`) measures, with each of the libraries in turn.
+//! What the library needs to build a filter, beside what the other one needs: memory, address
+//! space, stack, time, system calls. One program (`tests/c/needs.c`) measures, with each of the
+//! libraries in turn.
 //!
 //! Claim: C-NEEDS
 
@@ -13,16 +14,16 @@ use house::output;
 
 use super::Extent;
 
-/// How much more memory than the other library this one may have in use, and how little is fine whatever the other needs: the
-/// diagrams of the first proof, which are limited.
+/// How much more memory than the other library this one may have in use, and how little is fine
+/// whatever the other needs: the diagrams of the first proof, which are limited.
 const MEMORY_FACTOR: u64 = 4;
 const MEMORY_FREE: u64 = 4 << 20;
 
 /// The most that may be asked for at once.
 const PIECE_MAX: u64 = 1 << 20;
 
-/// How many times the other library's time, and what is fine whatever the other takes: for up to so many rules, and beyond.
-/// Most filters take a tenth of that; many masks on one syscall take it.
+/// How many times the other library's time, and what is fine whatever the other takes: for up to so
+/// many rules, and beyond. Most filters take a tenth of that; many masks on one syscall take it.
 const TIME_FACTOR: u64 = 3;
 const FEW_RULES: u64 = 30;
 const TIME_FREE: (u64, u64) = (10_000_000, 50_000_000);
@@ -40,7 +41,8 @@ struct Line {
     rules: u64,
     code: i64,
     instructions: u64,
-    /// In the order of the program's output: bytes in use, bytes at once, nanoseconds; or nanoseconds alone.
+    /// In the order of the program's output: bytes in use, bytes at once, nanoseconds; or
+    /// nanoseconds alone.
     figures: Vec<u64>,
 }
 
@@ -205,7 +207,8 @@ pub(super) fn signal(library: &Library, _: &Extent) -> Result<String, String> {
     Ok("50 handlers that interrupted malloc loaded a filter".into())
 }
 
-/// Many threads with refused allocations, forks, a context that all use, and the library opened and closed.
+/// Many threads with refused allocations, forks, a context that all use, and the library opened and
+/// closed.
 pub(super) fn stress(library: &Library, extent: &Extent) -> Result<String, String> {
     let program = library.program("stress", Against::Installed)?;
     let mut command = Command::new(program);
@@ -237,7 +240,8 @@ impl Needs {
         output(&mut self.command(true, arguments))
     }
 
-    /// What both libraries took for the same filters; nothing of the other where it did not come to an end.
+    /// What both libraries took for the same filters; nothing of the other where it did not come to
+    /// an end.
     fn pairs(&self, what: &str, count: usize) -> Result<Vec<(Option<Line>, Line)>, String> {
         let run = |ours| output(&mut self.command(ours, &[what, "1", &count.to_string()]));
         let (theirs, ours) = (run(false)?, run(true)?);
@@ -253,7 +257,8 @@ impl Needs {
         }
     }
 
-    /// How many times the other library's time a filter takes; an error where that is too much in every try.
+    /// How many times the other library's time a filter takes; an error where that is too much in
+    /// every try.
     fn time(&self, theirs: &Line, ours: &Line, what: &str) -> Result<f64, String> {
         let free = if ours.rules <= FEW_RULES { TIME_FREE.0 } else { TIME_FREE.1 };
         let nanoseconds = |line: &Line| line.figures.last().copied().unwrap_or(u64::MAX);

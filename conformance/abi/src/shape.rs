@@ -8,7 +8,8 @@ use super::{Library, output};
 /// The most bytes of the stripped library.
 const SIZE_MAX: u64 = 900_000;
 
-/// The most relocations. Each is work for every process that loads the library, and most touch a page that is else shared.
+/// The most relocations. Each is work for every process that loads the library, and most touch a
+/// page that is else shared.
 const RELOCATIONS_MAX: usize = 700;
 
 /// What the library may need beside the C library: the dynamic linker, for thread-local variables.

@@ -1,7 +1,8 @@
-//! The tests of the Rust binding `libseccomp`, built from the published crate with Debian's library and put where clients
-//! see them: the same programs then run on both libraries.
+//! The tests of the Rust binding `libseccomp`, built from the published crate with Debian's library
+//! and put where clients see them: the same programs then run on both libraries.
 //!
-//! The crate is fetched into a package of its own under the target folder; ours does not depend on it.
+//! The crate is fetched into a package of its own under the target folder; ours does not depend on
+//! it.
 
 use std::fs;
 use std::path::{Path, PathBuf};

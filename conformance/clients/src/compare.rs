@@ -6,8 +6,8 @@ use callgate_bpf::Program;
 use callgate_prover::{Difference, Options, Prover, Scope};
 use callgate_syscalls::{Arch, Name, names};
 
-/// What systemd asks for by name and Debian's library, whose tables are older than the names, does not find on these
-/// architectures: with ours the rule is there.
+/// What systemd asks for by name and Debian's library, whose tables are older than the names, does
+/// not find on these architectures: with ours the rule is there.
 const NEWER: [(Arch, Name); 3] = [
     (Arch::X86_64, names::URETPROBE),
     (Arch::X32, names::URETPROBE),
@@ -50,7 +50,8 @@ impl fmt::Display for Proved {
 /// Proves that each filter of one run has its equal in the other, and that there are as many.
 ///
 /// # Errors
-/// A filter without equal, with a call that shows the difference from the one it was expected to be.
+/// A filter without equal, with a call that shows the difference from the one it was expected to
+/// be.
 pub(super) fn prove(theirs: &[Program], ours: &[Program]) -> Result<Proved, String> {
     if theirs.len() != ours.len() {
         return Err(format!("{} filters with Debian's, {} with ours", theirs.len(), ours.len()));
@@ -82,7 +83,8 @@ fn distinct(programs: &[Program]) -> Vec<&Program> {
     found
 }
 
-/// Finds a pair of Debian's and ours that are equal, and whether they differ where they may; else says how the first differ.
+/// Finds a pair of Debian's and ours that are equal, and whether they differ where they may; else
+/// says how the first differ.
 fn partner<'a>(pairs: impl Iterator<Item = (&'a Program, &'a Program)>) -> Result<bool, String> {
     let mut first = None;
     for (theirs, ours) in pairs {

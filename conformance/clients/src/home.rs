@@ -25,8 +25,8 @@ const RELEASE: &str = "bookworm";
 const ASK_SECONDS_MAX: u32 = 30;
 const INSTALL_SECONDS_MAX: u32 = 1_800;
 
-/// Puts the folders in place and changes the root, within the namespaces: root, stage, trace, and the command.
-/// The root becomes a mount of its own, which containers within it need.
+/// Puts the folders in place and changes the root, within the namespaces: root, stage, trace, and
+/// the command. The root becomes a mount of its own, which containers within it need.
 const ENTER: &str = "set -e; root=$1; stage=$2; trace=$3; shift 3
 mount --bind $root $root; cd $root
 mount -t proc proc proc; mount -t sysfs sysfs sys; mount -t cgroup2 cgroup2 sys/fs/cgroup
@@ -98,7 +98,8 @@ impl Home {
             let folder = self.root().join(folder.trim_start_matches('/'));
             fs::create_dir_all(folder).map_err(|error| error.to_string())?;
         }
-        // No daemon starts because its package is installed; the file also says that the root is complete.
+        // No daemon starts because its package is installed; the file also says that the root is
+        // complete.
         let policy = self.root().join("usr/sbin/policy-rc.d");
         fs::write(&policy, "#!/bin/sh\nexit 101\n").map_err(|error| error.to_string())?;
         let mut executable = Command::new("chmod");
@@ -134,7 +135,8 @@ impl Home {
         Ok(())
     }
 
-    /// Runs a command whose output goes to a file, because it is long and tells nothing where all is well.
+    /// Runs a command whose output goes to a file, because it is long and tells nothing where all
+    /// is well.
     fn logged(&self, command: &mut Command, name: &str) -> Result<(), String> {
         let path = self.folder.join(name).with_extension("log");
         let log = fs::File::create(&path).map_err(|e| format!("{}: {e}", path.display()))?;

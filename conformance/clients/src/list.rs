@@ -43,7 +43,8 @@ pub(super) struct Client {
     /// The least number of different filters that it installs.
     pub(super) filters: usize,
     pub(super) seconds_max: u32,
-    /// What to build outside of the root: gets a folder to work in, and where our library is laid out.
+    /// What to build outside of the root: gets a folder to work in, and where our library is laid
+    /// out.
     pub(super) build: Option<Build>,
     /// Why its filters can only be counted.
     pub(super) incomparable: Option<&'static str>,

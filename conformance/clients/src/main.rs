@@ -1,19 +1,25 @@
-//! `cargo xtask clients [NAME...] [--all] [--list]`: programs of Debian do their work on our `libseccomp.so.2`.
+//! `cargo xtask clients [NAME...] [--all] [--list]`: programs of Debian do their work on our
+//! `libseccomp.so.2`.
 //!
-//! The programs are Debian's, unmodified, in a root of their own under the target folder; the machine's packages stay as they
-//! are. Each plays a script of ours twice, once with Debian's library and once with ours in front of it (`LD_LIBRARY_PATH`),
-//! in fresh namespaces whose only network is loopback. Both runs must
+//! The programs are Debian's, unmodified, in a root of their own under the target folder; the
+//! machine's packages stay as they are. Each plays a script of ours twice, once with Debian's
+//! library and once with ours in front of it (`LD_LIBRARY_PATH`), in fresh namespaces whose only
+//! network is loopback. Both runs must
 //!
 //! - succeed, and print the same;
-//! - have loaded the library that is meant, and no other (every `openat` of a `libseccomp.so.2` is looked at);
-//! - install filters that are proved equal, each to one of the other run's and as many as the client needs; but for rules
-//!   about calls that Debian's library is too old to know by name. Filters that hold addresses are counted only.
+//! - have loaded the library that is meant, and no other (every `openat` of a `libseccomp.so.2` is
+//!   looked at);
+//! - install filters that are proved equal, each to one of the other run's and as many as the
+//!   client needs; but for rules about calls that Debian's library is too old to know by name.
+//!   Filters that hold addresses are counted only.
 //!
-//! A script that cannot do its work on this machine ends with status 77 and the reason: the row says it and it is counted.
+//! A script that cannot do its work on this machine ends with status 77 and the reason: the row
+//! says it and it is counted.
 //!
 //! Claim: C-CLIENTS.
 //!
-//! Without names, the clients that install and run in a few minutes; `--all` runs all. Needs root, debootstrap, util-linux.
+//! Without names, the clients that install and run in a few minutes; `--all` runs all. Needs root,
+//! debootstrap, util-linux.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "it prints what it found")]
 

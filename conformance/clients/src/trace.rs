@@ -1,7 +1,9 @@
-//! What a run left behind: the libraries that its processes opened, and the filters that they installed.
+//! What a run left behind: the libraries that its processes opened, and the filters that they
+//! installed.
 //!
-//! Of traced clients strace wrote a file for each process, `t.PID`. Of the others the script wrote, for each process that it
-//! looked at, the filters as the kernel gave them back (`filters.N.json`) and its memory map (`maps.N`).
+//! Of traced clients strace wrote a file for each process, `t.PID`. Of the others the script wrote,
+//! for each process that it looked at, the filters as the kernel gave them back (`filters.N.json`)
+//! and its memory map (`maps.N`).
 
 use std::fs;
 use std::path::{Path, PathBuf};

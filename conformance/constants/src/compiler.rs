@@ -33,7 +33,8 @@ pub(crate) const ALL: &[Compiler] = &[
     compiler(Arch::Mipsel, "mips64el-linux-gnuabi64-gcc", &["-mabi=32"]),
 ];
 
-/// The host's headers, which the compiler looks for elsewhere when it compiles for the host's other ABIs.
+/// The host's headers, which the compiler looks for elsewhere when it compiles for the host's other
+/// ABIs.
 const HOST: &str = "-idirafter/usr/include/x86_64-linux-gnu";
 
 /// What the C library has in a file for each of its builds; these ABIs have none here.
@@ -43,8 +44,8 @@ const fn compiler(arch: Arch, program: &'static str, options: &'static [&'static
     Compiler { arch, program, options }
 }
 
-/// The kernel's headers for programs; those that cannot be included together apart. A program asks nothing where its
-/// first header is missing.
+/// The kernel's headers for programs; those that cannot be included together apart. A program asks
+/// nothing where its first header is missing.
 pub(crate) const KERNEL: &[&[&str]] = &[
     MOST,
     &["linux/time.h"],
@@ -273,7 +274,8 @@ impl Compiler {
     }
 }
 
-/// The answer for each of the lines from the first; the message that is about something else, if there is one.
+/// The answer for each of the lines from the first; the message that is about something else, if
+/// there is one.
 fn answers(errors: &str, first: usize, count: usize) -> Result<Vec<Answer>, String> {
     let mut answers = vec![Answer::Equal; count];
     let mut pending = None;

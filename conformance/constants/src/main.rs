@@ -1,8 +1,10 @@
-//! `cargo xtask conformance constants`: each constant on twelve architectures against the headers that C programs are
-//! compiled with there, by this machine's compiler and six that compile for others.
+//! `cargo xtask conformance constants`: each constant on twelve architectures against the headers
+//! that C programs are compiled with there, by this machine's compiler and six that compile for
+//! others.
 //!
-//! Nothing is run: a C program asserts each value, and the compiler says which assertions fail and which names its
-//! headers do not have. Some programs have the kernel's headers, one has the C library's.
+//! Nothing is run: a C program asserts each value, and the compiler says which assertions fail and
+//! which names its headers do not have. Some programs have the kernel's headers, one has the C
+//! library's.
 //!
 //! Claim: C-CONSTANTS
 #![forbid(unsafe_code)]
@@ -17,9 +19,10 @@ use compiler::{Answer, Compiler};
 /// How many constants each architecture's headers must know for the comparison to count.
 const FLOOR: usize = 2_000;
 
-/// Names that the C library gives another value than the kernel's headers do: it has no small files on 64-bit
-/// architectures and on x32, its `__O_TMPFILE` is the kernel's `O_TMPFILE`, on PowerPC its `struct termios`, whose
-/// size is a part of these numbers, is not the kernel's, and on MIPS its `MAP_RENAME` is `MAP_ANONYMOUS`.
+/// Names that the C library gives another value than the kernel's headers do: it has no small files
+/// on 64-bit architectures and on x32, its `__O_TMPFILE` is the kernel's `O_TMPFILE`, on PowerPC
+/// its `struct termios`, whose size is a part of these numbers, is not the kernel's, and on MIPS
+/// its `MAP_RENAME` is `MAP_ANONYMOUS`.
 const LIBRARY_DIFFERS: &[&str] = &[
     "F_GETLK64",
     "F_SETLK64",

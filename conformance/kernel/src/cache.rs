@@ -1,7 +1,8 @@
 //! The constant-action walk against the clock.
 //!
-//! Whether the kernel cached a call can't be read, but a cached one runs no filter. So each shape is put before a long
-//! run of instructions that the walk follows: the call is fast if and only if it was cached.
+//! Whether the kernel cached a call can't be read, but a cached one runs no filter. So each shape
+//! is put before a long run of instructions that the walk follows: the call is fast if and only if
+//! it was cached.
 
 use callgate_bpf::{Program, Stack, assemble, cached_numbers};
 use callgate_kernel::running_kernel;
@@ -11,7 +12,8 @@ use callgate_syscalls::{Arch, Endian, KernelVersion, SyscallNr};
 /// The length of the run of instructions.
 const RUN: usize = 3500;
 
-/// What stands before the run. `NR` is the number of the call that is timed; execution goes on at `run`.
+/// What stands before the run. `NR` is the number of the call that is timed; execution goes on at
+/// `run`.
 const HEADS: &[&str] = &[
     "",
     "ld [nr]",
@@ -113,7 +115,8 @@ fn no_cache(arch: Arch, kernel: KernelVersion) -> String {
 }
 
 fn check(shape: &Shape, expected: bool, limit: u64) -> Result<(), String> {
-    // Another process can only slow a call down: it takes several slow measurements to call it slow.
+    // Another process can only slow a call down: it takes several slow measurements to call it
+    // slow.
     let fast = (0..3).map(|_| time(&shape.stack, shape.nr)).find_map(|time| match time {
         Ok(nanoseconds) if nanoseconds >= limit => None,
         other => Some(other),

@@ -6,7 +6,8 @@ use callgate_bpf::{CheckError, Instruction, Listing, Program, Style};
 use callgate_lab::judge::DryRun;
 use callgate_testkit::{Rng, program};
 
-/// Most programs are this short, so that many of them exercise the jumps' limits; one in [`LONG_EVERY`] is not.
+/// Most programs are this short, so that many of them exercise the jumps' limits; one in
+/// [`LONG_EVERY`] is not.
 const LENGTH: usize = 40;
 const LONG_EVERY: u32 = 200;
 

@@ -1,4 +1,5 @@
-//! The converted length: how often the kernel stacks a program on itself until its budget is used up.
+//! The converted length: how often the kernel stacks a program on itself until its budget is used
+//! up.
 
 use std::fs;
 

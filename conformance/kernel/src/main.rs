@@ -1,7 +1,8 @@
-//! `cargo xtask conformance kernel`: the checker, the simulator, stacked filters, the converted length and the
-//! constant-action walk, each held against the running kernel.
+//! `cargo xtask conformance kernel`: the checker, the simulator, stacked filters, the converted
+//! length and the constant-action walk, each held against the running kernel.
 //!
-//! Options: `--full` for ten times the cases, `--seed N` for others. The cases follow from the seed alone.
+//! Options: `--full` for ten times the cases, `--seed N` for others. The cases follow from the seed
+//! alone.
 #![forbid(unsafe_code)]
 
 mod cache;

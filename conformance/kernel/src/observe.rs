@@ -1,8 +1,9 @@
 //! Programs whose results a child can report.
 //!
-//! A filter that is attached also judges the calls by which the child reports, and most actions end or change a call in
-//! ways that look alike. So random programs get a head that allows the calls the child needs, and returns whose values
-//! can be read back: the computed ones go through a tail that keeps some of their bits and puts an action before them.
+//! A filter that is attached also judges the calls by which the child reports, and most actions end
+//! or change a call in ways that look alike. So random programs get a head that allows the calls
+//! the child needs, and returns whose values can be read back: the computed ones go through a tail
+//! that keeps some of their bits and puts an action before them.
 
 use callgate_bpf::{CheckError, Instruction, Program};
 use callgate_lab::judge::NEEDED;
@@ -35,7 +36,8 @@ impl Window {
     }
 }
 
-/// A random program that returns through a window and, in its constants, what `constant` makes of the random ones.
+/// A random program that returns through a window and, in its constants, what `constant` makes of
+/// the random ones.
 pub(super) fn program(
     rng: &mut Rng,
     window: Window,

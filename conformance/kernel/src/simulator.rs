@@ -67,7 +67,8 @@ pub(super) fn run(executions: u32, seed: u64) -> Result<String, String> {
     ))
 }
 
-/// A program whose every result can be observed: traps, errno values and, after a division by zero, death.
+/// A program whose every result can be observed: traps, errno values and, after a division by zero,
+/// death.
 fn random_program(rng: &mut Rng) -> Result<Program, String> {
     let window = Window::ALL[rng.usize(..Window::ALL.len())];
     observe::program(rng, window, |_, k| window.word(k)).map_err(|error| error.to_string())
@@ -121,7 +122,8 @@ pub(super) fn compare(oldest_first: &[Program], cases: &[Case]) -> Result<(), St
     Ok(())
 }
 
-/// Whether an answer is what the outcome looks like from inside; executed calls are [`conformance::HARMLESS`].
+/// Whether an answer is what the outcome looks like from inside; executed calls are
+/// [`conformance::HARMLESS`].
 fn agrees(expected: Outcome, answer: Answer) -> bool {
     const ENOSYS: i32 = libc::ENOSYS;
     match (expected, answer) {

@@ -1,4 +1,5 @@
-//! Several random filters on top of each other, with every action that a child can survive and, last, those that kill.
+//! Several random filters on top of each other, with every action that a child can survive and,
+//! last, those that kill.
 
 use std::collections::BTreeMap;
 
@@ -50,7 +51,8 @@ fn name(outcome: Outcome) -> &'static str {
     }
 }
 
-/// Two to five filters. Half of the stacks prefer mild actions, or the harsh ones would hide what the others decide.
+/// Two to five filters. Half of the stacks prefer mild actions, or the harsh ones would hide what
+/// the others decide.
 fn random_stack(rng: &mut Rng) -> Result<Stack, String> {
     let mild = rng.bool();
     let mut stack = Stack::default();

@@ -1,8 +1,10 @@
-//! Contexts whose rules compare with EQ and MASKED_EQ, where libseccomp is right for every set of rules.
+//! Contexts whose rules compare with EQ and MASKED_EQ, where libseccomp is right for every set of
+//! rules.
 //!
-//! Every return code, the PFC text and the meaning of the program must be the same. What libseccomp is known to do
-//! differently is recognised by what it does without the cause of it: a context is then given to it again without the rules
-//! that were refused, and, only for the meaning of its program, without priorities and pseudo numbers.
+//! Every return code, the PFC text and the meaning of the program must be the same. What libseccomp
+//! is known to do differently is recognised by what it does without the cause of it: a context is
+//! then given to it again without the rules that were refused, and, only for the meaning of its
+//! program, without priorities and pseudo numbers.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -105,7 +107,8 @@ fn batch(driver: &Driver, scripts: &[Script], counts: &mut Counts) -> Result<(),
     let pairs = || again.iter().map(|&(script, ours, _)| (script, ours));
     let accepted = part(driver, Whose::Theirs, Part::Accepted, pairs())?;
     let rules = part(driver, Whose::Theirs, Part::Rules, pairs())?;
-    // A pseudo number can be that of a call which another architecture multiplexes: ours then lacks a rule as well.
+    // A pseudo number can be that of a call which another architecture multiplexes: ours then lacks
+    // a rule as well.
     let own_rules = part(driver, Whose::Ours, Part::Rules, pairs())?;
     let parts = accepted.iter().zip(rules.iter().zip(&own_rules));
     for (&(script, ours, all), (accepted, (rules, own_rules))) in again.iter().zip(parts) {
@@ -188,7 +191,8 @@ fn explain(
     Ok(())
 }
 
-/// What explains that programs differ: that of the rules alone, and that of all with which texts are compared.
+/// What explains that programs differ: that of the rules alone, and that of all with which texts
+/// are compared.
 fn meaning(
     script: &Script,
     ours: Ours<'_>,
@@ -218,7 +222,8 @@ fn refused(script: &Script, codes: &[&str]) -> Vec<usize> {
     lines.filter(|(_, (rule, code))| *rule && code.starts_with('-')).map(|(at, _)| at).collect()
 }
 
-/// All codes up to and with the first refused rule are the same, and without refused rules all the others.
+/// All codes up to and with the first refused rule are the same, and without refused rules all the
+/// others.
 fn codes(script: &Script, ours: &Answer, theirs: &Theirs<'_>) -> Result<(), String> {
     let (all, codes) = (theirs.all.codes(), ours.codes());
     let refused = refused(script, &codes);

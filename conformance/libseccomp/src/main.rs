@@ -1,12 +1,16 @@
-//! `cargo xtask conformance libseccomp`: the C library against the installed libseccomp, each in a process of its own.
+//! `cargo xtask conformance libseccomp`: the C library against the installed libseccomp, each in a
+//! process of its own.
 //!
-//! One driver, compiled once, makes the same random contexts with both: architectures, attributes, rules that may contradict
-//! each other or be exact, priorities, merges, and transactions that are rejected, which the installed library is told
-//! nothing of. Names resolve to the same numbers, and back, on every architecture that both know.
+//! One driver, compiled once, makes the same random contexts with both: architectures, attributes,
+//! rules that may contradict each other or be exact, priorities, merges, and transactions that are
+//! rejected, which the installed library is told nothing of. Names resolve to the same numbers, and
+//! back, on every architecture that both know.
 //!
-//! - [`equality`]: rules with EQ and MASKED_EQ; codes, PFC text and the meaning of the programs are the same. Each difference
-//!   is of a known kind, recognised narrowly, counted, and a row in COMPATIBILITY.md, or it is an error.
-//! - [`ordered`]: rules with all operators; ours means the union of the rules in every case, theirs is counted.
+//! - [`equality`]: rules with EQ and MASKED_EQ; codes, PFC text and the meaning of the programs are
+//!   the same. Each difference is of a known kind, recognised narrowly, counted, and a row in
+//!   COMPATIBILITY.md, or it is an error.
+//! - [`ordered`]: rules with all operators; ours means the union of the rules in every case, theirs
+//!   is counted.
 //!
 //! Options: `--full` for 100,000 contexts, `--seed N` for others.
 #![forbid(unsafe_code)]
@@ -33,8 +37,9 @@ const ORDERED: usize = 10;
 /// Architectures that libseccomp 2.5.4 is too old for.
 const NEWER: [Arch; 4] = [Arch::Loongarch64, Arch::M68k, Arch::Sh, Arch::Sheb];
 
-/// What 2.5.4 and the tables of Linux 7.1 say of a name, each as number, rewritten number and the name of the number:
-/// parisc64 lost `_llseek`, x32 gained `map_shadow_stack`, and of two names with one pseudo number the older one won.
+/// What 2.5.4 and the tables of Linux 7.1 say of a name, each as number, rewritten number and the
+/// name of the number: parisc64 lost `_llseek`, x32 gained `map_shadow_stack`, and of two names
+/// with one pseudo number the older one won.
 const DIFFERING: [&str; 3] = [
     "140 140 _llseek -10026 -10026 _llseek",
     "-10245 -10245 map_shadow_stack 1073742277 1073742277 map_shadow_stack",

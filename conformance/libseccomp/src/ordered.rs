@@ -1,6 +1,8 @@
-//! Contexts whose rules compare with every operator: ours must mean the union of its rules, and theirs is counted.
+//! Contexts whose rules compare with every operator: ours must mean the union of its rules, and
+//! theirs is counted.
 //!
-//! All rules of a number have one action, so that the union is what any reader of the rules expects, in whatever order.
+//! All rules of a number have one action, so that the union is what any reader of the rules
+//! expects, in whatever order.
 
 use callgate_policy::{ArchPolicy, Comparison, Condition, Field, Operator, Policy};
 use callgate_syscalls::{Action, Arch, Name, SyscallNr};

@@ -9,7 +9,8 @@ const ALLOW: u32 = 0x7fff_0000;
 const DEFAULTS: [u32; 4] = [0x0005_0063, 0x0005_0063, 0, ALLOW];
 const ACTIONS: [u32; 6] = [ALLOW, 0x0005_0001, 0x0005_0026, 0x7ff0_0007, 0x7ffc_0000, 0x0003_0000];
 
-/// Numbers of x86_64 that every architecture has, some of which others multiplex, and few, so that rules meet.
+/// Numbers of x86_64 that every architecture has, some of which others multiplex, and few, so that
+/// rules meet.
 const NUMBERS: [i32; 6] = [0, 1, 3, 41, 42, 16];
 
 /// Data that meet each other in parts.
@@ -24,7 +25,8 @@ pub(super) struct Script {
     lines: Vec<Line>,
 }
 
-/// One line, and whether it stands in a transaction that is rejected: then only ours, which has transactions, does it.
+/// One line, and whether it stands in a transaction that is rejected: then only ours, which has
+/// transactions, does it.
 #[derive(Clone)]
 struct Line {
     text: String,
@@ -37,8 +39,8 @@ pub(super) enum Part {
     All,
     /// No rule that is refused: it forgets things after one.
     Accepted,
-    /// As well no priority and no rule of a pseudo number, which say nothing of any call: where one of them sorts first it
-    /// loses the number of the call.
+    /// As well no priority and no rule of a pseudo number, which say nothing of any call: where one
+    /// of them sorts first it loses the number of the call.
     Rules,
 }
 
@@ -177,8 +179,9 @@ fn rules(random: &mut fastrand::Rng, script: &mut Script, mixed: bool) {
     }
 }
 
-/// Whether a number of x86_64 is that of a call which every architecture makes directly, or of none at all. Others would
-/// become rules of pseudo numbers, which libseccomp trips over, without that being seen in the script.
+/// Whether a number of x86_64 is that of a call which every architecture makes directly, or of none
+/// at all. Others would become rules of pseudo numbers, which libseccomp trips over, without that
+/// being seen in the script.
 fn everywhere(number: i32) -> bool {
     let number = u32::try_from(number).map(SyscallNr::new);
     let call = number.ok().and_then(|number| Arch::X86_64.syscall_at(number));

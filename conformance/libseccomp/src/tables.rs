@@ -1,7 +1,8 @@
 //! `cargo xtask tables compare FILE.csv`: our syscall tables against a table of libseccomp's.
 //!
-//! The file has a column `name` and one column for each architecture; `PNR` stands for "absent". A difference is
-//! accepted only where `data/known-differences.tsv` lists it with a reason, and a listed one must still exist.
+//! The file has a column `name` and one column for each architecture; `PNR` stands for "absent". A
+//! difference is accepted only where `data/known-differences.tsv` lists it with a reason, and a
+//! listed one must still exist.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

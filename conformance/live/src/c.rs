@@ -1,7 +1,8 @@
-//! The rows of `crates/scmp-capi/tests/c/live.c`: what libseccomp's interface can say of loading, in C, on the real kernel.
+//! The rows of `crates/scmp-capi/tests/c/live.c`: what libseccomp's interface can say of loading,
+//! in C, on the real kernel.
 //!
-//! Each row runs in a process of its own with our library and, where that is marked so, with the installed one too, which
-//! shows that the row expects what libseccomp does.
+//! Each row runs in a process of its own with our library and, where that is marked so, with the
+//! installed one too, which shows that the row expects what libseccomp does.
 
 use std::path::PathBuf;
 use std::process::Command;

@@ -1,4 +1,5 @@
-//! Loading: each of the kernel's reasons to refuse, by its own error, and what a load leaves behind.
+//! Loading: each of the kernel's reasons to refuse, by its own error, and what a load leaves
+//! behind.
 
 use callgate::{Action, Scope, names};
 use callgate_kernel::{

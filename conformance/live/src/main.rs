@@ -1,11 +1,12 @@
 //! `cargo xtask conformance live`: filters on the running kernel, row by row.
 //!
-//! The rows are what the kernel's own tests of seccomp check, and what those leave out; each has a name of ours, and makes its
-//! observations through the library (`callgate`, `callgate-kernel`) or, where libseccomp's interface can say it, through the
-//! C library. Every row runs in processes of its own, which are thrown away.
+//! The rows are what the kernel's own tests of seccomp check, and what those leave out; each has a
+//! name of ours, and makes its observations through the library (`callgate`, `callgate-kernel`) or,
+//! where libseccomp's interface can say it, through the C library. Every row runs in processes of
+//! its own, which are thrown away.
 //!
-//! A row that this kernel or machine can't show is skipped with its reason, and counted. An argument picks the rows whose
-//! names contain it; the rows in C are all called `capi-` something.
+//! A row that this kernel or machine can't show is skipped with its reason, and counted. An
+//! argument picks the rows whose names contain it; the rows in C are all called `capi-` something.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "it prints what it found")]
 

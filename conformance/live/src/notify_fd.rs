@@ -200,7 +200,8 @@ fn errors() -> Checked {
 fn sizes() -> Checked {
     with_waiting(|subject, waiting, board| {
         let source = u64::from(waiting.file.as_raw_fd().unsigned_abs());
-        // id, then flags and srcfd, newfd and newfd_flags, in little-endian halves; and what lies beyond.
+        // id, then flags and srcfd, newfd and newfd_flags, in little-endian halves; and what lies
+        // beyond.
         let ask = |size: u64, tail: u64| {
             let words = [waiting.id, source << 32, 0, tail];
             let pointer = u64::try_from(words.as_ptr().addr()).unwrap_or(0);
@@ -236,9 +237,10 @@ fn rlimit() -> Checked {
 const INTERRUPTIONS: i64 = 5;
 const CALLS_MAX: i64 = 20_000;
 
-/// A timer interrupts the supervisor while its request waits for the caller, which runs on the same processor. Before
-/// Linux 7.3 and a few stable releases the caller then returned 0 without the descriptor, and the request could not be
-/// repeated; this is the kernel's mistake and no failure of the row.
+/// A timer interrupts the supervisor while its request waits for the caller, which runs on the same
+/// processor. Before Linux 7.3 and a few stable releases the caller then returned 0 without the
+/// descriptor, and the request could not be repeated; this is the kernel's mistake and no failure
+/// of the row.
 fn send_interrupted() -> Checked {
     let board = board()?;
     let verdict = passes(|subject| {

@@ -140,7 +140,8 @@ fn sibling_namespace() -> Checked {
     })
 }
 
-/// A child that alone uses a listener's filter, with the listener: its other end is in this process.
+/// A child that alone uses a listener's filter, with the listener: its other end is in this
+/// process.
 fn foreign_listener(
     subject: Subject,
     body: impl FnOnce(Subject) -> u8,

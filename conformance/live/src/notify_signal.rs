@@ -1,4 +1,5 @@
-//! Signals that reach a caller before and after its notification was received, with and without WAIT_KILLABLE_RECV.
+//! Signals that reach a caller before and after its notification was received, with and without
+//! WAIT_KILLABLE_RECV.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::thread;
@@ -61,7 +62,8 @@ pub(super) const ROWS: &[Row] = &[
 const SIGNAL: i32 = libc::SIGUSR1;
 const EINTR: i64 = -(libc::EINTR as i64);
 
-/// A listener and a caller that counts the signal; the result is at 0, the count of signals behind it at 1.
+/// A listener and a caller that counts the signal; the result is at 0, the count of signals behind
+/// it at 1.
 fn start(
     subject: Subject,
     board: &Board,
@@ -186,7 +188,8 @@ fn killable_stop() -> Checked {
     })
 }
 
-/// The signal is sent just before the answer, again and again: the call must return the answer, not `EINTR`.
+/// The signal is sent just before the answer, again and again: the call must return the answer, not
+/// `EINTR`.
 fn killable_quick() -> Checked {
     const TIMES: i64 = 300;
     if callgate_kernel::running_kernel().map_err(said)? < callgate::KernelVersion::new(6, 18) {
@@ -200,7 +203,8 @@ fn killable_quick() -> Checked {
                 return 1;
             }
             for _ in 0..TIMES {
-                // A signal that is left over from the last answer may interrupt the call before it is received.
+                // A signal that is left over from the last answer may interrupt the call before it
+                // is received.
                 let result = loop {
                     match number(subject.call(GETPPID, &[])) {
                         EINTR => board.add(1, 1),

@@ -1,4 +1,5 @@
-//! Which of several filters wins: the action that comes first, in whatever order they were attached.
+//! Which of several filters wins: the action that comes first, in whatever order they were
+//! attached.
 
 use callgate::{Action, Program};
 use callgate_kernel::child::{Call, Ending, Signal};
@@ -87,8 +88,8 @@ pub(super) const ROWS: &[Row] = &[
 const ALLOW: Action = Action::ALLOW;
 const ERRNO: u16 = 13;
 
-/// The actions that have an effect of their own, strongest first. Each data differs from what a missing listener or
-/// tracer returns.
+/// The actions that have an effect of their own, strongest first. Each data differs from what a
+/// missing listener or tracer returns.
 const ALL: &[Action] = &[
     Action::KILL_PROCESS,
     Action::KILL_THREAD,
@@ -131,7 +132,8 @@ fn wins(actions: &[Action]) -> Checked {
     Ok(Verdict::Passed)
 }
 
-/// Every rotation, forwards and backwards: each action is once oldest, once newest and once between.
+/// Every rotation, forwards and backwards: each action is once oldest, once newest and once
+/// between.
 fn any_order(actions: &[Action]) -> Checked {
     let mut order = actions.to_vec();
     for _ in 0..actions.len() {

@@ -1,4 +1,5 @@
-//! The kernel's probes on programs under filters: their calls are exempt, so that a probed function runs as before.
+//! The kernel's probes on programs under filters: their calls are exempt, so that a probed function
+//! runs as before.
 
 use callgate::{KernelVersion, Program};
 use callgate_bpf::Instruction;

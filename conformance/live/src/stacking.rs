@@ -1,5 +1,5 @@
-//! What the kernel's own tests leave out of stacks and of the machine: against the simulator and the checker of this
-//! project, so that a kernel that differs from them is seen here too.
+//! What the kernel's own tests leave out of stacks and of the machine: against the simulator and
+//! the checker of this project, so that a kernel that differs from them is seen here too.
 
 use std::slice::from_ref;
 

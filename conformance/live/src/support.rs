@@ -145,8 +145,8 @@ pub(super) fn become_nobody(subject: Subject) -> Result<(), String> {
     subject.call(libc::SYS_setresuid, &[NOBODY; 3]).map(drop).map_err(said)
 }
 
-/// The audit record of a process that has ended, if it left one: what comes before the record of another process, which
-/// surely leaves one.
+/// The audit record of a process that has ended, if it left one: what comes before the record of
+/// another process, which surely leaves one.
 pub(super) fn record_of(
     subject: Subject,
     records: &AuditRecords,

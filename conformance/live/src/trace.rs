@@ -1,5 +1,5 @@
-//! Tracers that look at calls and change them, at a filter's TRACE and at the kernel's own stops, and tracers that suspend
-//! filters.
+//! Tracers that look at calls and change them, at a filter's TRACE and at the kernel's own stops,
+//! and tracers that suspend filters.
 
 use callgate::{Action, Filter, Program, names};
 use callgate_kernel::child::{Ending, Signal};
@@ -130,7 +130,8 @@ const SKIP: u64 = u64::MAX;
 const EPERM_FOR: i64 = libc::SYS_getpgrp;
 const KILL_FOR: i64 = libc::SYS_getuid;
 
-/// A filter under which getpgrp is refused and getuid deadly, and, where it stops calls, getppid stops.
+/// A filter under which getpgrp is refused and getuid deadly, and, where it stops calls, getppid
+/// stops.
 fn filter(way: Way) -> Result<Program, String> {
     let mut filter = Filter::builder(Action::ALLOW)
         .answer(refusal(libc::EPERM), [names::GETPGRP])
@@ -401,7 +402,8 @@ fn suspend_by_seizing() -> Checked {
             std::thread::sleep(std::time::Duration::from_secs(20));
             0
         })?;
-        // A process that changed its user can't be traced by others; its children, forked after, can.
+        // A process that changed its user can't be traced by others; its children, forked after,
+        // can.
         same("nobody", seize(&child, TraceOptions::SUSPEND_SECCOMP), failed(libc::EPERM))
     })
 }

@@ -1,5 +1,5 @@
-//! The entries of x86 beside the native one: `int 0x80`, x32's numbers, the vsyscall page. Each action is seen through
-//! them as well.
+//! The entries of x86 beside the native one: `int 0x80`, x32's numbers, the vsyscall page. Each
+//! action is seen through them as well.
 
 use std::os::fd::AsFd;
 

@@ -1,9 +1,9 @@
-//! `cargo xtask conformance notify`: a supervisor under load. Fifty threads in ten processes make calls that our dispatcher
-//! answers, while signals interrupt them and processes are killed.
+//! `cargo xtask conformance notify`: a supervisor under load. Fifty threads in ten processes make
+//! calls that our dispatcher answers, while signals interrupt them and processes are killed.
 //!
-//! Each answer is a number that is given out once; the threads note the numbers they get. None may be lost but with a
-//! killed process, none may come twice, and nothing may be left behind: no descriptor in either side, no memory in the
-//! supervisor.
+//! Each answer is a number that is given out once; the threads note the numbers they get. None may
+//! be lost but with a killed process, none may come twice, and nothing may be left behind: no
+//! descriptor in either side, no memory in the supervisor.
 //!
 //! Claim: C-SUPERVISE
 //!
@@ -33,7 +33,8 @@ const FULL: u32 = 100_000;
 /// The number of threads that answer.
 const WORKERS: NonZeroU8 = NonZeroU8::new(4).unwrap();
 
-/// Now and then an answer takes its time, so that signals and kills come between a call and its answer.
+/// Now and then an answer takes its time, so that signals and kills come between a call and its
+/// answer.
 const CALLS_PER_DELAY: u32 = 32;
 const DELAY: Duration = Duration::from_micros(300);
 
@@ -48,7 +49,8 @@ fn main() -> std::process::ExitCode {
 fn run(args: &[String]) -> Result<(), String> {
     let request = Request::parse(args)?;
     let calls = if request.full { FULL } else { TENTH };
-    // What a first run allocates for good, such as the stacks that the C library keeps, a later one finds there.
+    // What a first run allocates for good, such as the stacks that the C library keeps, a later one
+    // finds there.
     load(Plan { calls: TENTH, interruption: Interruption::AnySignal })?;
     timed("any signal interrupts", || {
         leaving_nothing(Plan { calls, interruption: Interruption::AnySignal })
@@ -152,7 +154,8 @@ impl Answers {
     }
 }
 
-/// Compares what was given out with what came; returns how many answers went down with a killed process.
+/// Compares what was given out with what came; returns how many answers went down with a killed
+/// process.
 fn check(plan: Plan, answers: &Answers, summary: &Summary, tally: &Tally) -> Result<u32, String> {
     let threads = u32::try_from(THREADS).map_err(|error| error.to_string())?;
     // A thread waits for one answer at a time.

@@ -1,5 +1,5 @@
-//! Programs written by hand in the shape of well-known sandboxes, against policies written apart from them; and the
-//! same with a mistake, which must be found.
+//! Programs written by hand in the shape of well-known sandboxes, against policies written apart
+//! from them; and the same with a mistake, which must be found.
 //!
 //! The programs are in `testdata/foreign`.
 

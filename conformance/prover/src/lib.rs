@@ -1,7 +1,8 @@
-//! `cargo xtask conformance prover`: verdicts of the prover against sampling, and programs that others wrote against
-//! the policies they stand for.
+//! `cargo xtask conformance prover`: verdicts of the prover against sampling, and programs that
+//! others wrote against the policies they stand for.
 //!
-//! Options: `--full` for ten times the mutants, `--seed N` for others. The mutants follow from the seed alone.
+//! Options: `--full` for ten times the mutants, `--seed N` for others. The mutants follow from the
+//! seed alone.
 #![forbid(unsafe_code)]
 
 mod handwritten;

@@ -1,12 +1,14 @@
-//! The profile `container` as the system's libseccomp builds it, at both levels of optimisation, against our policy
-//! and our program.
+//! The profile `container` as the system's libseccomp builds it, at both levels of optimisation,
+//! against our policy and our program.
 //!
-//! The library is asked by a program of its own, compiled on the spot: see `libseccomp.c`. Both sides get the same
-//! rules, those that apply to a container with Docker's capabilities on x86_64. Left out of them are
+//! The library is asked by a program of its own, compiled on the spot: see `libseccomp.c`. Both
+//! sides get the same rules, those that apply to a container with Docker's capabilities on x86_64.
+//! Left out of them are
 //!
-//! - `width`, an addition of ours: without it both sides compare all bits of the architecture's word;
-//! - names that one side knows on an architecture where the other does not, because the tables are of different age.
-//!   Where both have a number it must be the same.
+//! - `width`, an addition of ours: without it both sides compare all bits of the architecture's
+//!   word;
+//! - names that one side knows on an architecture where the other does not, because the tables are
+//!   of different age. Where both have a number it must be the same.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -58,8 +60,8 @@ pub(super) fn run() -> Result<String, String> {
     ))
 }
 
-/// What both libseccomp and we can say of the profile `container`: our policy, its default action, and the rules as
-/// the driver reads them.
+/// What both libseccomp and we can say of the profile `container`: our policy, its default action,
+/// and the rules as the driver reads them.
 #[derive(Debug)]
 pub struct Common {
     /// The input of our compiler.
@@ -102,7 +104,8 @@ fn times(policy: &Policy, programs: [&Program; 3]) -> Result<String, String> {
     Ok(times)
 }
 
-/// The rules of the profile `container` that apply, without conditions on the circumstances and without widths.
+/// The rules of the profile `container` that apply, without conditions on the circumstances and
+/// without widths.
 fn applicable() -> Result<Seccomp, String> {
     let container = callgate_formats::list().iter().find(|builtin| builtin.name == "container");
     let container = container.ok_or("there is no profile `container`")?;
@@ -257,8 +260,8 @@ impl Driver {
 
 /// Whether a name exists on both sides or on neither.
 ///
-/// libseccomp has negative numbers for what an architecture lacks, and on x86 from -100 to -299 for what `socketcall`
-/// and `ipc` do there, whether or not there is a number beside these.
+/// libseccomp has negative numbers for what an architecture lacks, and on x86 from -100 to -299 for
+/// what `socketcall` and `ipc` do there, whether or not there is a number beside these.
 fn same_number(arch: &str, name: &str, theirs: i64) -> Result<bool, String> {
     let known = Arch::from_name(arch).zip(Name::parse(name));
     let ours = known.and_then(|(arch, name)| arch.syscall(name)).map(|syscall| syscall.nr.raw());

@@ -1,5 +1,6 @@
-//! Compiled programs with one bit or one field changed: what sampling shows to differ must be refuted, with a call
-//! that shows it, and what is proved equal must not differ on any sampled call.
+//! Compiled programs with one bit or one field changed: what sampling shows to differ must be
+//! refuted, with a call that shows it, and what is proved equal must not differ on any sampled
+//! call.
 
 use callgate_bpf::{Instruction, Program};
 use callgate_policy::{Policy, SeccompData};
@@ -141,8 +142,8 @@ fn compared(
 
 /// A call on which policy and mutant differ, if sampling finds one.
 ///
-/// The calls are aimed at the policy, at the program and at the mutant by turns; then those of [`recheck`] are tried,
-/// which follow from the constants of both.
+/// The calls are aimed at the policy, at the program and at the mutant by turns; then those of
+/// [`recheck`] are tried, which follow from the constants of both.
 fn sampled(
     rng: &mut Rng,
     policy: &Policy,

@@ -11,7 +11,8 @@ use callgate_prover::{Difference, Options as Limits, Prover, Scope};
 use callgate_syscalls::{Action, Arch, KernelVersion};
 use callgate_testkit::accumulator::mixes;
 
-/// What a profile means by a reading; `None` for rules that contradict each other, which no runtime takes.
+/// What a profile means by a reading; `None` for rules that contradict each other, which no runtime
+/// takes.
 pub(super) fn meant(
     text: &str,
     reading: Reading,
@@ -67,8 +68,8 @@ pub(super) enum Found {
 
 /// Compares a filter with a policy.
 ///
-/// Those have the highest bit and not x32's. On x86_64 without x32, runc's stub says `ENOSYS` to them, and a policy counts
-/// them to x32; neither executes anything.
+/// Those have the highest bit and not x32's. On x86_64 without x32, runc's stub says `ENOSYS` to
+/// them, and a policy counts them to x32; neither executes anything.
 pub(super) fn compare(policy: &Policy, filter: &Stack) -> Result<Found, String> {
     let mut prover = Prover::new(Limits::default());
     let (left, right) = (prover.policy(policy), prover.stack(filter));

@@ -136,7 +136,8 @@ impl Engine {
         command
     }
 
-    /// What a command prints, or what it complains of. Its children may keep its output, so that is a file.
+    /// What a command prints, or what it complains of. Its children may keep its output, so that is
+    /// a file.
     fn run(&self, command: &mut Command) -> Result<String, String> {
         let [out, err] = ["out", "err"].map(|name| self.folder.join(name));
         let file = |path: &Path| File::create(path).map_err(|error| error.to_string());

@@ -1,18 +1,21 @@
-//! `cargo xtask conformance readings`: what container runtimes make of profiles, against our readings of them.
+//! `cargo xtask conformance readings`: what container runtimes make of profiles, against our
+//! readings of them.
 //!
-//! Containers are started by Debian's runc, crun, Podman and Docker, the last two in front of runc. The filter of each is read
-//! back from the kernel and proved equal to the policy that the profile means by the reading that is named after the
-//! runtime; rules that contradict each other are refused by both. The profiles are a case for each matter in which
-//! readings differ, random ones, and the defaults of Podman and Docker.
+//! Containers are started by Debian's runc, crun, Podman and Docker, the last two in front of runc.
+//! The filter of each is read back from the kernel and proved equal to the policy that the profile
+//! means by the reading that is named after the runtime; rules that contradict each other are
+//! refused by both. The profiles are a case for each matter in which readings differ, random ones,
+//! and the defaults of Podman and Docker.
 //!
-//! Random rules are those on which Debian's libseccomp is right: equalities with and without masks in any number, and
-//! bounds on one argument with one action. On the others it has defects that COMPATIBILITY.md lists, and
-//! `conformance libseccomp` compares them.
+//! Random rules are those on which Debian's libseccomp is right: equalities with and without masks
+//! in any number, and bounds on one argument with one action. On the others it has defects that
+//! COMPATIBILITY.md lists, and `conformance libseccomp` compares them.
 //!
 //! Claim: C-READINGS
 //!
-//! Takes root, and networks for Docker's default, which is in a package of sources. What can't be tried here is counted as
-//! skipped, with the reason. Options: `--full` for ten times as many, `--seed N` for others.
+//! Takes root, and networks for Docker's default, which is in a package of sources. What can't be
+//! tried here is counted as skipped, with the reason. Options: `--full` for ten times as many,
+//! `--seed N` for others.
 
 #![forbid(unsafe_code)]
 
@@ -113,7 +116,8 @@ struct Counts {
     equal: usize,
     /// Equal but for numbers that no kernel has.
     nearly: usize,
-    /// Of the kind of defect that COMPATIBILITY.md lists: their program tests a word while another one is loaded.
+    /// Of the kind of defect that COMPATIBILITY.md lists: their program tests a word while another
+    /// one is loaded.
     wrong: usize,
     refused: usize,
     skipped: Vec<String>,

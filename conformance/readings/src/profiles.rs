@@ -1,4 +1,5 @@
-//! Profiles that a container can start under: cases of our own, random ones, and those that engines come with.
+//! Profiles that a container can start under: cases of our own, random ones, and those that engines
+//! come with.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -52,7 +53,8 @@ pub(super) fn podmans() -> Result<Sample, String> {
     Ok(Sample { name: "Podman's default".into(), text })
 }
 
-/// Docker's default profile, out of the package with its sources. That needs 250 others to be installed, so it is unpacked.
+/// Docker's default profile, out of the package with its sources. That needs 250 others to be
+/// installed, so it is unpacked.
 pub(super) fn dockers(folder: &Path) -> Result<Sample, String> {
     let package = "golang-github-docker-docker-dev";
     let script = format!("apt-get download -q {package} && dpkg-deb -x {package}*.deb .");
@@ -71,8 +73,9 @@ const VALUES: [u64; 10] =
 const MASKS: [u64; 7] =
     [1, 0xf, 0xffff_ffff, u64::MAX, u64::MAX << 32, (u64::MAX << 32) + 1, (1 << 32) + 15];
 
-/// Multiplexed on x86, where rules meet on one number: equalities only, on which Debian's library is right. All have a number
-/// of their own there too: behind the pseudo number of one that has none, the library forgets to load the syscall number.
+/// Multiplexed on x86, where rules meet on one number: equalities only, on which Debian's library
+/// is right. All have a number of their own there too: behind the pseudo number of one that has
+/// none, the library forgets to load the syscall number.
 const MULTIPLEXED: [&str; 4] = ["socket", "connect", "shmget", "msgctl"];
 const PLAIN: [&str; 5] = ["personality", "mincore", "splice", "tee", "userfaultfd"];
 
@@ -95,8 +98,8 @@ fn pick<T: Copy>(rng: &mut Rng, from: &[T]) -> T {
     from[rng.usize(..from.len())]
 }
 
-/// A profile of random rules on calls that no start needs. In one of two there are `includes` and `excludes`, which only
-/// engines know.
+/// A profile of random rules on calls that no start needs. In one of two there are `includes` and
+/// `excludes`, which only engines know.
 pub(super) fn random(rng: &mut Rng, number: usize, is_for_engines: bool) -> Sample {
     let default = pick(rng, &["SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO", "SCMP_ACT_TRAP"]);
     let mut rules = String::new();

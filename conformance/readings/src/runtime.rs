@@ -63,7 +63,8 @@ impl Runtime {
         // The container keeps what it inherits, so nobody waits for the end of its output.
         let output = File::create(&log).map_err(io)?;
         let mut command = Command::new("unshare");
-        // crun refuses cgroups of both versions side by side; the change is its own mount namespace's.
+        // crun refuses cgroups of both versions side by side; the change is its own mount
+        // namespace's.
         let script = r#"umount /sys/fs/cgroup/unified 2>/dev/null
             case $1 in crun) quiet=--cgroup-manager=disabled ;; esac
             $1 $quiet --root "$2/state" run --detach --pid-file "$2/pid" --bundle "$2" callgate-readings || exit 1"#;

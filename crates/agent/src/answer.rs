@@ -22,7 +22,8 @@ pub(crate) struct Decision {
 }
 
 impl Policy {
-    /// Answers a call, if that takes no time; else it is given back, to be answered [by hand](Self::answer_by_hand).
+    /// Answers a call, if that takes no time; else it is given back, to be answered [by
+    /// hand](Self::answer_by_hand).
     ///
     /// # Errors
     /// The call.
@@ -40,7 +41,8 @@ impl Policy {
         Ok(decision(rule, answer, |answer| fresh(call, answer)))
     }
 
-    /// Answers a call for which memory has to be looked into, or something to be done. Nothing continues.
+    /// Answers a call for which memory has to be looked into, or something to be done. Nothing
+    /// continues.
     pub(crate) fn answer_by_hand(
         &self,
         call: Notification<'_, Examined>,

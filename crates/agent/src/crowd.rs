@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use tokio::task::AbortHandle;
 
-/// The tasks of clients, the oldest first. When there are too many the oldest is given up: whoever is good is done long before
-/// as many others have come.
+/// The tasks of clients, the oldest first. When there are too many the oldest is given up: whoever
+/// is good is done long before as many others have come.
 pub(crate) struct Crowd {
     max: usize,
     tasks: VecDeque<AbortHandle>,

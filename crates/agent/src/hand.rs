@@ -1,13 +1,15 @@
 //! What may wait for a container is done by a thread that only this container keeps waiting.
 //!
-//! To look into a process, to give it a descriptor or to make a file for it can take as long as the container likes: its
-//! memory may be filled by a process of its own (userfaultfd(2), FUSE), or it may be frozen. The kernel lets no thread out of
-//! that but by ending the whole process. So each container has one thread for such calls, its *hand*, which is started for
-//! the first of them, and each call has a deadline. When that is over the call fails, whatever the hand is at, and the calls
-//! behind it wait no longer than their own time. Other containers, and the calls of the same container that need no hand,
-//! notice nothing.
+//! To look into a process, to give it a descriptor or to make a file for it can take as long as the
+//! container likes: its memory may be filled by a process of its own (userfaultfd(2), FUSE), or it
+//! may be frozen. The kernel lets no thread out of that but by ending the whole process. So each
+//! container has one thread for such calls, its *hand*, which is started for the first of them, and
+//! each call has a deadline. When that is over the call fails, whatever the hand is at, and the
+//! calls behind it wait no longer than their own time. Other containers, and the calls of the same
+//! container that need no hand, notice nothing.
 //!
-//! A hand that is held when its container ends stays until it is let go of; there are at most [`HANDS_MAX`] at a time.
+//! A hand that is held when its container ends stays until it is let go of; there are at most
+//! [`HANDS_MAX`] at a time.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};

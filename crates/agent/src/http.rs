@@ -10,8 +10,8 @@ use tokio::time::{sleep, timeout};
 use crate::crowd::Crowd;
 use crate::metrics::Metrics;
 
-/// How many readers are served at once, how long one may take, and how long its request may be. Newer readers displace older
-/// ones.
+/// How many readers are served at once, how long one may take, and how long its request may be.
+/// Newer readers displace older ones.
 const READERS_MAX: usize = 64;
 const TIME_MAX: Duration = Duration::from_secs(5);
 const REQUEST_MAX: usize = 8192;

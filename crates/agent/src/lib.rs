@@ -1,17 +1,20 @@
 //! An agent that answers the seccomp notifications of containers by rules.
 //!
-//! A container runtime (runc, crun) whose configuration has `listenerPath` connects to the agent's socket for each
-//! container and hands over its state and the filter's listener. From then on the agent answers the calls that the filter
-//! hands over, by a [`Policy`], until the last process of the container has ended.
+//! A container runtime (runc, crun) whose configuration has `listenerPath` connects to the agent's
+//! socket for each container and hands over its state and the filter's listener. From then on the
+//! agent answers the calls that the filter hands over, by a [`Policy`], until the last process of
+//! the container has ended.
 //!
 //! - Decisions are logged as lines of JSON, and counted for Prometheus.
-//! - No container waits for another one, and no client for another one: what may wait has a thread of its own and a deadline,
-//!   and clients that send nonsense, or nothing, give way to newer ones.
-//! - Listeners are kept by the service manager, so that the agent can be restarted under running containers.
+//! - No container waits for another one, and no client for another one: what may wait has a thread
+//!   of its own and a deadline, and clients that send nonsense, or nothing, give way to newer ones.
+//! - Listeners are kept by the service manager, so that the agent can be restarted under running
+//!   containers.
 //!
 //! It does not start containers, and knows of them only what their runtime tells.
 //!
-//! References: seccomp_unotify(2); `config-linux.md` of the OCI runtime specification, section "Seccomp".
+//! References: seccomp_unotify(2); `config-linux.md` of the OCI runtime specification, section
+//! "Seccomp".
 #![forbid(unsafe_code)]
 #![cfg(target_os = "linux")]
 
@@ -46,6 +49,7 @@ pub struct Options {
     pub socket: PathBuf,
     /// The policy's file.
     pub policy: PathBuf,
-    /// Where the metrics are served: on loopback only. Port 0 is one of the system's choice, which the log names.
+    /// Where the metrics are served: on loopback only. Port 0 is one of the system's choice, which
+    /// the log names.
     pub metrics: Option<SocketAddr>,
 }

@@ -1,7 +1,7 @@
 //! The log: a line of JSON for each decision and event.
 //!
-//! A thread of its own writes it. When what reads the log is slower than what happens, lines are dropped and counted:
-//! containers never wait for a log.
+//! A thread of its own writes it. When what reads the log is slower than what happens, lines are
+//! dropped and counted: containers never wait for a log.
 
 use std::io::Write;
 use std::net::SocketAddr;

@@ -8,7 +8,8 @@ use callgate_formats::json::{Document, Fault, Node};
 use callgate_rules::Source;
 use serde::Serialize;
 
-/// The largest state in bytes: 64 KiB. Annotations make up most of it; a runtime's usual message has 1 KiB.
+/// The largest state in bytes: 64 KiB. Annotations make up most of it; a runtime's usual message
+/// has 1 KiB.
 pub(crate) const STATE_MAX: usize = 64 << 10;
 
 /// A container, as far as its runtime tells.
@@ -67,7 +68,8 @@ impl Rejection {
 /// The longest id, metadata and name that is kept: what goes to every line of the log.
 const KEPT_MAX: usize = 1024;
 
-/// Takes the message apart: the container, and of the descriptors the listener. The others are closed.
+/// Takes the message apart: the container, and of the descriptors the listener. The others are
+/// closed.
 pub(crate) fn parse(
     bytes: &[u8],
     descriptors: Vec<OwnedFd>,
@@ -83,7 +85,8 @@ pub(crate) fn parse(
     Ok((container, listener.ok_or(Rejection::NoListener)?))
 }
 
-/// The container and the position of its listener among the descriptors. What is not needed is not looked at.
+/// The container and the position of its listener among the descriptors. What is not needed is not
+/// looked at.
 fn state(node: Node<'_>) -> Result<(Container, Option<usize>), Fault> {
     let mut message = node.object("the state of a container")?;
     let mut position = None;

@@ -1,8 +1,8 @@
 //! What the agent answers: rules, read from a file and checked once.
 //!
-//! **No call continues because of what was found in memory.** The process could put something else there before the kernel
-//! looks. So rules that look into memory can fail a call or do it in its place, and a policy in which a later rule would
-//! let the same call continue is refused.
+//! **No call continues because of what was found in memory.** The process could put something else
+//! there before the kernel looks. So rules that look into memory can fail a call or do it in its
+//! place, and a policy in which a later rule would let the same call continue is refused.
 
 mod file;
 mod test;

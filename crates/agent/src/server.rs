@@ -33,10 +33,11 @@ use crate::{Error, Options, Policy, http};
 /// How many clients may be heard at once. Newer ones displace the oldest.
 const CLIENTS_MAX: usize = 256;
 
-/// Answers containers until a signal ends the process: SIGTERM or SIGINT. SIGHUP reads the policy again.
+/// Answers containers until a signal ends the process: SIGTERM or SIGINT. SIGHUP reads the policy
+/// again.
 ///
-/// Changes what is the process's own: its umask becomes 0, as devices get the mode that was asked for, and its limit of
-/// open files becomes what it may be, as each container needs one.
+/// Changes what is the process's own: its umask becomes 0, as devices get the mode that was asked
+/// for, and its limit of open files becomes what it may be, as each container needs one.
 ///
 /// # Errors
 /// [`Error`] where the agent can't start.
@@ -98,7 +99,8 @@ async fn serve(
     }
     accepting.abort();
     agent.store.tell("STOPPING=1");
-    // Whoever connects from now on is told at once; a path that can't be removed is replaced by the next agent.
+    // Whoever connects from now on is told at once; a path that can't be removed is replaced by the
+    // next agent.
     let _ = fs::remove_file(&options.socket);
     agent.note(Event::Stopped, None, None);
     // The line is written by another thread.
@@ -110,8 +112,8 @@ fn hear(kind: SignalKind) -> Result<Signal, Error> {
     signal(kind).map_err(|reason| Error::system("handling signals", reason))
 }
 
-/// Begins to serve the metrics, if that is asked for: at the address that is returned, whose port the system has chosen where
-/// it was to be 0.
+/// Begins to serve the metrics, if that is asked for: at the address that is returned, whose port
+/// the system has chosen where it was to be 0.
 async fn serve_metrics(
     agent: &Arc<Agent>,
     address: Option<SocketAddr>,
@@ -127,7 +129,8 @@ async fn serve_metrics(
     Ok(Some(bound))
 }
 
-/// Listens at a path, for the owner of this process alone. What an agent left behind that ended is replaced.
+/// Listens at a path, for the owner of this process alone. What an agent left behind that ended is
+/// replaced.
 fn bind(path: &Path) -> Result<UnixListener, Error> {
     if let Ok(existing) = fs::symlink_metadata(path) {
         if !existing.file_type().is_socket() {

@@ -1,13 +1,16 @@
 //! What survives a restart: listeners that the service manager keeps.
 //!
-//! For each container two descriptors are stored under one name: the listener, and a file in memory that says whose it is.
-//! With `FileDescriptorStoreMax=` in its unit, systemd hands both back when it starts the agent again, be it after a crash.
-//! Without a service manager, or without room in its store, nothing is stored, and the containers of an agent that ends get
-//! `ENOSYS` for what it would have answered.
+//! For each container two descriptors are stored under one name: the listener, and a file in memory
+//! that says whose it is. With `FileDescriptorStoreMax=` in its unit, systemd hands both back when
+//! it starts the agent again, be it after a crash. Without a service manager, or without room in
+//! its store, nothing is stored, and the containers of an agent that ends get `ENOSYS` for what it
+//! would have answered.
 //!
-//! A call that was received and not answered yet when the agent crashed is lost: the kernel shows it once.
+//! A call that was received and not answered yet when the agent crashed is lost: the kernel shows
+//! it once.
 //!
-//! References: `sd_pid_notify_with_fds(3)`, `sd_listen_fds_with_names(3)`, "File Descriptor Store" in systemd's documentation.
+//! References: `sd_pid_notify_with_fds(3)`, `sd_listen_fds_with_names(3)`, "File Descriptor Store"
+//! in systemd's documentation.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -39,7 +42,8 @@ const TIME_MAX: Duration = Duration::from_secs(1);
 /// How many messages may wait for the service manager.
 const MESSAGES_MAX: usize = 1024;
 
-/// The service manager, if there is one that wants to be told. A thread of its own tells it: containers never wait for it.
+/// The service manager, if there is one that wants to be told. A thread of its own tells it:
+/// containers never wait for it.
 #[derive(Debug)]
 pub(crate) struct Store {
     manager: Option<SyncSender<Message>>,
@@ -105,7 +109,8 @@ impl Store {
 
     /// Tells the service manager something, if there is one.
     pub(crate) fn tell(&self, message: &str) {
-        // A manager that does not read learns nothing, and what it stored of ended containers is of no harm.
+        // A manager that does not read learns nothing, and what it stored of ended containers is of
+        // no harm.
         self.send(Message { text: message.to_owned(), descriptors: Vec::new() });
     }
 

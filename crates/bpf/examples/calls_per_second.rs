@@ -1,4 +1,5 @@
-//! Measures how many calls a second the simulator decides with a 60-instruction filter, all of it executed.
+//! Measures how many calls a second the simulator decides with a 60-instruction filter, all of it
+//! executed.
 
 use std::hint::black_box;
 use std::time::Instant;

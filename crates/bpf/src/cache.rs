@@ -1,7 +1,8 @@
 //! The kernel's cache of constant actions: which calls it allows without running a filter.
 //!
-//! Since Linux 5.11 the kernel walks each new filter once for every syscall number with only number and arch known. Where
-//! the walk ends in exactly ALLOW, and did so for every older filter, later calls with that number cost one bit test.
+//! Since Linux 5.11 the kernel walks each new filter once for every syscall number with only number
+//! and arch known. Where the walk ends in exactly ALLOW, and did so for every older filter, later
+//! calls with that number cost one bit test.
 //!
 //! Claim: C-CACHE
 //!
@@ -17,8 +18,9 @@ const SINCE: KernelVersion = KernelVersion::new(5, 11);
 impl Program {
     /// Whether the kernel sees that this program allows a number of an arch whatever the arguments.
     ///
-    /// Stricter than being true: a path counts only if it is made of loads of number and arch, jumps that compare with
-    /// a constant, and AND with a constant, and ends in RET ALLOW without data.
+    /// Stricter than being true: a path counts only if it is made of loads of number and arch,
+    /// jumps that compare with a constant, and AND with a constant, and ends in RET ALLOW without
+    /// data.
     ///
     /// # Examples
     /// ```
@@ -67,8 +69,9 @@ impl Stack {
 
 /// How many numbers, from 0 up, a kernel's cache covers on an arch. None if it has no cache for it.
 ///
-/// x32 and the MIPS ABIs have none. The bound follows from the syscalls that this crate's tables know for that version,
-/// so that it can be too low for kernels newer than the tables and for architectures that pad their table.
+/// x32 and the MIPS ABIs have none. The bound follows from the syscalls that this crate's tables
+/// know for that version, so that it can be too low for kernels newer than the tables and for
+/// architectures that pad their table.
 #[must_use]
 pub fn cached_numbers(arch: Arch, kernel: KernelVersion) -> Option<u32> {
     if kernel < SINCE || !has_cache(arch) {

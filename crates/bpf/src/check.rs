@@ -1,12 +1,13 @@
 //! The kernel's checker: which instruction sequences may become a filter.
 //!
-//! It accepts exactly what the kernel accepts, oddities included. Instructions are judged one by one in ascending
-//! order, then the last one, then the use of scratch memory; the kernel works in the same order but only says EINVAL.
+//! It accepts exactly what the kernel accepts, oddities included. Instructions are judged one by
+//! one in ascending order, then the last one, then the use of scratch memory; the kernel works in
+//! the same order but only says EINVAL.
 //!
 //! Claim: C-CHECKER
 //!
-//! References: `net/core/filter.c` (`bpf_check_classic`, `check_load_and_stores`), `kernel/seccomp.c`
-//! (`seccomp_check_filter`), seccomp(2).
+//! References: `net/core/filter.c` (`bpf_check_classic`, `check_load_and_stores`),
+//! `kernel/seccomp.c` (`seccomp_check_filter`), seccomp(2).
 
 use std::fmt;
 
@@ -102,8 +103,9 @@ fn check_jumps(index: usize, operation: Operation, length: usize) -> Result<(), 
     }
 }
 
-/// The kernel's pass over scratch memory. It is linear, not an analysis of the control flow: a return lets its state
-/// flow into the next instruction although nothing runs from one to the other.
+/// The kernel's pass over scratch memory. It is linear, not an analysis of the control flow: a
+/// return lets its state flow into the next instruction although nothing runs from one to the
+/// other.
 fn check_slots(instructions: &[Instruction]) -> Result<(), CheckError> {
     const ALL: u16 = u16::MAX;
     let slots = |i: &Instruction| {

@@ -1,7 +1,8 @@
-//! Programs from bytes in any form: raw instructions of either byte order, their hexadecimal digits, or assembler text.
+//! Programs from bytes in any form: raw instructions of either byte order, their hexadecimal
+//! digits, or assembler text.
 //!
-//! The form is never ambiguous. A program ends in a return, whose opcode has a zero byte that text does not hold and that
-//! lies on one side in one byte order and on the other in the other.
+//! The form is never ambiguous. A program ends in a return, whose opcode has a zero byte that text
+//! does not hold and that lies on one side in one byte order and on the other in the other.
 
 use std::fmt;
 
@@ -155,7 +156,8 @@ fn decode_raw(bytes: &[u8], form: Form) -> Result<Decoded, DecodeError> {
     Ok(Decoded { program, endian, form })
 }
 
-/// The byte order in which more opcodes are accepted; that of this machine if there is no difference.
+/// The byte order in which more opcodes are accepted; that of this machine if there is no
+/// difference.
 ///
 /// No program is accepted in both orders, so that this decides nothing but which errors to tell of.
 fn likely_order(bytes: &[u8]) -> Endian {

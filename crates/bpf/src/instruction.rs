@@ -4,8 +4,8 @@
 
 use callgate_syscalls::Endian;
 
-/// One classic-BPF instruction as the kernel reads it: 8 bytes, fields in the byte order of the machine.
-/// The layout is the kernel's, so a slice of instructions can be handed over as it is.
+/// One classic-BPF instruction as the kernel reads it: 8 bytes, fields in the byte order of the
+/// machine. The layout is the kernel's, so a slice of instructions can be handed over as it is.
 ///
 /// Any value can be held; [`Instruction::operation`] says what it means, if anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

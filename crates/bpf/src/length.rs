@@ -1,11 +1,11 @@
 //! The share of the kernel's budget for stacked filters that a program takes.
 //!
-//! The kernel converts a filter to eBPF and counts the converted instructions, not the ones it was given. A filter is
-//! attached only while the sum over the new filter and all its ancestors stays within [`PATH_LEN_MAX`]; beyond that the
-//! caller gets ENOMEM.
+//! The kernel converts a filter to eBPF and counts the converted instructions, not the ones it was
+//! given. A filter is attached only while the sum over the new filter and all its ancestors stays
+//! within [`PATH_LEN_MAX`]; beyond that the caller gets ENOMEM.
 //!
-//! References: `net/core/filter.c` (`bpf_convert_filter`), `kernel/bpf/core.c` (`bpf_jit_blind_insn`),
-//! `kernel/seccomp.c` (`seccomp_attach_filter`).
+//! References: `net/core/filter.c` (`bpf_convert_filter`), `kernel/bpf/core.c`
+//! (`bpf_jit_blind_insn`), `kernel/seccomp.c` (`seccomp_attach_filter`).
 
 use crate::{Alu, Operand, Operation, Program, Test};
 
@@ -51,7 +51,8 @@ impl Program {
     }
 }
 
-/// The sum that the kernel compares with [`PATH_LEN_MAX`] when it attaches the newest of these filters (oldest first).
+/// The sum that the kernel compares with [`PATH_LEN_MAX`] when it attaches the newest of these
+/// filters (oldest first).
 pub fn path_len<'a>(
     oldest_first: impl IntoIterator<Item = &'a Program>,
     hardening: Hardening,

@@ -1,11 +1,14 @@
-//! The kernel's seccomp filter machine: programs it accepts, what they do, and text to read and write them by.
+//! The kernel's seccomp filter machine: programs it accepts, what they do, and text to read and
+//! write them by.
 //!
 //! - [`Instruction`] is the kernel's `sock_filter`, [`Operation`] what one means to the machine.
-//! - [`Program`] is a filter that the kernel accepts; it can only be made through the checker ([`Program::new`]).
-//! - [`Program::run`] executes a program on a call as the kernel would, [`Program::trace`] tells how; a [`Stack`] is
-//!   several filters on top of each other, and [`Outcome`] what the kernel then does.
-//! - [`Program::cacheable`] tells which calls the kernel allows without running the program, [`Program::converted_len`]
-//!   and [`path_len`] what programs cost of its budget.
+//! - [`Program`] is a filter that the kernel accepts; it can only be made through the checker
+//!   ([`Program::new`]).
+//! - [`Program::run`] executes a program on a call as the kernel would, [`Program::trace`] tells
+//!   how; a [`Stack`] is several filters on top of each other, and [`Outcome`] what the kernel then
+//!   does.
+//! - [`Program::cacheable`] tells which calls the kernel allows without running the program,
+//!   [`Program::converted_len`] and [`path_len`] what programs cost of its budget.
 //! - [`assemble`] and [`Listing`] are text to program and back; [`decode()`] reads any form.
 //!
 //! This crate never depends on the compiler: it is what compiled programs are held against.

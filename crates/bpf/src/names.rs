@@ -1,4 +1,5 @@
-//! Names in listings: audit tokens, actions, errno values and the words of `seccomp_data`, in both directions.
+//! Names in listings: audit tokens, actions, errno values and the words of `seccomp_data`, in both
+//! directions.
 
 use callgate_syscalls::{Action, ActionKind, Arch, Endian, Errno};
 
@@ -95,7 +96,8 @@ pub(crate) fn action_text(action: Action) -> Option<String> {
     exact.then(|| action.to_string())
 }
 
-/// The name of an errno value on an arch; where that isn't known, on all that filters exist for, if they agree.
+/// The name of an errno value on an arch; where that isn't known, on all that filters exist for, if
+/// they agree.
 pub(crate) fn errno_name(errno: Errno, arch: Option<Arch>) -> Option<&'static str> {
     match arch {
         Some(arch) => errno.name(arch),
@@ -103,7 +105,8 @@ pub(crate) fn errno_name(errno: Errno, arch: Option<Arch>) -> Option<&'static st
     }
 }
 
-/// The errno value of a name on an arch; where that isn't known, on all that filters exist for, if they agree.
+/// The errno value of a name on an arch; where that isn't known, on all that filters exist for, if
+/// they agree.
 pub(crate) fn errno(name: &str, arch: Option<Arch>) -> Option<Errno> {
     match arch {
         Some(arch) => Errno::from_name(name, arch),

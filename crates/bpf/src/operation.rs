@@ -1,10 +1,11 @@
 //! The meaning of instructions to the seccomp machine.
 //!
-//! The kernel accepts 41 opcodes, compared in full (16 bits), and ignores the fields an opcode does not use. Decoding
-//! goes from an [`Instruction`](crate::Instruction) to an [`Operation`]; encoding gives the canonical instruction, unused
-//! fields zero.
+//! The kernel accepts 41 opcodes, compared in full (16 bits), and ignores the fields an opcode does
+//! not use. Decoding goes from an [`Instruction`](crate::Instruction) to an [`Operation`]; encoding
+//! gives the canonical instruction, unused fields zero.
 //!
-//! References: `kernel/seccomp.c` (`seccomp_check_filter`), `net/core/filter.c` (`bpf_check_classic`).
+//! References: `kernel/seccomp.c` (`seccomp_check_filter`), `net/core/filter.c`
+//! (`bpf_check_classic`).
 
 pub(crate) mod encoding;
 mod unsupported;
@@ -13,8 +14,8 @@ use std::num::NonZeroU32;
 
 pub use unsupported::Unsupported;
 
-/// What an instruction does. Every operation that can be held is one the kernel accepts, given that its jumps stay
-/// inside the program and its scratch slots are written before they are read.
+/// What an instruction does. Every operation that can be held is one the kernel accepts, given that
+/// its jumps stay inside the program and its scratch slots are written before they are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {
     /// Load a constant.
@@ -35,7 +36,8 @@ pub enum Operation {
     DivideByX,
     /// `A = A << constant` or `A >> constant`, logical.
     ShiftBy(Shift, ShiftAmount),
-    /// `A = A << X` or `A >> X`, logical. From X = 32 on the result depends on the architecture's JIT.
+    /// `A = A << X` or `A >> X`, logical. From X = 32 on the result depends on the architecture's
+    /// JIT.
     ShiftByX(Shift),
     /// `A = -A`.
     Negate,
@@ -80,7 +82,8 @@ pub enum Operand {
     X,
 }
 
-/// Arithmetic that accepts any operand. Division and shifts restrict theirs, so they are operations of their own.
+/// Arithmetic that accepts any operand. Division and shifts restrict theirs, so they are operations
+/// of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Alu {
     /// Addition modulo 2^32.

@@ -15,8 +15,8 @@ impl Program {
     /// The most instructions a program may have (`BPF_MAXINSNS`).
     pub const LEN_MAX: usize = check::LEN_MAX;
 
-    /// Checks instructions as the kernel does and keeps them if it would. Allocates nothing for a vector of instructions
-    /// that do not use scratch memory.
+    /// Checks instructions as the kernel does and keeps them if it would. Allocates nothing for a
+    /// vector of instructions that do not use scratch memory.
     ///
     /// # Errors
     /// The first reason for which the kernel rejects them.
@@ -47,7 +47,8 @@ impl Program {
 
     /// The operations, one for each instruction.
     pub fn operations(&self) -> impl ExactSizeIterator<Item = Operation> + '_ {
-        // The checker left no instruction without an operation; RET KILL_PROCESS keeps this total and closed.
+        // The checker left no instruction without an operation; RET KILL_PROCESS keeps this total
+        // and closed.
         let kill = Operation::Return(Action::KILL_PROCESS.raw());
         self.0.iter().map(move |instruction| instruction.operation().unwrap_or(kill))
     }

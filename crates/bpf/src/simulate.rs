@@ -1,15 +1,16 @@
 //! The machine: what a program does with a call.
 //!
-//! A program sees the 64 bytes of `seccomp_data` as 16 words in the machine's byte order and nothing else. Jumps only
-//! go forward, so it ends within as many steps as it has instructions.
+//! A program sees the 64 bytes of `seccomp_data` as 16 words in the machine's byte order and
+//! nothing else. Jumps only go forward, so it ends within as many steps as it has instructions.
 //!
-//! Shifts by X = 32 and more are the one thing on which architectures differ. This machine does what x86, Arm, RISC-V
-//! and the kernel's interpreter do, X modulo 32; on s390x and PowerPC X = 32 to 63 gives 0 there. A trace marks such
-//! steps ([`Step::depends_on_architecture`]).
+//! Shifts by X = 32 and more are the one thing on which architectures differ. This machine does
+//! what x86, Arm, RISC-V and the kernel's interpreter do, X modulo 32; on s390x and PowerPC X = 32
+//! to 63 gives 0 there. A trace marks such steps ([`Step::depends_on_architecture`]).
 //!
 //! Claim: C-SIMULATOR
 //!
-//! References: `net/core/filter.c` (`bpf_convert_filter`), `kernel/seccomp.c` (`populate_seccomp_data`).
+//! References: `net/core/filter.c` (`bpf_convert_filter`), `kernel/seccomp.c`
+//! (`populate_seccomp_data`).
 
 mod batch;
 
@@ -127,8 +128,8 @@ enum Flow {
 
 /// The number of comparisons from here on that fail and fall through.
 ///
-/// They are most of what real filters execute. In a loop of their own the next index hangs on a predicted branch instead
-/// of on loaded data, which makes chains four times as fast.
+/// They are most of what real filters execute. In a loop of their own the next index hangs on a
+/// predicted branch instead of on loaded data, which makes chains four times as fast.
 #[inline]
 fn failing_compares(instructions: &[Instruction], a: u32) -> usize {
     let failing = |i: &Instruction| i.code == code::JEQ && i.jf == 0 && i.k != a;
@@ -159,7 +160,8 @@ const fn halves(value: u64) -> (u32, u32) {
 }
 
 impl Registers {
-    /// Executes one instruction. It dispatches on the opcode itself: decoding an [`Operation`] first halves the speed.
+    /// Executes one instruction. It dispatches on the opcode itself: decoding an [`Operation`]
+    /// first halves the speed.
     #[inline]
     fn execute(&mut self, instruction: Instruction, words: &[u32; 16]) -> Flow {
         let Instruction { code, jt, jf, k } = instruction;

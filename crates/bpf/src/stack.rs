@@ -1,7 +1,8 @@
 //! Filters on top of each other, and what the kernel does with their results.
 //!
-//! Every filter of a chain runs on each call, newest first, and the action with the lowest signed value wins. What the
-//! winner's word then means depends on nothing but the word, except for two calls that no filter can stop.
+//! Every filter of a chain runs on each call, newest first, and the action with the lowest signed
+//! value wins. What the winner's word then means depends on nothing but the word, except for two
+//! calls that no filter can stop.
 //!
 //! References: `kernel/seccomp.c` (`seccomp_run_filters`, `__seccomp_filter`), seccomp(2).
 
@@ -78,7 +79,8 @@ impl Stack {
         &self.0
     }
 
-    /// The decision of all filters: the lowest action as a signed number, the newest filter's word among equals.
+    /// The decision of all filters: the lowest action as a signed number, the newest filter's word
+    /// among equals.
     #[must_use]
     pub fn run(&self, call: &SeccompData, endian: Endian) -> Decision {
         let mut decision = Decision { action: Action::ALLOW, filter: None };
@@ -109,8 +111,8 @@ impl Stack {
 
 /// Whether a kernel of that version executes the call whatever the filters say.
 ///
-/// These are x86_64's `uretprobe` (335) from Linux 6.14 and `uprobe` (336) from 6.18; the first was also brought to
-/// 6.12.14, which [`KernelVersion`] can't tell from 6.12.
+/// These are x86_64's `uretprobe` (335) from Linux 6.14 and `uprobe` (336) from 6.18; the first was
+/// also brought to 6.12.14, which [`KernelVersion`] can't tell from 6.12.
 #[must_use]
 pub fn is_exempt(call: &SeccompData, kernel: KernelVersion) -> bool {
     const URETPROBE: u32 = 335;

@@ -1,19 +1,23 @@
 //! From a policy to a filter program that was proved to follow it: one way for every caller.
 //!
-//! [`program`] compiles a policy and proves the result. Three ways are tried, until one gives a proved program:
+//! [`program`] compiles a policy and proves the result. Three ways are tried, until one gives a
+//! proved program:
 //!
-//! 1. *whole*: the program that is fastest, proved by diagrams of all of it, within a small budget that suffices for nearly
-//!    all filters;
-//! 2. *in pieces*: rules that mask the same arguments in many ways can need diagrams of any size, while a plain program
-//!    for them is short. Such rules are tested as they are written, and a few of them are proved at a time
-//!    ([`callgate_prover::prove_pieces`]);
-//! 3. *patiently*: the first program again, with a larger budget, where the plain one is too long for a kernel.
+//! 1. *whole*: the program that is fastest, proved by diagrams of all of it, within a small budget
+//!    that suffices for nearly all filters;
+//! 2. *in pieces*: rules that mask the same arguments in many ways can need diagrams of any size,
+//!    while a plain program for them is short. Such rules are tested as they are written, and a few
+//!    of them are proved at a time ([`callgate_prover::prove_pieces`]);
+//! 3. *patiently*: the first program again, with a larger budget, where the plain one is too long
+//!    for a kernel.
 //!
-//! All budgets count work and memory, never time: a policy gives the same program on any machine under any load.
+//! All budgets count work and memory, never time: a policy gives the same program on any machine
+//! under any load.
 //!
 //! [`stack()`] does the same for policies that take several filters.
 //!
-//! Nothing else makes a [`Built`] program, and nothing in this crate is believed: what it holds went through the prover.
+//! Nothing else makes a [`Built`] program, and nothing in this crate is believed: what it holds
+//! went through the prover.
 //!
 //! ```
 //! use callgate_build::{Proof, program};
@@ -48,8 +52,9 @@ pub use stack::{BuiltStack, compile_stack, prove_stack, stack};
 /// Compiles a policy and proves the result.
 ///
 /// # Errors
-/// [`Error::Compile`], most often because the program would be longer than the kernel accepts; [`Error::Proof`] where no
-/// program was proved: undecided within the budgets, or a bug of callgate.
+/// [`Error::Compile`], most often because the program would be longer than the kernel accepts;
+/// [`Error::Proof`] where no program was proved: undecided within the budgets, or a bug of
+/// callgate.
 ///
 /// Claim: C-PROVED
 pub fn program(policy: &Policy) -> Result<Built, Error> {
@@ -81,9 +86,10 @@ fn escalate(
     }
 }
 
-/// The memory and the tests that a proof of the whole may take at first, and how much more for each comparison. The longest
-/// lists of pairs of values take 280 bytes and 13 tests for each, lists over hundreds of syscalls 1,260 and 110. Whatever
-/// takes more is sooner proved in pieces: a test takes some 80 ns.
+/// The memory and the tests that a proof of the whole may take at first, and how much more for each
+/// comparison. The longest lists of pairs of values take 280 bytes and 13 tests for each, lists
+/// over hundreds of syscalls 1,260 and 110. Whatever takes more is sooner proved in pieces: a test
+/// takes some 80 ns.
 const BYTES: usize = 256 << 10;
 const BYTES_PER_COMPARISON: usize = 2 << 10;
 const TESTS: u64 = 1_000;
@@ -105,7 +111,8 @@ fn quick(policy: &Policy, budget: &Options) -> Options {
     }
 }
 
-/// How many comparisons the rules have. Neighbouring syscalls with the same rules count once, since they share a program.
+/// How many comparisons the rules have. Neighbouring syscalls with the same rules count once, since
+/// they share a program.
 fn comparisons(policy: &Policy) -> usize {
     let mut count = 0;
     for (_, arch) in policy.arches() {

@@ -19,7 +19,8 @@ pub struct BuiltStack {
 }
 
 impl BuiltStack {
-    /// The filters, in the order in which they are loaded: the last refuses the loading of more, where the policy does.
+    /// The filters, in the order in which they are loaded: the last refuses the loading of more,
+    /// where the policy does.
     #[must_use]
     pub const fn stack(&self) -> &Stack {
         &self.stack
@@ -39,11 +40,13 @@ impl From<Built> for BuiltStack {
     }
 }
 
-/// Compiles a policy to as few filters as it takes, and proves them to have its effect: one as [`program`](crate::program())
-/// does, or several where one would be longer than the kernel accepts.
+/// Compiles a policy to as few filters as it takes, and proves them to have its effect: one as
+/// [`program`](crate::program()) does, or several where one would be longer than the kernel
+/// accepts.
 ///
 /// # Errors
-/// [`Error::Compile`] where all filters that a process can have do not suffice, [`Error::Proof`] where they were not proved.
+/// [`Error::Compile`] where all filters that a process can have do not suffice, [`Error::Proof`]
+/// where they were not proved.
 ///
 /// Claim: C-PROVED
 pub fn stack(policy: &Policy, options: &callgate_compiler::Options) -> Result<BuiltStack, Error> {
@@ -54,7 +57,8 @@ pub fn stack(policy: &Policy, options: &callgate_compiler::Options) -> Result<Bu
     }
 }
 
-/// Compiles a policy to as few filters as it takes, in an order in which they can be loaded one after the other.
+/// Compiles a policy to as few filters as it takes, in an order in which they can be loaded one
+/// after the other.
 ///
 /// # Errors
 /// [`Error::Compile`] where all filters that a process can have do not suffice.
@@ -77,8 +81,8 @@ pub fn prove_stack(policy: &Policy, stack: Stack, options: &Options) -> Result<B
     Ok(BuiltStack { stack: proved.stack().clone(), proof })
 }
 
-/// What refuses the loading of filters comes last. Each call is refused by at most one filter, so the order means nothing
-/// otherwise.
+/// What refuses the loading of filters comes last. Each call is refused by at most one filter, so
+/// the order means nothing otherwise.
 fn loadable(policy: &Policy, stack: &Stack) -> Stack {
     let mut programs = stack.programs().to_vec();
     let native = Arch::native();

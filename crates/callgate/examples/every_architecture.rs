@@ -1,4 +1,5 @@
-//! One policy for a kernel's three x86 ABIs and two Arm ones: names resolve on each, and the program is proved on all.
+//! One policy for a kernel's three x86 ABIs and two Arm ones: names resolve on each, and the
+//! program is proved on all.
 //!
 //! `cargo run -p callgate --example every_architecture`
 #![expect(clippy::print_stdout, reason = "an example talks to a person")]

@@ -1,4 +1,5 @@
-//! A process that may only make Unix sockets: every other family fails as if the kernel did not have it.
+//! A process that may only make Unix sockets: every other family fails as if the kernel did not
+//! have it.
 //!
 //! `cargo run -p callgate --example local_sockets`
 #![expect(clippy::print_stdout, reason = "an example talks to a person")]

@@ -1,5 +1,6 @@
-//! Flags under a mask: `clone` may make processes and threads, but no namespaces; `clone3`, whose flags lie in memory
-//! where no filter sees them, does not exist, so that libc falls back to `clone`.
+//! Flags under a mask: `clone` may make processes and threads, but no namespaces; `clone3`, whose
+//! flags lie in memory where no filter sees them, does not exist, so that libc falls back to
+//! `clone`.
 //!
 //! `cargo run -p callgate --example no_new_namespaces`
 #![expect(clippy::print_stdout, reason = "an example talks to a person")]

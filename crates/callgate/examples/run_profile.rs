@@ -1,6 +1,7 @@
 //! Reads a container profile, says what it makes of it, and becomes a program under it.
 //!
-//! `cargo run -p callgate --example run_profile -- PROFILE.json CMD ARGS`, or `container` for the built-in profile.
+//! `cargo run -p callgate --example run_profile -- PROFILE.json CMD ARGS`, or `container` for the
+//! built-in profile.
 #![expect(clippy::print_stderr, reason = "an example talks to a person")]
 
 use std::error::Error;

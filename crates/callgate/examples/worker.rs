@@ -1,4 +1,5 @@
-//! A worker that gives up everything but reading, writing and leaving, then counts the words of its input.
+//! A worker that gives up everything but reading, writing and leaving, then counts the words of its
+//! input.
 //!
 //! `echo a b c | cargo run -p callgate --example worker`
 #![expect(clippy::print_stdout, reason = "an example talks to a person")]

@@ -10,8 +10,8 @@ use crate::{Error, Filter};
 
 /// Collects the rules of a [`Filter`]; made by [`Filter::builder`].
 ///
-/// Rules are asked in the order they were added; **the first that holds decides**, and the default action answers for
-/// calls without one.
+/// Rules are asked in the order they were added; **the first that holds decides**, and the default
+/// action answers for calls without one.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct FilterBuilder {
@@ -33,16 +33,18 @@ impl FilterBuilder {
         self
     }
 
-    /// Sets the action for calls through architectures the filter is not for, instead of killing the process.
+    /// Sets the action for calls through architectures the filter is not for, instead of killing
+    /// the process.
     pub fn foreign(mut self, action: Action) -> Self {
         self.rules.header.foreign = Answer::new(Verdict::from(action));
         self
     }
 
-    /// Answers `action` instead of the default to syscalls without rules that the kernel `baseline` does not have.
+    /// Answers `action` instead of the default to syscalls without rules that the kernel `baseline`
+    /// does not have.
     ///
-    /// With `ERRNO(ENOSYS)` a libc that tries a syscall newer than the filter falls back to an older one, where
-    /// `ERRNO(EPERM)` would make it fail.
+    /// With `ERRNO(ENOSYS)` a libc that tries a syscall newer than the filter falls back to an
+    /// older one, where `ERRNO(EPERM)` would make it fail.
     pub fn unknown(mut self, baseline: KernelVersion, action: Action) -> Self {
         let answer = Answer::new(Verdict::from(action));
         self.rules.header.unknown = Some(UnknownAnswer { baseline, answer });

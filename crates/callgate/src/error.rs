@@ -8,7 +8,8 @@ use callgate_rules::Mistake;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Error {
-    /// This machine's architecture has no seccomp filters that callgate knows; name the architectures to build for.
+    /// This machine's architecture has no seccomp filters that callgate knows; name the
+    /// architectures to build for.
     NativeUnknown,
     /// A rule cannot be resolved on an architecture of the filter.
     Rule(Mistake),

@@ -31,17 +31,19 @@ impl Filter {
     /// Compiles a policy and proves the program equal to it.
     ///
     /// # Errors
-    /// [`Error::Compile`] where the program would be too long, [`Error::Proof`] where it was not proved.
+    /// [`Error::Compile`] where the program would be too long, [`Error::Proof`] where it was not
+    /// proved.
     pub fn from_policy(policy: Policy) -> Result<Self, Error> {
         let built = callgate_build::program(&policy)?;
         Ok(Self { policy, built })
     }
 
-    /// Compiles a policy in the language (`*.gate`) and proves the program equal to it, for the architectures that the
-    /// policy names, or this machine's.
+    /// Compiles a policy in the language (`*.gate`) and proves the program equal to it, for the
+    /// architectures that the policy names, or this machine's.
     ///
     /// # Errors
-    /// [`Error::Text`] says what is wrong with the text, each error with its line; else as [`Filter::from_policy`].
+    /// [`Error::Text`] says what is wrong with the text, each error with its line; else as
+    /// [`Filter::from_policy`].
     ///
     /// # Examples
     /// ```
@@ -61,8 +63,9 @@ impl Filter {
         Self::from_written(&callgate_gate::read(source, &mut callgate_gate::nothing)?)
     }
 
-    /// As [`Filter::parse`], from a file, which may include others. In a build script the error names file, line and
-    /// column: write `cargo::rerun-if-changed` for the file, and fail with the error as it is.
+    /// As [`Filter::parse`], from a file, which may include others. In a build script the error
+    /// names file, line and column: write `cargo::rerun-if-changed` for the file, and fail with the
+    /// error as it is.
     ///
     /// # Errors
     /// As [`Filter::parse`]; [`Error::Text`] also for a file that cannot be read.
@@ -81,7 +84,8 @@ impl Filter {
         Self { policy, built }
     }
 
-    /// Compiles what a profile was resolved to. Flags and listener of the profile are the caller's to apply.
+    /// Compiles what a profile was resolved to. Flags and listener of the profile are the caller's
+    /// to apply.
     ///
     /// # Errors
     /// As [`Filter::from_policy`].
@@ -107,10 +111,12 @@ impl Filter {
         self.built.proof()
     }
 
-    /// The program as Rust source: a constant of that name, with the bytes that the kernel reads as `sock_filter`s.
+    /// The program as Rust source: a constant of that name, with the bytes that the kernel reads as
+    /// `sock_filter`s.
     ///
-    /// A build script writes it to a file in `OUT_DIR`, with the byte order of the target; the application includes the
-    /// file and loads [`Program::from_bytes`], without compiler or prover. `examples/embedded` does so.
+    /// A build script writes it to a file in `OUT_DIR`, with the byte order of the target; the
+    /// application includes the file and loads [`Program::from_bytes`], without compiler or prover.
+    /// `examples/embedded` does so.
     ///
     /// # Examples
     /// ```
@@ -154,7 +160,8 @@ impl Filter {
         Ok(callgate_kernel::load(self.program(), scope, options)?)
     }
 
-    /// Starts a command in a child under the filter and returns it with the listener on which its calls arrive.
+    /// Starts a command in a child under the filter and returns it with the listener on which its
+    /// calls arrive.
     ///
     /// Signals interrupt calls that have been received as little as the kernel can do.
     ///
@@ -201,8 +208,8 @@ impl Filter {
         Ok(callgate_kernel::enforce(self.program(), scope, wants)?)
     }
 
-    /// Installs the filter and returns the descriptor on which a supervisor receives the calls that the filter answers
-    /// with [`Action::USER_NOTIFY`].
+    /// Installs the filter and returns the descriptor on which a supervisor receives the calls that
+    /// the filter answers with [`Action::USER_NOTIFY`].
     ///
     /// # Errors
     /// [`Error::Kernel`]; nothing was installed then.

@@ -7,11 +7,11 @@ use callgate_policy::Policy;
 
 use crate::Error;
 
-/// What a policy means, in as few filters as it takes: one, or several on top of each other where one would be longer
-/// than the kernel accepts.
+/// What a policy means, in as few filters as it takes: one, or several on top of each other where
+/// one would be longer than the kernel accepts.
 ///
-/// Each filter more costs every call that filters are run for, so a [`Filter`](crate::Filter), which is never more than
-/// one, says so instead of growing.
+/// Each filter more costs every call that filters are run for, so a [`Filter`](crate::Filter),
+/// which is never more than one, says so instead of growing.
 ///
 /// # Examples
 /// ```
@@ -40,8 +40,8 @@ impl FilterStack {
     /// Compiles a policy and proves the filters to have its effect.
     ///
     /// # Errors
-    /// [`Error::Compile`] where all filters that a process can have do not suffice, [`Error::Proof`] where they were not
-    /// proved.
+    /// [`Error::Compile`] where all filters that a process can have do not suffice,
+    /// [`Error::Proof`] where they were not proved.
     pub fn from_policy(policy: Policy) -> Result<Self, Error> {
         let built = callgate_build::stack(&policy, &callgate_compiler::Options::default())?;
         Ok(Self { policy, built })
@@ -57,7 +57,8 @@ impl FilterStack {
         &self.policy
     }
 
-    /// The filters, in the order in which they are loaded: the last refuses the loading of more, where the policy does.
+    /// The filters, in the order in which they are loaded: the last refuses the loading of more,
+    /// where the policy does.
     #[must_use]
     pub fn programs(&self) -> &[Program] {
         self.stack().programs()

@@ -1,9 +1,9 @@
 //! Syscall filters for Linux: written by name, proved right, then loaded.
 //!
-//! A seccomp filter is a small program that the kernel runs on every system call of a process: the call is allowed,
-//! fails with an errno, kills the process, or is handed to a supervisor. This crate builds such filters from rules, or from
-//! container profiles, and **proves** each program equal to its rules, for every number, architecture and argument,
-//! before it can be loaded.
+//! A seccomp filter is a small program that the kernel runs on every system call of a process: the
+//! call is allowed, fails with an errno, kills the process, or is handed to a supervisor. This
+//! crate builds such filters from rules, or from container profiles, and **proves** each program
+//! equal to its rules, for every number, architecture and argument, before it can be loaded.
 //!
 //! # A filter in five lines
 //!
@@ -28,31 +28,34 @@
 //! # }
 //! ```
 //!
-//! - **Names are checked when you compile.** [`names::SOCKET`] is a constant; a typo is an error of rustc. A name from
-//!   outside goes through [`Name::parse`].
-//! - **Conditions read what the kernel reads.** [`arg`]`("family")` compares 32 bits, because the kernel takes an `int`. A
-//!   64-bit comparison there could be evaded, or could refuse a good call, by garbage in the high half of the register.
-//!   Order is that of the kernel's type: `arg("family").lt(2)` holds for negative values.
+//! - **Names are checked when you compile.** [`names::SOCKET`] is a constant; a typo is an error of
+//!   rustc. A name from outside goes through [`Name::parse`].
+//! - **Conditions read what the kernel reads.** [`arg`]`("family")` compares 32 bits, because the
+//!   kernel takes an `int`. A 64-bit comparison there could be evaded, or could refuse a good call,
+//!   by garbage in the high half of the register. Order is that of the kernel's type:
+//!   `arg("family").lt(2)` holds for negative values.
 //! - **The first rule that holds decides**; without one, the builder's default action answers.
 //! - **Where the filter applies is said, not assumed**: [`Scope`] has no default.
-//! - **Only proved programs load.** [`FilterBuilder::build`] compiles, proves, and gives no filter if either fails. A program
-//!   without a proof is a type of its own, [`Unproved`].
+//! - **Only proved programs load.** [`FilterBuilder::build`] compiles, proves, and gives no filter
+//!   if either fails. A program without a proof is a type of its own, [`Unproved`].
 //!
 //! # Which default action?
 //!
-//! For an allow list of your own program, [`Action::KILL_PROCESS`] makes a mistake visible at once. For programs you did
-//! not write, an errno lets them handle refusal; combine it with [`FilterBuilder::unknown`] and `ENOSYS`, so that a libc
-//! that tries newer syscalls first falls back to older ones.
+//! For an allow list of your own program, [`Action::KILL_PROCESS`] makes a mistake visible at once.
+//! For programs you did not write, an errno lets them handle refusal; combine it with
+//! [`FilterBuilder::unknown`] and `ENOSYS`, so that a libc that tries newer syscalls first falls
+//! back to older ones.
 //!
 //! # Profiles
 //!
-//! Docker, Podman and OCI profiles are read by [`profiles`], resolved for a machine ([`this_machine`]) and become a filter
-//! by [`Filter::from_profile`]. `examples/run_profile.rs` does all of it.
+//! Docker, Podman and OCI profiles are read by [`profiles`], resolved for a machine
+//! ([`this_machine`]) and become a filter by [`Filter::from_profile`]. `examples/run_profile.rs`
+//! does all of it.
 //!
 //! # Filters made by a build script
 //!
-//! An application whose filter never changes can have it compiled and proved while it is built. With `callgate` among
-//! the build-dependencies, `build.rs` says
+//! An application whose filter never changes can have it compiled and proved while it is built.
+//! With `callgate` among the build-dependencies, `build.rs` says
 //!
 //! ```no_run
 //! use callgate::{Action, Arch, Filter, names};
@@ -69,7 +72,8 @@
 //! # }
 //! ```
 //!
-//! and the application, which depends on `callgate-bpf`, `callgate-kernel` and `callgate-syscalls` alone,
+//! and the application, which depends on `callgate-bpf`, `callgate-kernel` and `callgate-syscalls`
+//! alone,
 //!
 //! ```text
 //! include!(concat!(env!("OUT_DIR"), "/filter.rs"));
@@ -78,8 +82,8 @@
 //! callgate_kernel::load(&program, Scope::BeforeExec, &Options::default())?;
 //! ```
 //!
-//! `examples/embedded` is such an application, with its test. A filter of `callgate compile` can be embedded in the same
-//! way, with `include_bytes!`.
+//! `examples/embedded` is such an application, with its test. A filter of `callgate compile` can be
+//! embedded in the same way, with `include_bytes!`.
 //!
 //! # Coming from seccompiler
 //!

@@ -5,8 +5,8 @@ use callgate_policy::Arch;
 
 use crate::Error;
 
-/// The options that resolve a profile for this machine: its architecture, its running kernel, and Docker's default set of
-/// capabilities.
+/// The options that resolve a profile for this machine: its architecture, its running kernel, and
+/// Docker's default set of capabilities.
 ///
 /// # Errors
 /// [`Error::NativeUnknown`], or [`Error::Kernel`] where the kernel does not say its version.

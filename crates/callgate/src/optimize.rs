@@ -1,4 +1,5 @@
-//! Filters from elsewhere, compiled anew: what they mean is read out of their instructions and proved to be kept.
+//! Filters from elsewhere, compiled anew: what they mean is read out of their instructions and
+//! proved to be kept.
 
 use callgate_bpf::{Program, Stack};
 use callgate_compiler::{Options, compile_with};
@@ -6,8 +7,8 @@ use callgate_prover::{Meaning, Prover, Scope};
 
 use crate::Error;
 
-/// A program that returns for every call what this one does, and is not longer: the same one where it is as short as
-/// it gets, and where no policy has its meaning.
+/// A program that returns for every call what this one does, and is not longer: the same one where
+/// it is as short as it gets, and where no policy has its meaning.
 ///
 /// # Errors
 /// [`Error::Proof`] where the meaning could not be found within the prover's limits.
@@ -28,7 +29,8 @@ pub fn optimize(program: &Program, options: &Options) -> Result<Program, Error> 
     let meaning = prover.program(program)?;
     match compiled(&mut prover, &meaning, options, Scope::Exact) {
         Ok(compiled) if compiled.len() < program.len() => Ok(compiled),
-        // Without weights of the caller's there is no reason to take one of the same length for better.
+        // Without weights of the caller's there is no reason to take one of the same length for
+        // better.
         Ok(compiled) if compiled.len() == program.len() && *options != Options::default() => {
             Ok(compiled)
         }
@@ -40,13 +42,14 @@ pub fn optimize(program: &Program, options: &Options) -> Result<Program, Error> 
     }
 }
 
-/// One program with the effect of all filters of a stack: each filter more costs every call that filters are run for.
+/// One program with the effect of all filters of a stack: each filter more costs every call that
+/// filters are run for.
 ///
 /// What a filter returns beside ALLOW has no effect under a stack, and is not kept.
 ///
 /// # Errors
-/// [`Error::Proof`] where the meaning could not be found or written as a policy, [`Error::Compile`] where one program
-/// does not suffice for it.
+/// [`Error::Proof`] where the meaning could not be found or written as a policy, [`Error::Compile`]
+/// where one program does not suffice for it.
 pub fn merge(stack: &Stack, options: &Options) -> Result<Program, Error> {
     let mut prover = Prover::default();
     let meaning = prover.stack(stack)?;

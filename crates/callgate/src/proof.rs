@@ -1,4 +1,5 @@
-//! The seam between compiling and loading: a compiled program is [`Unproved`], and only its proof makes it a [`Filter`].
+//! The seam between compiling and loading: a compiled program is [`Unproved`], and only its proof
+//! makes it a [`Filter`].
 
 use callgate_bpf::{Program, Stack};
 use callgate_policy::Policy;
@@ -8,7 +9,8 @@ use crate::{Error, Filter, FilterStack};
 
 /// A policy with a compiled program that nobody has proved equal to it yet.
 ///
-/// It can be looked at and timed, but this crate neither loads nor exports it: [`Unproved::prove`] makes a [`Filter`].
+/// It can be looked at and timed, but this crate neither loads nor exports it: [`Unproved::prove`]
+/// makes a [`Filter`].
 #[derive(Clone, Debug)]
 pub struct Unproved {
     policy: Policy,
@@ -45,7 +47,8 @@ impl Unproved {
     /// Compares the meaning of the program with that of the policy, for every possible call.
     ///
     /// # Errors
-    /// [`Error::Proof`] where they differ, with calls on which they do, and where the comparison exceeds its budget.
+    /// [`Error::Proof`] where they differ, with calls on which they do, and where the comparison
+    /// exceeds its budget.
     ///
     /// Claim: C-PROVED
     pub fn prove(self, options: &Options) -> Result<Filter, Error> {
@@ -64,7 +67,8 @@ pub struct UnprovedStack {
 }
 
 impl UnprovedStack {
-    /// Compiles a policy to one filter, or to several where one would be longer than the kernel accepts.
+    /// Compiles a policy to one filter, or to several where one would be longer than the kernel
+    /// accepts.
     ///
     /// # Errors
     /// [`Error::Compile`] where the kernel's budget for all filters of a process does not suffice.
@@ -79,8 +83,8 @@ impl UnprovedStack {
         &self.stack
     }
 
-    /// Compares what the kernel does under the filters with what it would do on the policy's actions, for every
-    /// possible call.
+    /// Compares what the kernel does under the filters with what it would do on the policy's
+    /// actions, for every possible call.
     ///
     /// # Errors
     /// As [`Unproved::prove`].

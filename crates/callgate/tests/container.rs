@@ -1,4 +1,5 @@
-//! The built-in profile `container` on the running kernel: what Docker blocks is blocked, in the width the kernel reads.
+//! The built-in profile `container` on the running kernel: what Docker blocks is blocked, in the
+//! width the kernel reads.
 //!
 //! Claim: C-CONTAINER
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]

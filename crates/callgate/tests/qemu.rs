@@ -1,5 +1,6 @@
-//! The built-in profile `qemu` on the running kernel: threads but no processes, own files and sockets but nothing of the
-//! machine's. `cargo xtask clients qemu-profile` runs QEMU itself under it.
+//! The built-in profile `qemu` on the running kernel: threads but no processes, own files and
+//! sockets but nothing of the machine's. `cargo xtask clients qemu-profile` runs QEMU itself under
+//! it.
 //!
 //! Claim: C-QEMU
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]

@@ -1,10 +1,12 @@
 //! The graph of one syscall's rules: the shortest of several that mean the same.
 //!
-//! No order of the words is best for all rules, and some rules are best asked as they were written. The candidates are
-//! made apart from the policy's graph, and only the one that takes the fewest instructions joins it.
+//! No order of the words is best for all rules, and some rules are best asked as they were written.
+//! The candidates are made apart from the policy's graph, and only the one that takes the fewest
+//! instructions joins it.
 //!
-//! Every candidate but the one as [`written`](mod@crate::written) can outgrow the program it would make. So each has a budget
-//! of steps, by how many comparisons there are; what exceeds it is no candidate.
+//! Every candidate but the one as [`written`](mod@crate::written) can outgrow the program it would
+//! make. So each has a budget of steps, by how many comparisons there are; what exceeds it is no
+//! candidate.
 
 use callgate_memory::{Grow, List, OutOfMemory, Sort};
 use callgate_policy::{Comparison, Condition, Operator, Rule, View};
@@ -116,7 +118,8 @@ struct Candidates<'a> {
 }
 
 impl Candidates<'_> {
-    /// Tries what there is for equalities on the same words: nothing is shorter than a diagram in some order of them.
+    /// Tries what there is for equalities on the same words: nothing is shorter than a diagram in
+    /// some order of them.
     fn try_table(&mut self, graph: &Graph, table: &Table) -> Result<(), OutOfMemory> {
         let (frequent, natural) = (table.order(true)?, table.order(false)?);
         let shape = self.form.shape;
@@ -285,8 +288,8 @@ fn lower(
     Ok(made[root.index()])
 }
 
-/// The variables of a rule list in their natural order, with how many constants each is compared with; `None` where
-/// there are too many.
+/// The variables of a rule list in their natural order, with how many constants each is compared
+/// with; `None` where there are too many.
 fn variables(
     rules: &[Rule],
     endian: Endian,

@@ -1,7 +1,7 @@
 //! Sets of values that differ in bits which do not matter.
 //!
-//! `{0, 8, 0x20000, 0x20008}` is `x & ~0x20008 == 0`: one test instead of one for each value. Such sets are what flag
-//! arguments are compared with.
+//! `{0, 8, 0x20000, 0x20008}` is `x & ~0x20008 == 0`: one test instead of one for each value. Such
+//! sets are what flag arguments are compared with.
 
 use callgate_bpf::Test;
 use callgate_memory::{Grow, OutOfMemory};
@@ -74,7 +74,8 @@ fn subsets(bits: u32) -> impl Iterator<Item = u32> {
     })
 }
 
-/// The intervals without single values that are settled already: those take their neighbour's meaning.
+/// The intervals without single values that are settled already: those take their neighbour's
+/// meaning.
 fn without(
     intervals: &[Interval],
     settled: impl Fn(u32) -> bool,

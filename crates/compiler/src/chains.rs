@@ -1,7 +1,9 @@
-//! The fewest tests that tell intervals of numbers apart, for policies that take too many otherwise.
+//! The fewest tests that tell intervals of numbers apart, for policies that take too many
+//! otherwise.
 //!
-//! A chain asks for one single number after the other, and a list of single numbers takes one test for each that way
-//! where a tree takes a split for some of them besides. Calls meet more tests for it.
+//! A chain asks for one single number after the other, and a list of single numbers takes one test
+//! for each that way where a tree takes a split for some of them besides. Calls meet more tests for
+//! it.
 
 use std::cmp::Reverse;
 use std::ops::Range;
@@ -13,14 +15,15 @@ use crate::graph::{Graph, NodeId};
 use crate::intervals::{Interval, is_single};
 use crate::variable::Variable;
 
-/// A run of intervals that one chain settles: every second one is a single number and the others mean the same.
+/// A run of intervals that one chain settles: every second one is a single number and the others
+/// mean the same.
 struct Run {
     range: Range<usize>,
     first_single: usize,
 }
 
-/// The graph that leads each number to its interval's entry, by chains of at most that many single numbers. The first
-/// interval starts at 0.
+/// The graph that leads each number to its interval's entry, by chains of at most that many single
+/// numbers. The first interval starts at 0.
 pub(crate) fn build(
     graph: &mut Graph,
     variable: Variable,
@@ -89,7 +92,8 @@ pub(crate) fn ask<'a>(
     })
 }
 
-/// The longest run from an interval on, or that interval alone. One that starts with a single number has two at least.
+/// The longest run from an interval on, or that interval alone. One that starts with a single
+/// number has two at least.
 fn longest_run(intervals: &[Interval], from: usize, singles_max: usize) -> Run {
     let len_max = singles_max.saturating_mul(2);
     let common_first = end(intervals, from, from + 1, len_max.saturating_add(1));

@@ -1,8 +1,8 @@
 //! From number and architecture to the graph of a syscall.
 //!
-//! For each token the 2^32 numbers are cut into intervals of equal meaning, over which [`tree`] builds the tests. Intervals
-//! rather than numbers, because allow lists consist of runs: Docker's takes 57 instructions, where a chain of numbers takes
-//! 316 (docs/benchmarks.md).
+//! For each token the 2^32 numbers are cut into intervals of equal meaning, over which [`tree`]
+//! builds the tests. Intervals rather than numbers, because allow lists consist of runs: Docker's
+//! takes 57 instructions, where a chain of numbers takes 316 (docs/benchmarks.md).
 
 use callgate_bpf::{DataWord, Test};
 use callgate_memory::{Grow, Map, OutOfMemory, Sort};
@@ -58,7 +58,8 @@ pub(crate) fn dispatch(
     arches.sort_in_place_by_key(|(token, arch, _)| (*token, *arch));
     let syscalls = conditional.syscalls;
     let tables = &mut workshop.tables;
-    // The last test made is the first asked: 64-bit tokens are the largest numbers and the most used.
+    // The last test made is the first asked: 64-bit tokens are the largest numbers and the most
+    // used.
     let mut root = foreign;
     for arches in arches.chunk_by(|(one, ..), (next, ..)| one == next) {
         let tree = numbers(graph, arches, foreign, shape, tables)?;
@@ -89,7 +90,8 @@ fn numbers(
 struct Conditional<'a, 'w> {
     shape: Shape,
     syscalls: Vec<(Arch, SyscallNr, NodeId)>,
-    /// What was made of rule lists: architectures of one kind often have the same, and so have families of syscalls.
+    /// What was made of rule lists: architectures of one kind often have the same, and so have
+    /// families of syscalls.
     known: Map<(&'a [Rule], NodeId, Endian), NodeId>,
     workshop: &'w mut Workshop,
 }
@@ -123,8 +125,8 @@ impl<'a> Conditional<'a, '_> {
     }
 }
 
-/// Where the numbers of an architecture lead: `numbers` by number, ascending, all others up to that of `within` to its
-/// node, and the rest to `gap`.
+/// Where the numbers of an architecture lead: `numbers` by number, ascending, all others up to that
+/// of `within` to its node, and the rest to `gap`.
 pub(crate) struct Entries<'a> {
     calls: Calls<'a>,
     pub(crate) gap: NodeId,
@@ -142,7 +144,8 @@ fn entries<'a, 'p>(
     let calls = Calls::new(&options.weights, options.kernel, arch);
     let default = graph.ret(policy.default_action())?;
     let mut numbers = Vec::with_room(policy.rules().len())?;
-    // Where a kernel tells what is known, so does the table; else what is known goes up to a number.
+    // Where a kernel tells what is known, so does the table; else what is known goes up to a
+    // number.
     let (named, within) = match policy.unknown_action().map(|unknown| unknown.known) {
         None => (None, None),
         Some(Known::Kernel(_)) => (Some(arch.syscalls()), None),
@@ -210,7 +213,8 @@ fn intervals(
     Ok(result)
 }
 
-/// The intervals of `first..=last`, each number with an entry of its own apart. One function for all who ask: it is large.
+/// The intervals of `first..=last`, each number with an entry of its own apart. One function for
+/// all who ask: it is large.
 pub(crate) fn cut(
     first: u32,
     last: u32,

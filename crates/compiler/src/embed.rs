@@ -1,4 +1,5 @@
-//! Filters as Rust source, so that a build script can compile and prove a filter and the application only loads it.
+//! Filters as Rust source, so that a build script can compile and prove a filter and the
+//! application only loads it.
 #![cfg_attr(
     not(test),
     expect(
@@ -16,10 +17,11 @@ use callgate_syscalls::Endian;
 /// How many bytes a line of source has: two instructions.
 const LINE: usize = 16;
 
-/// A program as a Rust constant: an array of bytes that the kernel reads as `sock_filter`s in that byte order.
+/// A program as a Rust constant: an array of bytes that the kernel reads as `sock_filter`s in that
+/// byte order.
 ///
-/// A build script writes the text to a file under `OUT_DIR`, and the application includes it with `include!`. Give the
-/// byte order of the target, not of the machine that builds.
+/// A build script writes the text to a file under `OUT_DIR`, and the application includes it with
+/// `include!`. Give the byte order of the target, not of the machine that builds.
 ///
 /// # Examples
 /// ```

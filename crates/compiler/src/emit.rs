@@ -32,11 +32,13 @@ pub enum Emit {
     Tree,
     /// The instructions.
     Layout,
-    /// The decision graph in Graphviz's language: `dot -Tsvg` draws it. Solid edges are for yes, dashed ones for no.
+    /// The decision graph in Graphviz's language: `dot -Tsvg` draws it. Solid edges are for yes,
+    /// dashed ones for no.
     Dot,
 }
 
-/// Writes what the compiler makes of a policy. What has no limit of length can be written of any policy.
+/// Writes what the compiler makes of a policy. What has no limit of length can be written of any
+/// policy.
 ///
 /// # Errors
 /// For [`Emit::Layout`] those of [`compile_with`](crate::compile_with).

@@ -1,7 +1,8 @@
 //! The decision graph that all passes work on.
 //!
-//! Nodes are hash-consed: equal nodes have equal identity, so shared tails cost nothing and comparing meanings of two
-//! syscalls is comparing two numbers. A node refers only to nodes made before it, so a graph has no cycles.
+//! Nodes are hash-consed: equal nodes have equal identity, so shared tails cost nothing and
+//! comparing meanings of two syscalls is comparing two numbers. A node refers only to nodes made
+//! before it, so a graph has no cycles.
 
 use std::hash::{Hash, Hasher};
 
@@ -94,7 +95,8 @@ impl Graph {
         self.intern(leaf)
     }
 
-    /// The copy of another graph's node and all that it leads to, with some nodes given their copies.
+    /// The copy of another graph's node and all that it leads to, with some nodes given their
+    /// copies.
     pub(crate) fn import(
         &mut self,
         other: &Self,
@@ -191,9 +193,9 @@ impl Question {
 
     /// The cheapest question that tells the same words apart, and whether its answers are swapped.
     ///
-    /// A mask takes an instruction and loses the word, so that bits are asked for by `AnyBit` where that can be, and
-    /// masks of high bits become comparisons. Of several questions that cost the same, one is chosen always, so that
-    /// nodes can be shared.
+    /// A mask takes an instruction and loses the word, so that bits are asked for by `AnyBit` where
+    /// that can be, and masks of high bits become comparisons. Of several questions that cost the
+    /// same, one is chosen always, so that nodes can be shared.
     fn simplest(self) -> (Self, bool) {
         let Self { word, mask, test, value } = self;
         let any_bit = |bits| Self::new(word, u32::MAX, Test::AnyBit, bits).as_comparison();
@@ -206,7 +208,8 @@ impl Question {
             Test::Greater if value == 0 => (any_bit(mask), false),
             Test::GreaterOrEqual if value == 1 => (any_bit(mask), false),
             _ if !has_high_bits_only(mask) => (self, false),
-            // The bits that the mask drops are the low ones: they do not change which of two different values is larger.
+            // The bits that the mask drops are the low ones: they do not change which of two
+            // different values is larger.
             Test::Equal if value & !mask == 0 && value | !mask == u32::MAX => {
                 (Self::whole(word, Test::GreaterOrEqual, value), false)
             }

@@ -1,8 +1,8 @@
 //! Removes tests whose outcome the path to them already decides.
 //!
-//! Walks a syscall's graph from its entry with what is known of each word: the range it lies in. A question that the
-//! range answers is skipped. Work is bounded by [`VISITS_MAX`]; a graph that needs more stays as it is, which is never
-//! wrong, only longer.
+//! Walks a syscall's graph from its entry with what is known of each word: the range it lies in. A
+//! question that the range answers is skipped. Work is bounded by [`VISITS_MAX`]; a graph that
+//! needs more stays as it is, which is never wrong, only longer.
 
 use callgate_bpf::{DataWord, Test};
 use callgate_memory::{Grow, Interner, Map, OutOfMemory};
@@ -46,7 +46,8 @@ struct Open {
 }
 
 impl Walk {
-    /// The graph with the same meaning as that from `entry`, with fewer tests where the walk finds any to remove.
+    /// The graph with the same meaning as that from `entry`, with fewer tests where the walk finds
+    /// any to remove.
     pub(crate) fn remove(
         &mut self,
         graph: &mut Graph,
@@ -137,7 +138,8 @@ impl Walk {
     ) -> Result<Facts, OutOfMemory> {
         let Question { word, mask: u32::MAX, value, .. } = *question else { return Ok(facts) };
         let (low, high) = self.range(facts, word);
-        // The question was open, so each side of a comparison is a proper part of the range and nothing overflows.
+        // The question was open, so each side of a comparison is a proper part of the range and
+        // nothing overflows.
         let narrowed = match (question.test, answer) {
             (Test::Equal, true) => (value, value),
             (Test::Equal, false) if value == low => (low + 1, high),

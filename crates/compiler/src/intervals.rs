@@ -24,9 +24,11 @@ pub(crate) fn push(list: &mut Vec<Interval>, interval: Interval) -> Result<(), O
     }
 }
 
-/// Appends an interval unless the last one has the same meaning, and leaves that one's weight as it is.
+/// Appends an interval unless the last one has the same meaning, and leaves that one's weight as it
+/// is.
 ///
-/// For values of arguments: how many there are of one meaning says nothing about how often they occur.
+/// For values of arguments: how many there are of one meaning says nothing about how often they
+/// occur.
 pub(crate) fn push_value(list: &mut Vec<Interval>, interval: Interval) -> Result<(), OutOfMemory> {
     match list.last() {
         Some(last) if last.entry == interval.entry => Ok(()),

@@ -1,12 +1,14 @@
 //! From the graph to instructions.
 //!
-//! Instructions are placed from the last to the first, so that every jump's target is placed before the jump and its
-//! distance is known. A node follows its `no` side directly where that side was not placed before. Conditional jumps
-//! reach 255 instructions: a return is placed where the first jump to it needs it, and again where it is out of reach;
-//! for other nodes out of reach, an unconditional jump is placed in between.
+//! Instructions are placed from the last to the first, so that every jump's target is placed before
+//! the jump and its distance is known. A node follows its `no` side directly where that side was
+//! not placed before. Conditional jumps reach 255 instructions: a return is placed where the first
+//! jump to it needs it, and again where it is out of reach; for other nodes out of reach, an
+//! unconditional jump is placed in between.
 //!
-//! A node's code is up to three instructions: load the word, mask it, test it. A jump from a node that left the
-//! accumulator as needed enters behind the load or behind the mask, and a load nobody needs is not placed.
+//! A node's code is up to three instructions: load the word, mask it, test it. A jump from a node
+//! that left the accumulator as needed enters behind the load or behind the mask, and a load nobody
+//! needs is not placed.
 
 use callgate_bpf::{Alu, DataWord, Instruction, Operand, Operation, Program, Test};
 use callgate_memory::{Grow, List, OutOfMemory};
@@ -33,7 +35,8 @@ pub(crate) struct Layouts {
 /// What is known of a node.
 #[derive(Clone, Copy, Debug)]
 struct Placed {
-    /// The nearest place from which an entry can be reached, counted from the end; 0 where there is none yet.
+    /// The nearest place from which an entry can be reached, counted from the end; 0 where there is
+    /// none yet.
     places: [u32; 3],
     /// About how many instructions it takes with all it leads to, shared ones counted each time.
     size: u32,
@@ -54,7 +57,8 @@ impl Layouts {
         Ok(self.reversed.len())
     }
 
-    /// The program of the graph from `root`; how long it would be where that is more than a program may have.
+    /// The program of the graph from `root`; how long it would be where that is more than a program
+    /// may have.
     pub(crate) fn program(
         &mut self,
         graph: &Graph,
@@ -63,7 +67,8 @@ impl Layouts {
         self.program_cut(graph, root, &[])
     }
 
-    /// As [`Layouts::program`], where the code of some nodes begins with a load, so that what ran before does not matter.
+    /// As [`Layouts::program`], where the code of some nodes begins with a load, so that what ran
+    /// before does not matter.
     pub(crate) fn program_cut(
         &mut self,
         graph: &Graph,
@@ -79,8 +84,8 @@ impl Layouts {
         Ok(Ok(instructions))
     }
 
-    /// Where the code of a node begins in the program laid out last; `None` for returns, which are placed where they are
-    /// needed.
+    /// Where the code of a node begins in the program laid out last; `None` for returns, which are
+    /// placed where they are needed.
     pub(crate) fn start(&self, id: NodeId) -> Option<usize> {
         let start = self.nodes.get(id.index()).filter(|placed| placed.start > 0)?.start;
         self.reversed.len().checked_sub(start as usize)
@@ -135,8 +140,8 @@ fn held_by(question: &Question) -> Held {
     }
 }
 
-/// What the accumulator holds where a question got an answer. A whole word that is known to be small has no bits that some
-/// masks would take: it is the same under them.
+/// What the accumulator holds where a question got an answer. A whole word that is known to be
+/// small has no bits that some masks would take: it is the same under them.
 #[derive(Clone, Copy)]
 struct Left {
     held: Held,
@@ -176,8 +181,8 @@ fn entry(left: Left, expected: Held) -> Entry {
 }
 
 impl Layouts {
-    /// The nodes from `root`, each after both its sides: the `no` side last where it is new, so that it follows at once,
-    /// but a side that no conditional jump passes over first.
+    /// The nodes from `root`, each after both its sides: the `no` side last where it is new, so
+    /// that it follows at once, but a side that no conditional jump passes over first.
     fn note_order(&mut self, graph: &Graph, root: NodeId) -> Result<(), OutOfMemory> {
         for index in 0..self.nodes.len() {
             let Some(id) = graph.id(index) else { break };
@@ -209,7 +214,8 @@ impl Layouts {
         self.nodes[id.index()].size
     }
 
-    /// Notes the earliest entries that the edges into each node need. The root is entered from outside.
+    /// Notes the earliest entries that the edges into each node need. The root is entered from
+    /// outside.
     fn note_entries(&mut self, graph: &Graph, root: NodeId) {
         self.nodes[root.index()].entry = Entry::Load;
         for place in 0..self.order.len() {
@@ -222,7 +228,8 @@ impl Layouts {
         }
     }
 
-    /// Where a node is entered from one that left something in the accumulator. Returns have one entry only.
+    /// Where a node is entered from one that left something in the accumulator. Returns have one
+    /// entry only.
     fn side_entry(&self, graph: &Graph, side: NodeId, left: Left) -> Entry {
         match graph.node(side) {
             Node::Ask { question, .. } if !self.nodes[side.index()].is_cut => {
@@ -269,7 +276,8 @@ impl Layouts {
         Ok(())
     }
 
-    /// The jump offsets from the next place to two targets, after placing what is needed to reach them.
+    /// The jump offsets from the next place to two targets, after placing what is needed to reach
+    /// them.
     fn reach(
         &mut self,
         graph: &Graph,

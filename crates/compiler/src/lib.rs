@@ -2,27 +2,31 @@
 //!
 //! A pipeline of small passes over one hash-consed decision `graph`:
 //!
-//! 1. `arguments` makes several graphs of each syscall's rules and keeps the shortest: `written` tests 32-bit words of
-//!    the call as the rules are written; `ordered` asks each word once, whatever rules its constants come from, with
-//!    `bits` and `tree` for the tests; `table` does so for rules that are equalities on the same words, which it only has
-//!    to sort;
+//! 1. `arguments` makes several graphs of each syscall's rules and keeps the shortest: `written`
+//!    tests 32-bit words of the call as the rules are written; `ordered` asks each word once,
+//!    whatever rules its constants come from, with `bits` and `tree` for the tests; `table` does so
+//!    for rules that are equalities on the same words, which it only has to sort;
 //! 2. `implied` removes tests whose outcome the path to them already decides;
-//! 3. `dispatch` cuts the numbers of each architecture token into `intervals` of equal meaning, and `tree` finds the
-//!    tests with the least expected cost to tell them apart (`search`), by how often calls are made ([`Weights`]);
-//!    `siblings` leads x32's numbers into x86_64's tree where both mean the same;
-//! 4. `layout` orders the graph into instructions: shared tails, fall-through, jumps of any distance.
+//! 3. `dispatch` cuts the numbers of each architecture token into `intervals` of equal meaning, and
+//!    `tree` finds the tests with the least expected cost to tell them apart (`search`), by how
+//!    often calls are made ([`Weights`]); `siblings` leads x32's numbers into x86_64's tree where
+//!    both mean the same;
+//! 4. `layout` orders the graph into instructions: shared tails, fall-through, jumps of any
+//!    distance.
 //!
-//! Where a program takes more than the kernel's 4,096 instructions, `chains` makes shorter, slower searches for it, and at
-//! last all rules are tested as written; a graph that is still too long can be parted: [`compile_stacked`].
+//! Where a program takes more than the kernel's 4,096 instructions, `chains` makes shorter, slower
+//! searches for it, and at last all rules are tested as written; a graph that is still too long can
+//! be parted: [`compile_stacked`].
 //!
-//! Work is counted in steps and never in time, so that a policy gives the same program on any machine under any load. A
-//! policy of n rules takes about n log n steps; what would take more has a budget.
-//! [`emit()`] writes what the passes make.
+//! Work is counted in steps and never in time, so that a policy gives the same program on any
+//! machine under any load. A policy of n rules takes about n log n steps; what would take more has
+//! a budget. [`emit()`] writes what the passes make.
 //!
 //! Calls that are allowed whatever their arguments are decided by number and architecture alone, so that the kernel's
 //! constant-action bitmap answers for them without running the filter (Linux 5.11).
 //!
-//! Nothing this crate says is believed: the prover compares every program with its policy, and shares no code with it.
+//! Nothing this crate says is believed: the prover compares every program with its policy, and
+//! shares no code with it.
 // Memory that is out is an error, never the end of the process.
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 #![deny(clippy::wildcard_enum_match_arm)]
@@ -73,7 +77,8 @@ pub use weights::{InvalidWeights, Weights};
 /// The result depends on nothing but the policy: equal policies give equal programs.
 ///
 /// # Errors
-/// [`Error::TooLong`] where the kernel's limit of 4,096 instructions does not suffice; it names the costliest syscalls.
+/// [`Error::TooLong`] where the kernel's limit of 4,096 instructions does not suffice; it names the
+/// costliest syscalls.
 ///
 /// # Examples
 /// ```
@@ -111,7 +116,8 @@ pub fn compile_with(policy: &Policy, options: &Options) -> Result<Program, Error
     Err(shortest.map_or(Error::OutOfMemory, |(_, error)| error))
 }
 
-/// What is tried one after the other where a program is too long: the fewer single numbers a chain asks for, the faster.
+/// What is tried one after the other where a program is too long: the fewer single numbers a chain
+/// asks for, the faster.
 const SHAPES: [Shape; 5] =
     [Shape::Fast, Shape::Chains(24), Shape::Chains(96), Shape::Chains(usize::MAX), Shape::Written];
 

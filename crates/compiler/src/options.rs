@@ -4,8 +4,8 @@ use callgate_policy::KernelVersion;
 
 use crate::Weights;
 
-/// What a compilation can be told beside the policy. None of it changes what a program means, only how fast which calls
-/// are decided.
+/// What a compilation can be told beside the policy. None of it changes what a program means, only
+/// how fast which calls are decided.
 ///
 /// # Examples
 /// ```
@@ -24,7 +24,8 @@ use crate::Weights;
 pub struct Options {
     /// How often calls are made.
     pub weights: Weights,
-    /// The oldest kernel that the filter is for. From 5.11 on, the kernel answers for calls that are allowed whatever
-    /// their arguments without running the filter, so that their place in it hardly matters.
+    /// The oldest kernel that the filter is for. From 5.11 on, the kernel answers for calls that
+    /// are allowed whatever their arguments without running the filter, so that their place in it
+    /// hardly matters.
     pub kernel: Option<KernelVersion>,
 }

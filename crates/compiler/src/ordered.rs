@@ -1,12 +1,12 @@
 //! Rule lists as ordered diagrams: each path asks each variable at most once, all in one order.
 //!
-//! A node tells runs of values of one variable apart, however many rules its constants come from, so that many
-//! comparisons of one word become one search, and tests that rules have in common are made once. Equal functions are
-//! the same node. What is not known of variables on one word under several masks is how they depend on each other;
-//! [`implied`](crate::implied) finds that out.
+//! A node tells runs of values of one variable apart, however many rules its constants come from,
+//! so that many comparisons of one word become one search, and tests that rules have in common are
+//! made once. Equal functions are the same node. What is not known of variables on one word under
+//! several masks is how they depend on each other; [`implied`](crate::implied) finds that out.
 //!
-//! Diagrams in an unlucky order can be exponentially large, so making one has a budget, counted in cases that are looked
-//! at.
+//! Diagrams in an unlucky order can be exponentially large, so making one has a budget, counted in
+//! cases that are looked at.
 
 use std::hash::Hasher;
 
@@ -100,7 +100,8 @@ struct Joining {
 }
 
 impl Diagrams {
-    /// The root of the diagram of a rule list over variables in that order, in at most that many steps.
+    /// The root of the diagram of a rule list over variables in that order, in at most that many
+    /// steps.
     pub(crate) fn build(
         &mut self,
         rules: &[Rule],
@@ -211,7 +212,8 @@ impl Diagrams {
         Ok(id)
     }
 
-    /// Whether a node has these cases. Of two with the same hash, the first stays two nodes where it is made again.
+    /// Whether a node has these cases. Of two with the same hash, the first stays two nodes where
+    /// it is made again.
     fn is_switch(&self, id: Id, cases: &[Case]) -> bool {
         let Node::Switch { first, end, .. } = self.node(id) else { return false };
         self.cases(first, end) == cases
@@ -308,8 +310,8 @@ impl Diagrams {
         self.switch(variable, from)
     }
 
-    /// All diagrams noted from `start` on joined in order. Joining neighbours first keeps large diagrams from being copied
-    /// for each entry.
+    /// All diagrams noted from `start` on joined in order. Joining neighbours first keeps large
+    /// diagrams from being copied for each entry.
     fn merged(&mut self, join: Join, start: usize, empty: Id) -> Result<Id, Stop> {
         while self.ids.len() > start + 1 {
             let mut kept = start;
@@ -439,7 +441,8 @@ impl Diagrams {
         }
     }
 
-    /// The case of that index of a node at a variable, which it may not ask for, and where the next one starts.
+    /// The case of that index of a node at a variable, which it may not ask for, and where the next
+    /// one starts.
     fn case(&self, id: Id, at: usize, index: usize) -> (Case, Option<u32>) {
         match self.node(id) {
             Node::Switch { variable, first, end } if variable == at => {

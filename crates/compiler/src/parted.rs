@@ -1,9 +1,10 @@
 //! Programs that can be proved in pieces.
 //!
-//! Rules that mask the same words in many ways can need diagrams of any size, to compile and to prove, while a program that
-//! tests them as they are written is short. In such a program the rules of a syscall are its *body*, and a few neighbouring
-//! rules are a *piece*: it begins with a load, so that what ran before does not matter, and goes on at the next piece where
-//! none of its rules holds. Each piece can be proved for itself.
+//! Rules that mask the same words in many ways can need diagrams of any size, to compile and to
+//! prove, while a program that tests them as they are written is short. In such a program the rules
+//! of a syscall are its *body*, and a few neighbouring rules are a *piece*: it begins with a load,
+//! so that what ran before does not matter, and goes on at the next piece where none of its rules
+//! holds. Each piece can be proved for itself.
 //!
 //! Bodies of syscalls with equal rules are one, and those that end alike share their ends.
 
@@ -20,7 +21,8 @@ use crate::tree::Shape;
 use crate::variable::{Halves, Variable};
 use crate::{Error, Options, written};
 
-/// The most rules of a piece, and the most masked words: a diagram of so few is small whatever they are.
+/// The most rules of a piece, and the most masked words: a diagram of so few is small whatever they
+/// are.
 const RULES_MAX: usize = 8;
 const MASKED_MAX: usize = 6;
 
@@ -40,8 +42,8 @@ pub struct Body {
     pub arch: Arch,
     /// The number.
     pub nr: SyscallNr,
-    /// At least one. Each asks its rules and goes on at the next one; the last one also has the rest of the rules and the
-    /// default.
+    /// At least one. Each asks its rules and goes on at the next one; the last one also has the
+    /// rest of the rules and the default.
     pub pieces: Vec<Piece>,
 }
 
@@ -127,7 +129,8 @@ fn body(
         let next = groups.peek().map(|&&(rule, _)| rule);
         let group = &rules[rule..next.unwrap_or(rules.len())];
         let fits = size.add(group, arch.endian());
-        // A rule that changes nothing has no code of its own, and neither has what leads to a return.
+        // A rule that changes nothing has no code of its own, and neither has what leads to a
+        // return.
         let has_code = nodes.last() != Some(&node) && graph.is_question(node);
         if pieces.is_empty() || has_code && !fits {
             pieces.try_push(Piece { rule, start: 0 })?;

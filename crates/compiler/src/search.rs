@@ -1,7 +1,7 @@
 //! The best tree over a short list of intervals, by dynamic programming over all its runs.
 //!
-//! Where a run is best split moves with its ends (Knuth, Optimum binary search trees, 1971), so that few splits are tried
-//! for each.
+//! Where a run is best split moves with its ends (Knuth, Optimum binary search trees, 1971), so
+//! that few splits are tried for each.
 
 use std::ops::Range;
 
@@ -25,7 +25,8 @@ const CHAINED_MAX: usize = 2 * CHAIN_MAX + 1;
 /// The longest run in which chains disturb the order of the best splits enough to matter.
 const SLACK_MAX: usize = 6;
 
-/// The length of a row of a table: a power of two, so that an index is cut to it without a look at the length.
+/// The length of a row of a table: a power of two, so that an index is cut to it without a look at
+/// the length.
 const WIDTH: usize = 128;
 
 /// A number for each place of a window and its end.
@@ -33,10 +34,11 @@ type Row<T> = [T; WIDTH];
 
 /// Room for searches, one after the other.
 ///
-/// The best tree depends on how much its intervals weigh and which of them a chain can settle, not on their numbers. Long
-/// lists of values are cut into windows that are alike in that, so what the search before found out is kept. Of the 16
-/// windows of 300 pairs of values, 3 are searched, in 4 % of the instructions of the compilation; all 16 took 1.6 million of
-/// 7.8 (2026-11-28, callgrind).
+/// The best tree depends on how much its intervals weigh and which of them a chain can settle, not
+/// on their numbers. Long lists of values are cut into windows that are alike in that, so what the
+/// search before found out is kept. Of the 16 windows of 300 pairs of values, 3 are searched, in 4
+/// % of the instructions of the compilation; all 16 took 1.6 million of 7.8 (2026-11-28,
+/// callgrind).
 #[derive(Debug, Default)]
 pub(crate) struct Tables {
     /// The intervals that were searched.
@@ -44,10 +46,12 @@ pub(crate) struct Tables {
     /// What a test's place cost.
     place: u32,
     places: Vec<Place>,
-    /// What the best tree costs for the run of intervals from `i` to before `j`, in row `i` at `j` and in row `j` at `i`, so
-    /// that the costs of both parts of a run lie in rows for all its splits.
+    /// What the best tree costs for the run of intervals from `i` to before `j`, in row `i` at `j`
+    /// and in row `j` at `i`, so that the costs of both parts of a run lie in rows for all its
+    /// splits.
     costs: Vec<Row<u32>>,
-    /// Before which interval that run is best split, in row `j` at `i`. A single interval counts as split before itself.
+    /// Before which interval that run is best split, in row `j` at `i`. A single interval counts as
+    /// split before itself.
     splits: Vec<Row<u8>>,
     /// What is left to do of a tree that is being made, and the parts that are made.
     open: Vec<Step>,
@@ -87,14 +91,16 @@ struct Place {
     weight: u32,
     /// The weight of the intervals before.
     before: u32,
-    /// Where the longest chain ends that begins here with a common interval, and with a single number.
+    /// Where the longest chain ends that begins here with a common interval, and with a single
+    /// number.
     ends: [usize; 2],
-    /// By how many single numbers a chain asks for from here on: the weights that are spared tests, because of each two
-    /// single numbers the heavier one is asked for first.
+    /// By how many single numbers a chain asks for from here on: the weights that are spared tests,
+    /// because of each two single numbers the heavier one is asked for first.
     spared: [u32; CHAIN_MAX + 1],
 }
 
-/// A run in which every second interval is a single number and the others mean the same: where the first single number is.
+/// A run in which every second interval is a single number and the others mean the same: where the
+/// first single number is.
 #[derive(Clone, Copy, Debug)]
 enum Chain {
     CommonFirst = 0,
@@ -222,15 +228,16 @@ impl Singles {
     }
 }
 
-/// The cost of settling a run by a chain, or more than any tree's where its intervals do not allow it.
+/// The cost of settling a run by a chain, or more than any tree's where its intervals do not allow
+/// it.
 fn chained(places: &[Place], from: usize, to: usize, all: u32) -> u32 {
     let cost = |chain: Chain| chain.cost(places, from, to, all).unwrap_or(u32::MAX);
     cost(Chain::CommonFirst).min(cost(Chain::SinglesFirst))
 }
 
 impl Chain {
-    /// The cost of settling a run by this chain, whose tests all numbers of the run and a place meet, but for what is
-    /// spared; `None` where its intervals do not allow it.
+    /// The cost of settling a run by this chain, whose tests all numbers of the run and a place
+    /// meet, but for what is spared; `None` where its intervals do not allow it.
     fn cost(self, places: &[Place], from: usize, to: usize, all: u32) -> Option<u32> {
         let (first_single, _) = self.firsts(from);
         if to > places[from].ends[self as usize] {
@@ -241,7 +248,8 @@ impl Chain {
         Some(tests * all - places[first_single].spared[count])
     }
 
-    /// The first single number and the first interval of the common meaning of the chain that starts there.
+    /// The first single number and the first interval of the common meaning of the chain that
+    /// starts there.
     const fn firsts(self, from: usize) -> (usize, usize) {
         match self {
             Self::SinglesFirst => (from, from + 1),
@@ -316,7 +324,8 @@ impl Tables {
         Ok(())
     }
 
-    /// Settles all runs that end behind the first `known` intervals: those that end first, and of these the shortest.
+    /// Settles all runs that end behind the first `known` intervals: those that end first, and of
+    /// these the shortest.
     fn fill(&mut self, known: usize) {
         let Self { shapes, place, places, costs, splits, .. } = self;
         for to in known + 1..=shapes.len() {
@@ -327,8 +336,9 @@ impl Tables {
             (before[to - 1][to], right[to - 1], row[to - 1]) = (0, 0, in_row(split));
             for (from, left) in before[..to - 1].iter_mut().enumerate().rev() {
                 let slack = usize::from(to - from <= SLACK_MAX);
-                // The best split lies between that of the run without its last interval and that of the one without its
-                // first, or a little beyond where chains can disturb that order.
+                // The best split lies between that of the run without its last interval and that of
+                // the one without its first, or a little beyond where chains can disturb that
+                // order.
                 let first = usize::from(without_last[from]).saturating_sub(slack).max(from + 1);
                 let last = (split + slack).min(to - 1).max(first);
                 let least;
@@ -355,7 +365,8 @@ impl Shape {
 /// Notes where chains end and what they spare, from each interval of a run on.
 fn note_chains(places: &mut [Place], shapes: &[Shape]) {
     let len = shapes.len();
-    // Up to where every second interval means the same, and up to where every second one is a single number.
+    // Up to where every second interval means the same, and up to where every second one is a
+    // single number.
     let (mut alike, mut single) = ([len; 2], [len; 2]);
     for (index, shape) in shapes.iter().enumerate().rev() {
         let parity = index % 2;
@@ -372,7 +383,8 @@ fn note_chains(places: &mut [Place], shapes: &[Shape]) {
     }
 }
 
-/// What chains spare whose single numbers are every second interval from `first` to before `end`, by how many there are.
+/// What chains spare whose single numbers are every second interval from `first` to before `end`,
+/// by how many there are.
 fn spared(places: &[Place], first: usize, end: usize) -> [u32; CHAIN_MAX + 1] {
     let mut spared = [0; CHAIN_MAX + 1];
     let mut sum = 0;
@@ -385,7 +397,8 @@ fn spared(places: &[Place], first: usize, end: usize) -> [u32; CHAIN_MAX + 1] {
     spared
 }
 
-/// Makes weights so small that no sum of them overflows: a tree of [`WINDOW`] intervals meets each at most that often.
+/// Makes weights so small that no sum of them overflows: a tree of [`WINDOW`] intervals meets each
+/// at most that often.
 #[derive(Clone, Copy)]
 struct Scale {
     shift: u32,

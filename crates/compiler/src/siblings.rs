@@ -1,8 +1,9 @@
 //! One tree for two architectures under one token.
 //!
-//! x32's numbers are x86_64's with [`X32_BIT`] set, and most mean the same call. So x86_64's tree asks for the number
-//! without that bit, and x32's tells apart only where the two differ: elsewhere it goes on within x86_64's. A number of
-//! x86_64 is the same without the bit, so that nothing is added on its way.
+//! x32's numbers are x86_64's with [`X32_BIT`] set, and most mean the same call. So x86_64's tree
+//! asks for the number without that bit, and x32's tells apart only where the two differ: elsewhere
+//! it goes on within x86_64's. A number of x86_64 is the same without the bit, so that nothing is
+//! added on its way.
 
 use std::ops::Range;
 
@@ -20,12 +21,12 @@ use crate::variable::Variable;
 /// The number without x32's bit.
 const COMMON: Variable = Variable { word: DataWord::NR, mask: !X32_BIT };
 
-/// Where both mean the same, numbers that lead to one node at this depth of x86_64's tree are not told apart by x32's.
-/// Less makes x32's tree smaller and its calls meet more tests.
+/// Where both mean the same, numbers that lead to one node at this depth of x86_64's tree are not
+/// told apart by x32's. Less makes x32's tree smaller and its calls meet more tests.
 const DEPTH: usize = 2;
 
-/// The graph for the numbers of both; `None` where one can't do without the bit, or where they differ so much that two
-/// trees are smaller.
+/// The graph for the numbers of both; `None` where one can't do without the bit, or where they
+/// differ so much that two trees are smaller.
 pub(crate) fn build(
     graph: &mut Graph,
     [x86_64, x32]: [&Entries<'_>; 2],
@@ -126,7 +127,8 @@ fn add(segments: &mut Vec<Segment>, segment: Segment) -> Result<(), OutOfMemory>
 struct Way {
     start: u32,
     weight: u32,
-    /// The nodes of x86_64's tree that all its numbers pass, from the root on; or only where they lead.
+    /// The nodes of x86_64's tree that all its numbers pass, from the root on; or only where they
+    /// lead.
     path: Vec<NodeId>,
 }
 
@@ -244,7 +246,8 @@ fn deepest(id: NodeId, ways: &[&Way]) -> NodeId {
     first[..passed].last().copied().unwrap_or(id)
 }
 
-/// Moves those that are meant before the others, both in the order that they had; says how many are meant.
+/// Moves those that are meant before the others, both in the order that they had; says how many are
+/// meant.
 fn part<T: Copy>(
     list: &mut [T],
     others: &mut Vec<T>,

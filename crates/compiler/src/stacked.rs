@@ -1,9 +1,10 @@
-//! One policy as several filters on top of each other, for policies that take more than one filter may have.
+//! One policy as several filters on top of each other, for policies that take more than one filter
+//! may have.
 //!
-//! The kernel runs all filters and the strictest action wins, so each filter decides its part of the calls and allows
-//! all others. A graph is parted at a node: one filter has the node replaced by ALLOW; the other has only the way to the
-//! node and what lies beyond, and ALLOW everywhere else. A call either passes the node or does not, so that exactly one
-//! of the two decides it.
+//! The kernel runs all filters and the strictest action wins, so each filter decides its part of
+//! the calls and allows all others. A graph is parted at a node: one filter has the node replaced
+//! by ALLOW; the other has only the way to the node and what lies beyond, and ALLOW everywhere
+//! else. A call either passes the node or does not, so that exactly one of the two decides it.
 
 use callgate_bpf::{Hardening, PATH_LEN_MAX, Program, Stack};
 use callgate_memory::{Grow, List, OutOfMemory};
@@ -21,14 +22,14 @@ const FILTERS_MAX: usize = 16;
 
 /// Compiles a policy to as few filters as it takes, to be loaded one after the other.
 ///
-/// Each costs every call that it is run for, so one filter ([`compile_with`](crate::compile_with)) is better where one
-/// suffices for fast searches; then the result is the same. Slow searches that only
-/// [`compile_with`](crate::compile_with) resorts to cost more than another filter. For stacks ALLOW and ALLOW with data
-/// are the same action: compare what they mean by effect.
+/// Each costs every call that it is run for, so one filter ([`compile_with`](crate::compile_with))
+/// is better where one suffices for fast searches; then the result is the same. Slow searches that
+/// only [`compile_with`](crate::compile_with) resorts to cost more than another filter. For stacks
+/// ALLOW and ALLOW with data are the same action: compare what they mean by effect.
 ///
 /// # Errors
-/// [`Error::TooLong`] where the kernel's budget for all filters of a process does not suffice, as it counts where its JIT
-/// hides constants.
+/// [`Error::TooLong`] where the kernel's budget for all filters of a process does not suffice, as
+/// it counts where its JIT hides constants.
 pub fn compile_stacked(policy: &Policy, options: &Options) -> Result<Stack, Error> {
     let mut graph = Graph::default();
     let mut layouts = Layouts::default();
@@ -65,8 +66,8 @@ fn too_long(len: usize, graph: &Graph, dispatched: &Dispatched) -> Result<Error,
     Ok(Error::TooLong { len, costliest: dispatched.costliest(graph)? })
 }
 
-/// Two graphs that decide what one does, each with about half of its nodes; `None` where none of the tried nodes parts
-/// it into smaller ones.
+/// Two graphs that decide what one does, each with about half of its nodes; `None` where none of
+/// the tried nodes parts it into smaller ones.
 fn part(graph: &mut Graph, root: NodeId) -> Result<Option<[NodeId; 2]>, OutOfMemory> {
     let whole = graph.below(root)?.len();
     let Some(node) = middle(graph, root, whole)? else { return Ok(None) };

@@ -1,8 +1,9 @@
 //! Rules that are equalities on the same words, as a table that is sorted once.
 //!
-//! Lists of allowed values and pairs of values are the longest rule lists there are. Their ordered diagram needs no joins:
-//! in sorted rows the values of a word that share a beginning lie side by side. 300 pairs of values are compiled in 85 us (570
-//! by joins of diagrams) and 10,000 in 3 ms (2026-11-28).
+//! Lists of allowed values and pairs of values are the longest rule lists there are. Their ordered
+//! diagram needs no joins: in sorted rows the values of a word that share a beginning lie side by
+//! side. 300 pairs of values are compiled in 85 us (570 by joins of diagrams) and 10,000 in 3 ms
+//! (2026-11-28).
 
 use callgate_bpf::Test;
 use callgate_memory::{Grow, OutOfMemory, Sort};
@@ -59,8 +60,8 @@ impl Table {
         Ok(Some(table).filter(|table| !table.columns.is_empty()))
     }
 
-    /// The columns in the order in which they are asked: in their natural order, or those with few values first, because
-    /// those are shared by many rows.
+    /// The columns in the order in which they are asked: in their natural order, or those with few
+    /// values first, because those are shared by many rows.
     pub(crate) fn order(&self, few_first: bool) -> Result<Vec<usize>, OutOfMemory> {
         let mut order = Vec::with_room(self.columns.len())?;
         order.try_extend(0..self.columns.len())?;
@@ -128,7 +129,8 @@ impl Table {
         self.values[row as usize * self.columns.len() + column]
     }
 
-    /// The graph that asks for the columns in that order; rows that come first decide, `fallback` where none does.
+    /// The graph that asks for the columns in that order; rows that come first decide, `fallback`
+    /// where none does.
     pub(crate) fn graph(
         &self,
         graph: &mut Graph,
@@ -136,7 +138,8 @@ impl Table {
         fallback: NodeId,
         switches: &mut Switches<'_>,
     ) -> Result<NodeId, OutOfMemory> {
-        // The rows that are left, sorted, each with what follows the words that are settled: from the last word on.
+        // The rows that are left, sorted, each with what follows the words that are settled: from
+        // the last word on.
         let mut rows = self.sorted(graph, order)?;
         let mut intervals = Vec::new();
         for level in (0..order.len()).rev() {
@@ -229,7 +232,8 @@ impl Row {
         let cells = &mut row.cells[..row.len];
         cells.sort_in_place_by_key(|cell| cell.map(|(variable, _)| variable.natural_order(endian)));
         let words = cells.iter().flatten().map(|(variable, _)| variable.word);
-        // Words under two masks depend on each other, and one that is named twice is not worth a thought.
+        // Words under two masks depend on each other, and one that is named twice is not worth a
+        // thought.
         words.clone().zip(words.skip(1)).all(|(one, next)| one != next).then_some(row)
     }
 

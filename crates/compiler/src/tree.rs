@@ -5,8 +5,8 @@
 //! the common meaning. The cost of a tree is how many tests a call meets, weighted by how often the call is made, plus a
 //! little for each test's place in the program.
 //!
-//! The best tree of at most [`WINDOW`] intervals is [searched](search) for. Longer lists are first halved by weight, which
-//! far from the leaves is as good.
+//! The best tree of at most [`WINDOW`] intervals is [searched](search) for. Longer lists are first
+//! halved by weight, which far from the leaves is as good.
 
 use std::ops::Range;
 
@@ -30,8 +30,9 @@ pub(crate) enum Shape {
     Written,
 }
 
-/// The longest run of a longer list for which the best tree is searched for: where there are so many, time matters more.
-/// 300 pairs of values take 968 instructions with 48 as with 96, which takes a third longer, and 984 with 24.
+/// The longest run of a longer list for which the best tree is searched for: where there are so
+/// many, time matters more. 300 pairs of values take 968 instructions with 48 as with 96, which
+/// takes a third longer, and 984 with 24.
 const PART: usize = 48;
 
 /// Each test is also charged this fraction of all weight for the space it takes.
@@ -87,8 +88,8 @@ enum Step {
 }
 
 impl Halving<'_> {
-    /// Splits by weight until the best tree can be searched for. Each level at least halves weight or count, so that
-    /// few steps are open at a time.
+    /// Splits by weight until the best tree can be searched for. Each level at least halves weight
+    /// or count, so that few steps are open at a time.
     fn build(self, graph: &mut Graph, tables: &mut Tables) -> Result<NodeId, OutOfMemory> {
         let (mut open, mut made) = (Vec::new(), Vec::new());
         open.try_push(Step::Run(0..self.intervals.len()))?;
@@ -124,7 +125,8 @@ impl Halving<'_> {
 
     /// Where both sides of a run weigh most nearly the same.
     fn middle(self, run: Range<usize>) -> usize {
-        // Every interval weighs something, else a run of empty ones would make the tree as deep as the run is long.
+        // Every interval weighs something, else a run of empty ones would make the tree as deep as
+        // the run is long.
         let weight = |index: usize| u64::from(self.intervals[index].weight) + self.place;
         let total: u64 = run.clone().map(weight).sum();
         let mut left = 0;

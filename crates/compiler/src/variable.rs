@@ -13,7 +13,8 @@ pub(crate) struct Variable {
     pub(crate) mask: u32,
 }
 
-/// Where the values equal to a constant and those above it start, where there are any. All others are below.
+/// Where the values equal to a constant and those above it start, where there are any. All others
+/// are below.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Regions {
     pub(crate) equal: Option<u32>,
@@ -38,7 +39,8 @@ impl Variable {
     /// The syscall number.
     pub(crate) const NUMBER: Self = Self { word: DataWord::NR, mask: u32::MAX };
 
-    /// The order of arguments, the high half first because it decides; whole words before masks, which lose the word.
+    /// The order of arguments, the high half first because it decides; whole words before masks,
+    /// which lose the word.
     pub(crate) fn natural_order(&self, endian: Endian) -> impl Ord + use<> {
         let index = self.word.index();
         let is_first_half = index % 2 == 0;
@@ -63,8 +65,8 @@ impl Halves {
         }
     }
 
-    /// The values that the words must have to be equal, for each word that matters; `None` where one of them may have
-    /// several values or can have none.
+    /// The values that the words must have to be equal, for each word that matters; `None` where
+    /// one of them may have several values or can have none.
     pub(crate) fn exact(&self) -> Option<[Option<(Variable, u32)>; 2]> {
         let exact = |(variable, regions): (Variable, Regions)| {
             let value = regions.equal?;
@@ -83,7 +85,8 @@ fn split(word: DataWord, mask: u32, value: u32) -> (Variable, Regions) {
     let possible = value & !mask == 0;
     let equal = possible.then_some(value);
     if has_high_bits_only(mask) {
-        // The mask drops low bits: values that it makes equal are neighbours, so that the whole word can be asked.
+        // The mask drops low bits: values that it makes equal are neighbours, so that the whole
+        // word can be asked.
         let above = (value | !mask).checked_add(1);
         return (Variable { word, mask: u32::MAX }, Regions { equal, above });
     }
@@ -104,7 +107,8 @@ pub(crate) fn halves(value: u64) -> (u32, u32) {
     (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]))
 }
 
-/// The word that holds a half of a field. The instruction pointer is words 2 and 3, argument i words 4+2i and 5+2i.
+/// The word that holds a half of a field. The instruction pointer is words 2 and 3, argument i
+/// words 4+2i and 5+2i.
 pub(crate) fn word(field: Field, half: Half, endian: Endian) -> DataWord {
     const FIRST: [DataWord; 7] = pairs(0);
     const SECOND: [DataWord; 7] = pairs(1);

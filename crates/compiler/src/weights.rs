@@ -16,7 +16,8 @@ pub enum Weights {
     /// All syscalls that the policy lets through alike, those that it refuses seldom.
     #[default]
     Uniform,
-    /// As ordinary programs do it: a shell, an interpreter, a compiler, an archiver, a version control system.
+    /// As ordinary programs do it: a shell, an interpreter, a compiler, an archiver, a version
+    /// control system.
     Typical,
     /// As it was recorded.
     Recorded(BTreeMap<Name, u64>),
@@ -42,11 +43,12 @@ impl Weights {
         not(test),
         expect(clippy::disallowed_methods, reason = "the C library reads no weights")
     )]
-    /// Reads recorded weights: a name and a count on each line; a name given twice counts together. Empty lines and
-    /// those that start with `#` are comments.
+    /// Reads recorded weights: a name and a count on each line; a name given twice counts together.
+    /// Empty lines and those that start with `#` are comments.
     ///
     /// # Errors
-    /// [`InvalidWeights`] for the first line of another form, and for names that no architecture has.
+    /// [`InvalidWeights`] for the first line of another form, and for names that no architecture
+    /// has.
     pub fn parse(text: &str) -> Result<Self, InvalidWeights> {
         let mut counts = BTreeMap::<Name, u64>::new();
         for (index, line) in text.lines().enumerate() {
@@ -86,16 +88,17 @@ impl Weights {
 /// What shares are of.
 const SCALE: u32 = 10_000;
 
-/// How often a syscall is made that the policy lets through, against [`REFUSED`]: programs under a filter seldom make
-/// calls that it refuses.
+/// How often a syscall is made that the policy lets through, against [`REFUSED`]: programs under a
+/// filter seldom make calls that it refuses.
 const PASSED: u32 = 16;
 const REFUSED: u32 = 1;
 
-/// How much less a call counts for which the kernel does not run the filter, except while it is attached.
+/// How much less a call counts for which the kernel does not run the filter, except while it is
+/// attached.
 const CACHED_FRACTION: u32 = 16;
 
-/// How often a call counts for being asked while the filter is attached: the kernel asks a filter for each number of its
-/// cache whether it allows that in any case.
+/// How often a call counts for being asked while the filter is attached: the kernel asks a filter
+/// for each number of its cache whether it allows that in any case.
 const ATTACHED: u32 = 1;
 
 /// How often the calls of an architecture are made.
@@ -151,8 +154,9 @@ const fn of_action(action: Action) -> u32 {
     if action.kind().may_execute() { PASSED } else { REFUSED }
 }
 
-/// Calls of five programs of Debian 12 on x86_64 together, of 10,000: Python importing its library, git looking for
-/// changes, gcc compiling, grep over the kernel's headers, tar with gzip; counted by `strace -f -c` in 2026.
+/// Calls of five programs of Debian 12 on x86_64 together, of 10,000: Python importing its library,
+/// git looking for changes, gcc compiling, grep over the kernel's headers, tar with gzip; counted
+/// by `strace -f -c` in 2026.
 const TYPICAL: &[(&str, u32)] = &[
     ("newfstatat", 2552),
     ("read", 1529),

@@ -1,7 +1,8 @@
 //! Rules as they are written: each word of a comparison is tested where the rule names it.
 //!
-//! Takes at most three tests for each comparison, whatever the rules: what nothing else finds a short program for, this
-//! does. Neighbouring rules that begin alike share their first tests, which is how libseccomp lays out its trees too.
+//! Takes at most three tests for each comparison, whatever the rules: what nothing else finds a
+//! short program for, this does. Neighbouring rules that begin alike share their first tests, which
+//! is how libseccomp lays out its trees too.
 
 use callgate_bpf::Test;
 use callgate_memory::{Grow, OutOfMemory};
@@ -15,7 +16,8 @@ use crate::variable::{Half, halves, word};
 #[derive(Debug)]
 pub(crate) struct Written {
     pub(crate) entry: NodeId,
-    /// The groups of rules that begin with the same test, last to first: the first rule, and the node where it is asked.
+    /// The groups of rules that begin with the same test, last to first: the first rule, and the
+    /// node where it is asked.
     pub(crate) groups: Vec<(usize, NodeId)>,
 }
 
@@ -43,8 +45,8 @@ pub(crate) fn shared(
 ) -> Result<Written, OutOfMemory> {
     let steps = Steps::of(rules, endian)?;
     let mut groups = Vec::new();
-    // Where to go on at each depth of the tests that the current rule shares with those behind it: to the rules behind
-    // it that share as many. Rules are taken from the last to the first.
+    // Where to go on at each depth of the tests that the current rule shares with those behind it:
+    // to the rules behind it that share as many. Rules are taken from the last to the first.
     let mut level = Vec::new();
     level.try_push(fallback)?;
     for index in (0..rules.len()).rev() {
@@ -208,7 +210,8 @@ struct Open<'a> {
 }
 
 impl Open<'_> {
-    /// With the graph of the last part made: the one before it leads there where it does not decide.
+    /// With the graph of the last part made: the one before it leads there where it does not
+    /// decide.
     const fn after(mut self, entry: NodeId) -> Self {
         if self.all {
             self.yes = entry;

@@ -16,7 +16,8 @@ use callgate_testkit::{Rng, call, policy};
 const POLICIES: u64 = 4_000;
 const CALLS_PER_POLICY: usize = 50;
 
-/// Two instructions each, beside those for the architecture, the number, the x32 range and the default.
+/// Two instructions each, beside those for the architecture, the number, the x32 range and the
+/// default.
 const REFUSALS_MAX: u32 = 2_044;
 
 /// The byte order of the machine on which a call can occur.
@@ -66,7 +67,8 @@ fn equal_policies_give_equal_programs() {
     }
 }
 
-/// A chain of `n` conditions on one syscall: jumps to the shared action become longer than 255 instructions.
+/// A chain of `n` conditions on one syscall: jumps to the shared action become longer than 255
+/// instructions.
 fn chain(n: u64) -> Policy {
     let mut rules = ArchPolicy::new(Action::KILL_PROCESS);
     for value in 0..n {

@@ -1,4 +1,5 @@
-//! Every allocation of a compilation is refused in turn, alone or with all behind it: an error, and nothing else.
+//! Every allocation of a compilation is refused in turn, alone or with all behind it: an error, and
+//! nothing else.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use callgate_compiler::{Error, compile, compile_parted};

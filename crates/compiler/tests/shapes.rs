@@ -30,7 +30,8 @@ fn options() -> callgate_prover::Options {
     callgate_prover::Options::default().times(16)
 }
 
-/// Compiles and proves, and gives the number of instructions beside the four that lead to the syscall and two returns.
+/// Compiles and proves, and gives the number of instructions beside the four that lead to the
+/// syscall and two returns.
 fn tests(conditions: impl IntoIterator<Item = Condition>) -> usize {
     let policy = policy_of(conditions);
     let program = compile(&policy).unwrap();
@@ -97,7 +98,8 @@ fn many_pairs_of_values_grow_by_little_more_than_their_tests() {
     }
 }
 
-/// Which rule comes first decides where values are the same, and a rule that no call can meet is none.
+/// Which rule comes first decides where values are the same, and a rule that no call can meet is
+/// none.
 #[test]
 fn tables_of_values_keep_the_order_of_rules() {
     for seed in 0..200 {
@@ -120,7 +122,8 @@ fn tables_of_values_keep_the_order_of_rules() {
     }
 }
 
-/// Rules that no diagram of the words is short for take no more than three instructions for each word they name.
+/// Rules that no diagram of the words is short for take no more than three instructions for each
+/// word they name.
 #[test]
 fn rules_without_a_short_diagram_are_tested_as_written() {
     let flags = |k: u64| {
@@ -145,7 +148,8 @@ fn rules_without_a_short_diagram_are_tested_as_written() {
     }
 }
 
-/// Rules that no order of the words can be searched in: each asks for all arguments, with other values and operators.
+/// Rules that no order of the words can be searched in: each asks for all arguments, with other
+/// values and operators.
 #[test]
 fn tangled_rules_are_proved_too() {
     for seed in 0..40 {
@@ -190,7 +194,8 @@ fn what_is_too_long_is_parted_into_filters_that_mean_the_same() {
     }
 }
 
-/// The kernel counts more instructions where its JIT hides constants: what fits only without is refused.
+/// The kernel counts more instructions where its JIT hides constants: what fits only without is
+/// refused.
 #[test]
 fn stacks_fit_the_kernel_whatever_its_jit_hides() {
     let (mut fitting, mut refused) = (0, 0);
@@ -243,7 +248,8 @@ fn weights_change_the_steps_and_not_the_meaning() {
     }
 }
 
-/// As many single numbers in one range as a chain settles, one less and one more, alike and of different weights.
+/// As many single numbers in one range as a chain settles, one less and one more, alike and of
+/// different weights.
 #[test]
 fn single_numbers_in_a_range_are_told_apart() {
     let mut text = String::new();

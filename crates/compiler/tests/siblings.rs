@@ -1,4 +1,5 @@
-//! x86_64 and x32 share a tree where their numbers mean the same; what comes out is proved, and short.
+//! x86_64 and x32 share a tree where their numbers mean the same; what comes out is proved, and
+//! short.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use callgate_bpf::Program;

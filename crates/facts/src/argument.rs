@@ -1,5 +1,5 @@
-//! What is known of arguments beside their types: how the kernel reads them, what stands behind pointers, and what manual
-//! pages call them.
+//! What is known of arguments beside their types: how the kernel reads them, what stands behind
+//! pointers, and what manual pages call them.
 
 use callgate_syscalls::{Arch, Argument, Name};
 
@@ -83,7 +83,8 @@ pub struct Hidden {
 }
 
 impl Hidden {
-    /// What is known to be behind the pointers of a syscall on an architecture. Paths and data are not listed.
+    /// What is known to be behind the pointers of a syscall on an architecture. Paths and data are
+    /// not listed.
     pub fn of(syscall: Name, arch: Arch) -> impl Iterator<Item = Self> {
         let rows = tables::HIDDEN
             .iter()
@@ -101,7 +102,8 @@ impl Hidden {
     }
 }
 
-/// The kernel's name of an argument that a manual page calls otherwise: `clone_flags` for the `flags` of `clone`.
+/// The kernel's name of an argument that a manual page calls otherwise: `clone_flags` for the
+/// `flags` of `clone`.
 #[must_use]
 pub fn kernel_name(syscall: Name, other: &str) -> Option<&'static str> {
     let row = tables::NAMES.iter().find(|row| row.0 == syscall && row.1 == other)?;

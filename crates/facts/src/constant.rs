@@ -50,15 +50,16 @@ impl Constant {
         word(tables::NAME_TEXT, &tables::NAME_STARTS, self.0)
     }
 
-    /// The value on an architecture, where its headers have the name: what the expression has in C, so that
-    /// `AT_FDCWD` is negative and `CLONE_IO`, an unsigned number, is not.
+    /// The value on an architecture, where its headers have the name: what the expression has in C,
+    /// so that `AT_FDCWD` is negative and `CLONE_IO`, an unsigned number, is not.
     #[must_use]
     pub fn on(self, arch: Arch) -> Option<i64> {
         let bit = arch_bit(arch);
         self.values().find(|(arches, _)| arches & bit != 0).map(|(_, value)| value)
     }
 
-    /// The architectures that have the name, with the value that each gives it, in the order of [`Arch::ALL`].
+    /// The architectures that have the name, with the value that each gives it, in the order of
+    /// [`Arch::ALL`].
     pub fn on_each(self) -> impl Iterator<Item = (Arch, i64)> {
         tables::ARCHES.iter().filter_map(move |&arch| Some((arch, self.on(arch)?)))
     }

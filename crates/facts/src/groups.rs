@@ -1,7 +1,8 @@
-//! Groups of syscalls: families of variants, blocks of what belongs to one intent, roles of whole programs, and the groups
-//! that others have.
+//! Groups of syscalls: families of variants, blocks of what belongs to one intent, roles of whole
+//! programs, and the groups that others have.
 //!
-//! Groups are versioned. A published version never changes: a policy that pins it means the same for ever.
+//! Groups are versioned. A published version never changes: a policy that pins it means the same
+//! for ever.
 //!
 //! Claim: C-GROUPS
 

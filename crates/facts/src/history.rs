@@ -1,4 +1,5 @@
-//! What is known of programs: which call they began to make when, and what users see when a filter refuses one.
+//! What is known of programs: which call they began to make when, and what users see when a filter
+//! refuses one.
 
 pub(crate) mod denial;
 pub(crate) mod drift;

@@ -44,12 +44,14 @@ pub enum UnknownConstant {
 }
 
 impl Constants {
-    /// The number that a union of constants and numbers stands for: `CLONE_NEWUSER|SIGCHLD`, `0x40|O_APPEND`, `-1`.
+    /// The number that a union of constants and numbers stands for: `CLONE_NEWUSER|SIGCHLD`,
+    /// `0x40|O_APPEND`, `-1`.
     ///
     /// A negative number is extended to 64 bits.
     ///
     /// # Errors
-    /// The first word that is neither a number nor a constant that this set has on the architecture.
+    /// The first word that is neither a number nor a constant that this set has on the
+    /// architecture.
     pub fn value(self, text: &str, arch: Arch) -> Result<u64, UnknownConstant> {
         text.split('|').try_fold(0, |union, word| Ok(union | self.word(word.trim(), arch)?))
     }
@@ -69,8 +71,8 @@ impl Constants {
 
     /// A number as this set's constants say it on an architecture.
     ///
-    /// One constant with the whole value comes before all else; then fields, then flags with the most bits. A negative
-    /// constant is recognised in 32 bits and in 64.
+    /// One constant with the whole value comes before all else; then fields, then flags with the
+    /// most bits. A negative constant is recognised in 32 bits and in 64.
     #[must_use]
     pub fn spell(self, value: u64, arch: Arch) -> Spelling {
         let whole = self.placed(arch).find(|(_, kind, placed)| {
@@ -118,7 +120,8 @@ impl Spelling {
         }
     }
 
-    /// Takes flags while they fit, those with the most bits first; of equal ones the first of the set.
+    /// Takes flags while they fit, those with the most bits first; of equal ones the first of the
+    /// set.
     fn take_flags(&mut self, set: Constants, arch: Arch) {
         let mut flags: Vec<(Constant, u64)> = set
             .placed(arch)

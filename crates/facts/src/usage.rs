@@ -19,7 +19,8 @@ pub struct Usage {
     pub condition: Option<Dependence>,
 }
 
-/// Another argument that decides what an argument means: `optname` is a TCP option where `level` is `IPPROTO_TCP`.
+/// Another argument that decides what an argument means: `optname` is a TCP option where `level` is
+/// `IPPROTO_TCP`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dependence {
     /// The other argument, by its name in the kernel's definition.
@@ -46,8 +47,8 @@ impl Dependence {
 }
 
 impl Constants {
-    /// The sets that a syscall's argument takes its values from, by the argument's name in the kernel's definition:
-    /// more than one only where another argument decides.
+    /// The sets that a syscall's argument takes its values from, by the argument's name in the
+    /// kernel's definition: more than one only where another argument decides.
     pub fn of(syscall: Name, argument: &str) -> impl Iterator<Item = Usage> {
         of_syscall(syscall).filter(move |usage| usage.argument == argument)
     }

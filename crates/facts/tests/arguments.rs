@@ -3,7 +3,8 @@
 use callgate_facts::{Form, Hidden, kernel_name};
 use callgate_syscalls::{Arch, Name, names};
 
-/// No type of any entry point is left without a form, and what may be tested for NULL is an address.
+/// No type of any entry point is left without a form, and what may be tested for NULL is an
+/// address.
 #[test]
 fn every_argument_has_a_form() {
     let mut counted = [0; 3];

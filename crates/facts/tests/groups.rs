@@ -109,7 +109,8 @@ fn a_block_treats_a_family_alike_or_says_why() {
     assert!(checked > 1_000, "{checked}");
 }
 
-/// Each line holds for something on each architecture that it names, and its condition can be read there.
+/// Each line holds for something on each architecture that it names, and its condition can be read
+/// there.
 #[test]
 fn conditions_name_arguments_and_constants_of_their_architectures() {
     let mut conditions = 0;
@@ -234,7 +235,8 @@ fn others_groups_are_what_they_are_there() {
     assert_eq!(here, 299);
 }
 
-/// A published version never changes. If this fails, make a new version instead of changing the old one.
+/// A published version never changes. If this fails, make a new version instead of changing the old
+/// one.
 #[test]
 fn a_published_version_never_changes() {
     let hashes: BTreeMap<&str, u64> =

@@ -12,7 +12,8 @@ use crate::lower::real;
 
 /// The newest of some syscalls, with the first kernel that had it on any architecture.
 ///
-/// Any, because an author who lists a syscall knows it also where it was wired up late. The first by name, of several.
+/// Any, because an author who lists a syscall knows it also where it was wired up late. The first
+/// by name, of several.
 pub(crate) fn newest(names: impl IntoIterator<Item = Name>) -> Option<(KernelVersion, Name)> {
     let mut best: Option<(KernelVersion, Name)> = None;
     for name in names {
@@ -37,8 +38,8 @@ fn first_kernel(name: Name, oldest: KernelVersion) -> Option<KernelVersion> {
     first
 }
 
-/// The largest number of some syscalls on an architecture. Pseudo numbers do not count, so that neither do calls that
-/// libseccomp knows as multiplexed there.
+/// The largest number of some syscalls on an architecture. Pseudo numbers do not count, so that
+/// neither do calls that libseccomp knows as multiplexed there.
 pub(crate) fn largest(
     arch: Arch,
     names: impl IntoIterator<Item = Name>,
@@ -60,11 +61,12 @@ pub(crate) enum KnownSyscalls {
 }
 
 impl KnownSyscalls {
-    /// What an architecture answers to syscalls that are not known, where the default is a refusal that would hide from
-    /// a program that it should fall back.
+    /// What an architecture answers to syscalls that are not known, where the default is a refusal
+    /// that would hide from a program that it should fall back.
     ///
-    /// A tracer that gets unknown calls can answer them itself, so `TRACE` counts as letting through, as it does in runc.
-    /// A baseline from before the architecture's first kernel stands for that one: nothing older can be meant.
+    /// A tracer that gets unknown calls can answer them itself, so `TRACE` counts as letting
+    /// through, as it does in runc. A baseline from before the architecture's first kernel stands
+    /// for that one: nothing older can be meant.
     pub(crate) fn on(&self, arch: Arch, default: Action) -> Option<Unknown> {
         let action = Action::errno(ErrnoSpec::ENOSYS.on(arch))?;
         if matches!(default.kind(), ActionKind::Allow | ActionKind::Log | ActionKind::Trace) {

@@ -1,4 +1,5 @@
-//! The profiles that come with callgate, as files in Docker's form that users can print, edit and load.
+//! The profiles that come with callgate, as files in Docker's form that users can print, edit and
+//! load.
 
 use crate::{Error, Profile, Reading};
 
@@ -33,7 +34,8 @@ pub const fn list() -> &'static [Builtin] {
     ALL
 }
 
-/// The embedded profile of that name. It is written for callgate, and so read as [`Reading::Kernel`].
+/// The embedded profile of that name. It is written for callgate, and so read as
+/// [`Reading::Kernel`].
 ///
 /// ```
 /// let container = callgate_formats::builtin("container")?;

@@ -117,8 +117,9 @@ impl CapSet {
     /// Every capability.
     pub const ALL: Self = Self((1 << NAMES.len()) - 1);
 
-    /// What Docker gives a container unless told otherwise: CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, SETGID, SETUID,
-    /// SETPCAP, NET_BIND_SERVICE, NET_RAW, SYS_CHROOT, MKNOD, AUDIT_WRITE, SETFCAP.
+    /// What Docker gives a container unless told otherwise: CHOWN, DAC_OVERRIDE, FOWNER, FSETID,
+    /// KILL, SETGID, SETUID, SETPCAP, NET_BIND_SERVICE, NET_RAW, SYS_CHROOT, MKNOD, AUDIT_WRITE,
+    /// SETFCAP.
     pub const DOCKER_DEFAULT: Self = Self(0xa804_25fb);
 
     /// Whether the capability is in the set.
@@ -176,8 +177,8 @@ impl std::error::Error for UnknownCapability {}
 impl FromStr for CapSet {
     type Err = UnknownCapability;
 
-    /// Parses names separated by commas, in any case, with or without `CAP_`; `ALL` is every capability, and the empty
-    /// text none.
+    /// Parses names separated by commas, in any case, with or without `CAP_`; `ALL` is every
+    /// capability, and the empty text none.
     ///
     /// # Errors
     /// [`UnknownCapability`] for the first name that is none.

@@ -1,7 +1,7 @@
 //! The rules of one architecture, by number, in the order in which they are asked.
 //!
-//! Which rules are accepted and which is asked first is libseccomp's business, which runtimes hand them to:
-//! `callgate-order` says it.
+//! Which rules are accepted and which is asked first is libseccomp's business, which runtimes hand
+//! them to: `callgate-order` says it.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! From what a file says to rules that can be relied on: the checks that look at more than one value.
+//! From what a file says to rules that can be relied on: the checks that look at more than one
+//! value.
 
 use callgate_rules::{ErrnoSpec, Span};
 use callgate_syscalls::{Action, Arch};
@@ -63,7 +64,8 @@ impl ActionSpec {
             ActionName::Kill | ActionName::KillThread => Action::KILL_THREAD,
             ActionName::KillProcess => Action::KILL_PROCESS,
             ActionName::Trap => Action::trap(0),
-            // `action` has refused numbers above the largest; if it ever does not, killing fails closed.
+            // `action` has refused numbers above the largest; if it ever does not, killing fails
+            // closed.
             ActionName::Errno => Action::errno(number).unwrap_or(Action::KILL_PROCESS),
             ActionName::Trace => Action::trace(number),
             ActionName::Allow => Action::ALLOW,

@@ -17,8 +17,8 @@ pub(crate) struct Comparison<'a> {
 }
 
 impl<'a> Comparison<'a> {
-    /// The reading to compare a chosen one with: the kernel's, or for that the one that the profile is written for. There
-    /// is none where the profile can't be read so.
+    /// The reading to compare a chosen one with: the kernel's, or for that the one that the profile
+    /// is written for. There is none where the profile can't be read so.
     pub(crate) fn new(profile: &'a Profile, options: &Options, reading: Reading) -> Self {
         let other = match reading {
             Reading::Kernel => profile.reading(),

@@ -1,7 +1,9 @@
-//! The profile file of Docker and Podman: OCI's rules, and what the engine decides when it starts a container.
+//! The profile file of Docker and Podman: OCI's rules, and what the engine decides when it starts a
+//! container.
 //!
-//! Before a runtime sees such a file, the engine picks the rules whose `includes` and `excludes` fit the container's
-//! capabilities, the machine and its kernel, and the architectures from `archMap`.
+//! Before a runtime sees such a file, the engine picks the rules whose `includes` and `excludes`
+//! fit the container's capabilities, the machine and its kernel, and the architectures from
+//! `archMap`.
 //!
 //! References: moby `profiles/seccomp`, containers/common `pkg/seccomp`.
 
@@ -107,7 +109,8 @@ pub struct Filter {
 }
 
 impl Seccomp {
-    /// Reads a file as it is written, without checking whether its parts fit together. Unknown fields are skipped.
+    /// Reads a file as it is written, without checking whether its parts fit together. Unknown
+    /// fields are skipped.
     ///
     /// # Errors
     /// Text that is not JSON, and values that the format does not have there.

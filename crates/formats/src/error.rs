@@ -45,7 +45,8 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
-    /// A rule that refuses calls names a syscall that nobody knows; left out, it would let the call through.
+    /// A rule that refuses calls names a syscall that nobody knows; left out, it would let the call
+    /// through.
     UnknownSyscall {
         /// Where.
         place: Place,
@@ -54,7 +55,8 @@ pub enum Error {
         /// A known name that is near.
         near: Option<Name>,
     },
-    /// Two rules give different actions to the same calls, and neither is more specific. Runtimes refuse that too.
+    /// Two rules give different actions to the same calls, and neither is more specific. Runtimes
+    /// refuse that too.
     Conflict {
         /// The later rule.
         place: Place,
@@ -109,8 +111,8 @@ pub enum Inexpressible {
         /// The number.
         nr: SyscallNr,
     },
-    /// The rules of a syscall would be read back as something else: their order matters, they look at the instruction
-    /// pointer or at half an argument, or they differ between architectures.
+    /// The rules of a syscall would be read back as something else: their order matters, they look
+    /// at the instruction pointer or at half an argument, or they differ between architectures.
     Rules {
         /// The architecture.
         arch: Arch,

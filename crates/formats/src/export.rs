@@ -23,8 +23,8 @@ const ALTERNATIVES_MAX: usize = 256;
 pub struct Exported {
     /// The profile.
     pub seccomp: Seccomp,
-    /// Architectures on which runtimes answer syscalls that the profile does not name with another errno than the policy:
-    /// the format has no word for a baseline kernel, and runtimes infer one.
+    /// Architectures on which runtimes answer syscalls that the profile does not name with another
+    /// errno than the policy: the format has no word for a baseline kernel, and runtimes infer one.
     pub other_baseline: Vec<Arch>,
 }
 
@@ -89,7 +89,8 @@ type Words = Vec<(ActionName, Option<u64>, Vec<Arg>)>;
 
 /// The rules, one entry for all syscalls with the same ones, in the order of their first names.
 fn syscalls(policy: &Policy) -> Result<Vec<Syscall>, Inexpressible> {
-    // Of a 64-bit architecture's rules the 32-bit ones follow by truncation, but not the other way round.
+    // Of a 64-bit architecture's rules the 32-bit ones follow by truncation, but not the other way
+    // round.
     let mut arches: Vec<_> = policy.arches().collect();
     arches.sort_by_key(|(arch, _)| arch.word_bits() != 64);
     let mut by_name = BTreeMap::<Name, Words>::new();
@@ -141,7 +142,8 @@ fn words(arch: Arch, name: Name, rules: &[Rule]) -> Result<Words, Inexpressible>
     Ok(words)
 }
 
-/// The alternatives of a condition, each a list of comparisons that must all hold; `None` where there are too many.
+/// The alternatives of a condition, each a list of comparisons that must all hold; `None` where
+/// there are too many.
 fn alternatives(condition: &Condition) -> Option<Vec<Vec<Comparison>>> {
     match condition.view() {
         View::Compare(comparison) => Some(vec![vec![*comparison]]),
@@ -187,7 +189,8 @@ fn arg(comparison: &Comparison, arch: Arch) -> Option<Arg> {
     Some(Arg { index, value, value_two: 0, op, width: None })
 }
 
-/// Reads the profile back and compares it with the policy; returns the architectures whose baseline differs.
+/// Reads the profile back and compares it with the policy; returns the architectures whose baseline
+/// differs.
 fn compare(policy: &Policy, seccomp: &Seccomp) -> Result<Vec<Arch>, Error> {
     let arches: Vec<Arch> = policy.arches().map(|(arch, _)| arch).collect();
     let native = arches.first().copied().unwrap_or(Arch::X86_64);
@@ -216,7 +219,8 @@ fn compare(policy: &Policy, seccomp: &Seccomp) -> Result<Vec<Arch>, Error> {
     Ok(other_baseline)
 }
 
-/// Whether two policies give the same answer to numbers without conditions, of the table and above it.
+/// Whether two policies give the same answer to numbers without conditions, of the table and above
+/// it.
 fn answers_alike(arch: Arch, one: &ArchPolicy, other: &ArchPolicy) -> bool {
     let answer = |policy: &ArchPolicy, nr| match policy.rules_for(nr) {
         [] => Some(policy.action_without_rule(arch, nr)),
@@ -251,8 +255,8 @@ fn compare_rules(arch: Arch, meant: &ArchPolicy, read: &ArchPolicy) -> Result<()
 /// One alternative in a form that is the same for the same meaning: field, mask, operator, value.
 type Alternative = (Vec<(Field, u64, Operator, u64)>, Action);
 
-/// Rules in a form that is the same only for the same meaning: alternatives, without those that decide nothing, in an
-/// order of their own where the order does not matter.
+/// Rules in a form that is the same only for the same meaning: alternatives, without those that
+/// decide nothing, in an order of their own where the order does not matter.
 fn canonical(rules: &[Rule], default: Action) -> Vec<Alternative> {
     let mut list = Vec::<Alternative>::new();
     for rule in rules {

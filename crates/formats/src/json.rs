@@ -1,7 +1,8 @@
 //! JSON with places: one reading of a text, whose values know where they stand.
 //!
-//! A [`Document`] is read once, with comments and last commas allowed. Values are taken out of it by [`Node`], which says what was
-//! expected where something else stands; an [`Object`] refuses keys that are given twice and says which were not asked for.
+//! A [`Document`] is read once, with comments and last commas allowed. Values are taken out of it
+//! by [`Node`], which says what was expected where something else stands; an [`Object`] refuses
+//! keys that are given twice and says which were not asked for.
 
 mod node;
 mod scan;

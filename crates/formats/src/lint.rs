@@ -1,4 +1,5 @@
-//! Rules of one syscall that mean something else than they seem to: each finding with a call that shows it.
+//! Rules of one syscall that mean something else than they seem to: each finding with a call that
+//! shows it.
 
 use callgate_order::{Multiplexer, Test};
 use callgate_syscalls::{Action, Arch, ArgumentWidth, Name, SeccompData, SyscallNr};

@@ -14,7 +14,8 @@ use crate::place::JsonPath;
 use crate::scalar::{OperatorName, WidthName};
 use crate::{Error, Profile, RULES_PER_SYSCALL_MAX, Reading, WarningKind, mux};
 
-/// The most conditions of one rule that must all hold: libseccomp's rules have one for each argument.
+/// The most conditions of one rule that must all hold: libseccomp's rules have one for each
+/// argument.
 const CONDITIONS_MAX: usize = ArgCmp::COUNT_MAX;
 
 /// The rules that apply, by one reading.
@@ -178,7 +179,8 @@ impl<'a> Lowering<'a> {
         self.reading.is_runtime() && repeats_index(self.conditions(position))
     }
 
-    /// The lists of conditions of a rule: any of the lists is enough, and all of a list's conditions must hold.
+    /// The lists of conditions of a rule: any of the lists is enough, and all of a list's
+    /// conditions must hold.
     fn alternatives(&self, position: usize) -> Result<Vec<&'a [Arg]>, Error> {
         let args = self.conditions(position);
         if self.are_alternatives(position) {
@@ -272,7 +274,8 @@ fn comparison(arg: &Arg) -> ArgCmp {
     ArgCmp { arg: arg.index.raw().into(), op, datum_a: arg.value, datum_b: arg.value_two }
 }
 
-/// Leaves the low half of those comparisons that the profile wants in 32 bits, which libseccomp's interface can't say.
+/// Leaves the low half of those comparisons that the profile wants in 32 bits, which libseccomp's
+/// interface can't say.
 fn narrow(chain: &mut Chain, args: &[Arg], arch: Arch, number: Number) {
     let is_narrow = |arg: &&Arg| arg.width == Some(WidthName::Bits32);
     for arg in args.iter().filter(is_narrow).map(|arg| arg.index.raw()) {

@@ -1,12 +1,15 @@
-//! Syscalls that some architectures also offer through one number, `socketcall` and `ipc`, against what the kernel does.
+//! Syscalls that some architectures also offer through one number, `socketcall` and `ipc`, against
+//! what the kernel does.
 //!
-//! The first argument says which call is meant. For `socketcall` the other arguments are behind a pointer, where filters
-//! can't look; `ipc` shifts them. Runtimes keep conditions on the others, although they then mean something else.
-//! [`Reading::Kernel`](crate::Reading::Kernel) does not: a rule without conditions opens or closes both ways. A rule with
-//! conditions, which can't be tested there, opens only the direct way if it allows, and closes the other way altogether if
-//! it refuses. What the profile says about `socketcall` or `ipc` itself goes first.
+//! The first argument says which call is meant. For `socketcall` the other arguments are behind a
+//! pointer, where filters can't look; `ipc` shifts them. Runtimes keep conditions on the others,
+//! although they then mean something else. [`Reading::Kernel`](crate::Reading::Kernel) does not: a
+//! rule without conditions opens or closes both ways. A rule with conditions, which can't be tested
+//! there, opens only the direct way if it allows, and closes the other way altogether if it
+//! refuses. What the profile says about `socketcall` or `ipc` itself goes first.
 //!
-//! References: `net/socket.c`, `ipc/syscall.c`, `include/uapi/linux/net.h`, `include/uapi/linux/ipc.h`.
+//! References: `net/socket.c`, `ipc/syscall.c`, `include/uapi/linux/net.h`,
+//! `include/uapi/linux/ipc.h`.
 
 use callgate_order::{
     Class, Multiplexer, Number, Step, StoredOperator, Test, multiplexes, resolve_name,

@@ -1,7 +1,7 @@
 //! The OCI runtime specification's `linux.seccomp`, field by field, to read and to write.
 //!
-//! These types hold what a file says and nothing more; what it means is [`Profile::resolve`](crate::Profile::resolve)'s
-//! business.
+//! These types hold what a file says and nothing more; what it means is
+//! [`Profile::resolve`](crate::Profile::resolve)'s business.
 //!
 //! References: runtime-spec, `config-linux.md`, section Seccomp.
 
@@ -63,7 +63,8 @@ pub struct Syscall {
     /// The errno value or trace message of the action.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errno_ret: Option<u64>,
-    /// Conditions on the arguments; how several on one argument combine is a matter of the [`Reading`](crate::Reading).
+    /// Conditions on the arguments; how several on one argument combine is a matter of the
+    /// [`Reading`](crate::Reading).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<Arg>,
 }
@@ -81,8 +82,8 @@ pub struct Arg {
     pub value_two: u64,
     /// How they are compared.
     pub op: OperatorName,
-    /// How many low bits are compared, where the file says so. Callgate's own addition: container runtimes skip the key
-    /// and compare all bits of the architecture's word.
+    /// How many low bits are compared, where the file says so. Callgate's own addition: container
+    /// runtimes skip the key and compare all bits of the architecture's word.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub width: Option<WidthName>,
 }

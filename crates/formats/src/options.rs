@@ -16,8 +16,9 @@ pub struct Options {
     pub caps: CapSet,
     /// The kernel that the program will run on.
     pub kernel: KernelVersion,
-    /// Whose reading is meant; by default that of whoever such files are written for: [`Reading::Docker`] for the files
-    /// of engines, [`Reading::Runc`] for OCI's, and [`Reading::Kernel`] for the embedded profiles.
+    /// Whose reading is meant; by default that of whoever such files are written for:
+    /// [`Reading::Docker`] for the files of engines, [`Reading::Runc`] for OCI's, and
+    /// [`Reading::Kernel`] for the embedded profiles.
     pub reading: Option<Reading>,
     /// What happens to syscalls that the profile's author could not know.
     pub unknown: UnknownSyscalls,
@@ -26,8 +27,9 @@ pub struct Options {
 }
 
 impl Options {
-    /// The usual choices on a machine: the profile's architectures, [`CapSet::DOCKER_DEFAULT`], the reading of whoever
-    /// such files are written for, and libseccomp's `KILL_THREAD` for foreign architectures.
+    /// The usual choices on a machine: the profile's architectures, [`CapSet::DOCKER_DEFAULT`], the
+    /// reading of whoever such files are written for, and libseccomp's `KILL_THREAD` for foreign
+    /// architectures.
     #[must_use]
     pub const fn new(native: Arch, kernel: KernelVersion) -> Self {
         Self {
@@ -53,9 +55,10 @@ pub enum Arches {
 
 /// What happens to syscalls that the profile's author could not know.
 ///
-/// A profile that refuses what it does not list would answer `EPERM` to a syscall that did not exist when it was written,
-/// and a C library that tries the new one first takes that for an answer instead of falling back. So newer ones get
-/// `ENOSYS`. This applies to profiles whose default refuses, and not with `ENOSYS` already.
+/// A profile that refuses what it does not list would answer `EPERM` to a syscall that did not
+/// exist when it was written, and a C library that tries the new one first takes that for an answer
+/// instead of falling back. So newer ones get `ENOSYS`. This applies to profiles whose default
+/// refuses, and not with `ENOSYS` already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnknownSyscalls {
     /// What the profile names tells, as the [`Reading`] has it.

@@ -61,7 +61,8 @@ impl JsonPath {
         self
     }
 
-    /// The place of the value in a file; the innermost value on the way to it, where it is not there.
+    /// The place of the value in a file; the innermost value on the way to it, where it is not
+    /// there.
     pub(crate) fn locate(&self, document: &Document) -> Place {
         let mut node = document.root();
         for step in &self.0 {
@@ -83,7 +84,8 @@ impl Step {
     }
 }
 
-/// The bytes of a value, without the lines behind its first: a rule is pointed at by where it begins.
+/// The bytes of a value, without the lines behind its first: a rule is pointed at by where it
+/// begins.
 fn beginning(document: &Document, node: Node<'_>) -> Range<usize> {
     let span = node.span();
     let text = &document.source().text()[span.clone()];

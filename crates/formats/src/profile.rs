@@ -64,7 +64,8 @@ pub struct Profile {
 pub struct Resolved {
     /// What happens to each call.
     pub policy: Policy,
-    /// Which rule of the file each of the policy's comes from, by its position in the list `syscalls`.
+    /// Which rule of the file each of the policy's comes from, by its position in the list
+    /// `syscalls`.
     pub provenance: Provenance,
     /// The flags for seccomp(2) that the profile asks for.
     pub flags: Vec<Flag>,
@@ -87,11 +88,12 @@ impl Profile {
         Self::read(Source::load(path)?)
     }
 
-    /// Reads a profile in any of the formats. `origin` stands in messages for where the bytes came from.
+    /// Reads a profile in any of the formats. `origin` stands in messages for where the bytes came
+    /// from.
     ///
     /// # Errors
-    /// [`Error::TooLong`], [`Error::Format`], [`Error::NoSeccomp`] and [`Error::Invalid`]: whatever can be wrong with a
-    /// file before it is known for which machine it is.
+    /// [`Error::TooLong`], [`Error::Format`], [`Error::NoSeccomp`] and [`Error::Invalid`]: whatever
+    /// can be wrong with a file before it is known for which machine it is.
     pub fn parse(bytes: &[u8], origin: &str) -> Result<Self, Error> {
         // A file that is too long is refused without a copy of it.
         let kept = &bytes[..bytes.len().min(FILE_MAX + 1)];
@@ -148,8 +150,8 @@ impl Profile {
         self.form
     }
 
-    /// The kernels from which on the profile means something else than for those before, ascending: the first of all,
-    /// and those that rules name as the oldest that they apply to or not.
+    /// The kernels from which on the profile means something else than for those before, ascending:
+    /// the first of all, and those that rules name as the oldest that they apply to or not.
     ///
     /// ```
     /// let container = callgate_formats::builtin("container")?;
@@ -163,7 +165,8 @@ impl Profile {
         std::iter::once(KernelVersion::new(0, 0)).chain(named).collect()
     }
 
-    /// The reading of whoever such a profile is written for: what is meant where [`Options::reading`] is `None`.
+    /// The reading of whoever such a profile is written for: what is meant where
+    /// [`Options::reading`] is `None`.
     #[must_use]
     pub const fn reading(&self) -> Reading {
         self.reading
@@ -178,8 +181,9 @@ impl Profile {
     /// The policy of this profile for one machine, kernel and set of capabilities.
     ///
     /// # Errors
-    /// [`Error::UnknownSyscall`], [`Error::Conflict`], [`Error::TooManyRules`], [`Error::MixedEndianness`], and
-    /// [`Error::Policy`] where the options name an architecture twice.
+    /// [`Error::UnknownSyscall`], [`Error::Conflict`], [`Error::TooManyRules`],
+    /// [`Error::MixedEndianness`], and [`Error::Policy`] where the options name an architecture
+    /// twice.
     pub fn resolve(&self, options: &Options) -> Result<Resolved, Error> {
         let reading = options.reading.unwrap_or(self.reading);
         let arches = self.arches(options, reading)?;
@@ -318,7 +322,8 @@ impl Profile {
         provenance
     }
 
-    /// A name that no architecture has: an allowing rule is only narrower without it, a refusing one has a hole.
+    /// A name that no architecture has: an allowing rule is only narrower without it, a refusing
+    /// one has a hole.
     fn unknown_name(
         &self,
         rule: &Rule,
@@ -329,7 +334,8 @@ impl Profile {
         let path = rule.names.path(&rule.path, place);
         let name = text.to_owned();
         if is_permissive(rule.action.on(options.native)) {
-            // A file may hold hundreds of thousands: names near to them are searched for where they are shown.
+            // A file may hold hundreds of thousands: names near to them are searched for where they
+            // are shown.
             return Ok((path, WarningKind::UnknownSyscall { name, near: None }));
         }
         Err(Error::UnknownSyscall { place: self.place(&path), near: near_name(&name), name })

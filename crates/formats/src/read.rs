@@ -72,11 +72,12 @@ pub(crate) struct Unknown<'d>(Vec<Node<'d>>);
 impl<'d> Unknown<'d> {
     /// Notes what is left of an object whose known fields were all taken out.
     ///
-    /// A field that looks like a slip of a known one is an error, because a rule without its `args` or `excludes` lets more
-    /// through than its author meant.
+    /// A field that looks like a slip of a known one is an error, because a rule without its `args`
+    /// or `excludes` lets more through than its author meant.
     pub(crate) fn note(&mut self, object: &Object<'d>, known: &[&str]) -> Result<(), Fault> {
         for (key, node) in object.unknown() {
-            // A field of Docker's inside an OCI configuration is spelt right; it only has no meaning there.
+            // A field of Docker's inside an OCI configuration is spelt right; it only has no
+            // meaning there.
             let near = nearest(key, known.iter().copied()).filter(|_| !known.contains(&key));
             if let Some(near) = near {
                 return Err(node.misspelt_key(near));
@@ -91,8 +92,8 @@ impl<'d> Unknown<'d> {
     }
 }
 
-/// Finds out which form a text has, without judging it. An error is a file that is two: a configuration that holds a
-/// profile, and a profile itself.
+/// Finds out which form a text has, without judging it. An error is a file that is two: a
+/// configuration that holds a profile, and a profile itself.
 fn form_of(root: Node<'_>) -> Result<Form, Fault> {
     let has = |node: Node<'_>, keys: &[&str]| keys.iter().any(|key| node.field(key).is_some());
     if has(root, &["linux", "ociVersion"]) {

@@ -1,12 +1,14 @@
 //! What a profile means to those who read it.
 //!
-//! Each reader was read in its source, in the version of Debian 12, and containers that it starts are compared with what
-//! is said here (`conformance/readings`):
+//! Each reader was read in its source, in the version of Debian 12, and containers that it starts
+//! are compared with what is said here (`conformance/readings`):
 //!
-//! - runc 1.1.5, `libcontainer/seccomp`: with libseccomp, and a stub of its own for unknown syscalls;
+//! - runc 1.1.5, `libcontainer/seccomp`: with libseccomp, and a stub of its own for unknown
+//!   syscalls;
 //! - crun 1.8.1, `src/libcrun/seccomp.c`: with libseccomp alone;
-//! - Docker 20.10.24, `profiles/seccomp`, and Podman 4.3.1 with containers/common 0.50.1, `pkg/seccomp`: both pick rules
-//!   and architectures, and hand the rest to a runtime, which is runc here.
+//! - Docker 20.10.24, `profiles/seccomp`, and Podman 4.3.1 with containers/common 0.50.1,
+//!   `pkg/seccomp`: both pick rules and architectures, and hand the rest to a runtime, which is
+//!   runc here.
 
 use std::fmt;
 use std::str::FromStr;
@@ -26,8 +28,8 @@ use crate::check::is_permissive;
 /// | `archMap` | unknown | unknown | known | known |
 /// | a rule with conditions, on `socketcall` and `ipc` | the conditions but that on the first argument | as runc | as runc | an allowing rule opens nothing, a refusing one closes the call |
 ///
-/// In all of them rules have no order in the file's sense; which of several that hold decides is libseccomp's order
-/// (`callgate-order`).
+/// In all of them rules have no order in the file's sense; which of several that hold decides is
+/// libseccomp's order (`callgate-order`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "readers have to look at each")]
 pub enum Reading {

@@ -1,4 +1,5 @@
-//! The words and small numbers that profiles consist of, each accepted only in full and named in its error.
+//! The words and small numbers that profiles consist of, each accepted only in full and named in
+//! its error.
 
 use std::fmt;
 
@@ -184,7 +185,8 @@ impl DockerArch {
         }
     }
 
-    /// The architecture of a word: Docker's, Go's where it differs (`386`, `loong64`, `mipsle`), or ours.
+    /// The architecture of a word: Docker's, Go's where it differs (`386`, `loong64`, `mipsle`), or
+    /// ours.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Arch::from_name(text).map(Self).or_else(|| {
@@ -257,7 +259,8 @@ impl ArgIndex {
     }
 }
 
-/// The number of low bits of an argument that a comparison reads: callgate's addition to the format.
+/// The number of low bits of an argument that a comparison reads: callgate's addition to the
+/// format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum WidthName {
     /// The low 32 bits.

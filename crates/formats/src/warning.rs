@@ -25,7 +25,8 @@ pub enum WarningKind {
     ErrnoUnused,
     /// `valueTwo` stands beside an operator that has no use for it.
     ValueTwoUnused,
-    /// `valueTwo` has bits outside the mask. Runtimes drop them, so that the rule holds for more calls than written.
+    /// `valueTwo` has bits outside the mask. Runtimes drop them, so that the rule holds for more
+    /// calls than written.
     ValueOutsideMask,
     /// An allowing rule names a syscall that nobody knows; the name was skipped.
     UnknownSyscall {
@@ -39,8 +40,8 @@ pub enum WarningKind {
         /// The architecture.
         arch: Arch,
     },
-    /// Another reading permits a call that this one refuses, or the other way round: the chosen one and
-    /// [`Reading::Kernel`], or that and the one that the form is written for.
+    /// Another reading permits a call that this one refuses, or the other way round: the chosen one
+    /// and [`Reading::Kernel`], or that and the one that the form is written for.
     Readings {
         /// The syscall.
         name: Name,
@@ -53,14 +54,16 @@ pub enum WarningKind {
         /// The other, and its action.
         other: (Reading, Action),
     },
-    /// The rule refuses calls, but another one without conditions lets every call of the syscall through, and wins.
+    /// The rule refuses calls, but another one without conditions lets every call of the syscall
+    /// through, and wins.
     Overruled {
         /// The syscall.
         name: Name,
         /// The path of the rule without conditions.
         by: String,
     },
-    /// The kernel reads fewer bits of an argument than the rules compare, so that a call gets around them.
+    /// The kernel reads fewer bits of an argument than the rules compare, so that a call gets
+    /// around them.
     HighBits {
         /// The syscall.
         name: Name,
@@ -71,8 +74,8 @@ pub enum WarningKind {
         /// What happens to the same call without the bits that the kernel ignores.
         refused: Action,
     },
-    /// On this architecture the syscall can also be made through `socketcall` or `ipc`, where filters cannot see its
-    /// arguments, so that the rule does not say what happens there.
+    /// On this architecture the syscall can also be made through `socketcall` or `ipc`, where
+    /// filters cannot see its arguments, so that the rule does not say what happens there.
     Multiplexed {
         /// The syscall.
         name: Name,
@@ -110,15 +113,16 @@ pub enum Cause {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Notice {
-    /// The profile's author knew syscalls up to this kernel; newer ones get `action`, as if the kernel lacked them.
+    /// The profile's author knew syscalls up to this kernel; newer ones get `action`, as if the
+    /// kernel lacked them.
     BaselineInferred {
         /// The kernel.
         baseline: KernelVersion,
         /// The newest syscall in the profile.
         newest: Name,
     },
-    /// Numbers above that of this syscall, the largest that the profile names for the architecture, get `ENOSYS`, as runc
-    /// has it.
+    /// Numbers above that of this syscall, the largest that the profile names for the architecture,
+    /// get `ENOSYS`, as runc has it.
     NumbersInferred {
         /// The architecture.
         arch: Arch,

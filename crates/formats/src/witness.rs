@@ -1,4 +1,5 @@
-//! Finds a call with a given property among those where the rules of a syscall could change their mind.
+//! Finds a call with a given property among those where the rules of a syscall could change their
+//! mind.
 
 use std::collections::BTreeSet;
 
@@ -6,14 +7,16 @@ use callgate_order::Test;
 
 use crate::chain::Args;
 
-/// How many calls are tried. Rules in practice need dozens; the limit is for those written to be slow.
+/// How many calls are tried. Rules in practice need dozens; the limit is for those written to be
+/// slow.
 const ATTEMPTS_MAX: u64 = 1 << 14;
 
 /// How many values of one argument are tried.
 const VALUES_MAX: usize = 256;
 
-/// A call for which `wanted` holds, where one is found: arguments are at, just below and just above the values of the
-/// tests, inside and outside their masks, with and without high bits; those without tests are zero.
+/// A call for which `wanted` holds, where one is found: arguments are at, just below and just above
+/// the values of the tests, inside and outside their masks, with and without high bits; those
+/// without tests are zero.
 ///
 /// Nothing is proved by not finding one.
 pub(crate) fn find(tests: &[Test], wanted: impl Fn(&Args) -> bool) -> Option<Args> {

@@ -1,4 +1,5 @@
-//! Random profiles, read here and handed to libseccomp's interface as runtimes do: both must mean the same.
+//! Random profiles, read here and handed to libseccomp's interface as runtimes do: both must mean
+//! the same.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a helper fails its test by panicking")]
 
 use std::collections::BTreeMap;
@@ -44,7 +45,8 @@ const MASKS: [u64; 9] = [
     1 << 63,
 ];
 
-/// Two plain calls, two that x86 multiplexes, of which it has the second by no number of its own, and two of `ipc`.
+/// Two plain calls, two that x86 multiplexes, of which it has the second by no number of its own,
+/// and two of `ipc`.
 const NAMES: [&str; 6] = ["ioctl", "personality", "socket", "accept", "shmget", "msgctl"];
 
 const OPERATORS: [&str; 8] = ["", "NE", "LT", "LE", "EQ", "GE", "GT", "MASKED_EQ"];

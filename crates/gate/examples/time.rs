@@ -1,4 +1,5 @@
-//! How long a policy takes from text to policy: `cargo run --release -p callgate-gate --example time FILE`.
+//! How long a policy takes from text to policy: `cargo run --release -p callgate-gate --example
+//! time FILE`.
 #![expect(clippy::print_stdout, reason = "what it measures is all that it is for")]
 
 use std::error::Error;

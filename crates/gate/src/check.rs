@@ -1,7 +1,8 @@
-//! What can be wrong with a policy whose every name is known: conditions that decide nothing and statements that are
-//! never reached.
+//! What can be wrong with a policy whose every name is known: conditions that decide nothing and
+//! statements that are never reached.
 //!
-//! Both questions are put to the prover, so that they are answered for every call and not by the look of a text.
+//! Both questions are put to the prover, so that they are answered for every call and not by the
+//! look of a text.
 
 mod words;
 
@@ -45,7 +46,8 @@ impl Written {
     /// The meaning of the policy on a target.
     ///
     /// # Errors
-    /// As [`Written::lower_unchecked`]; conditions that always hold or never, and statements that nothing reaches.
+    /// As [`Written::lower_unchecked`]; conditions that always hold or never, and statements that
+    /// nothing reaches.
     pub fn lower(&self, target: &Target) -> Result<Lowered, Refused> {
         let mut lowered = self.lower_unchecked(target)?;
         let (errors, warnings): (Vec<_>, Vec<_>) = Check::new(self, &lowered)
@@ -107,7 +109,8 @@ impl<'a> Check<'a> {
         Self { written, lists, alone }
     }
 
-    /// What is found. Nothing, where the prover has no answer: the policy's meaning does not depend on it.
+    /// What is found. Nothing, where the prover has no answer: the policy's meaning does not depend
+    /// on it.
     fn diagnostics(&self) -> Vec<Diagnostic> {
         let own = self.own_conditions();
         let reach = self.lists.iter().map(|list| {
@@ -124,7 +127,8 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// For each rule, in the order of the lists, whether its own condition can hold (1) and can fail (0).
+    /// For each rule, in the order of the lists, whether its own condition can hold (1) and can
+    /// fail (0).
     fn own_conditions(&self) -> Option<Vec<[bool; 2]>> {
         let sites = || self.lists.iter().flatten();
         let questions = sites().map(|site| {
@@ -156,7 +160,8 @@ impl<'a> Check<'a> {
         diagnostics
     }
 
-    /// Calls of statements that other statements before them decide for every value of their arguments.
+    /// Calls of statements that other statements before them decide for every value of their
+    /// arguments.
     fn dead(&self, own: &[[bool; 2]], reach: &Reached) -> Vec<Diagnostic> {
         // For each call of a statement whether it decides anywhere, and who decides instead.
         let mut calls: BTreeMap<(usize, usize), (bool, Vec<usize>)> = BTreeMap::new();
@@ -225,8 +230,8 @@ fn deciders(list: &[Site<'_>], position: usize) -> Vec<usize> {
     }
 }
 
-/// Puts questions to the prover: for each place an architecture and rules, of which the first that holds answers.
-/// Returns which answers any call gets.
+/// Puts questions to the prover: for each place an architecture and rules, of which the first that
+/// holds answers. Returns which answers any call gets.
 pub(crate) fn reached(
     questions: impl Iterator<Item = (Arch, Vec<(Condition, u16)>)>,
 ) -> Option<Reached> {

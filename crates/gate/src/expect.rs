@@ -25,8 +25,9 @@ pub struct Test {
 pub struct Expected {
     /// The verdict.
     pub verdict: Verdict,
-    /// For each argument from the first its value, or none for every value. Arguments that are not listed have every
-    /// value. A value is one of the bits that the kernel reads; the others have every value, too.
+    /// For each argument from the first its value, or none for every value. Arguments that are not
+    /// listed have every value. A value is one of the bits that the kernel reads; the others have
+    /// every value, too.
     pub args: Vec<Option<Value>>,
 }
 
@@ -58,8 +59,9 @@ pub enum NoOutcome {
 }
 
 impl Test {
-    /// Every kind of call that the test describes and that the policy decides otherwise, each with one such call. The list
-    /// is empty exactly if the test holds for every call: this is proved, not sampled.
+    /// Every kind of call that the test describes and that the policy decides otherwise, each with
+    /// one such call. The list is empty exactly if the test holds for every call: this is proved,
+    /// not sampled.
     ///
     /// # Errors
     /// [`NoOutcome`].
@@ -100,8 +102,9 @@ impl Test {
     ) -> Result<Vec<Failure>, NoOutcome> {
         let expected = self.expected.verdict.on(arch);
         let described = self.described(arch, nr, name)?;
-        // Two policies about this number alone: both answer as expected where the test says nothing, and the first as
-        // the policy does elsewhere. They are equal exactly if the test holds.
+        // Two policies about this number alone: both answer as expected where the test says
+        // nothing, and the first as the policy does elsewhere. They are equal exactly if the test
+        // holds.
         let mut asked = ArchPolicy::new(expected);
         asked.rule(nr, described.negated(), expected);
         for rule in rules.rules_for(nr) {

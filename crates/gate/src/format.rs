@@ -1,8 +1,9 @@
 //! The one way to write a file: `callgate fmt`.
 //!
-//! Only spaces and line feeds change. A statement that fits stands on one line; a longer one is broken within its set,
-//! before `where`, `because`, `and` and `or`, or behind a comma. A comma behind the last part of a set keeps one part
-//! a line. Comments stay where they are; those behind neighbouring lines are aligned.
+//! Only spaces and line feeds change. A statement that fits stands on one line; a longer one is
+//! broken within its set, before `where`, `because`, `and` and `or`, or behind a comma. A comma
+//! behind the last part of a set keeps one part a line. Comments stay where they are; those behind
+//! neighbouring lines are aligned.
 
 mod layout;
 mod tokens;

@@ -161,8 +161,8 @@ pub(crate) fn is_groups_version(version: &str) -> bool {
     Groups::parse(version).is_some()
 }
 
-/// The constants that a value is called by, where an argument takes its values from a set whatever the others are, and
-/// all architectures have them.
+/// The constants that a value is called by, where an argument takes its values from a set whatever
+/// the others are, and all architectures have them.
 pub(crate) fn spelling(
     call: Name,
     argument: &str,

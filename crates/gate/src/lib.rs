@@ -1,6 +1,7 @@
 //! The language for syscall filters, `*.gate`.
 //!
-//! A file says for each syscall what becomes of it, one statement a line; the guide has a tutorial and the grammar:
+//! A file says for each syscall what becomes of it, one statement a line; the guide has a tutorial
+//! and the grammar:
 //!
 //! ```text
 //! policy 1
@@ -11,7 +12,8 @@
 //! test socket(AF_NETLINK, _, _) -> errno EPERM
 //! ```
 //!
-//! [`File`] is a text as it was written, with every space and comment; [`format()`] writes one as everybody does.
+//! [`File`] is a text as it was written, with every space and comment; [`format()`] writes one as
+//! everybody does.
 
 #![forbid(unsafe_code)]
 

@@ -53,15 +53,16 @@ pub struct Refused {
 /// Reads a policy. `load` reads the files that it includes.
 ///
 /// # Errors
-/// Everything that is wrong with the text: of a text that is not understood only that, of one that is understood all
-/// names that are not known.
+/// Everything that is wrong with the text: of a text that is not understood only that, of one that
+/// is understood all names that are not known.
 pub fn read(source: Source, load: &mut Loader<'_>) -> Result<Written, Refused> {
     let mut reader = Reader::new(load);
     reader.main(source);
     reader.finish()
 }
 
-/// Reads a table of tests: `test` lines, in blocks `on ARCH { }` or not, for a filter of these architectures.
+/// Reads a table of tests: `test` lines, in blocks `on ARCH { }` or not, for a filter of these
+/// architectures.
 ///
 /// # Errors
 /// What is wrong with the text, also lines that are no tests.
@@ -255,7 +256,8 @@ impl PartialEq for Refused {
 }
 
 impl fmt::Display for Refused {
-    /// One paragraph for each error, as compilers write them: `FILE:LINE:COLUMN: error[CODE]: MESSAGE`.
+    /// One paragraph for each error, as compilers write them: `FILE:LINE:COLUMN: error[CODE]:
+    /// MESSAGE`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, diagnostic) in self.diagnostics.iter().enumerate() {
             let place = diagnostic.primary_span().and_then(|span| self.sources.place(span));

@@ -1,7 +1,8 @@
 //! A policy as a text of the language: `callgate show`.
 //!
-//! Calls with the same rules stand together, conditions have the names of arguments and constants, and statements are
-//! sorted by verdict behind the default. The text is read again and proved to mean the policy before it is returned.
+//! Calls with the same rules stand together, conditions have the names of arguments and constants,
+//! and statements are sorted by verdict behind the default. The text is read again and proved to
+//! mean the policy before it is returned.
 
 mod condition;
 mod simple;
@@ -101,8 +102,8 @@ fn attempt(policy: &Policy, style: Style) -> Result<Shown, NotShown> {
     }
 }
 
-/// What a policy does with one syscall, in words: for each architecture a line for each of its conditions, and one for the
-/// rest.
+/// What a policy does with one syscall, in words: for each architecture a line for each of its
+/// conditions, and one for the rest.
 ///
 /// # Errors
 /// [`NotShown`] for conditions that the language cannot say.
@@ -139,7 +140,8 @@ fn write(policy: &Policy, style: Style) -> Result<String, NotShown> {
     }
 }
 
-/// What all architectures of a policy have in common; verdicts are compared as texts, because errno values differ.
+/// What all architectures of a policy have in common; verdicts are compared as texts, because errno
+/// values differ.
 fn same<T: Copy + PartialEq>(
     policy: &Policy,
     first: Arch,

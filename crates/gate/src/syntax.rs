@@ -1,4 +1,5 @@
-//! The syntax of the language: a lossless tree that holds every byte of a text, also of one that is wrong.
+//! The syntax of the language: a lossless tree that holds every byte of a text, also of one that is
+//! wrong.
 
 mod condition;
 mod fault;
@@ -80,7 +81,8 @@ impl From<SyntaxKind> for rowan::SyntaxKind {
     }
 }
 
-/// What a text in quotes says; `None` without its closing quote. A backslash takes the next character as it is.
+/// What a text in quotes says; `None` without its closing quote. A backslash takes the next
+/// character as it is.
 pub(crate) fn unquoted(literal: &str) -> Option<String> {
     let mut text = String::new();
     let mut rest = literal.strip_prefix('"')?.chars();

@@ -1,10 +1,11 @@
-//! Trying things in a child: a filter can't be taken off again, so whoever wants to see one work gives it a process
-//! of its own.
+//! Trying things in a child: a filter can't be taken off again, so whoever wants to see one work
+//! gives it a process of its own.
 //!
-//! A forked child has one thread, a copy of the caller. Locks that other threads held at that moment stay held in the
-//! copy, so code that takes one may wait for ever: keep to what needs none, and build programs before forking. (The
-//! memory allocator of the C libraries is safe to use.) What memory the copy shares with its parent, or with the kernel,
-//! it must not touch as if it were its own: nothing can check that, so that [`run_forked`] is unsafe.
+//! A forked child has one thread, a copy of the caller. Locks that other threads held at that
+//! moment stay held in the copy, so code that takes one may wait for ever: keep to what needs none,
+//! and build programs before forking. (The memory allocator of the C libraries is safe to use.)
+//! What memory the copy shares with its parent, or with the kernel, it must not touch as if it were
+//! its own: nothing can check that, so that [`run_forked`] is unsafe.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -63,7 +64,8 @@ impl Signal {
     #[cfg(feature = "test-support")]
     pub const ALARM: Self = Self(libc::SIGALRM);
 
-    /// The signal of a fault that a child reported by an exit code, as `first_code` plus its number.
+    /// The signal of a fault that a child reported by an exit code, as `first_code` plus its
+    /// number.
     #[doc(hidden)]
     #[must_use]
     pub fn of_fault(code: u8, first_code: u8) -> Option<Self> {
@@ -131,7 +133,8 @@ impl Child {
 /// # Errors
 /// [`Error::Kernel`] where the process can't be forked.
 pub unsafe fn start_forked(closure: impl FnOnce() -> u8) -> Result<Child, Error> {
-    // SAFETY: the closure is all that the child does besides leaving, and the caller answers for it.
+    // SAFETY: the closure is all that the child does besides leaving, and the caller answers for
+    // it.
     let side = unsafe { process::fork() };
     match side.map_err(|errno| Error::Kernel { call: "fork", errno })? {
         Fork::Child => {
@@ -142,17 +145,19 @@ pub unsafe fn start_forked(closure: impl FnOnce() -> u8) -> Result<Child, Error>
     }
 }
 
-/// Runs a closure in a forked child, waits for its end, and says how it ended: with the closure's result as the exit
-/// code if nothing happens before. The child runs no destructors or exit handlers of the caller.
+/// Runs a closure in a forked child, waits for its end, and says how it ended: with the closure's
+/// result as the exit code if nothing happens before. The child runs no destructors or exit
+/// handlers of the caller.
 ///
 /// A panic is [`PANIC_CODE`].
 ///
 /// # Safety
 /// The closure is only given what stays sound in a second process:
-/// - It uses no value whose safety rests on this process alone having it, such as memory that is mapped as shared without
-///   atomics, or the queues of io_uring(7).
-/// - If the process has other threads, it calls nothing of C that is not safe after a fork of such (signal-safety(7), and
-///   what the C library promises beyond: glibc and musl the memory allocator).
+/// - It uses no value whose safety rests on this process alone having it, such as memory that is
+///   mapped as shared without atomics, or the queues of io_uring(7).
+/// - If the process has other threads, it calls nothing of C that is not safe after a fork of such
+///   (signal-safety(7), and what the C library promises beyond: glibc and musl the memory
+///   allocator).
 ///
 /// # Errors
 /// [`Error::Kernel`] where the process can't be forked or waited for.

@@ -1,10 +1,11 @@
 //! Loads that take what the kernel offers, and say what that was.
 //!
-//! [`load`](crate::load()) takes all that it is asked for or fails. A program that runs on many kernels says instead of
-//! each feature whether it must have it, and looks at the report: what was left out, and what holds now.
+//! [`load`](crate::load()) takes all that it is asked for or fails. A program that runs on many
+//! kernels says instead of each feature whether it must have it, and looks at the report: what was
+//! left out, and what holds now.
 //!
-//! What a filter is for is never best effort: the program and the threads it is attached to are all there, or nothing is.
-//! As loads, these allocate nothing.
+//! What a filter is for is never best effort: the program and the threads it is attached to are all
+//! there, or nothing is. As loads, these allocate nothing.
 //!
 //! References: seccomp(2), prctl(2).
 
@@ -46,10 +47,11 @@ pub struct Wants {
     pub no_new_privs: Want,
     /// That the kernel logs what the filter does not allow ([`Logging::On`]).
     pub logging: Want,
-    /// That the kernel forces no speculation mitigations for this filter ([`Speculation::Allowed`]).
+    /// That the kernel forces no speculation mitigations for this filter
+    /// ([`Speculation::Allowed`]).
     pub speculation: Want,
-    /// That only fatal signals interrupt a call whose notification was received ([`Interruption::FatalSignals`]); for
-    /// loads with a listener.
+    /// That only fatal signals interrupt a call whose notification was received
+    /// ([`Interruption::FatalSignals`]); for loads with a listener.
     pub uninterrupted: Want,
 }
 
@@ -60,7 +62,8 @@ impl Default for Wants {
     }
 }
 
-/// What was enforced, as far as the load decides it: no call is made to find out, which the filter might forbid.
+/// What was enforced, as far as the load decides it: no call is made to find out, which the filter
+/// might forbid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Enforced {
     flags: Flags,
@@ -95,7 +98,8 @@ impl Enforced {
 /// Attaches a filter with what the kernel has of what is wanted.
 ///
 /// # Errors
-/// As [`load`](crate::load()). [`Error::UnknownFlag`] for a required feature comes before anything is changed.
+/// As [`load`](crate::load()). [`Error::UnknownFlag`] for a required feature comes before anything
+/// is changed.
 ///
 /// # Examples
 /// ```

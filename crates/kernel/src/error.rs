@@ -10,8 +10,8 @@ use crate::{Flag, Tid};
 
 /// Why the kernel refused, or why it was not asked.
 ///
-/// The variants that [`load`](crate::load()) returns own no memory: they can be made after a fork. The kernel's errno
-/// is never hidden: [`Error::errno`].
+/// The variants that [`load`](crate::load()) returns own no memory: they can be made after a fork.
+/// The kernel's errno is never hidden: [`Error::errno`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
@@ -37,11 +37,13 @@ pub enum Error {
         /// The first such thread.
         tid: Tid,
     },
-    /// As [`Error::ThreadDiverged`], where the kernel returns a listener and so can't name the thread.
+    /// As [`Error::ThreadDiverged`], where the kernel returns a listener and so can't name the
+    /// thread.
     SomeThreadDiverged,
     /// One of the filters in place has a listener that is still open.
     ListenerExists,
-    /// Several filters hand calls over, and the kernel allows one listener for all filters of a thread.
+    /// Several filters hand calls over, and the kernel allows one listener for all filters of a
+    /// thread.
     SeveralListeners {
         /// How many.
         filters: usize,
@@ -185,8 +187,8 @@ impl Error {
         Some(crate::sys::errno(raw))
     }
 
-    /// The exit code with which env(1) and its like report the failure to run a command: 127 for a command that is
-    /// not there, 126 for one that can't be executed, 125 for all else.
+    /// The exit code with which env(1) and its like report the failure to run a command: 127 for a
+    /// command that is not there, 126 for one that can't be executed, 125 for all else.
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match self {

@@ -1,10 +1,10 @@
 //! Running a command under a filter.
 //!
-//! Everything that needs syscalls is done first: the command is looked for, its arguments are laid out. Attaching the
-//! filter and execve(2) then follow each other with nothing between. So a filter for a command has to allow `execve`,
-//! and whatever the command itself calls. Should execve fail, the reason is written to standard error (`write`) and
-//! the process exits (`exit_group`); a filter that forbids the one or the other costs the message or the exit code,
-//! no more.
+//! Everything that needs syscalls is done first: the command is looked for, its arguments are laid
+//! out. Attaching the filter and execve(2) then follow each other with nothing between. So a filter
+//! for a command has to allow `execve`, and whatever the command itself calls. Should execve fail,
+//! the reason is written to standard error (`write`) and the process exits (`exit_group`); a filter
+//! that forbids the one or the other costs the message or the exit code, no more.
 //!
 //! References: execve(2), execvp(3).
 
@@ -50,12 +50,12 @@ pub struct Command {
 }
 
 impl Command {
-    /// Finds `argv[0]` as execvp(3) does: as it is where it has a slash, else in the directories of `search_path`
-    /// (`PATH`), or of `/bin:/usr/bin` without one. The entries of `environment`, usually of the form `NAME=value`, are
-    /// passed on as they are.
+    /// Finds `argv[0]` as execvp(3) does: as it is where it has a slash, else in the directories of
+    /// `search_path` (`PATH`), or of `/bin:/usr/bin` without one. The entries of `environment`,
+    /// usually of the form `NAME=value`, are passed on as they are.
     ///
-    /// A file that can't be executed does not end the search, but is what is reported if no other is found. Unlike
-    /// execvp(3), a script needs its `#!` line.
+    /// A file that can't be executed does not end the search, but is what is reported if no other
+    /// is found. Unlike execvp(3), a script needs its `#!` line.
     ///
     /// # Errors
     /// [`Error::NoCommand`], [`Error::CommandNotFound`], [`Error::CommandNotExecutable`].
@@ -70,7 +70,8 @@ impl Command {
         Ok(Self { file, argv, environment, ignores_sigpipe: false })
     }
 
-    /// Finds `argv[0]` in this process's `PATH`, to be run with this process's environment, entry for entry.
+    /// Finds `argv[0]` in this process's `PATH`, to be run with this process's environment, entry
+    /// for entry.
     ///
     /// # Errors
     /// As [`Command::resolve`].
@@ -78,8 +79,8 @@ impl Command {
         Self::resolve(argv, process::environment(), env::var_os("PATH").as_deref())
     }
 
-    /// Whether the command is to ignore SIGPIPE, as [`Start`](crate::Start) knows of this program. Without this, the signal
-    /// gets its default effect, which it has nearly everywhere.
+    /// Whether the command is to ignore SIGPIPE, as [`Start`](crate::Start) knows of this program.
+    /// Without this, the signal gets its default effect, which it has nearly everywhere.
     #[must_use]
     pub const fn ignoring_sigpipe(mut self, ignores: bool) -> Self {
         self.ignores_sigpipe = ignores;
@@ -92,13 +93,15 @@ impl Command {
         &self.file
     }
 
-    /// Attaches the filter and replaces the process by the command. Returns only if the filter was not attached;
-    /// after that, failure is as with [`Command::replace`].
+    /// Attaches the filter and replaces the process by the command. Returns only if the filter was
+    /// not attached; after that, failure is as with [`Command::replace`].
     ///
-    /// A filter that would not let this very call of execve(2) through is refused while something can still be said.
+    /// A filter that would not let this very call of execve(2) through is refused while something
+    /// can still be said.
     ///
-    /// SIGPIPE, which Rust programs ignore, gets its default effect back, unless
-    /// [otherwise asked for](Command::ignoring_sigpipe). The process may have one thread only ([`Scope::BeforeExec`]).
+    /// SIGPIPE, which Rust programs ignore, gets its default effect back, unless [otherwise asked
+    /// for](Command::ignoring_sigpipe). The process may have one thread only
+    /// ([`Scope::BeforeExec`]).
     ///
     /// # Errors
     /// [`Error::CommandFiltered`], or what [`load()`](crate::load()) says.
@@ -123,16 +126,17 @@ impl Command {
         match load_stack(stack, Scope::BeforeExec, options) {
             Ok(()) => self.replace(),
             Err(error) => {
-                // What was the disposition a moment ago can be so again; there is nothing to do about it if not.
+                // What was the disposition a moment ago can be so again; there is nothing to do
+                // about it if not.
                 let _ = process::set_sigpipe(sigpipe);
                 error
             }
         }
     }
 
-    /// Replaces the process by the command, with filters or without. The calls made are `execve` and, if that fails,
-    /// `write` and `exit_group`: the reason goes to standard error, and the exit code is 127 if something was not
-    /// found (the interpreter of a script, too) and else 126.
+    /// Replaces the process by the command, with filters or without. The calls made are `execve`
+    /// and, if that fails, `write` and `exit_group`: the reason goes to standard error, and the
+    /// exit code is 127 if something was not found (the interpreter of a script, too) and else 126.
     pub fn replace(&self) -> ! {
         let reason = process::execve(&self.file, &self.argv, &self.environment);
         let mut line = [0; 512];
@@ -141,8 +145,9 @@ impl Command {
         process::exit_now(if reason == errno(libc::ENOENT) { 127 } else { 126 })
     }
 
-    /// What the program returns for the call that [`Command::replace`] will make, unless that lets the call happen or
-    /// hands it to somebody. Programs that read the instruction pointer, which is not known yet, are not predicted.
+    /// What the program returns for the call that [`Command::replace`] will make, unless that lets
+    /// the call happen or hands it to somebody. Programs that read the instruction pointer, which
+    /// is not known yet, are not predicted.
     fn obstacle(&self, program: &Program) -> Option<Action> {
         if program.instructions().iter().any(reads_instruction_pointer) {
             return None;
@@ -164,8 +169,9 @@ fn reads_instruction_pointer(instruction: &Instruction) -> bool {
     matches!(instruction.operation(), Ok(Operation::LoadData(word)) if WORDS.contains(&word.index()))
 }
 
-/// Writes the message for a failed execve, cut off where the buffer ends, and returns its length. No allocation: it
-/// might take a call that the filter forbids, or a lock that another thread held at the fork.
+/// Writes the message for a failed execve, cut off where the buffer ends, and returns its length.
+/// No allocation: it might take a call that the filter forbids, or a lock that another thread held
+/// at the fork.
 fn message(buffer: &mut [u8], file: &CStr, reason: Errno) -> usize {
     let size = buffer.len();
     let mut rest = buffer;
@@ -182,7 +188,8 @@ fn message(buffer: &mut [u8], file: &CStr, reason: Errno) -> usize {
     size - rest.len()
 }
 
-/// Why execve(2) fails, in the C library's words, which it gives only in allocated or locked memory.
+/// Why execve(2) fails, in the C library's words, which it gives only in allocated or locked
+/// memory.
 const fn reason_text(raw: i32) -> Option<&'static str> {
     Some(match raw {
         libc::E2BIG => "Argument list too long",

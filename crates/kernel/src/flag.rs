@@ -10,8 +10,8 @@ use libc::c_ulong;
 /// A flag that the kernel knows for the load of a filter.
 ///
 /// Callers of [`load`](crate::load()) never combine flags by hand: [`Scope`](crate::Scope) and
-/// [`Options`](crate::Options) can only express what the kernel takes. The enumeration serves probes and error
-/// messages.
+/// [`Options`](crate::Options) can only express what the kernel takes. The enumeration serves
+/// probes and error messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Flag {
@@ -25,7 +25,8 @@ pub enum Flag {
     NewListener,
     /// Report a failed [`Flag::Tsync`] as `ESRCH` and not as a thread id.
     TsyncEsrch,
-    /// Once a notification is received, let only fatal signals interrupt the call that waits for its answer.
+    /// Once a notification is received, let only fatal signals interrupt the call that waits for
+    /// its answer.
     WaitKillableRecv,
 }
 
@@ -80,7 +81,8 @@ impl Flag {
         }
     }
 
-    /// The bits with which the kernel can be asked for this flag alone: its own, and those it refuses to be without.
+    /// The bits with which the kernel can be asked for this flag alone: its own, and those it
+    /// refuses to be without.
     #[doc(hidden)]
     #[must_use]
     pub const fn probe_bits(self) -> c_ulong {

@@ -17,12 +17,12 @@ pub struct InheritedDescriptor {
     pub descriptor: OwnedFd,
 }
 
-/// Takes the descriptors that the service manager has passed to this process (`LISTEN_PID`, `LISTEN_FDS`,
-/// `LISTEN_FDNAMES`). Once: later calls have none.
+/// Takes the descriptors that the service manager has passed to this process (`LISTEN_PID`,
+/// `LISTEN_FDS`, `LISTEN_FDNAMES`). Once: later calls have none.
 ///
-/// Only a program with [`remember_start!`](crate::remember_start) has any: it looks before `main` which of the announced
-/// descriptors are there. A manager that announces more than it passes does not get the program's own files taken for them,
-/// whenever this is called.
+/// Only a program with [`remember_start!`](crate::remember_start) has any: it looks before `main`
+/// which of the announced descriptors are there. A manager that announces more than it passes does
+/// not get the program's own files taken for them, whenever this is called.
 #[must_use]
 pub fn inherited_descriptors() -> Vec<InheritedDescriptor> {
     let names = env::var("LISTEN_FDNAMES").unwrap_or_default();

@@ -1,17 +1,21 @@
 //! The kernel's side of seccomp: attach filters, probe features, run commands under a filter.
 //!
-//! - [`load()`] attaches a [`Program`](callgate_bpf::Program) with an explicit [`Scope`]; [`load_with_listener`] one
-//!   that hands calls to a supervisor. Both work between fork and exec: they allocate nothing.
+//! - [`load()`] attaches a [`Program`](callgate_bpf::Program) with an explicit [`Scope`];
+//!   [`load_with_listener`] one that hands calls to a supervisor. Both work between fork and exec:
+//!   they allocate nothing.
 //! - [`enforce()`] takes what the kernel offers of what is wanted, and reports it.
-//! - [`Error`] tells the kernel's reasons apart, also where it has one errno for several, and says what to do.
-//! - [`Command`] finds a command first and loads last, so that a filter must allow execve(2) and nothing else.
+//! - [`Error`] tells the kernel's reasons apart, also where it has one errno for several, and says
+//!   what to do.
+//! - [`Command`] finds a command first and loads last, so that a filter must allow execve(2) and
+//!   nothing else.
 //! - [`remember_start!`] is for programs that hand on what they were started with.
 //! - [`notify`] has the requests of a listener.
 //! - [`child`] tries a filter out in a process of its own.
 //!
-//! What can be seen of other processes and of the machine is `callgate-observe`. Both make syscalls; no other crate of the
-//! library does. It does not know what a policy is, and loads what it is
-//! given: a [`Program`](callgate_bpf::Program) has passed the checker, but nothing here looks at what it means.
+//! What can be seen of other processes and of the machine is `callgate-observe`. Both make
+//! syscalls; no other crate of the library does. It does not know what a policy is, and loads what
+//! it is given: a [`Program`](callgate_bpf::Program) has passed the checker, but nothing here looks
+//! at what it means.
 #![cfg(target_os = "linux")]
 
 pub mod child;

@@ -1,8 +1,8 @@
 //! Attaching filters.
 //!
-//! A load is at most three syscalls (is there one thread, no_new_privs, seccomp) and allocates nothing, so it can be
-//! made between fork and exec in a process with threads. Only a refusal costs more: it is looked into before it is
-//! returned.
+//! A load is at most three syscalls (is there one thread, no_new_privs, seccomp) and allocates
+//! nothing, so it can be made between fork and exec in a process with threads. Only a refusal costs
+//! more: it is looked into before it is returned.
 //!
 //! References: seccomp(2), `kernel/seccomp.c`.
 
@@ -17,18 +17,21 @@ use crate::flag::Flags;
 use crate::sys;
 use crate::{Error, Flag, Tid, flag_supported, refusal};
 
-/// Which threads a filter is attached to. There is no default: filters belong to threads, not to processes, and the
-/// thread that nobody thought of is a way around the filter.
+/// Which threads a filter is attached to. There is no default: filters belong to threads, not to
+/// processes, and the thread that nobody thought of is a way around the filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// The calling thread, and the threads and processes it starts from now on. Its siblings stay as they are.
+    /// The calling thread, and the threads and processes it starts from now on. Its siblings stay
+    /// as they are.
     ThisThread,
-    /// Every thread of the process, and all that they start from now on. Processes started before are not covered.
+    /// Every thread of the process, and all that they start from now on. Processes started before
+    /// are not covered.
     ///
-    /// The kernel does so at once or not at all: threads with filters that the caller does not have are in the way.
+    /// The kernel does so at once or not at all: threads with filters that the caller does not have
+    /// are in the way.
     AllThreads,
-    /// The calling thread, which must be the only one of the process: what a program does that is about to execute
-    /// another one, or that has not started its threads yet.
+    /// The calling thread, which must be the only one of the process: what a program does that is
+    /// about to execute another one, or that has not started its threads yet.
     BeforeExec,
 }
 
@@ -50,8 +53,9 @@ pub struct Options {
     pub speculation: Speculation,
 }
 
-/// What happens to no_new_privs, the promise that execve(2) grants no privileges (set-user-id programs, file
-/// capabilities). Without it only `CAP_SYS_ADMIN` in the caller's user namespace may load filters.
+/// What happens to no_new_privs, the promise that execve(2) grants no privileges (set-user-id
+/// programs, file capabilities). Without it only `CAP_SYS_ADMIN` in the caller's user namespace may
+/// load filters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum NoNewPrivs {
     /// It is set before the load and stays set, even if the load fails.
@@ -61,7 +65,8 @@ pub enum NoNewPrivs {
     Leave,
 }
 
-/// Whether the kernel logs what a filter does not allow, in so far as `kernel.seccomp.actions_logged` has the action.
+/// Whether the kernel logs what a filter does not allow, in so far as
+/// `kernel.seccomp.actions_logged` has the action.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Logging {
     /// Only kills and the action that is there for logging.
@@ -71,9 +76,11 @@ pub enum Logging {
     On,
 }
 
-/// Whether the kernel, where booted to do so, forces speculation mitigations on threads with filters.
+/// Whether the kernel, where booted to do so, forces speculation mitigations on threads with
+/// filters.
 ///
-/// A single filter that is loaded without [`Speculation::Allowed`] is enough to force them, for good.
+/// A single filter that is loaded without [`Speculation::Allowed`] is enough to force them, for
+/// good.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Speculation {
     /// The kernel's choice.
@@ -83,12 +90,15 @@ pub enum Speculation {
     Allowed,
 }
 
-/// Which signals interrupt a call whose notification the listener has received and not answered yet.
+/// Which signals interrupt a call whose notification the listener has received and not answered
+/// yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interruption {
-    /// Any: the call fails with `EINTR` or starts anew, and what the supervisor did for it is lost or done twice.
+    /// Any: the call fails with `EINTR` or starts anew, and what the supervisor did for it is lost
+    /// or done twice.
     AnySignal,
-    /// Only those that kill the thread ([`Flag::WaitKillableRecv`]); what supervisors should ask for.
+    /// Only those that kill the thread ([`Flag::WaitKillableRecv`]); what supervisors should ask
+    /// for.
     FatalSignals,
 }
 
@@ -103,13 +113,13 @@ impl Interruption {
 /// Attaches a filter. It can't be removed again.
 ///
 /// # Errors
-/// Why the kernel refuses; then nothing is attached, though no_new_privs may have been set. [`Error::SeveralThreads`]
-/// and [`Error::ThreadsUnknown`] come with [`Scope::BeforeExec`] only, [`Error::ThreadDiverged`] with
-/// [`Scope::AllThreads`] only.
+/// Why the kernel refuses; then nothing is attached, though no_new_privs may have been set.
+/// [`Error::SeveralThreads`] and [`Error::ThreadsUnknown`] come with [`Scope::BeforeExec`] only,
+/// [`Error::ThreadDiverged`] with [`Scope::AllThreads`] only.
 ///
 /// # Examples
-/// A filter that answers getppid with `EPERM`, tried in a child. Write such programs by hand only where no policy
-/// will do: this one is wrong for every architecture but one.
+/// A filter that answers getppid with `EPERM`, tried in a child. Write such programs by hand only
+/// where no policy will do: this one is wrong for every architecture but one.
 /// ```
 /// use callgate_bpf::{Instruction, Program};
 /// use callgate_kernel::child::{self, Ending};
@@ -144,8 +154,8 @@ pub fn load(program: &Program, scope: Scope, options: &Options) -> Result<(), Er
 
 /// Attaches filters on top of each other, the oldest first, as [`load()`] does each.
 ///
-/// Each but the newest has to allow `seccomp`, or those after it are refused; what was asked of the scope and of
-/// no_new_privs is done once, before the first.
+/// Each but the newest has to allow `seccomp`, or those after it are refused; what was asked of the
+/// scope and of no_new_privs is done once, before the first.
 ///
 /// # Errors
 /// As [`load()`]; the filters before the one that was refused stay attached.
@@ -162,11 +172,12 @@ pub fn load_stack(stack: &Stack, scope: Scope, options: &Options) -> Result<(), 
 
 /// Attaches a filter and returns the listener to which it hands calls (`SECCOMP_RET_USER_NOTIF`).
 ///
-/// When the last descriptor of the listener is closed, those calls fail with `ENOSYS` instead. It is closed on exec.
+/// When the last descriptor of the listener is closed, those calls fail with `ENOSYS` instead. It
+/// is closed on exec.
 ///
 /// # Errors
-/// As [`load()`]; [`Error::SomeThreadDiverged`] in place of [`Error::ThreadDiverged`]; and [`Error::ListenerExists`]
-/// or one of the errors about open files.
+/// As [`load()`]; [`Error::SomeThreadDiverged`] in place of [`Error::ThreadDiverged`]; and
+/// [`Error::ListenerExists`] or one of the errors about open files.
 pub fn load_with_listener(
     program: &Program,
     scope: Scope,
@@ -239,8 +250,9 @@ fn diverged(tid: c_long) -> Error {
     tid.map_or(Error::SomeThreadDiverged, |tid| Error::ThreadDiverged { tid })
 }
 
-/// Asks `/proc`, whose directory of threads has two links and one a thread, and where that does not settle it
-/// unshare(2), which refuses to unshare threads that there are. The one may not be mounted, the other not be allowed.
+/// Asks `/proc`, whose directory of threads has two links and one a thread, and where that does not
+/// settle it unshare(2), which refuses to unshare threads that there are. The one may not be
+/// mounted, the other not be allowed.
 pub(crate) fn require_single_thread() -> Result<(), Error> {
     const ONE_THREAD: u64 = 3;
     let links = fs::metadata("/proc/self/task").map(|tasks| tasks.nlink()).unwrap_or(0);

@@ -1,11 +1,12 @@
 //! Notifications: the calls that a filter hands to a listener, and the answers to them.
 //!
-//! These are the kernel's requests as they are, one function each, for callers that keep their own structures. Nothing
-//! here allocates or retries: `EINTR` is returned, and so is `ENOENT` for a call that no longer waits.
+//! These are the kernel's requests as they are, one function each, for callers that keep their own
+//! structures. Nothing here allocates or retries: `EINTR` is returned, and so is `ENOENT` for a
+//! call that no longer waits.
 //!
-//! [`Format`] is for those who let the structures be made here; [`handover`] brings a listener from the process that
-//! has loaded the filter to the one that answers. The crate `callgate-supervise` makes a supervisor of all this, with types
-//! that rule the usual mistakes out.
+//! [`Format`] is for those who let the structures be made here; [`handover`] brings a listener from
+//! the process that has loaded the filter to the one that answers. The crate `callgate-supervise`
+//! makes a supervisor of all this, with types that rule the usual mistakes out.
 //!
 //! References: seccomp_unotify(2).
 
@@ -66,8 +67,8 @@ pub fn sizes() -> Result<Sizes, Errno> {
 pub struct Format(sys::notify::Fits);
 
 impl Format {
-    /// Asks the kernel for its sizes. `None` where they are so different from those known here that nothing could be
-    /// exchanged.
+    /// Asks the kernel for its sizes. `None` where they are so different from those known here that
+    /// nothing could be exchanged.
     ///
     /// # Errors
     /// The kernel's errno; `EINVAL` before Linux 5.0, which has no notifications.
@@ -78,7 +79,8 @@ impl Format {
     /// Waits for the next call that is handed to a listener.
     ///
     /// # Errors
-    /// The kernel's errno: `EINTR`, and `ENOENT` where the call has ended or no process is under the filter any more.
+    /// The kernel's errno: `EINTR`, and `ENOENT` where the call has ended or no process is under
+    /// the filter any more.
     pub fn receive(self, listener: BorrowedFd<'_>) -> Result<Notification, Errno> {
         sys::notify::receive_any_size(listener, self.0)
     }
@@ -108,8 +110,8 @@ pub fn respond(listener: BorrowedFd<'_>, response: &mut Response) -> Result<(), 
     sys::notify::respond(listener, response)
 }
 
-/// Whether a call still waits for its answer. Ask after looking at the memory of the caller: the thread id of a call that
-/// has ended may belong to another process.
+/// Whether a call still waits for its answer. Ask after looking at the memory of the caller: the
+/// thread id of a call that has ended may belong to another process.
 ///
 /// # Errors
 /// The kernel's errno; `ENOENT` is the answer no.
@@ -135,7 +137,8 @@ pub fn add_fd_undisturbed(listener: BorrowedFd<'_>, mut add: AddFd) -> Result<i3
     sys::notify::add_fd(listener, &mut add)
 }
 
-/// Lets supervisor and caller wake each other on the same processor, which is much faster where each waits for the other.
+/// Lets supervisor and caller wake each other on the same processor, which is much faster where
+/// each waits for the other.
 ///
 /// # Errors
 /// The kernel's errno; `EINVAL` before Linux 6.6.
@@ -182,9 +185,11 @@ fn milliseconds(time: Option<Duration>) -> i32 {
     i32::try_from(rounded).unwrap_or(i32::MAX)
 }
 
-/// Copies memory of the process of a thread: how many bytes, fewer than asked for where a mapping ends.
+/// Copies memory of the process of a thread: how many bytes, fewer than asked for where a mapping
+/// ends.
 ///
-/// That the thread is still the one that is meant can only be known afterwards: by [`id_valid`], if its call waits.
+/// That the thread is still the one that is meant can only be known afterwards: by [`id_valid`], if
+/// its call waits.
 ///
 /// # Errors
 /// The kernel's errno; `EFAULT` where nothing is mapped.

@@ -1,5 +1,5 @@
-//! Syscalls and small values that the crates beside this one build on: `callgate-observe` and the unpublished
-//! `callgate-lab`. No part of the interface.
+//! Syscalls and small values that the crates beside this one build on: `callgate-observe` and the
+//! unpublished `callgate-lab`. No part of the interface.
 
 pub use crate::error::Reason;
 pub use crate::notify::handover;

@@ -1,7 +1,7 @@
 //! What the running kernel can do.
 //!
-//! Every probe asks the kernel itself and attaches nothing. Inside another sandbox the answers are what that sandbox
-//! lets through.
+//! Every probe asks the kernel itself and attaches nothing. Inside another sandbox the answers are
+//! what that sandbox lets through.
 
 use callgate_syscalls::{Action, ActionKind, Errno, KernelVersion};
 
@@ -17,10 +17,11 @@ pub fn filters_supported() -> bool {
     filter_mode().is_ok()
 }
 
-/// Whether seccomp(2) is there and answers as a kernel does: `EINVAL` to a flag for strict mode, which has none.
+/// Whether seccomp(2) is there and answers as a kernel does: `EINVAL` to a flag for strict mode,
+/// which has none.
 ///
-/// A filter that stands in front of seccomp(2) with an errno of its own mostly answers otherwise. What [`filters_supported`]
-/// asks, it may answer with the very `EFAULT` that means yes.
+/// A filter that stands in front of seccomp(2) with an errno of its own mostly answers otherwise.
+/// What [`filters_supported`] asks, it may answer with the very `EFAULT` that means yes.
 ///
 /// # References
 /// seccomp(2), `SECCOMP_SET_MODE_STRICT`, since Linux 3.17.
@@ -52,7 +53,8 @@ pub fn action_supported(action: ActionKind) -> bool {
     let Some(word) = word_of(action) else { return false };
     match sys::action_available(word.raw()) {
         Ok(()) => true,
-        // The kernel is too old to be asked. The actions it can have are those of the first filters.
+        // The kernel is too old to be asked. The actions it can have are those of the first
+        // filters.
         Err(refusal) if refusal == errno(libc::EINVAL) => {
             first_actions(action) && filters_supported()
         }
@@ -62,7 +64,8 @@ pub fn action_supported(action: ActionKind) -> bool {
 
 /// The release of the running kernel.
 ///
-/// Probe for what you need and use the release for messages: distributions backport, and sandboxes forbid.
+/// Probe for what you need and use the release for messages: distributions backport, and sandboxes
+/// forbid.
 ///
 /// # Errors
 /// [`Error::UnreadableRelease`] where it does not begin with two numbers.

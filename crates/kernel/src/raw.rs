@@ -1,7 +1,7 @@
 //! Loads in the kernel's own words: flags as a number, the answer as a number.
 //!
-//! For callers who must pass on what they were asked for and what the kernel said, libseccomp's interface above all. All
-//! others use [`load`](crate::load()). Nothing here allocates.
+//! For callers who must pass on what they were asked for and what the kernel said, libseccomp's
+//! interface above all. All others use [`load`](crate::load()). Nothing here allocates.
 //!
 //! References: seccomp(2), prctl(2).
 
@@ -11,8 +11,8 @@ use libc::c_long;
 
 use crate::sys;
 
-/// Attaches a filter with the given flags of `SECCOMP_SET_MODE_FILTER`: 0, a listener's descriptor or the id of a thread in
-/// the way, depending on the flags.
+/// Attaches a filter with the given flags of `SECCOMP_SET_MODE_FILTER`: 0, a listener's descriptor
+/// or the id of a thread in the way, depending on the flags.
 ///
 /// # Errors
 /// The kernel's errno.
@@ -20,7 +20,8 @@ pub fn load_raw(program: &Program, flags: u32) -> Result<i32, Errno> {
     sys::set_mode_filter(flags.into(), program.instructions()).map(narrow)
 }
 
-/// Attaches a filter to the calling thread by `PR_SET_SECCOMP`, which knows no flags, and which kernels before 3.17 have.
+/// Attaches a filter to the calling thread by `PR_SET_SECCOMP`, which knows no flags, and which
+/// kernels before 3.17 have.
 ///
 /// # Errors
 /// The kernel's errno.

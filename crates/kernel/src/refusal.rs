@@ -1,9 +1,11 @@
 //! What a refused load means.
 //!
-//! The kernel has few numbers for many reasons. Where one number stands for several, cheap questions that attach
-//! nothing decide between them. No allocation: the caller may be a freshly forked child.
+//! The kernel has few numbers for many reasons. Where one number stands for several, cheap
+//! questions that attach nothing decide between them. No allocation: the caller may be a freshly
+//! forked child.
 //!
-//! References: seccomp(2), ERRORS; `seccomp_set_mode_filter` and what it calls in `kernel/seccomp.c`.
+//! References: seccomp(2), ERRORS; `seccomp_set_mode_filter` and what it calls in
+//! `kernel/seccomp.c`.
 
 use callgate_syscalls::Errno;
 
@@ -11,8 +13,8 @@ use crate::error::ENOTSUPP;
 use crate::flag::Flags;
 use crate::{Error, current_status, flag_supported, probe};
 
-/// The reason for an errno of `SECCOMP_SET_MODE_FILTER`, called with these flags and a program that our checker
-/// accepts.
+/// The reason for an errno of `SECCOMP_SET_MODE_FILTER`, called with these flags and a program that
+/// our checker accepts.
 ///
 /// `EINVAL` can also mean that the caller is in strict mode, but then it could not have asked.
 pub(crate) fn explain(errno: Errno, flags: Flags) -> Error {

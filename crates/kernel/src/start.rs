@@ -1,19 +1,21 @@
 //! What a program was started with, before its own runtime changed it.
 //!
-//! Before `main`, Rust's runtime ignores SIGPIPE and opens `/dev/null` in the place of closed standard descriptors (or
-//! aborts where there is none). A program that only prepares something and then executes a command, as env(1) does,
-//! must hand on what it was given. So it looks before the runtime does: [`remember_start!`](crate::remember_start).
+//! Before `main`, Rust's runtime ignores SIGPIPE and opens `/dev/null` in the place of closed
+//! standard descriptors (or aborts where there is none). A program that only prepares something and
+//! then executes a command, as env(1) does, must hand on what it was given. So it looks before the
+//! runtime does: [`remember_start!`](crate::remember_start).
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::sys::start;
 
-/// Has this program remember how it was started, and keeps closed standard descriptors closed for the commands that it
-/// executes; and which descriptors its service manager passed ([`inherited_descriptors`](crate::inherited_descriptors)).
-/// To be written once, outside of functions, in the program itself; see [`Start`].
+/// Has this program remember how it was started, and keeps closed standard descriptors closed for
+/// the commands that it executes; and which descriptors its service manager passed
+/// ([`inherited_descriptors`](crate::inherited_descriptors)). To be written once, outside of
+/// functions, in the program itself; see [`Start`].
 ///
-/// The runtime finds the closed descriptors open, as an empty pipe: reading from them is at the end at once, writing
-/// fails. execve(2) closes them again.
+/// The runtime finds the closed descriptors open, as an empty pipe: reading from them is at the end
+/// at once, writing fails. execve(2) closes them again.
 ///
 /// # Examples
 /// ```
@@ -29,8 +31,9 @@ macro_rules! remember_start {
     () => {
         const _: () = {
             #[used]
-            // SAFETY: the section holds pointers to functions, which the C library calls once each, before `main` and its
-            // runtime, with or without arguments in registers; this one takes none, and needs nothing of the runtime.
+            // SAFETY: the section holds pointers to functions, which the C library calls once each,
+            // before `main` and its runtime, with or without arguments in registers; this one takes
+            // none, and needs nothing of the runtime.
             #[unsafe(link_section = ".init_array")]
             static HOOK: unsafe extern "C" fn() = $crate::__look_at_start;
         };
@@ -41,7 +44,8 @@ macro_rules! remember_start {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Start {
-    /// Whether SIGPIPE was ignored; else it had its default effect, as after execve(2) there is nothing else.
+    /// Whether SIGPIPE was ignored; else it had its default effect, as after execve(2) there is
+    /// nothing else.
     pub ignores_sigpipe: bool,
 }
 

@@ -122,7 +122,8 @@ fn has_sys_admin(hexadecimal: &str) -> bool {
     u64::from_str_radix(hexadecimal, 16).is_ok_and(|set| set >> CAP_SYS_ADMIN & 1 == 1)
 }
 
-/// As much of a line as is looked at: the lines of interest are shorter, and those of long lists are not of interest.
+/// As much of a line as is looked at: the lines of interest are shorter, and those of long lists
+/// are not of interest.
 const LINE_MAX: usize = 64;
 
 /// Shows each line without its end, cut off after [`LINE_MAX`] bytes.

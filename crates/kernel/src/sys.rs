@@ -1,7 +1,8 @@
 //! The syscalls of this crate: one function each, with the errno as a value.
 //!
-//! Nothing here allocates, retries or interprets. All `unsafe` of the library is in this module and its children, and
-//! no function of theirs can be misused from safe code of this crate: pointers never cross their boundary.
+//! Nothing here allocates, retries or interprets. All `unsafe` of the library is in this module and
+//! its children, and no function of theirs can be misused from safe code of this crate: pointers
+//! never cross their boundary.
 
 #[cfg(feature = "test-support")]
 pub(crate) mod absent;
@@ -33,9 +34,11 @@ const _: () = {
     assert!(offset_of!(Instruction, k) == offset_of!(libc::sock_filter, k));
 };
 
-/// Attaches a filter to the calling thread: 0, a listener's descriptor, or the id of a thread in the way.
+/// Attaches a filter to the calling thread: 0, a listener's descriptor, or the id of a thread in
+/// the way.
 ///
-/// More instructions than the kernel can count are `EINVAL`, as from the kernel, and never a smaller number of them.
+/// More instructions than the kernel can count are `EINVAL`, as from the kernel, and never a
+/// smaller number of them.
 pub fn set_mode_filter(flags: c_ulong, instructions: &[Instruction]) -> Result<c_long, Errno> {
     let Ok(len) = u16::try_from(instructions.len()) else {
         return Err(errno(libc::EINVAL));
@@ -43,8 +46,9 @@ pub fn set_mode_filter(flags: c_ulong, instructions: &[Instruction]) -> Result<c
     // The kernel only reads through the pointer; the interface lacks a const.
     let filter = instructions.as_ptr().cast_mut().cast::<libc::sock_filter>();
     let program = libc::sock_fprog { len, filter };
-    // SAFETY: the argument points to a sock_fprog that lives through the call, whose pointer and length are those of
-    // a live slice of the layout asserted above; the kernel copies both and keeps no pointer.
+    // SAFETY: the argument points to a sock_fprog that lives through the call, whose pointer and
+    // length are those of a live slice of the layout asserted above; the kernel copies both and
+    // keeps no pointer.
     unsafe { seccomp(libc::SECCOMP_SET_MODE_FILTER, flags, ptr::from_ref(&program).cast()) }
 }
 
@@ -69,11 +73,13 @@ pub(crate) fn set_mode_filter_with_listener(
     let flags = flags | libc::SECCOMP_FILTER_FLAG_NEW_LISTENER;
     let descriptor = set_mode_filter(flags, instructions)?;
     let descriptor = RawFd::try_from(descriptor).map_err(|_| errno(libc::EBADF))?;
-    // SAFETY: with this flag the kernel's result is a descriptor that it has just opened for the caller alone.
+    // SAFETY: with this flag the kernel's result is a descriptor that it has just opened for the
+    // caller alone.
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }
 
-/// Why the kernel refuses a filter that is a null pointer: `EFAULT` if it knows all the flags, else `EINVAL`.
+/// Why the kernel refuses a filter that is a null pointer: `EFAULT` if it knows all the flags, else
+/// `EINVAL`.
 pub fn refusal_of_null(flags: c_ulong) -> Errno {
     // SAFETY: the kernel checks the pointer; null is EFAULT, and nothing is attached.
     let result = unsafe { seccomp(libc::SECCOMP_SET_MODE_FILTER, flags, ptr::null()) };
@@ -89,7 +95,8 @@ pub fn refusal_of_null_by_prctl() -> Errno {
     checked(c_long::from(result)).err().unwrap_or(errno(0))
 }
 
-/// Why the kernel refuses strict mode with a flag, of which it has none: `EINVAL`, or `ENOSYS` without seccomp(2).
+/// Why the kernel refuses strict mode with a flag, of which it has none: `EINVAL`, or `ENOSYS`
+/// without seccomp(2).
 pub fn refusal_of_bad_strict_mode() -> Errno {
     // SAFETY: the operation reads no memory, and the flag keeps it from doing anything.
     let result = unsafe { seccomp(libc::SECCOMP_SET_MODE_STRICT, 1, ptr::null()) };
@@ -125,12 +132,14 @@ pub fn set_no_new_privs() -> Result<(), Errno> {
 
 /// Unshares what a process with one thread does not share: a no-op for it, `EINVAL` for all others.
 pub(crate) fn unshare_threads() -> Result<(), Errno> {
-    // SAFETY: the flag names nothing that memory safety hangs on, and changes nothing where it succeeds.
+    // SAFETY: the flag names nothing that memory safety hangs on, and changes nothing where it
+    // succeeds.
     let result = unsafe { libc::unshare(libc::CLONE_THREAD) };
     checked(c_long::from(result)).map(drop)
 }
 
-/// Moves the process, which must have one thread, to a new user namespace. Only for a child that ends after it.
+/// Moves the process, which must have one thread, to a new user namespace. Only for a child that
+/// ends after it.
 pub fn unshare_user() -> Result<(), Errno> {
     // SAFETY: the flag names nothing that memory safety hangs on.
     let result = unsafe { libc::unshare(libc::CLONE_NEWUSER) };
@@ -172,8 +181,8 @@ mod tests {
 
     const ALLOW: Instruction = Instruction::new(0x06, 0x7fff_0000);
 
-    /// 65,536 instructions must not become 0, nor 65,537 a valid filter of one; the count that fits is for the kernel
-    /// to refuse.
+    /// 65,536 instructions must not become 0, nor 65,537 a valid filter of one; the count that fits
+    /// is for the kernel to refuse.
     #[test]
     fn lengths_never_wrap() {
         for len in [4097, 65_535, 65_536, 65_537] {

@@ -1,5 +1,5 @@
-//! A load allocates nothing, in success and in failure: it can be made after a fork, when another thread may have
-//! held the allocator's lock.
+//! A load allocates nothing, in success and in failure: it can be made after a fork, when another
+//! thread may have held the allocator's lock.
 #![expect(clippy::unwrap_used, reason = "also what the tests share may panic")]
 
 mod support;
@@ -119,7 +119,8 @@ fn a_command_that_cannot_be_executed_is_reported_without_allocation() {
     assert_eq!(ending, Ok(Ending::Exited { code: 126 }));
 }
 
-/// Another thread may have held the allocator's lock, and the C library does not know of this kind of fork.
+/// Another thread may have held the allocator's lock, and the C library does not know of this kind
+/// of fork.
 #[test]
 fn the_child_of_a_supervised_command_allocates_nothing() {
     let (path, command) = no_program();

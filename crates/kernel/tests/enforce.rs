@@ -1,4 +1,5 @@
-//! What loads with best-effort and required features do on this kernel, and on kernels that know less.
+//! What loads with best-effort and required features do on this kernel, and on kernels that know
+//! less.
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 
 mod support;

@@ -1,4 +1,5 @@
-//! Commands under filters: what is found, what the filter must allow, what is reported when it goes wrong.
+//! Commands under filters: what is found, what the filter must allow, what is reported when it goes
+//! wrong.
 #![expect(clippy::unwrap_used, reason = "also what the tests share may panic")]
 
 mod support;
@@ -29,8 +30,8 @@ impl Directory {
         Self(path)
     }
 
-    /// Puts a file there. A shell does the writing: were it this process, children forked meanwhile by other tests
-    /// would hold the file open for writing, and the kernel executes no such file.
+    /// Puts a file there. A shell does the writing: were it this process, children forked meanwhile
+    /// by other tests would hold the file open for writing, and the kernel executes no such file.
     fn file(&self, name: &str, mode: &str, text: &str) -> PathBuf {
         let path = self.0.join(name);
         let status = std::process::Command::new("sh")
@@ -169,7 +170,8 @@ fn commands_that_are_not_there() {
     assert_eq!(Command::resolve(vec![], vec![], None).unwrap_err(), Error::NoCommand);
 }
 
-/// The filter kills for any call but these three, so the child makes no other between attaching it and its end.
+/// The filter kills for any call but these three, so the child makes no other between attaching it
+/// and its end.
 #[test]
 fn failure_takes_three_calls() {
     let directory = Directory::new("failure");

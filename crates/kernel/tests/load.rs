@@ -90,7 +90,8 @@ fn eacces_without_no_new_privs_or_capability() {
     });
 }
 
-/// Starts a thread that attaches a filter of its own and waits; calls back with its id, for loads that must fail.
+/// Starts a thread that attaches a filter of its own and waits; calls back with its id, for loads
+/// that must fail.
 fn beside_a_diverged_thread(assertions: impl FnOnce(Tid)) {
     let before = current_status().unwrap().filters;
     let (report, tid) = mpsc::channel();
@@ -246,7 +247,8 @@ fn enomem_beside_other_filters_is_about_their_length() {
     });
 }
 
-/// A filter on seccomp(2) itself shows the library what no kernel at hand would: each errno comes out as its meaning.
+/// A filter on seccomp(2) itself shows the library what no kernel at hand would: each errno comes
+/// out as its meaning.
 #[test]
 fn every_errno_of_seccomp_is_explained() {
     for (raw, expected) in [

@@ -27,7 +27,8 @@ impl AuditRecords {
         audit::listen(&socket).map(|()| Self(socket))
     }
 
-    /// The next record of a filter's, if one comes within some milliseconds; other records are passed over.
+    /// The next record of a filter's, if one comes within some milliseconds; other records are
+    /// passed over.
     ///
     /// # Errors
     /// The kernel's refusal.

@@ -1,4 +1,5 @@
-//! The kernel as the judge of the checker and the simulator: which programs it accepts, and what it makes of calls.
+//! The kernel as the judge of the checker and the simulator: which programs it accepts, and what it
+//! makes of calls.
 //!
 //! For `cargo xtask conformance kernel`.
 
@@ -21,8 +22,8 @@ use callgate_kernel::{Error, Flag, Interruption, Options, Scope, load, load_with
 
 /// A thread in which the kernel judges programs without attaching them.
 ///
-/// The thread holds a listener. With a second one a valid program passes every check and stops at `EBUSY`, an invalid one
-/// is `EINVAL` before. Not for other threads, which hold no listener.
+/// The thread holds a listener. With a second one a valid program passes every check and stops at
+/// `EBUSY`, an invalid one is `EINVAL` before. Not for other threads, which hold no listener.
 #[derive(Debug)]
 pub struct DryRun {
     _listener: OwnedFd,
@@ -72,8 +73,8 @@ pub enum Answer {
 /// The most calls of one child.
 pub const CALLS_MAX: usize = 64;
 
-/// Attaches filters, oldest first, in a child that makes the calls one after the other. Returns an answer for each that
-/// came back, and how the child ended: by exit code 0 if all did.
+/// Attaches filters, oldest first, in a child that makes the calls one after the other. Returns an
+/// answer for each that came back, and how the child ended: by exit code 0 if all did.
 ///
 /// The filters must allow [`NEEDED`].
 ///
@@ -97,7 +98,8 @@ pub fn answers(filters: &[Program], calls: &[Call]) -> Result<(Vec<Answer>, Endi
     }
 }
 
-/// The calls that a child makes itself: to leave the signal handler, to exit, and to attach further filters.
+/// The calls that a child makes itself: to leave the signal handler, to exit, and to attach further
+/// filters.
 pub const NEEDED: [SyscallNr; 4] = [
     number(libc::SYS_rt_sigreturn),
     number(libc::SYS_exit_group),
@@ -105,7 +107,8 @@ pub const NEEDED: [SyscallNr; 4] = [
     number(libc::SYS_prctl),
 ];
 
-/// The call that children make to see whether calls are executed: it always succeeds and changes nothing.
+/// The call that children make to see whether calls are executed: it always succeeds and changes
+/// nothing.
 pub const HARMLESS: SyscallNr = number(libc::SYS_getppid);
 
 /// The address after the syscall instruction of every call made here, which filters can read.
@@ -172,7 +175,8 @@ pub fn depth(filter: &Program) -> Result<usize, Error> {
     let copies = Shared::<AtomicU32>::new();
     let copies = copies.map_err(|errno| Error::Kernel { call: "mmap", errno })?;
     let ending = run(|| {
-        // Not `load`, which explains a refusal with what it reads in /proc: the filter forbids that.
+        // Not `load`, which explains a refusal with what it reads in /proc: the filter forbids
+        // that.
         if parts::set_no_new_privs().is_err() {
             return NOT_ATTACHED;
         }

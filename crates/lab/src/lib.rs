@@ -1,11 +1,12 @@
 //! Processes to try the kernel on: what the rows of `cargo xtask conformance live` are made of.
 //!
-//! A row runs in [`trial`]: in a forked process that is thrown away, with a [`Subject`] as its licence to do what would
-//! harm a process that is to go on. A child leaves what it found on a [`Board`], memory that it shares with its parent,
-//! because a filter may forbid every call by which it could report.
+//! A row runs in [`trial`]: in a forked process that is thrown away, with a [`Subject`] as its
+//! licence to do what would harm a process that is to go on. A child leaves what it found on a
+//! [`Board`], memory that it shares with its parent, because a filter may forbid every call by
+//! which it could report.
 //!
-//! [`judge`] is what `cargo xtask conformance kernel` compares with, [`swarm`] what `conformance notify` supervises;
-//! [`refusing`] is for tests of refused memory.
+//! [`judge`] is what `cargo xtask conformance kernel` compares with, [`swarm`] what `conformance
+//! notify` supervises; [`refusing`] is for tests of refused memory.
 #![cfg(target_os = "linux")]
 
 mod audit;
@@ -134,8 +135,8 @@ impl Subject {
         result.map(|value| isize::try_from(value).map_or(0, |v| v as i64))
     }
 
-    /// Makes a call of i386's table by `int 0x80`, with whole registers: as the kernel returns it, negative errnos
-    /// included. `None` where this machine has no such entry.
+    /// Makes a call of i386's table by `int 0x80`, with whole registers: as the kernel returns it,
+    /// negative errnos included. `None` where this machine has no such entry.
     #[must_use]
     pub fn call_ia32(self, nr: u64, args: &[u64]) -> Option<i64> {
         let mut all = [0; 5];
@@ -147,8 +148,8 @@ impl Subject {
         Some(if low >= 1 << 31 { low - (1 << 32) } else { low })
     }
 
-    /// Makes a native call without arguments, its number in a whole register: as the kernel returns it. `None` where this
-    /// machine has no such register.
+    /// Makes a native call without arguments, its number in a whole register: as the kernel returns
+    /// it. `None` where this machine has no such register.
     #[must_use]
     pub fn call_raw_number(self, nr: u64) -> Option<i64> {
         // SAFETY: as for `call`.
@@ -165,7 +166,8 @@ impl Subject {
         lab::descriptor_of(pid, number).map_err(said)
     }
 
-    /// Asks the kernel to attach instructions that need not be a program, with any flags: what it returns.
+    /// Asks the kernel to attach instructions that need not be a program, with any flags: what it
+    /// returns.
     ///
     /// # Errors
     /// The kernel's errno.
@@ -189,7 +191,8 @@ impl Subject {
         Some(Trap { data: trap.data, code: trap.code, address, nr: trap.nr, arch: trap.arch })
     }
 
-    /// Counts a signal from now on; calls that it interrupts are restarted if so asked, else fail with `EINTR`.
+    /// Counts a signal from now on; calls that it interrupts are restarted if so asked, else fail
+    /// with `EINTR`.
     ///
     /// # Errors
     /// The kernel's refusal.
@@ -237,8 +240,9 @@ impl Subject {
     /// # Errors
     /// The kernel's refusal.
     pub fn fork(self, body: impl FnOnce(Self) -> u8) -> Result<Child, String> {
-        // SAFETY: a subject exists in a child of its own (`trial`), which has one thread unless the row itself starts some, and
-        // shares memory with nobody but through atomics. What its rows do is test code, as with the feature `test-support`.
+        // SAFETY: a subject exists in a child of its own (`trial`), which has one thread unless the
+        // row itself starts some, and shares memory with nobody but through atomics. What its rows
+        // do is test code, as with the feature `test-support`.
         match unsafe { parts::fork() }.map_err(said)? {
             Fork::Parent(pid) => Ok(Child { pid: pid.as_pid(), ended: None }),
             Fork::Child => {

@@ -1,7 +1,7 @@
 //! An allocator that refuses, for tests of what becomes of refused memory.
 //!
-//! The allocator is one for a whole program, so it counts and refuses by thread. A test makes it the program's:
-//! `#[global_allocator] static ALLOCATOR: Refusing = Refusing;`.
+//! The allocator is one for a whole program, so it counts and refuses by thread. A test makes it
+//! the program's: `#[global_allocator] static ALLOCATOR: Refusing = Refusing;`.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -59,7 +59,8 @@ fn granted(size: usize) -> bool {
     }
 }
 
-// SAFETY: each function is that of the system's allocator or answers NULL, which is allowed at any time.
+// SAFETY: each function is that of the system's allocator or answers NULL, which is allowed at any
+// time.
 unsafe impl GlobalAlloc for Refusing {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promise is the same.

@@ -1,7 +1,7 @@
 //! Many threads of several processes whose calls somebody else answers, under signals and kills.
 //!
-//! Each answer is a number that the supervisor gives out once, and each thread notes the numbers it gets in memory that
-//! all share. So an answer that is lost, or comes to two calls, is seen.
+//! Each answer is a number that the supervisor gives out once, and each thread notes the numbers it
+//! gets in memory that all share. So an answer that is lost, or comes to two calls, is seen.
 
 use std::array;
 use std::fs;
@@ -167,7 +167,8 @@ impl Dice {
     }
 }
 
-/// Keeps the processes going until all calls are made, and disturbs them; whether all ended as they should.
+/// Keeps the processes going until all calls are made, and disturbs them; whether all ended as they
+/// should.
 fn herd(plan: Plan, report: &Report) -> bool {
     const PAUSE: Duration = Duration::from_micros(100);
     const ROUNDS_PER_KILL: usize = 40;
@@ -276,7 +277,8 @@ impl Report {
         let args = [wish.into(), digits.as_ptr().addr() as u64, own.into(), 0, 0, 0];
         let Call { nr, args } = Call::new(HARMLESS).with_args(args);
         let nr = i32::from_ne_bytes(nr.raw().to_ne_bytes());
-        // SAFETY: getppid reads and writes no memory, whatever its arguments are; a supervisor may answer it as it likes.
+        // SAFETY: getppid reads and writes no memory, whatever its arguments are; a supervisor may
+        // answer it as it likes.
         let result = unsafe { any_syscall(nr, args) };
         let result = result.map(|value| usize::try_from(value).unwrap_or(0));
         match (Wish::of(args[0]), result) {
@@ -301,7 +303,8 @@ impl Report {
 
     fn close(&self, descriptor: usize) {
         let nr = i32::try_from(libc::SYS_close).unwrap_or(-1);
-        // SAFETY: this is a child that exists for such calls, and the number one that the supervisor has put into it.
+        // SAFETY: this is a child that exists for such calls, and the number one that the
+        // supervisor has put into it.
         let closed = unsafe { any_syscall(nr, [descriptor as u64, 0, 0, 0, 0, 0]) }.is_ok();
         let count = if closed && descriptor > 2 { &self.descriptors } else { &self.wrong };
         count.fetch_add(1, Ordering::Relaxed);

@@ -1,5 +1,5 @@
-//! What the rows of `cargo xtask conformance live` do to processes of their own: signals, sockets, other ways into the
-//! kernel.
+//! What the rows of `cargo xtask conformance live` do to processes of their own: signals, sockets,
+//! other ways into the kernel.
 
 pub(crate) mod trace;
 pub(crate) mod trap;
@@ -23,7 +23,8 @@ pub(crate) fn caught() -> u32 {
     CAUGHT.load(Ordering::SeqCst)
 }
 
-/// Lets a signal be counted instead of its default effect; calls that it interrupts are restarted, or fail with `EINTR`.
+/// Lets a signal be counted instead of its default effect; calls that it interrupts are restarted,
+/// or fail with `EINTR`.
 pub(crate) fn catch(signal: c_int, restart: bool) -> Result<(), Errno> {
     set_action(signal, Handler::Count, if restart { libc::SA_RESTART } else { 0 })
 }
@@ -48,8 +49,8 @@ fn set_action(signal: c_int, handler: Handler, flags: c_int) -> Result<(), Errno
         Handler::Ignore => libc::SIG_IGN,
     };
     action.sa_flags = flags;
-    // SAFETY: the action is alive; its handler, where it is a function, touches one atomic and lives as long as the
-    // program; the old action is not asked for.
+    // SAFETY: the action is alive; its handler, where it is a function, touches one atomic and
+    // lives as long as the program; the old action is not asked for.
     let result = unsafe { libc::sigaction(signal, &raw const action, ptr::null_mut()) };
     checked(c_long::from(result)).map(drop)
 }
@@ -72,8 +73,8 @@ pub(crate) fn block(signal: c_int) -> Result<(), Errno> {
     }
 }
 
-/// Which of these events, and those that are always looked for, a descriptor shows within some milliseconds; none where
-/// the time is up.
+/// Which of these events, and those that are always looked for, a descriptor shows within some
+/// milliseconds; none where the time is up.
 pub(crate) fn poll(
     descriptor: BorrowedFd<'_>,
     events: i16,
@@ -85,7 +86,8 @@ pub(crate) fn poll(
     checked(c_long::from(result)).map(|_| polled.revents)
 }
 
-/// Waits for the next change of a child: its wait status, or `None` where it has none and the caller does not want to wait.
+/// Waits for the next change of a child: its wait status, or `None` where it has none and the
+/// caller does not want to wait.
 pub(crate) fn wait_status(pid: pid_t, wait: bool) -> Result<Option<c_int>, Errno> {
     let mut status = 0;
     let options = libc::__WALL | if wait { 0 } else { libc::WNOHANG };
@@ -125,8 +127,8 @@ pub(crate) fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize
 
 /// Starts to count an event of the calling process, whose attribute names a file.
 ///
-/// `attribute` is a `struct perf_event_attr` without its size, which is that of the array, and at `path_at` gets the pointer to
-/// the path.
+/// `attribute` is a `struct perf_event_attr` without its size, which is that of the array, and at
+/// `path_at` gets the pointer to the path.
 ///
 /// # Panics
 /// Where `path_at` is not inside.
@@ -141,8 +143,8 @@ pub(crate) fn perf_event(
     const FD_CLOEXEC: libc::c_ulong = 1 << 3;
     let (pid, cpu, group, flags) = (0, -1, -1, FD_CLOEXEC);
     let pointer = attribute.as_mut_ptr();
-    // SAFETY: the kernel reads as many bytes of the attribute as the size in it says, which is the array's, and the path, both
-    // alive, and writes at most a size to the former.
+    // SAFETY: the kernel reads as many bytes of the attribute as the size in it says, which is the
+    // array's, and the path, both alive, and writes at most a size to the former.
     let result =
         unsafe { libc::syscall(libc::SYS_perf_event_open, pointer, pid, cpu, group, flags) };
     // SAFETY: the result of a call that opens a descriptor for its caller.
@@ -160,8 +162,8 @@ const SIZE_AT: usize = 4;
 pub(crate) unsafe fn int80(nr: u64, args: [u64; 5]) -> Option<i64> {
     let [first, second, third, fourth, fifth] = args;
     let result: i64;
-    // SAFETY: the caller answers for the call. RBX, which the compiler
-    // keeps for itself, is put back; the kernel clears R8 to R11, and changes no register besides RAX.
+    // SAFETY: the caller answers for the call. RBX, which the compiler keeps for itself, is put
+    // back; the kernel clears R8 to R11, and changes no register besides RAX.
     unsafe {
         std::arch::asm!(
             "xchg {first}, rbx",
@@ -180,7 +182,8 @@ pub(crate) unsafe fn int80(nr: u64, args: [u64; 5]) -> Option<i64> {
     Some(result)
 }
 
-/// Makes a call without arguments by the native entry, with a whole register as its number: what the kernel returns.
+/// Makes a call without arguments by the native entry, with a whole register as its number: what
+/// the kernel returns.
 ///
 /// # Safety
 /// As [`any_syscall`](parts::any_syscall).
@@ -234,7 +237,8 @@ unsafe extern "C" {
 /// Runs a function at whose beginning probes can be put, and which returns [`PROBED`].
 pub(crate) fn probed() -> c_int {
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: the function above takes nothing, follows the C ABI and touches one register, which its result is in.
+    // SAFETY: the function above takes nothing, follows the C ABI and touches one register, which
+    // its result is in.
     return unsafe { callgate_probed() };
     #[cfg(not(target_arch = "x86_64"))]
     PROBED

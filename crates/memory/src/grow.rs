@@ -6,7 +6,8 @@ use crate::OutOfMemory;
 
 /// Fallible growth of a `Vec`.
 ///
-/// Room doubles as with `Vec::push`. Where the length is known and final, [`Grow::with_room`] asks for exactly that.
+/// Room doubles as with `Vec::push`. Where the length is known and final, [`Grow::with_room`] asks
+/// for exactly that.
 #[expect(
     clippy::missing_errors_doc,
     reason = "all fail with OutOfMemory and leave the vector as it was"

@@ -2,12 +2,14 @@
 
 use std::hash::{BuildHasherDefault, Hasher};
 
-/// For the standard library's maps: no question to the kernel for random numbers, which a filter may forbid.
+/// For the standard library's maps: no question to the kernel for random numbers, which a filter
+/// may forbid.
 pub type FixedState = BuildHasherDefault<FixedHasher>;
 
 /// A multiplicative hash for keys made of a few small integers.
 ///
-/// Whoever chooses keys that collide slows down the work on a filter of their own, which has a budget.
+/// Whoever chooses keys that collide slows down the work on a filter of their own, which has a
+/// budget.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FixedHasher(u64);
 

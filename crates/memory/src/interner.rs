@@ -7,9 +7,11 @@ use std::ops::Index;
 use crate::slots::{Found, Slots};
 use crate::{FixedState, List, OutOfMemory};
 
-/// A hash-cons table: each value once, under a number that counts from zero in the order of insertion.
+/// A hash-cons table: each value once, under a number that counts from zero in the order of
+/// insertion.
 ///
-/// Neither values nor numbers depend on a seed: the same insertions give the same numbers in every run.
+/// Neither values nor numbers depend on a seed: the same insertions give the same numbers in every
+/// run.
 pub struct Interner<T> {
     values: List<T>,
     slots: Slots,

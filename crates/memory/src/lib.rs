@@ -1,21 +1,25 @@
 //! Collections whose growth can fail.
 //!
-//! Rust's collections end the process when an allocation fails. The C library is loaded into service managers and
-//! container runtimes, where it must answer `-ENOMEM` instead. So every crate that it is built from allocates only through
-//! this one: a function that may allocate returns a `Result`, and [`OutOfMemory`] travels up as a value.
+//! Rust's collections end the process when an allocation fails. The C library is loaded into
+//! service managers and container runtimes, where it must answer `-ENOMEM` instead. So every crate
+//! that it is built from allocates only through this one: a function that may allocate returns a
+//! `Result`, and [`OutOfMemory`] travels up as a value.
 //!
-//! - [`Grow`], [`GrowFront`], [`GrowText`]: the fallible methods that `Vec`, `VecDeque` and `String` lack.
+//! - [`Grow`], [`GrowFront`], [`GrowText`]: the fallible methods that `Vec`, `VecDeque` and
+//!   `String` lack.
 //! - [`Collect`]: iterators into vectors.
 //! - [`Sort`]: sorting with a constant stack.
 //! - [`TryClone`]: copies of what owns memory.
-//! - [`List`]: a vector in chunks of at most [`CHUNK_BYTES`]. It never moves more than a chunk, and it never asks
-//!   malloc(3) for so much at once that malloc would have to ask the kernel for a mapping, which a filter may forbid.
-//! - [`Interner`]: each value once, under a small number; [`Map`]: values by key. Both in the order of insertion.
+//! - [`List`]: a vector in chunks of at most [`CHUNK_BYTES`]. It never moves more than a chunk, and
+//!   it never asks malloc(3) for so much at once that malloc would have to ask the kernel for a
+//!   mapping, which a filter may forbid.
+//! - [`Interner`]: each value once, under a small number; [`Map`]: values by key. Both in the order
+//!   of insertion.
 //! - [`SortedMap`]: for a few keys in their own order.
 //! - [`Boxed`]: one value on the heap.
 //!
-//! Which of them: a `Vec` where the length is limited to a few thousand bytes by what it holds (arguments, architectures,
-//! one syscall's rules); a [`List`] for whatever grows with the input.
+//! Which of them: a `Vec` where the length is limited to a few thousand bytes by what it holds
+//! (arguments, architectures, one syscall's rules); a [`List`] for whatever grows with the input.
 //!
 //! `README.md` has the `clippy.toml` that keeps growth that can't fail out of a crate.
 //!

@@ -5,9 +5,11 @@ use std::ops::{Index, IndexMut};
 
 use crate::{Grow, OutOfMemory, TryClone};
 
-/// The most that a [`List`] asks the allocator for at once, except for its table of chunks, which is a thousandth of all.
+/// The most that a [`List`] asks the allocator for at once, except for its table of chunks, which
+/// is a thousandth of all.
 ///
-/// Half of glibc's default threshold (mallopt(3), `M_MMAP_THRESHOLD`) from which on malloc(3) makes a mapping for each block.
+/// Half of glibc's default threshold (mallopt(3), `M_MMAP_THRESHOLD`) from which on malloc(3) makes
+/// a mapping for each block.
 pub const CHUNK_BYTES: usize = 64 << 10;
 
 /// Room for the first values.
@@ -15,8 +17,8 @@ const FIRST_LEN: usize = 4;
 
 /// A vector in chunks of at most [`CHUNK_BYTES`]. Growing it never moves more than one chunk.
 ///
-/// The first chunk grows as a `Vec` does, so a short list is small; the others have their full size from the beginning.
-/// [`List::clear`] keeps the chunks.
+/// The first chunk grows as a `Vec` does, so a short list is small; the others have their full size
+/// from the beginning. [`List::clear`] keeps the chunks.
 #[derive(PartialEq, Eq)]
 pub struct List<T> {
     /// All but the last that holds values are full; those after it are empty.
@@ -92,7 +94,8 @@ impl<T> List<T> {
         self.len = len;
     }
 
-    /// Removes all values. The chunks stay, so that filling the list to the same length again can't fail.
+    /// Removes all values. The chunks stay, so that filling the list to the same length again can't
+    /// fail.
     pub fn clear(&mut self) {
         self.truncate(0);
     }
@@ -158,7 +161,8 @@ impl<T> List<T> {
         Ok(())
     }
 
-    /// The chunk that the next value belongs to, with space for at least one; for that many where they fit in it.
+    /// The chunk that the next value belongs to, with space for at least one; for that many where
+    /// they fit in it.
     #[cold]
     fn with_space(&mut self, wanted: usize) -> Result<&mut Vec<T>, OutOfMemory> {
         let place = self.len >> Self::SHIFT;

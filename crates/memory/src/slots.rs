@@ -52,7 +52,8 @@ impl Slots {
         self.numbers[slot] = number;
     }
 
-    /// Makes room for one entry more than there are, at most three quarters full. Says whether slots have moved.
+    /// Makes room for one entry more than there are, at most three quarters full. Says whether
+    /// slots have moved.
     ///
     /// `hash` tells the hash of an entry that is there.
     #[inline]
@@ -72,7 +73,8 @@ impl Slots {
         if entries >= ENTRIES_MAX {
             return Err(OutOfMemory);
         }
-        // Small tables are mostly on their way to be larger, and each step asks for all hashes again.
+        // Small tables are mostly on their way to be larger, and each step asks for all hashes
+        // again.
         let factor = if self.numbers.len() < SMALL_LEN { 4 } else { 2 };
         let len = (factor * self.numbers.len()).max(FIRST_LEN);
         self.numbers.try_resize(len, EMPTY)?;

@@ -2,8 +2,9 @@
 
 use std::cmp::Ordering;
 
-/// Sorting without memory and without recursion, for threads of 16 KiB: the standard library's unstable sort takes
-/// kilobytes of stack, more for longer lists, and its stable one 4 KiB or memory.
+/// Sorting without memory and without recursion, for threads of 16 KiB: the standard library's
+/// unstable sort takes kilobytes of stack, more for longer lists, and its stable one 4 KiB or
+/// memory.
 ///
 /// Ties come in any order, which is the same in every run.
 pub trait Sort<T> {

@@ -2,7 +2,8 @@
 
 use crate::{Grow, OutOfMemory, TryClone};
 
-/// A map that keeps its keys in order, for at most some hundreds of them: inserting moves the keys behind.
+/// A map that keeps its keys in order, for at most some hundreds of them: inserting moves the keys
+/// behind.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SortedMap<K, V>(Vec<(K, V)>);
 

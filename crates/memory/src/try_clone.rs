@@ -41,7 +41,8 @@ impl TryClone for String {
     }
 }
 
-/// For types that are `Copy`: `impl TryClone for Own` is then one line in the crate that has the type.
+/// For types that are `Copy`: `impl TryClone for Own` is then one line in the crate that has the
+/// type.
 macro_rules! copies {
     ($($type:ty)*) => {$(
         impl TryClone for $type {

@@ -1,12 +1,12 @@
 //! Reading the filters of a running process.
 //!
-//! The thread is stopped for as long as it takes to copy its filters, and goes on as it was: a stopped one stays
-//! stopped, a signal that arrives meanwhile is delivered. As with every stop, a call that waits is interrupted; most
-//! go on by themselves, some fail with `EINTR` (signal(7) lists them), and the kernel may continue the others by
-//! `restart_syscall`, which the filter sees.
+//! The thread is stopped for as long as it takes to copy its filters, and goes on as it was: a
+//! stopped one stays stopped, a signal that arrives meanwhile is delivered. As with every stop, a
+//! call that waits is interrupted; most go on by themselves, some fail with `EINTR` (signal(7)
+//! lists them), and the kernel may continue the others by `restart_syscall`, which the filter sees.
 //!
-//! References: ptrace(2), `PTRACE_SECCOMP_GET_FILTER`; `seccomp_get_filter` in `kernel/seccomp.c`. (The manual page
-//! says that index 0 is the newest filter. It is the oldest.)
+//! References: ptrace(2), `PTRACE_SECCOMP_GET_FILTER`; `seccomp_get_filter` in `kernel/seccomp.c`.
+//! (The manual page says that index 0 is the newest filter. It is the oldest.)
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -24,21 +24,24 @@ use callgate_kernel::{Error, Logging, Mode, Tid, current_status, status_of};
 pub struct DumpedFilter {
     /// The program, as it was loaded.
     pub program: Program,
-    /// Whether the kernel logs what it does not allow; `None` before Linux 4.16, which does not say.
+    /// Whether the kernel logs what it does not allow; `None` before Linux 4.16, which does not
+    /// say.
     pub logging: Option<Logging>,
 }
 
 /// How long a thread may take to stop.
 const STOP_TIME_MAX: Duration = Duration::from_secs(5);
 
-/// Reads the filters of a thread, oldest first; none if it has none. Threads of a process may differ.
+/// Reads the filters of a thread, oldest first; none if it has none. Threads of a process may
+/// differ.
 ///
-/// Needs `CAP_SYS_ADMIN` outside of any user namespace. If the process is a child of the caller, a thread that waits
-/// for it meanwhile may be told of its stop (wait(2)).
+/// Needs `CAP_SYS_ADMIN` outside of any user namespace. If the process is a child of the caller, a
+/// thread that waits for it meanwhile may be told of its stop (wait(2)).
 ///
 /// # Errors
-/// Why the filters can't be read: the thread is gone, traced by another, one of the kernel's, of this process, in
-/// strict mode, or does not stop; the caller is not permitted or under filters itself; the kernel can't.
+/// Why the filters can't be read: the thread is gone, traced by another, one of the kernel's, of
+/// this process, in strict mode, or does not stop; the caller is not permitted or under filters
+/// itself; the kernel can't.
 ///
 /// # Examples
 /// ```no_run
@@ -55,7 +58,8 @@ pub fn filters_of(tid: Tid) -> Result<Vec<DumpedFilter>, Error> {
     if refuse_early(tid)? == Mode::Disabled {
         return Ok(Vec::new());
     }
-    // A tracer is a thread. When this one ends, the kernel lets go of what could not be detached in order.
+    // A tracer is a thread. When this one ends, the kernel lets go of what could not be detached in
+    // order.
     thread::scope(|scope| {
         let tracer = thread::Builder::new().spawn_scoped(scope, || dump(tid));
         let tracer = tracer.map_err(|error| Error::Kernel {
@@ -131,8 +135,8 @@ impl Tracee {
         loop {
             match trace::stop(tid) {
                 Ok(stop) => return Ok(Self { tid, stop }),
-                // Not stopped yet, or gone. To wait(2) for it could take a child's end away from its parent, the
-                // caller.
+                // Not stopped yet, or gone. To wait(2) for it could take a child's end away from
+                // its parent, the caller.
                 Err(_) if status_of(tid)?.ended => return Err(Error::Ended { tid }),
                 Err(_) if Instant::now() > deadline => return Err(Error::Unresponsive { tid }),
                 Err(_) => thread::sleep(Duration::from_millis(1)),
@@ -189,7 +193,8 @@ mod tests {
 
     use super::*;
 
-    /// A signal may be what the thread stops for, and would be lost if the thread went on without it.
+    /// A signal may be what the thread stops for, and would be lost if the thread went on without
+    /// it.
     #[test]
     fn the_signal_that_stopped_a_thread_is_delivered() {
         let mut child = Command::new("sleep").arg("30").spawn().unwrap();
@@ -197,7 +202,8 @@ mod tests {
         trace::seize(tid).unwrap();
         let kill = Command::new("kill").args(["-TERM", &tid.to_string()]).status();
         assert!(kill.unwrap().success());
-        // The signal is delivered at once, unlike an interruption, which may find the thread in front of a signal.
+        // The signal is delivered at once, unlike an interruption, which may find the thread in
+        // front of a signal.
         let tracee = Tracee::wait(tid).unwrap();
         assert_eq!(tracee.stop, Stop::Signal(libc::SIGTERM));
         trace::interrupt(tid).unwrap();

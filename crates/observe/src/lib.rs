@@ -3,7 +3,8 @@
 //! - [`filters_of`] reads the filters that another process runs under.
 //! - [`survey`] finds out what this kernel and environment allow.
 //!
-//! Beside `callgate-kernel`, which attaches filters, because an application that confines itself needs none of this.
+//! Beside `callgate-kernel`, which attaches filters, because an application that confines itself
+//! needs none of this.
 #![cfg(target_os = "linux")]
 
 mod dump;

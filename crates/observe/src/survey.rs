@@ -1,11 +1,12 @@
 //! What this kernel and this environment allow, found out by trying.
 //!
-//! Every question is put in a forked child, so that a sandbox that kills the asker kills only that, and what has to be
-//! attached to see it work is attached to nobody else. Nothing stays behind: no filter, process, file or core dump. (A
-//! kernel that audits does note that somebody listened to its records.)
+//! Every question is put in a forked child, so that a sandbox that kills the asker kills only that,
+//! and what has to be attached to see it work is attached to nobody else. Nothing stays behind: no
+//! filter, process, file or core dump. (A kernel that audits does note that somebody listened to
+//! its records.)
 //!
-//! An answer is what this process would get. Inside a sandbox that is the sandbox's word, not the kernel's; where the two
-//! can be told apart, the answer is [`Finding::Unknown`].
+//! An answer is what this process would get. Inside a sandbox that is the sandbox's word, not the
+//! kernel's; where the two can be told apart, the answer is [`Finding::Unknown`].
 //!
 //! References: `Documentation/userspace-api/seccomp_filter.rst`, seccomp(2), seccomp_unotify(2).
 
@@ -57,7 +58,8 @@ pub enum Finding {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Obstacle {
-    /// The call that asks failed with an errno that says nothing about the question: mostly another sandbox's.
+    /// The call that asks failed with an errno that says nothing about the question: mostly another
+    /// sandbox's.
     Refused(Errno),
     /// The child that asked was killed.
     Killed(Signal),
@@ -106,9 +108,10 @@ fn measure(question: impl FnOnce() -> Result<u64, Errno>) -> Result<u64, Obstacl
         report.value().write(question());
         0
     };
-    // SAFETY: the questions are those of this module and its children, which are private to it: they make syscalls, read
-    // files and allocate, and share with this process only the report, which is atomic. What they may wait for without end,
-    // such as a lock of another thread, the alarm ends.
+    // SAFETY: the questions are those of this module and its children, which are private to it:
+    // they make syscalls, read files and allocate, and share with this process only the report,
+    // which is atomic. What they may wait for without end, such as a lock of another thread, the
+    // alarm ends.
     let ending = unsafe { child::run_forked(in_child) };
     report.value().read(ending.map_err(Obstacle::NotAsked)?)
 }

@@ -1,4 +1,5 @@
-//! The syscalls of this crate: one function each, with the errno as a value. All its `unsafe` is in this module's children.
+//! The syscalls of this crate: one function each, with the errno as a value. All its `unsafe` is in
+//! this module's children.
 
 pub mod audit;
 pub(crate) mod machine;

@@ -206,8 +206,8 @@ fn the_confined_and_the_unprivileged_may_not_read() {
     assert_eq!(target.end(), Ending::Exited { code: 0 });
 }
 
-/// Privileges that a process gives itself in a user namespace of its own are not enough. It can trace only its like,
-/// so the target is its own child.
+/// Privileges that a process gives itself in a user namespace of its own are not enough. It can
+/// trace only its like, so the target is its own child.
 #[test]
 fn the_privileges_of_a_user_namespace_do_not_count() {
     let flags = u32::try_from(libc::CLONE_NEWUSER).unwrap();

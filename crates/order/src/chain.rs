@@ -27,7 +27,8 @@ impl ArgCmp {
     pub const COUNT_MAX: usize = 6;
 }
 
-/// A list of comparisons of different arguments in ascending order of the arguments, as an architecture reads them.
+/// A list of comparisons of different arguments in ascending order of the arguments, as an
+/// architecture reads them.
 ///
 /// There are at most six, so they need no memory of their own.
 #[derive(Clone, Copy)]
@@ -48,7 +49,8 @@ impl Chain {
         chain
     }
 
-    /// Leaves the low half of the comparisons of an argument, which libseccomp's interface has no word for.
+    /// Leaves the low half of the comparisons of an argument, which libseccomp's interface has no
+    /// word for.
     pub fn narrow(&mut self, arg: u8) {
         let len = usize::from(self.len);
         for step in self.steps.iter_mut().take(len).filter(|step| step.test.arg == arg) {
@@ -181,8 +183,9 @@ pub fn check(comparisons: &[ArgCmp]) -> Result<(), Error> {
     Ok(())
 }
 
-/// The comparisons as an architecture reads them: values are cut to its word size, bits outside the mask are dropped, and
-/// so is a comparison that no bit can fail. Empty for a rule that always holds.
+/// The comparisons as an architecture reads them: values are cut to its word size, bits outside the
+/// mask are dropped, and so is a comparison that no bit can fail. Empty for a rule that always
+/// holds.
 ///
 /// # Errors
 /// As [`check`], which is what keeps the comparisons to six.

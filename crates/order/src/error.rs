@@ -39,7 +39,8 @@ pub enum Error {
         /// The architecture.
         arch: Arch,
     },
-    /// An exact rule with comparisons, for a call that the architecture also makes through `socketcall` or `ipc`.
+    /// An exact rule with comparisons, for a call that the architecture also makes through
+    /// `socketcall` or `ipc`.
     Multiplexed {
         /// The architecture.
         arch: Arch,

@@ -1,14 +1,19 @@
-//! libseccomp's order of rules, and the calls that it multiplexes: one implementation for all who follow it.
+//! libseccomp's order of rules, and the calls that it multiplexes: one implementation for all who
+//! follow it.
 //!
-//! A rule is a syscall, an action and comparisons of its arguments. On its way to a policy it passes three stations:
+//! A rule is a syscall, an action and comparisons of its arguments. On its way to a policy it
+//! passes three stations:
 //!
-//! 1. [`Syscall::rules`] finds what an architecture stores for it: comparisons cut to the architecture's word
-//!    ([`Chain`]), on its own number for the syscall, and on that of `socketcall` or `ipc` where it has them.
-//! 2. [`Rules::consider`] says whether the rules accepted before leave it an effect, and which of them it makes redundant.
-//! 3. [`ordered`] puts the rules of a number in the order in which they are asked. **The first that holds decides**.
+//! 1. [`Syscall::rules`] finds what an architecture stores for it: comparisons cut to the
+//!    architecture's word ([`Chain`]), on its own number for the syscall, and on that of
+//!    `socketcall` or `ipc` where it has them.
+//! 2. [`Rules::consider`] says whether the rules accepted before leave it an effect, and which of
+//!    them it makes redundant.
+//! 3. [`ordered`] puts the rules of a number in the order in which they are asked. **The first that
+//!    holds decides**.
 //!
-//! Nothing here knows who writes the rules: the C interface (`callgate-scmp`) and the readers of container profiles
-//! (`callgate-formats`) both do.
+//! Nothing here knows who writes the rules: the C interface (`callgate-scmp`) and the readers of
+//! container profiles (`callgate-formats`) both do.
 //!
 //! References: the manual pages of libseccomp, seccomp_rule_add(3) and those it names.
 //!

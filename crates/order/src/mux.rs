@@ -1,6 +1,8 @@
-//! Syscalls that some architectures make through `socketcall` and `ipc`, with the call as first argument.
+//! Syscalls that some architectures make through `socketcall` and `ipc`, with the call as first
+//! argument.
 //!
-//! References: `include/uapi/linux/net.h` (`SYS_*`), `include/uapi/linux/ipc.h`, seccomp_rule_add(3).
+//! References: `include/uapi/linux/net.h` (`SYS_*`), `include/uapi/linux/ipc.h`,
+//! seccomp_rule_add(3).
 
 use callgate_syscalls::{Arch, Name, names};
 

@@ -4,13 +4,14 @@ use std::fmt;
 
 use callgate_syscalls::SyscallNr;
 
-/// A syscall number of libseccomp's interface: a kernel's number, or a negative pseudo number for a syscall that the
-/// architecture does not have.
+/// A syscall number of libseccomp's interface: a kernel's number, or a negative pseudo number for a
+/// syscall that the architecture does not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Number(i32);
 
 impl Number {
-    /// What name resolution answers for unknown names (`__NR_SCMP_ERROR`), and the number with which a tracer skips a call.
+    /// What name resolution answers for unknown names (`__NR_SCMP_ERROR`), and the number with
+    /// which a tracer skips a call.
     pub const ERROR: Self = Self(-1);
     /// `__NR_SCMP_UNDEF`.
     pub const UNDEFINED: Self = Self(-2);

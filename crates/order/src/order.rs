@@ -1,20 +1,22 @@
 //! The order in which the rules of one syscall are asked.
 //!
-//! Rules are kept as independent lists of comparisons. **The first rule that holds decides**; which is first depends on
-//! their comparisons, taken by ascending argument, and not on the order in which they were added:
+//! Rules are kept as independent lists of comparisons. **The first rule that holds decides**; which
+//! is first depends on their comparisons, taken by ascending argument, and not on the order in
+//! which they were added:
 //!
 //! 1. rules that begin with a higher argument go first;
 //! 2. then EQ, NE and MASKED_EQ before LT and LE before GT and GE;
-//! 3. then LT and LE by ascending value, all others by descending value; for EQ, NE and MASKED_EQ on a 64-bit
-//!    architecture first by the high half, with rules of one test of the high half together, then by the low half;
+//! 3. then LT and LE by ascending value, all others by descending value; for EQ, NE and MASKED_EQ
+//!    on a 64-bit architecture first by the high half, with rules of one test of the high half
+//!    together, then by the low half;
 //! 4. then as added.
 //!
-//! Rules with the same first comparison, or one that is its negation, have one place, that of the rule added first; among
-//! them the next comparison decides in the same way.
+//! Rules with the same first comparison, or one that is its negation, have one place, that of the
+//! rule added first; among them the next comparison decides in the same way.
 //!
-//! So the rules form a tree of comparisons, each with rules below its two answers. It is built here, from the rules in the
-//! order in which they were added, and read from front to back. This is what libseccomp's trees of word tests mean where
-//! they mean anything consistent.
+//! So the rules form a tree of comparisons, each with rules below its two answers. It is built
+//! here, from the rules in the order in which they were added, and read from front to back. This is
+//! what libseccomp's trees of word tests mean where they mean anything consistent.
 
 use callgate_memory::{Collect, Grow, List, OutOfMemory};
 use callgate_syscalls::Arch;
@@ -50,8 +52,8 @@ enum Width {
     Two,
 }
 
-/// Comparisons with what follows their answers. Nodes lie in one list and levels name them, so that a node that comes between
-/// others moves four bytes of each.
+/// Comparisons with what follows their answers. Nodes lie in one list and levels name them, so that
+/// a node that comes between others moves four bytes of each.
 struct Tree {
     nodes: List<Node>,
     top: Level,
@@ -68,8 +70,8 @@ struct Node {
     yes: Side,
 }
 
-/// What one answer leads to: rules with further comparisons, then one that ends here. Both are there only where the
-/// shorter one came later, and one of their actions yields.
+/// What one answer leads to: rules with further comparisons, then one that ends here. Both are
+/// there only where the shorter one came later, and one of their actions yields.
 #[derive(Default)]
 struct Side {
     rule: Option<u32>,
@@ -163,7 +165,8 @@ impl Tree {
         let mut order = Vec::new();
         let mut open: Vec<u32> = Vec::new();
         open.try_extend(self.top.iter().rev().copied())?;
-        // A node stands three times: before its answer yes, between both answers, and behind its answer no.
+        // A node stands three times: before its answer yes, between both answers, and behind its
+        // answer no.
         let mut visits = List::new();
         visits.try_resize(self.nodes.len(), 0_u8)?;
         while let Some(node) = open.pop() {

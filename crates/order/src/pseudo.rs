@@ -1,8 +1,10 @@
-//! The pseudo numbers of syscalls that some architectures do not have (`__PNR_*` in seccomp-syscalls.h).
+//! The pseudo numbers of syscalls that some architectures do not have (`__PNR_*` in
+//! seccomp-syscalls.h).
 //!
-//! A context's user names a syscall by one number. Where the own architecture lacks the syscall, that is a negative number
-//! which no kernel uses and which every architecture that has the syscall translates to its own. The numbers are part of
-//! libseccomp's binary interface and never change. Those of multiplexed calls are in [`mux`](crate::mux).
+//! A context's user names a syscall by one number. Where the own architecture lacks the syscall,
+//! that is a negative number which no kernel uses and which every architecture that has the syscall
+//! translates to its own. The numbers are part of libseccomp's binary interface and never change.
+//! Those of multiplexed calls are in [`mux`](crate::mux).
 
 use callgate_syscalls::{Name, names};
 

@@ -7,7 +7,8 @@ use callgate_syscalls::{Arch, Name, SyscallNr, X32_BIT};
 use crate::mux::{self, Multiplexer};
 use crate::{Number, pseudo};
 
-/// The number of a syscall on an architecture, a pseudo number where it has none or multiplexes the call.
+/// The number of a syscall on an architecture, a pseudo number where it has none or multiplexes the
+/// call.
 ///
 /// `None` for names that no architecture has.
 #[must_use]
@@ -25,8 +26,8 @@ pub fn resolve_name_rewrite(arch: Arch, name: &str) -> Option<Number> {
 
 /// The name of a number or pseudo number on an architecture.
 ///
-/// Numbers without MIPS's base or x32's bit are accepted as well. A pseudo number has a name only where the architecture
-/// lacks the syscall or multiplexes it.
+/// Numbers without MIPS's base or x32's bit are accepted as well. A pseudo number has a name only
+/// where the architecture lacks the syscall or multiplexes it.
 #[must_use]
 pub fn resolve_number(arch: Arch, number: Number) -> Option<&'static str> {
     name_of(arch, number).map(Name::as_str)

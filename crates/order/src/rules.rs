@@ -42,7 +42,8 @@ pub enum Rules {
         /// Where the rule comes from, in the caller's numbers.
         origin: u32,
     },
-    /// Those with comparisons. Few syscalls have any: apart, they keep the entries of all others small.
+    /// Those with comparisons. Few syscalls have any: apart, they keep the entries of all others
+    /// small.
     Listed(Boxed<Accepted>),
 }
 
@@ -120,9 +121,9 @@ enum Before {
 impl Rules {
     /// What a rule would change; nothing is changed yet.
     ///
-    /// Rules with the action `yielding` contradict no others: where one of two rules has it, that which was accepted
-    /// first decides about the calls that both hold for. libseccomp knows no such action, because it refuses rules whose
-    /// action is the default.
+    /// Rules with the action `yielding` contradict no others: where one of two rules has it, that
+    /// which was accepted first decides about the calls that both hold for. libseccomp knows no
+    /// such action, because it refuses rules whose action is the default.
     ///
     /// # Errors
     /// [`Refusal`].
@@ -148,8 +149,9 @@ impl Rules {
             }
             Self::Listed(list) => list,
         };
-        // A part of the new rule that does not begin it is asked first, and decides: only the text can tell whether the
-        // rest is kept. libseccomp keeps it where the actions differ, unless the part is one word and ends the rule.
+        // A part of the new rule that does not begin it is asked first, and decides: only the text
+        // can tell whether the rest is kept. libseccomp keeps it where the actions differ, unless
+        // the part is one word and ends the rule.
         let one_word = |rule: &Rule| rule.chain.len() == 1 && arch.word_bits() == 32;
         let ends = |rule: &Rule| begins(&rule.chain, &chain[chain.len() - rule.chain.len()..]);
         let covers = |rule: &Rule| match rule.action == action {

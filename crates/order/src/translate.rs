@@ -1,8 +1,9 @@
 //! From a number and comparisons as a caller writes them to what each architecture stores.
 //!
-//! Callers use the numbers of the native architecture. Other architectures find theirs by name. An architecture that
-//! multiplexes a call gets two rules: one on the multiplexer with the call as first argument, and one on the call itself.
-//! On the multiplexer the comparisons of the other arguments are kept as they are, as libseccomp does.
+//! Callers use the numbers of the native architecture. Other architectures find theirs by name. An
+//! architecture that multiplexes a call gets two rules: one on the multiplexer with the call as
+//! first argument, and one on the call itself. On the multiplexer the comparisons of the other
+//! arguments are kept as they are, as libseccomp does.
 
 use callgate_syscalls::{Arch, Name};
 
@@ -17,7 +18,8 @@ const EQ: u32 = 4;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "there are two kinds of functions")]
 pub enum Exactness {
-    /// As `seccomp_rule_add`: rules for calls that an architecture lacks or multiplexes are adapted or left out.
+    /// As `seccomp_rule_add`: rules for calls that an architecture lacks or multiplexes are adapted
+    /// or left out.
     Adapted,
     /// As `seccomp_rule_add_exact`: such a rule is an error.
     Exact,
@@ -48,18 +50,19 @@ impl Syscall {
         Self { native, number, name: name_of(native, number) }
     }
 
-    /// The syscall of that name, as a caller resolves it on the native architecture; every known name has a number or a
-    /// pseudo number.
+    /// The syscall of that name, as a caller resolves it on the native architecture; every known
+    /// name has a number or a pseudo number.
     #[must_use]
     pub fn named(native: Arch, name: Name) -> Option<Self> {
         number_of(native, name).map(|number| Self { native, number, name: Some(name) })
     }
 
-    /// The rules that one architecture stores for that of a caller: none where it lacks the syscall and may adapt, two where
-    /// it multiplexes the call.
+    /// The rules that one architecture stores for that of a caller: none where it lacks the syscall
+    /// and may adapt, two where it multiplexes the call.
     ///
     /// # Errors
-    /// [`Error::Untranslatable`]; for exact rules [`Error::NotOnArch`] and [`Error::Multiplexed`]; those of `store`.
+    /// [`Error::Untranslatable`]; for exact rules [`Error::NotOnArch`] and [`Error::Multiplexed`];
+    /// those of `store`.
     pub fn rules<E: From<Error>>(
         &self,
         arch: Arch,
@@ -116,7 +119,8 @@ impl Syscall {
         name.and_then(|name| number_of(arch, name)).ok_or(Error::Untranslatable { number, arch })
     }
 
-    /// The multiplexed call that is meant, by pseudo number or by name; `own` is the architecture's number.
+    /// The multiplexed call that is meant, by pseudo number or by name; `own` is the architecture's
+    /// number.
     fn call(&self, arch: Arch, own: Number) -> Result<Option<Call>, Error> {
         if !mux::multiplexes(arch) {
             return Ok(None);

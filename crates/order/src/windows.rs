@@ -1,8 +1,9 @@
 //! Which rules of a list may contain another, or be contained in it.
 //!
-//! A new rule is held against all others of its syscall. Asking each would make a long list cost the square of its length,
-//! so the list notes a hash for every *window*: every contiguous part of a rule's comparisons, itself included. What is found
-//! by a hash is only a candidate, and is compared.
+//! A new rule is held against all others of its syscall. Asking each would make a long list cost
+//! the square of its length, so the list notes a hash for every *window*: every contiguous part of
+//! a rule's comparisons, itself included. What is found by a hash is only a candidate, and is
+//! compared.
 
 use std::hash::{Hash, Hasher};
 
@@ -30,8 +31,8 @@ impl Windows {
         Self { whole: Places::new(), part: Places::new() }
     }
 
-    /// Notes the comparisons of the rule at a place. Where memory ends half way, what is noted by then does no harm: all
-    /// that is found is compared.
+    /// Notes the comparisons of the rule at a place. Where memory ends half way, what is noted by
+    /// then does no harm: all that is found is compared.
     ///
     /// # Errors
     /// [`OutOfMemory`].

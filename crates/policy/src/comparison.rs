@@ -70,7 +70,8 @@ impl fmt::Display for Field {
 /// How much of a field a comparison reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Width {
-    /// The low 32 bits; the high half may hold anything. Right for `int` arguments and for 32-bit ABIs.
+    /// The low 32 bits; the high half may hold anything. Right for `int` arguments and for 32-bit
+    /// ABIs.
     Bits32,
     /// All 64 bits.
     Bits64,
@@ -154,7 +155,8 @@ impl Comparison {
         Self::masked(field, u64::MAX, operator, value)
     }
 
-    /// A comparison of 64 bits under a mask. A value with bits outside the mask is legal: `==` is then never true.
+    /// A comparison of 64 bits under a mask. A value with bits outside the mask is legal: `==` is
+    /// then never true.
     #[must_use]
     pub const fn masked(field: Field, mask: u64, operator: Operator, value: u64) -> Self {
         Self { field, width: Width::Bits64, mask, operator, value }

@@ -9,9 +9,9 @@ use crate::{Comparison, Error};
 
 /// A Boolean expression over [`Comparison`]s.
 ///
-/// Negation is pushed to the comparisons when it is made, so that a condition consists of `all`, `any` and comparisons
-/// only. How deep the expression nests is known and limited to [`Condition::DEPTH_MAX`], so that no recursion over it can
-/// exhaust a stack.
+/// Negation is pushed to the comparisons when it is made, so that a condition consists of `all`,
+/// `any` and comparisons only. How deep the expression nests is known and limited to
+/// [`Condition::DEPTH_MAX`], so that no recursion over it can exhaust a stack.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Condition {
     node: Node,
@@ -62,7 +62,8 @@ impl Condition {
     /// The condition that all of these hold.
     ///
     /// # Errors
-    /// [`Error::ConditionDepth`] where the result would nest deeper than [`Condition::DEPTH_MAX`]; [`Error::OutOfMemory`].
+    /// [`Error::ConditionDepth`] where the result would nest deeper than [`Condition::DEPTH_MAX`];
+    /// [`Error::OutOfMemory`].
     pub fn all(conditions: impl IntoIterator<Item = Self>) -> Result<Self, Error> {
         Self::group(Node::All, conditions)
     }
@@ -70,7 +71,8 @@ impl Condition {
     /// The condition that at least one of these holds.
     ///
     /// # Errors
-    /// [`Error::ConditionDepth`] where the result would nest deeper than [`Condition::DEPTH_MAX`]; [`Error::OutOfMemory`].
+    /// [`Error::ConditionDepth`] where the result would nest deeper than [`Condition::DEPTH_MAX`];
+    /// [`Error::OutOfMemory`].
     pub fn any(conditions: impl IntoIterator<Item = Self>) -> Result<Self, Error> {
         Self::group(Node::Any, conditions)
     }

@@ -28,7 +28,8 @@ pub enum Error {
         /// The architecture.
         arch: Arch,
     },
-    /// The number cannot occur on that architecture: x32's numbers begin at 0x4000_0000, and x86_64's end there.
+    /// The number cannot occur on that architecture: x32's numbers begin at 0x4000_0000, and
+    /// x86_64's end there.
     NumberOutsideArchitecture {
         /// The architecture.
         arch: Arch,

@@ -1,14 +1,16 @@
 //! What a syscall filter means.
 //!
-//! A [`Policy`] maps every call (number, architecture, instruction pointer, six arguments) to an [`Action`];
-//! [`Policy::decide`] is that map, and **the specification**: the compiler must produce programs that agree with it, and
-//! the prover compares programs with it. So it is written to be read, not to be fast.
+//! A [`Policy`] maps every call (number, architecture, instruction pointer, six arguments) to an
+//! [`Action`]; [`Policy::decide`] is that map, and **the specification**: the compiler must produce
+//! programs that agree with it, and the prover compares programs with it. So it is written to be
+//! read, not to be fast.
 //!
-//! A policy has an action for foreign architectures, and for each of its architectures a default action, optionally an
-//! action for syscalls newer than a baseline kernel, and for each number an ordered list of rules of which **the first
-//! that holds decides**.
+//! A policy has an action for foreign architectures, and for each of its architectures a default
+//! action, optionally an action for syscalls newer than a baseline kernel, and for each number an
+//! ordered list of rules of which **the first that holds decides**.
 //!
-//! Nothing invalid can be held: values are checked where they are made ([`Field::arg`], [`Condition::all`], [`Builder::build`]).
+//! Nothing invalid can be held: values are checked where they are made ([`Field::arg`],
+//! [`Condition::all`], [`Builder::build`]).
 //!
 //! What a policy does not know: names of profiles, files, or how a filter is laid out.
 //!

@@ -40,8 +40,8 @@ impl Policy {
 
     /// The same rules with another default on every architecture.
     ///
-    /// A default that executes calls also answers for syscalls newer than the baseline: whoever asks for everything to
-    /// be allowed or logged means those too.
+    /// A default that executes calls also answers for syscalls newer than the baseline: whoever
+    /// asks for everything to be allowed or logged means those too.
     #[must_use]
     pub fn with_default(mut self, default: Action) -> Self {
         let executes = default.kind().executes();
@@ -65,7 +65,8 @@ pub struct Builder {
 impl Builder {
     /// Adds an architecture. Giving one twice makes [`Builder::build`] fail.
     ///
-    /// Ends the process where there is no more memory, as collections do; [`Builder::try_arch`] does not.
+    /// Ends the process where there is no more memory, as collections do; [`Builder::try_arch`]
+    /// does not.
     pub fn arch(self, arch: Arch, policy: ArchPolicy) -> Self {
         must(self.try_arch(arch, policy))
     }
@@ -84,7 +85,8 @@ impl Builder {
     /// Checks the parts against each other.
     ///
     /// # Errors
-    /// [`Error::NoArchitecture`], [`Error::DuplicateArchitecture`], [`Error::NumberOutsideArchitecture`].
+    /// [`Error::NoArchitecture`], [`Error::DuplicateArchitecture`],
+    /// [`Error::NumberOutsideArchitecture`].
     pub fn build(self) -> Result<Policy, Error> {
         if let Some(arch) = self.duplicate {
             return Err(Error::DuplicateArchitecture { arch });
@@ -115,8 +117,8 @@ pub struct ArchPolicy {
 
 /// What happens to syscalls that whoever wrote the rules did not know.
 ///
-/// A number without rules that is not known gets `action`. With `ERRNO(ENOSYS)` a program sees an older kernel and can
-/// fall back.
+/// A number without rules that is not known gets `action`. With `ERRNO(ENOSYS)` a program sees an
+/// older kernel and can fall back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unknown {
     /// The syscalls that count as known.
@@ -166,7 +168,8 @@ impl ArchPolicy {
 
     /// Appends a rule to a number's list. Earlier rules are asked first.
     ///
-    /// Ends the process where there is no more memory, as collections do; [`ArchPolicy::try_rule`] does not.
+    /// Ends the process where there is no more memory, as collections do; [`ArchPolicy::try_rule`]
+    /// does not.
     pub fn rule(&mut self, nr: SyscallNr, condition: Condition, action: Action) -> &mut Self {
         must(self.try_rule(nr, condition, action))
     }

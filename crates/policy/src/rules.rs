@@ -1,8 +1,8 @@
 //! Rule lists by syscall number.
 //!
-//! Policies are made one rule at a time and mostly have one rule for a number, so a single rule needs no list of its
-//! own. Numbers are kept in order beside the lists, which stay where they were made: what moves when a number is
-//! inserted is small.
+//! Policies are made one rule at a time and mostly have one rule for a number, so a single rule
+//! needs no list of its own. Numbers are kept in order beside the lists, which stay where they were
+//! made: what moves when a number is inserted is small.
 
 use std::fmt;
 
@@ -91,7 +91,8 @@ impl List {
     }
 }
 
-/// Ends the process where there is no more memory: only callers that could not go on either copy whole policies.
+/// Ends the process where there is no more memory: only callers that could not go on either copy
+/// whole policies.
 impl Clone for RuleLists {
     fn clone(&self) -> Self {
         let mut copy = Self { numbers: self.numbers.clone(), lists: Chunks::new() };

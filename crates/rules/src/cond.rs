@@ -1,4 +1,5 @@
-//! Conditions on arguments as people write them: by name, in the width and with the sign that the kernel reads.
+//! Conditions on arguments as people write them: by name, in the width and with the sign that the
+//! kernel reads.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,8 +11,9 @@ use crate::{Span, Value};
 
 /// An argument of a syscall, by name or by position; made by [`arg`].
 ///
-/// A comparison reads as many bits as the kernel does. The kernel takes `socket`'s `family` as an `int`, so
-/// `arg("family").eq(1)` ignores the high half of the register: a comparison of all 64 bits could be evaded by setting it.
+/// A comparison reads as many bits as the kernel does. The kernel takes `socket`'s `family` as an
+/// `int`, so `arg("family").eq(1)` ignores the high half of the register: a comparison of all 64
+/// bits could be evaded by setting it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Arg {
@@ -37,7 +39,8 @@ pub enum Which {
 /// How much of an argument's register a test compares.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ArgBits {
-    /// The bits that the kernel reads, by the syscall's signature; without a signature, a machine word.
+    /// The bits that the kernel reads, by the syscall's signature; without a signature, a machine
+    /// word.
     #[default]
     Kernel,
     /// A whole machine word of the architecture, as an unsigned number.
@@ -89,14 +92,16 @@ pub enum Relation {
 pub enum Member {
     /// This value.
     One(Value),
-    /// Every value from the first to the last, in the order of the argument; none, if they are the wrong way round.
+    /// Every value from the first to the last, in the order of the argument; none, if they are the
+    /// wrong way round.
     Range(Value, Value),
 }
 
 /// A condition on the arguments of one syscall: tests combined with `&`, `|` and `!`.
 ///
-/// A condition that nests deeper than [`Cond::DEPTH_MAX`] forgets its parts and remembers that it is too deep, which is
-/// an error when it is lowered: nothing that is done with a condition needs an unbounded stack.
+/// A condition that nests deeper than [`Cond::DEPTH_MAX`] forgets its parts and remembers that it
+/// is too deep, which is an error when it is lowered: nothing that is done with a condition needs
+/// an unbounded stack.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Cond {

@@ -38,7 +38,8 @@ pub struct Diagnostic {
 
 /// The name of a kind of [`Diagnostic`]: a letter and four digits.
 ///
-/// The first two digits say which crate gives it: `01` this one, `02` the readers of formats, `03` the language.
+/// The first two digits say which crate gives it: `01` this one, `02` the readers of formats, `03`
+/// the language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Code(&'static str);
 

@@ -1,13 +1,15 @@
 //! Rules with the place they came from, and their lowering to a policy.
 //!
-//! Whatever says what a filter shall do says it as [`Rules`]: a reader of some format, the language, a program through
-//! [`arg`], or what was learned. Each rule has an [`Origin`], so that a decision can be told by the line that is behind it.
-//! [`lower()`] makes the [`Policy`](callgate_policy::Policy) of a [`Target`] and, beside it, the [`Provenance`]: which rule
-//! of the policy comes from which written one.
+//! Whatever says what a filter shall do says it as [`Rules`]: a reader of some format, the
+//! language, a program through [`arg`], or what was learned. Each rule has an [`Origin`], so that a
+//! decision can be told by the line that is behind it. [`lower()`] makes the
+//! [`Policy`](callgate_policy::Policy) of a [`Target`] and, beside it, the [`Provenance`]: which
+//! rule of the policy comes from which written one.
 //!
-//! - **Texts**: [`Source`], [`Span`], and [`Diagnostic`] for what is wrong with them. How a diagnostic looks is for
-//!   whoever prints it.
-//! - **Conditions**: [`Cond`] over [`ArgTest`]s, by argument name, in the width and with the sign that the kernel reads.
+//! - **Texts**: [`Source`], [`Span`], and [`Diagnostic`] for what is wrong with them. How a
+//!   diagnostic looks is for whoever prints it.
+//! - **Conditions**: [`Cond`] over [`ArgTest`]s, by argument name, in the width and with the sign
+//!   that the kernel reads.
 //! - **Values**: numbers and [`Constant`]s by name, with the value of each architecture.
 #![forbid(unsafe_code)]
 
@@ -37,5 +39,6 @@ pub use source::{Position, Source, SourceError, SourceId, Sources, Span};
 pub use value::{Constant, Term, Value};
 pub use verdict::{ErrnoSpec, Verdict};
 
-/// The largest number of rules about one syscall: more than a filter of 4,096 instructions can hold.
+/// The largest number of rules about one syscall: more than a filter of 4,096 instructions can
+/// hold.
 pub const RULES_PER_SYSCALL_MAX: usize = 2048;

@@ -176,7 +176,8 @@ fn without_repetitions(mistakes: Vec<Mistake>) -> Vec<Mistake> {
     mistakes
 }
 
-/// What a policy refuses of rules that were resolved: an architecture given twice, or a number of another ABI.
+/// What a policy refuses of rules that were resolved: an architecture given twice, or a number of
+/// another ABI.
 fn policy_mistake(rules: &Rules, error: callgate_policy::Error) -> Mistake {
     let number: Option<SyscallNr> = match error {
         callgate_policy::Error::NumberOutsideArchitecture { nr, .. } => Some(nr),

@@ -65,7 +65,8 @@ pub enum MistakeKind {
         /// The number of bits.
         bits: u32,
     },
-    /// A value is above the largest signed number of the bits that are compared in the order of signed numbers.
+    /// A value is above the largest signed number of the bits that are compared in the order of
+    /// signed numbers.
     ValueAboveSigned {
         /// The syscall.
         callee: Callee,
@@ -89,7 +90,8 @@ pub enum MistakeKind {
     },
     /// A condition nests deeper than [`Cond::DEPTH_MAX`].
     TooDeep,
-    /// More than [`RULES_PER_SYSCALL_MAX`](crate::RULES_PER_SYSCALL_MAX) rules are about one syscall.
+    /// More than [`RULES_PER_SYSCALL_MAX`](crate::RULES_PER_SYSCALL_MAX) rules are about one
+    /// syscall.
     TooManyRules {
         /// The number.
         nr: SyscallNr,

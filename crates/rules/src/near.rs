@@ -3,11 +3,12 @@
 /// The largest edit distance at which a word counts as misspelt, not as another word.
 const DISTANCE_MAX: usize = 2;
 
-/// The longest word that is looked for, in bytes: the distance is quadratic in the length, and a file may hold words of
-/// megabytes.
+/// The longest word that is looked for, in bytes: the distance is quadratic in the length, and a
+/// file may hold words of megabytes.
 const LENGTH_MAX: usize = 64;
 
-/// The candidate nearest to `text`, where one is near: at most two edits, and less than half of the word.
+/// The candidate nearest to `text`, where one is near: at most two edits, and less than half of the
+/// word.
 ///
 /// ```
 /// assert_eq!(callgate_rules::nearest("mnout", ["mount", "umount"]), Some("mount"));

@@ -12,7 +12,8 @@ use crate::Origin;
 pub struct Provenance {
     /// The origins of the rules that were written, in their order.
     origins: Vec<Origin>,
-    /// For each architecture and number, the written rules behind the policy's, in the policy's order.
+    /// For each architecture and number, the written rules behind the policy's, in the policy's
+    /// order.
     rules: Vec<Entry>,
     /// Where the header says what happens otherwise.
     pub default: Option<Origin>,
@@ -66,7 +67,8 @@ impl Provenance {
         self
     }
 
-    /// The written rule that a rule of the policy comes from; none where it was made for another reason.
+    /// The written rule that a rule of the policy comes from; none where it was made for another
+    /// reason.
     #[must_use]
     pub fn rule(&self, id: RuleId) -> Option<WrittenRule> {
         let RuleId { arch, nr, index } = id;

@@ -1,10 +1,12 @@
-//! Rules as somebody wrote them: what they are about, when they hold, what they do, and where they stand.
+//! Rules as somebody wrote them: what they are about, when they hold, what they do, and where they
+//! stand.
 
 use callgate_syscalls::{Arch, KernelVersion, Name, SyscallNr};
 
 use crate::{Cond, Span, Verdict};
 
-/// A filter as somebody wrote it: a header and rules, of which for each call the first that holds decides.
+/// A filter as somebody wrote it: a header and rules, of which for each call the first that holds
+/// decides.
 ///
 /// Nothing here depends on a machine; [`lower`](crate::lower()) makes the policy of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,7 +101,8 @@ pub struct Subject {
 /// What a rule is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SubjectKind {
-    /// A syscall by its name. Architectures without it are passed over; one of the target's must have it.
+    /// A syscall by its name. Architectures without it are passed over; one of the target's must
+    /// have it.
     Call(Name),
     /// A number, whatever it stands for on each architecture that the rule applies to.
     Number(SyscallNr),
@@ -176,7 +179,8 @@ impl Header {
 }
 
 impl Applies {
-    /// Whether the rule applies on an architecture of a kernel. Where the kernel is not known, restrictions on it hold.
+    /// Whether the rule applies on an architecture of a kernel. Where the kernel is not known,
+    /// restrictions on it hold.
     #[must_use]
     pub fn to(&self, arch: Arch, kernel: Option<KernelVersion>) -> bool {
         let from = |from: KernelVersion| kernel.is_none_or(|kernel| kernel >= from);

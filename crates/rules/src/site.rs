@@ -1,5 +1,5 @@
-//! From conditions with names and natural widths to the policy's comparisons of words, for one syscall on one
-//! architecture.
+//! From conditions with names and natural widths to the policy's comparisons of words, for one
+//! syscall on one architecture.
 
 use callgate_policy::{Comparison, Condition, Field, Operator};
 use callgate_syscalls::{Arch, Argument, ArgumentWidth, SyscallNr};
@@ -144,7 +144,8 @@ impl Site {
                 .map(|(index, argument)| (index, Some(argument)))
                 .ok_or_else(|| self.unknown(arg)),
             Which::Index(index) => match (arguments.nth(*index), signature) {
-                // A register that the kernel does not read can be compared as such, not as an argument.
+                // A register that the kernel does not read can be compared as such, not as an
+                // argument.
                 (None, Some(_)) if arg.bits == ArgBits::Kernel => Err(self.unknown(arg)),
                 (argument, _) => Ok((*index, argument)),
             },
@@ -196,7 +197,8 @@ impl Lane {
         })
     }
 
-    /// The order of signed numbers by comparisons of unsigned ones, where the negative are above all others.
+    /// The order of signed numbers by comparisons of unsigned ones, where the negative are above
+    /// all others.
     fn signed_order(
         self,
         operator: Operator,
@@ -228,7 +230,8 @@ fn is_signed(argument: Argument) -> bool {
 
 /// The signed types that system calls take.
 ///
-/// References: `include/uapi/asm-generic/posix_types.h`, `include/linux/types.h`, `include/linux/compat.h`.
+/// References: `include/uapi/asm-generic/posix_types.h`, `include/linux/types.h`,
+/// `include/linux/compat.h`.
 const SIGNED: [&str; 20] = [
     "int",
     "long",

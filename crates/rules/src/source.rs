@@ -223,7 +223,8 @@ impl Source {
     #[must_use]
     pub fn position(&self, offset: usize) -> Position {
         let bytes = self.text.as_bytes();
-        // Mostly one place is asked for, or a few: to count is quicker than to note where each line begins.
+        // Mostly one place is asked for, or a few: to count is quicker than to note where each line
+        // begins.
         let before = &bytes[..offset.min(bytes.len())];
         let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
         let start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
@@ -233,7 +234,8 @@ impl Source {
         Position { line, column }
     }
 
-    /// The byte at a line and column; `None` where the text has no such line. Behind the end of a line, its end.
+    /// The byte at a line and column; `None` where the text has no such line. Behind the end of a
+    /// line, its end.
     #[must_use]
     pub fn offset(&self, position: Position) -> Option<usize> {
         let line = self.line(position.line)?;

@@ -8,8 +8,8 @@ use callgate_syscalls::Arch;
 
 /// An integer that an argument is compared with: one or more terms, joined by bitwise or.
 ///
-/// Made from any primitive integer or a [`Constant`], and joined by `|`. A negative number stands for its two's
-/// complement in the width of the comparison.
+/// Made from any primitive integer or a [`Constant`], and joined by `|`. A negative number stands
+/// for its two's complement in the width of the comparison.
 ///
 /// ```
 /// use callgate_rules::{Constant, Value};
@@ -56,7 +56,8 @@ impl Constant {
         Self { name: Cow::Borrowed(name), values: Values::Everywhere(value) }
     }
 
-    /// A constant whose value depends on the architecture. Architectures that are not listed do not have it.
+    /// A constant whose value depends on the architecture. Architectures that are not listed do not
+    /// have it.
     #[must_use]
     pub const fn per_arch(name: &'static str, values: &'static [(Arch, i128)]) -> Self {
         Self { name: Cow::Borrowed(name), values: Values::PerArch(Cow::Borrowed(values)) }

@@ -4,8 +4,8 @@ use std::fmt;
 
 use callgate_syscalls::{Action, ActionKind, Arch, Errno};
 
-/// What a rule does with a call: an [`Action`] whose errno value may be named, since architectures number names
-/// differently.
+/// What a rule does with a call: an [`Action`] whose errno value may be named, since architectures
+/// number names differently.
 ///
 /// ```
 /// use callgate_rules::{ErrnoSpec, Verdict};
@@ -33,7 +33,8 @@ pub enum Verdict {
     Kill,
     /// Kill the thread.
     KillThread,
-    /// Exactly this word. [`Verdict::from`] an action makes one only of words that no other verdict stands for.
+    /// Exactly this word. [`Verdict::from`] an action makes one only of words that no other verdict
+    /// stands for.
     Word(Action),
 }
 
@@ -47,7 +48,8 @@ pub enum ErrnoSpec {
 }
 
 impl Verdict {
-    /// The action on an architecture. An errno value above 4,095, which the kernel would clamp, becomes 4,095.
+    /// The action on an architecture. An errno value above 4,095, which the kernel would clamp,
+    /// becomes 4,095.
     #[must_use]
     pub fn on(self, arch: Arch) -> Action {
         match self {

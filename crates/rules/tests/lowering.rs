@@ -1,4 +1,5 @@
-//! Lowered conditions hold for exactly the calls for which they hold as the kernel reads the arguments.
+//! Lowered conditions hold for exactly the calls for which they hold as the kernel reads the
+//! arguments.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use callgate_policy::{Action, Decider, Operator, Policy, SeccompData};

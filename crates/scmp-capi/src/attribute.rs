@@ -12,7 +12,8 @@ use crate::error::Error;
 /// Reads an attribute. On failure nothing is written.
 ///
 /// # Safety
-/// `ctx` is NULL or from `seccomp_init`, and no other thread uses it; `value` is NULL or to be written.
+/// `ctx` is NULL or from `seccomp_init`, and no other thread uses it; `value` is NULL or to be
+/// written.
 ///
 /// # References
 /// seccomp_attr_get(3).

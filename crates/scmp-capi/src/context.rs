@@ -21,7 +21,8 @@ pub extern "C" fn seccomp_init(def_action: u32) -> *mut Handle {
     })
 }
 
-/// Makes a context as good as new; of NULL, what the process knows of the kernel, and its notification descriptor.
+/// Makes a context as good as new; of NULL, what the process knows of the kernel, and its
+/// notification descriptor.
 ///
 /// # Safety
 /// `ctx` is NULL or from [`seccomp_init`], and no other thread uses it.
@@ -33,7 +34,8 @@ pub unsafe extern "C" fn seccomp_reset(ctx: *mut Handle, def_action: u32) -> c_i
     if ctx.is_null() {
         return code(|| {
             if let Some(listener) = process::forget() {
-                // SAFETY: the number came from the kernel for this library, and was taken out of the one place that has it.
+                // SAFETY: the number came from the kernel for this library, and was taken out of
+                // the one place that has it.
                 unsafe { libc::close(listener) };
             }
             Ok(0)
@@ -62,7 +64,8 @@ pub unsafe extern "C" fn seccomp_release(ctx: *mut Handle) {
     drop(released);
 }
 
-/// Moves the architectures of `ctx_src`, with their rules, to `ctx_dst`, and frees `ctx_src`. On failure nothing happens.
+/// Moves the architectures of `ctx_src`, with their rules, to `ctx_dst`, and frees `ctx_src`. On
+/// failure nothing happens.
 ///
 /// # Safety
 /// Both are NULL or from [`seccomp_init`], and no other thread uses them.

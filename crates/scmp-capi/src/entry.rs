@@ -1,9 +1,9 @@
 //! The way from C into Rust: every exported function begins with one of the functions here.
 //!
-//! A panic is a defect of ours, and must neither end nor unwind the process that uses us. It is caught here and becomes
-//! `-EFAULT`, libseccomp's word for internal errors; the context it happened in answers `-EFAULT` from then on and can only
-//! be released. A call on a context that another call is using, a mistake of the caller, answers `-EFAULT`, too, and leaves
-//! both alone.
+//! A panic is a defect of ours, and must neither end nor unwind the process that uses us. It is
+//! caught here and becomes `-EFAULT`, libseccomp's word for internal errors; the context it
+//! happened in answers `-EFAULT` from then on and can only be released. A call on a context that
+//! another call is using, a mistake of the caller, answers `-EFAULT`, too, and leaves both alone.
 
 use std::mem::offset_of;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,7 +20,8 @@ use crate::usage::Usage;
 #[derive(Debug)]
 #[repr(C)]
 pub struct Handle {
-    /// First, because a pointer that is no context may have little memory behind it that can be read.
+    /// First, because a pointer that is no context may have little memory behind it that can be
+    /// read.
     mark: u32,
     usage: Usage,
     /// The handle's own address: what was copied, or freed and written to, is no context either.
@@ -37,12 +38,14 @@ impl Handle {
     pub(crate) fn new(context: Context) -> Result<NonNull<Self>, Error> {
         let memory = memory::zeroed(size_of::<Self>())?.cast::<Self>();
         let (usage, own) = (Usage::new(), memory.as_ptr().addr());
-        // SAFETY: just allocated with this type's size; malloc(3) aligns for every type without a larger demand (below).
+        // SAFETY: just allocated with this type's size; malloc(3) aligns for every type without a
+        // larger demand (below).
         unsafe { memory.write(Self { mark: LIVE, usage, own, context }) };
         Ok(memory)
     }
 
-    /// Takes a context back and drops it. What is no context is left alone, and so is one that a call is using.
+    /// Takes a context back and drops it. What is no context is left alone, and so is one that a
+    /// call is using.
     ///
     /// # Safety
     /// As [`on_context`]; nothing uses the context afterwards.
@@ -59,7 +62,8 @@ impl Handle {
         // Volatile, or the compiler would drop a write to memory that is freed next.
         // SAFETY: the field is valid for writes and aligned.
         unsafe { ptr::write_volatile(mark, RELEASED) };
-        // SAFETY: written in `new`, and dropped once, because `Usage::end` says yes to one call only.
+        // SAFETY: written in `new`, and dropped once, because `Usage::end` says yes to one call
+        // only.
         unsafe { ptr::drop_in_place(handle.as_ptr()) };
         // SAFETY: from `memory::zeroed` in `new`, and freed once.
         unsafe { memory::free(handle.as_ptr().cast()) };
@@ -72,7 +76,8 @@ const _: () = {
     assert!(align_of::<Handle>() <= 2 * size_of::<usize>());
 };
 
-/// Runs what makes up a function that returns 0, or another number that is not negative, or `-errno`.
+/// Runs what makes up a function that returns 0, or another number that is not negative, or
+/// `-errno`.
 pub(crate) fn code(function: impl FnOnce() -> Result<c_int, Error>) -> c_int {
     guarded(function).unwrap_or_else(|error| error.code())
 }
@@ -92,8 +97,8 @@ pub(crate) fn guarded<T>(function: impl FnOnce() -> Result<T, Error>) -> Result<
 /// Runs what makes up a function on a context; its result is 0.
 ///
 /// # Safety
-/// `handle` is NULL or from `seccomp_init`, and not released during the call. One that was released before is recognised as
-/// long as its memory was not given out again.
+/// `handle` is NULL or from `seccomp_init`, and not released during the call. One that was released
+/// before is recognised as long as its memory was not given out again.
 pub(crate) unsafe fn on_context(
     handle: *mut Handle,
     function: impl FnOnce(&mut Context) -> Result<(), Error>,
@@ -117,10 +122,12 @@ impl Borrowed<'_> {
     pub(crate) unsafe fn new(handle: *mut Handle) -> Result<Self, Error> {
         // SAFETY: the caller answers for the pointer.
         let handle = unsafe { checked(handle) }?;
-        // SAFETY: a live handle, of which only this field is borrowed: two threads may be here at once.
+        // SAFETY: a live handle, of which only this field is borrowed: two threads may be here at
+        // once.
         let usage = unsafe { &(*handle.as_ptr()).usage };
         usage.begin()?;
-        // SAFETY: a live handle. `begin` says yes to one call at a time, so that nothing else borrows this field.
+        // SAFETY: a live handle. `begin` says yes to one call at a time, so that nothing else
+        // borrows this field.
         let context = unsafe { &mut (*handle.as_ptr()).context };
         Ok(Self { context, usage })
     }
@@ -138,18 +145,20 @@ impl Drop for Borrowed<'_> {
 /// The pointer, where it is a live handle.
 ///
 /// # Safety
-/// As [`on_context`]. Memory at a pointer that is aligned can be read as far as its page goes, which is all that is read
-/// of what has no mark.
+/// As [`on_context`]. Memory at a pointer that is aligned can be read as far as its page goes,
+/// which is all that is read of what has no mark.
 unsafe fn checked(handle: *mut Handle) -> Result<NonNull<Handle>, Error> {
     let live = NonNull::new(handle).filter(|handle| handle.is_aligned()).ok_or(Error::NoContext)?;
-    // SAFETY: the mark is the first field. The pointer is from `seccomp_init`, so that there is or was a handle; another
-    // pointer is the caller's error, which this read reports wherever the memory can be read.
+    // SAFETY: the mark is the first field. The pointer is from `seccomp_init`, so that there is or
+    // was a handle; another pointer is the caller's error, which this read reports wherever the
+    // memory can be read.
     let mark = unsafe { ptr::read_volatile(live.as_ptr().cast::<u32>()) };
     if mark != LIVE {
         return Err(Error::NoContext);
     }
     let own = handle.wrapping_byte_add(offset_of!(Handle, own)).cast::<usize>();
-    // SAFETY: there is a mark, so this is a handle, or looks like one for some reason that its own address tells.
+    // SAFETY: there is a mark, so this is a handle, or looks like one for some reason that its own
+    // address tells.
     let own = unsafe { ptr::read_volatile(own) };
     if own == handle.addr() { Ok(live) } else { Err(Error::NoContext) }
 }

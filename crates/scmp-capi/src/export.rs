@@ -49,12 +49,12 @@ pub unsafe extern "C" fn seccomp_export_bpf(ctx: *mut Handle, fd: c_int) -> c_in
     unsafe { on_context(ctx, call) }
 }
 
-/// Copies the program to a buffer and sets `len` to its size in bytes. Without a buffer only the size; a buffer that is too
-/// small stays as it is.
+/// Copies the program to a buffer and sets `len` to its size in bytes. Without a buffer only the
+/// size; a buffer that is too small stays as it is.
 ///
 /// # Safety
-/// `ctx` is NULL or from `seccomp_init`, and no other thread uses it; `len` is NULL or to be read and written; `buf` is NULL
-/// or has room for `*len` bytes.
+/// `ctx` is NULL or from `seccomp_init`, and no other thread uses it; `len` is NULL or to be read
+/// and written; `buf` is NULL or has room for `*len` bytes.
 ///
 /// # References
 /// seccomp_export_bpf_mem(3).
@@ -76,7 +76,8 @@ pub unsafe extern "C" fn seccomp_export_bpf_mem(
             }
             Some(buffer) => {
                 let source = NonNull::from(program.as_slice()).cast();
-                // SAFETY: the buffer has that much room, and is the caller's, while the program is ours.
+                // SAFETY: the buffer has that much room, and is the caller's, while the program is
+                // ours.
                 unsafe { buffer.copy_from_nonoverlapping(source, program.len()) };
                 Ok(())
             }

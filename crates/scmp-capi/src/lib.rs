@@ -1,16 +1,18 @@
-//! `libseccomp.so.2` and `libseccomp.a`: libseccomp's C interface, release 2.6.1 and the function its development branch
-//! adds.
+//! `libseccomp.so.2` and `libseccomp.a`: libseccomp's C interface, release 2.6.1 and the function
+//! its development branch adds.
 //!
-//! Nothing is decided here. A function catches panics, checks and borrows what its pointers point to, makes one call of
-//! `callgate_scmp` or `callgate_kernel`, and turns the result into what C expects (`error::Error::code`). What rules mean,
-//! which codes there are and when they are returned is said there.
+//! Nothing is decided here. A function catches panics, checks and borrows what its pointers point
+//! to, makes one call of `callgate_scmp` or `callgate_kernel`, and turns the result into what C
+//! expects (`error::Error::code`). What rules mean, which codes there are and when they are
+//! returned is said there.
 //!
 //! - `entry` stands between C and Rust: panics, poisoned and released contexts, NULL.
 //! - `state` is what a process has once: what the kernel can do, and the notification descriptor.
-//! - Memory that is out comes up as an error and becomes `-ENOMEM`; the context is as before the call.
+//! - Memory that is out comes up as an error and becomes `-ENOMEM`; the context is as before the
+//!   call.
 //! - Memory that C frees with free(3) comes from malloc(3) (`memory`).
-//! - `include/` has the headers, `exports.txt` the symbols; `cargo xtask abi` holds both against a C compiler and another
-//!   libseccomp.
+//! - `include/` has the headers, `exports.txt` the symbols; `cargo xtask abi` holds both against a
+//!   C compiler and another libseccomp.
 //!
 //! Loading the library runs no code. It starts no threads, reads no environment and prints nothing.
 #![cfg(target_os = "linux")]

@@ -5,7 +5,8 @@ use libc::c_int;
 
 use crate::entry::{Borrowed, Handle, code};
 
-/// Loads the filter. Where it was precomputed and nothing has changed since, this allocates nothing.
+/// Loads the filter. Where it was precomputed and nothing has changed since, this allocates
+/// nothing.
 ///
 /// # Safety
 /// `ctx` is NULL or from `seccomp_init`, and no other thread uses it.
@@ -15,7 +16,8 @@ use crate::entry::{Borrowed, Handle, code};
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seccomp_load(ctx: *mut Handle) -> c_int {
     code(|| {
-        // SAFETY: the caller's promise is that of `on_context`, and the borrow ends with this closure.
+        // SAFETY: the caller's promise is that of `on_context`, and the borrow ends with this
+        // closure.
         let borrowed = unsafe { Borrowed::new(ctx) }?;
         load(borrowed.context)?;
         Ok(0)
@@ -36,7 +38,8 @@ mod tests {
 
     /// The exit code of a child that ran a function.
     fn in_child(function: impl FnOnce() -> bool) {
-        // SAFETY: the functions of these tests build, load and ask filters, and share no memory with this process.
+        // SAFETY: the functions of these tests build, load and ask filters, and share no memory
+        // with this process.
         let ending = unsafe { child::run_forked(|| u8::from(function())) };
         assert_eq!(ending.unwrap(), Ending::Exited { code: 1 });
     }

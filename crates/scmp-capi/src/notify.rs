@@ -1,6 +1,7 @@
 //! `seccomp_notify_*`.
 //!
-//! A supervisor may itself be under a filter, so nothing here makes a syscall that its work does not need.
+//! A supervisor may itself be under a filter, so nothing here makes a syscall that its work does
+//! not need.
 
 use std::ffi::c_void;
 use std::os::fd::BorrowedFd;
@@ -15,7 +16,8 @@ use crate::entry::{Handle, code as entry_code, on_context};
 use crate::error::Error;
 use crate::memory;
 
-/// Allocates a notification and a response of the kernel's sizes, all zeroes, for each pointer that is not NULL.
+/// Allocates a notification and a response of the kernel's sizes, all zeroes, for each pointer that
+/// is not NULL.
 ///
 /// # Safety
 /// Each pointer is NULL or to be written.
@@ -74,7 +76,8 @@ pub unsafe extern "C" fn seccomp_notify_free(req: *mut Notification, resp: *mut 
 pub unsafe extern "C" fn seccomp_notify_receive(fd: c_int, req: *mut Notification) -> c_int {
     entry_code(|| {
         require(process::known_kernel())?;
-        // SAFETY: the caller's promise: NULL, or as large and aligned as `seccomp_notify_alloc` made it, and used by nothing else.
+        // SAFETY: the caller's promise: NULL, or as large and aligned as `seccomp_notify_alloc`
+        // made it, and used by nothing else.
         let notification = unsafe { req.as_mut() }.ok_or(Error::Null)?;
         // SAFETY: the caller keeps the descriptor open.
         let listener = unsafe { listener(fd) };
@@ -93,7 +96,8 @@ pub unsafe extern "C" fn seccomp_notify_receive(fd: c_int, req: *mut Notificatio
 pub unsafe extern "C" fn seccomp_notify_respond(fd: c_int, resp: *mut Response) -> c_int {
     entry_code(|| {
         require(process::known_kernel())?;
-        // SAFETY: the caller's promise: NULL, or as large and aligned as `seccomp_notify_alloc` made it, and used by nothing else.
+        // SAFETY: the caller's promise: NULL, or as large and aligned as `seccomp_notify_alloc`
+        // made it, and used by nothing else.
         let response = unsafe { resp.as_mut() }.ok_or(Error::Null)?;
         // SAFETY: the caller keeps the descriptor open.
         let listener = unsafe { listener(fd) };
@@ -130,7 +134,8 @@ pub unsafe extern "C" fn seccomp_notify_id_valid(fd: c_int, id: u64) -> c_int {
 pub unsafe extern "C" fn seccomp_notify_fd(ctx: *mut Handle) -> c_int {
     let mut descriptor = 0;
     let find = |context: &mut callgate_scmp::Context| {
-        // Asked first, as in libseccomp, for what the process then knows; whatever it is, a listener that is there is told.
+        // Asked first, as in libseccomp, for what the process then knows; whatever it is, a
+        // listener that is there is told.
         let _ = process::kernel();
         context.arches().next().ok_or(ContextError::NoArchitecture)?;
         descriptor = process::listener().ok_or(Error::Kernel(code::EFAULT))?;
@@ -200,9 +205,11 @@ fn require(kernel: Option<Capabilities>) -> Result<(), Error> {
 }
 
 /// # Safety
-/// `fd` stays open as long as the result is used. A number that is not open only makes requests fail.
+/// `fd` stays open as long as the result is used. A number that is not open only makes requests
+/// fail.
 unsafe fn listener<'a>(fd: c_int) -> BorrowedFd<'a> {
-    // -1 is no value of the type. The largest number is never open, so that the request itself fails, and sets errno.
+    // -1 is no value of the type. The largest number is never open, so that the request itself
+    // fails, and sets errno.
     let fd = if fd < 0 { c_int::MAX } else { fd };
     // SAFETY: not -1, and the caller keeps it open.
     unsafe { BorrowedFd::borrow_raw(fd) }

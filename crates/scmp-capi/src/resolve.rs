@@ -25,7 +25,8 @@ pub extern "C" fn seccomp_syscall_resolve_num_arch(arch_token: u32, num: c_int) 
     }
 }
 
-/// The number of a syscall on an architecture, a pseudo number where it has none; -1 for unknown names.
+/// The number of a syscall on an architecture, a pseudo number where it has none; -1 for unknown
+/// names.
 ///
 /// # Safety
 /// `name` is NULL or a C string.
@@ -41,7 +42,8 @@ pub unsafe extern "C" fn seccomp_syscall_resolve_name_arch(
     unsafe { number(arch_token, name, resolve_name) }
 }
 
-/// As [`seccomp_syscall_resolve_name_arch`], with the multiplexer's number for a call that the architecture multiplexes.
+/// As [`seccomp_syscall_resolve_name_arch`], with the multiplexer's number for a call that the
+/// architecture multiplexes.
 ///
 /// # Safety
 /// `name` is NULL or a C string.

@@ -1,9 +1,10 @@
 //! `seccomp_rule_add` and its three relatives, `seccomp_syscall_priority`.
 //!
-//! Two of the four are variadic in C, and Rust 1.85 can't define such functions. They are defined here with six structures
-//! by value, of which only as many are read as the caller says there are. That is what a C compiler passes: a structure of
-//! 24 bytes goes where it would go with a prototype, whether the call is variadic or not. `cargo xtask abi` calls them from
-//! C with none to six.
+//! Two of the four are variadic in C, and Rust 1.85 can't define such functions. They are defined
+//! here with six structures by value, of which only as many are read as the caller says there are.
+//! That is what a C compiler passes: a structure of 24 bytes goes where it would go with a
+//! prototype, whether the call is variadic or not. `cargo xtask abi` calls them from C with none to
+//! six.
 
 use callgate_scmp::{ArgCmp, Context, Exactness, Number};
 use callgate_scmp_process as process;
@@ -67,7 +68,8 @@ pub unsafe extern "C" fn seccomp_rule_add_exact(
 /// As [`seccomp_rule_add`], with the comparisons in an array.
 ///
 /// # Safety
-/// `ctx` is NULL or from `seccomp_init`, and no other thread uses it; `arg_array` is NULL or holds `arg_cnt` comparisons.
+/// `ctx` is NULL or from `seccomp_init`, and no other thread uses it; `arg_array` is NULL or holds
+/// `arg_cnt` comparisons.
 ///
 /// # References
 /// seccomp_rule_add_array(3).
@@ -186,7 +188,8 @@ fn add(
     Ok(context.rule_add(action, number, comparisons, exactness, &process::kernel())?)
 }
 
-/// How many comparisons to read. More than a syscall has arguments are an error before any is looked at.
+/// How many comparisons to read. More than a syscall has arguments are an error before any is
+/// looked at.
 fn count(given: c_uint) -> Result<usize, Error> {
     let count = usize::try_from(given).unwrap_or(usize::MAX);
     match count <= ArgCmp::COUNT_MAX {

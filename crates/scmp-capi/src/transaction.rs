@@ -44,6 +44,7 @@ pub unsafe extern "C" fn seccomp_transaction_reject(ctx: *mut Handle) {
         context.transaction_reject();
         Ok(())
     };
-    // SAFETY: the caller's promise is that of `on_context`. The function has nobody to tell of a failure.
+    // SAFETY: the caller's promise is that of `on_context`. The function has nobody to tell of a
+    // failure.
     unsafe { on_context(ctx, call) };
 }

@@ -1,7 +1,7 @@
 //! Whether a call is using a context.
 //!
-//! The one thing that is shared where two threads call with one context, which they must not. `tests/loom.rs` runs it through
-//! all orders in which they can.
+//! The one thing that is shared where two threads call with one context, which they must not.
+//! `tests/loom.rs` runs it through all orders in which they can.
 
 use crate::error::Error;
 use crate::sync::{AtomicU32, Ordering};

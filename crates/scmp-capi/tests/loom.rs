@@ -1,6 +1,7 @@
 //! Calls on one context, in all orders in which threads can make them.
 //!
-//! References: the crate loom, which runs each model once for every order that the memory model allows.
+//! References: the crate loom, which runs each model once for every order that the memory model
+//! allows.
 
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;

@@ -1,8 +1,9 @@
-//! What libseccomp's interfaces keep for a process: what its kernel can do, the API level, the one descriptor for
-//! notifications; and the load of a [`Context`](callgate_scmp::Context) into it.
+//! What libseccomp's interfaces keep for a process: what its kernel can do, the API level, the one
+//! descriptor for notifications; and the load of a [`Context`](callgate_scmp::Context) into it.
 //!
-//! A context knows no kernel, and a C library, a Python module and a tool each need the same little state between the two.
-//! It is here once. Nothing allocates, and nothing is locked: a child may go on with it after fork(2).
+//! A context knows no kernel, and a C library, a Python module and a tool each need the same little
+//! state between the two. It is here once. Nothing allocates, and nothing is locked: a child may go
+//! on with it after fork(2).
 //!
 //! References: seccomp_api_get(3), seccomp_load(3), seccomp_notify_fd(3).
 #![forbid(unsafe_code)]

@@ -6,12 +6,14 @@ use callgate_syscalls::{Endian, Errno};
 
 use crate::{Error, state};
 
-/// Loads the filter of a context (`seccomp_load`) and keeps the descriptor for its notifications, where it made one.
+/// Loads the filter of a context (`seccomp_load`) and keeps the descriptor for its notifications,
+/// where it made one.
 ///
 /// Where the program was made before and nothing has changed since, this allocates nothing.
 ///
 /// # Errors
-/// [`Error::Context`] where there is no program to load; [`Error::Kernel`] with what libseccomp returns for a refusal.
+/// [`Error::Context`] where there is no program to load; [`Error::Kernel`] with what libseccomp
+/// returns for a refusal.
 ///
 /// # References
 /// seccomp_load(3), seccomp(2).
@@ -24,7 +26,8 @@ pub fn load(context: &mut Context) -> Result<(), Error> {
         Err(error) => return Err(error.into()),
     };
     attach(&plan, || match plan.flags {
-        // What the kernel would say to a program of the other byte order, all of whose opcodes are unknown to it.
+        // What the kernel would say to a program of the other byte order, all of whose opcodes are
+        // unknown to it.
         _ if foreign => REFUSED,
         Some(flags) => load_raw(program, flags),
         None => load_by_prctl(program).map(|()| 0),

@@ -1,6 +1,7 @@
 //! What a process has once: what its kernel can do, and the descriptor for notifications.
 //!
-//! Each is one atomic word (`words`). Two threads that probe at once probe twice, and the first to be done is believed.
+//! Each is one atomic word (`words`). Two threads that probe at once probe twice, and the first to
+//! be done is believed.
 
 use std::os::fd::RawFd;
 
@@ -40,8 +41,8 @@ pub fn assume(level: ApiLevel) {
     WORDS.assume(pack(Capabilities::of_level(level)), level.raw());
 }
 
-/// Forgets what the kernel can do, but not the level, as libseccomp does; and the descriptor for notifications, which is
-/// the caller's to close.
+/// Forgets what the kernel can do, but not the level, as libseccomp does; and the descriptor for
+/// notifications, which is the caller's to close.
 #[must_use = "the descriptor stays open until it is closed"]
 pub fn forget() -> Option<RawFd> {
     WORDS.forget()

@@ -1,14 +1,15 @@
 //! The two words that a process shares, and every change that is made to them.
 //!
-//! Nothing is locked, so that a fork in the middle of a call can't leave a lock taken. `tests/loom.rs` runs the changes through
-//! all orders in which threads can make them.
+//! Nothing is locked, so that a fork in the middle of a call can't leave a lock taken.
+//! `tests/loom.rs` runs the changes through all orders in which threads can make them.
 
 use crate::sync::{AtomicI32, AtomicU32, Ordering};
 
 /// What a process has once.
 #[derive(Debug)]
 pub(crate) struct Words {
-    /// Bits 0 to 14: what the kernel can do; [`KNOWN`]: whether that was found out; bits 16 to 23: the API level, 0 if unknown.
+    /// Bits 0 to 14: what the kernel can do; [`KNOWN`]: whether that was found out; bits 16 to 23:
+    /// the API level, 0 if unknown.
     kernel: AtomicU32,
     /// The descriptor for notifications, or [`Words::NO_LISTENER`].
     listener: AtomicI32,
@@ -18,8 +19,8 @@ const KNOWN: u32 = 1 << 15;
 const CAPABILITIES: u32 = KNOWN - 1;
 const LEVEL_SHIFT: u32 = 16;
 impl Words {
-    /// From words that are zero and [`Words::NO_LISTENER`]. They come from outside, because a model's can't be made in a
-    /// constant.
+    /// From words that are zero and [`Words::NO_LISTENER`]. They come from outside, because a
+    /// model's can't be made in a constant.
     pub(crate) const fn new(kernel: AtomicU32, listener: AtomicI32) -> Self {
         Self { kernel, listener }
     }
@@ -32,8 +33,9 @@ impl Words {
         (word & KNOWN != 0).then_some(word & CAPABILITIES)
     }
 
-    /// Keeps what was found out about the kernel, and the level that follows from it, where neither is known: what another
-    /// thread has found, or has set, in the meantime stays. Returns what holds now.
+    /// Keeps what was found out about the kernel, and the level that follows from it, where neither
+    /// is known: what another thread has found, or has set, in the meantime stays. Returns what
+    /// holds now.
     pub(crate) fn found(&self, capabilities: u32, level: u8) -> u32 {
         let update = |word: u32| {
             let level = match word >> LEVEL_SHIFT {
@@ -51,8 +53,8 @@ impl Words {
     /// Sets what is assumed of the kernel.
     pub(crate) fn assume(&self, capabilities: u32, level: u8) {
         let word = KNOWN | capabilities | (u32::from(level) << LEVEL_SHIFT);
-        // A swap comes after whatever another thread found before, for everyone; two plain stores are in no order that a
-        // model of the memory can tell.
+        // A swap comes after whatever another thread found before, for everyone; two plain stores
+        // are in no order that a model of the memory can tell.
         self.kernel.swap(word, Ordering::AcqRel);
     }
 

@@ -1,6 +1,7 @@
 //! What threads share, in all orders in which they can meet.
 //!
-//! References: the crate loom, which runs each model once for every order that the memory model allows.
+//! References: the crate loom, which runs each model once for every order that the memory model
+//! allows.
 
 use loom::sync::Arc;
 use loom::thread;

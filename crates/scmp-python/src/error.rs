@@ -12,7 +12,8 @@ pyo3::create_exception!(
     "The library refused. `errno` is the number, negative as in the text; `reason` says why."
 );
 
-/// What every failure of the library becomes: `RuntimeError("Library error (errno = -22)")`, with a reason beside it.
+/// What every failure of the library becomes: `RuntimeError("Library error (errno = -22)")`, with a
+/// reason beside it.
 pub(crate) fn library(error: &callgate_scmp_process::Error) -> PyErr {
     with_reason(error.errno(), &error.to_string())
 }

@@ -32,7 +32,8 @@ impl SyscallFilter {
         Ok(Self { context: context(default)?, default })
     }
 
-    /// Drops all rules and sets the default action, the one of the constructor unless another is given.
+    /// Drops all rules and sets the default action, the one of the constructor unless another is
+    /// given.
     #[pyo3(signature = (defaction = -1), text_signature = "($self, /, defaction=-1)")]
     fn reset(&mut self, defaction: i64) -> PyResult<()> {
         let default = if defaction == -1 { self.default } else { number::action(defaction)? };
@@ -99,7 +100,8 @@ impl SyscallFilter {
         self.context.syscall_priority(number, priority).map_err(error::context)
     }
 
-    /// Adds a rule: the action for a syscall whose arguments hold, on every architecture of the filter.
+    /// Adds a rule: the action for a syscall whose arguments hold, on every architecture of the
+    /// filter.
     #[pyo3(signature = (action, syscall, *args))]
     fn add_rule(
         &mut self,

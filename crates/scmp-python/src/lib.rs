@@ -1,7 +1,9 @@
-//! The native half of the Python module `seccomp`: the names, values and exceptions of libseccomp's Python binding.
+//! The native half of the Python module `seccomp`: the names, values and exceptions of libseccomp's
+//! Python binding.
 //!
-//! `python/seccomp/__init__.py` gives these names to Python, and adds a friendlier layer that is written in Python.
-//! Functions here convert, call one function of `scmp`, `process` or `kernel`, and convert back.
+//! `python/seccomp/__init__.py` gives these names to Python, and adds a friendlier layer that is
+//! written in Python. Functions here convert, call one function of `scmp`, `process` or `kernel`,
+//! and convert back.
 #![expect(clippy::needless_pass_by_value, reason = "what Python hands over is owned")]
 
 mod arch;
@@ -100,7 +102,8 @@ mod native {
         Ok(Token::of(native).raw())
     }
 
-    /// The number of a syscall's name on an architecture, -1 if there is none; or the name of a number, as bytes.
+    /// The number of a syscall's name on an architecture, -1 if there is none; or the name of a
+    /// number, as bytes.
     #[pyfunction]
     fn resolve_syscall<'py>(
         arch: &Bound<'py, PyAny>,

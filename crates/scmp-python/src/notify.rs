@@ -159,12 +159,14 @@ fn refused(errno: Errno) -> PyErr {
     error::with_reason(code::ECANCELED, &reason)
 }
 
-/// Makes a request of a descriptor by its number, for which Python answers. One that is not open makes the request fail.
+/// Makes a request of a descriptor by its number, for which Python answers. One that is not open
+/// makes the request fail.
 fn on<T>(listener: RawFd, request: impl FnOnce(BorrowedFd<'_>) -> T) -> T {
     // -1 is no value of the type. The largest number is never open.
     let listener = if listener < 0 { RawFd::MAX } else { listener };
-    // SAFETY: not -1, and borrowed for this request alone, which takes a number that is not open for an error. As with os.read()
-    // and every other function that takes a number, it is the program in Python that knows whose it is.
+    // SAFETY: not -1, and borrowed for this request alone, which takes a number that is not open
+    // for an error. As with os.read() and every other function that takes a number, it is the
+    // program in Python that knows whose it is.
     request(unsafe { BorrowedFd::borrow_raw(listener) })
 }
 

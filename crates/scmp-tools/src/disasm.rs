@@ -83,7 +83,8 @@ fn listing(instructions: &[Instruction]) -> String {
     text
 }
 
-/// Where a jump leads, and a branch if its test holds and if not: indices, of instructions that need not exist.
+/// Where a jump leads, and a branch if its test holds and if not: indices, of instructions that
+/// need not exist.
 pub(crate) fn targets(index: usize, instruction: Instruction) -> [u64; 2] {
     let next = u64::try_from(index).unwrap_or(u64::MAX).saturating_add(1);
     match instruction.operation() {
@@ -176,8 +177,8 @@ const fn class(instruction: Instruction) -> u16 {
     instruction.code & 7
 }
 
-/// What an instruction that filters can't have would work on in other programs of the packet filter, as far as its class
-/// tells.
+/// What an instruction that filters can't have would work on in other programs of the packet
+/// filter, as far as its class tells.
 fn unknown_operand(instruction: Instruction) -> String {
     let Instruction { code, k, .. } = instruction;
     match class(instruction) {

@@ -1,7 +1,8 @@
 //! libseccomp's commands, in one binary: the name under which it runs says which one it is.
 //!
-//! As `scmp` it takes that name, with or without its beginning `scmp_`, as its first argument. Options, output and exit
-//! statuses are those of libseccomp's commands; COMPATIBILITY.md says where they differ.
+//! As `scmp` it takes that name, with or without its beginning `scmp_`, as its first argument.
+//! Options, output and exit statuses are those of libseccomp's commands; COMPATIBILITY.md says
+//! where they differ.
 #![forbid(unsafe_code)]
 
 mod answer;
@@ -19,7 +20,8 @@ use std::process::ExitCode;
 
 use crate::answer::Answer;
 
-/// A command: its name without `scmp_`, and the function that answers its arguments under the name it was called by.
+/// A command: its name without `scmp_`, and the function that answers its arguments under the name
+/// it was called by.
 type Tool = (&'static str, fn(&str, &[OsString]) -> Answer);
 
 const TOOLS: &[Tool] = &[
@@ -37,7 +39,8 @@ fn main() -> ExitCode {
     answer(&args).give()
 }
 
-/// What the command answers that the first word names, or, if that is the binary's own name, the second.
+/// What the command answers that the first word names, or, if that is the binary's own name, the
+/// second.
 fn answer(args: &[OsString]) -> Answer {
     for words in [args, args.get(1..).unwrap_or_default()] {
         let Some((called, rest)) = words.split_first() else { continue };

@@ -1,4 +1,5 @@
-//! Numbers as C's functions read them from text: what is no digit ends them, and what is too large is the largest.
+//! Numbers as C's functions read them from text: what is no digit ends them, and what is too large
+//! is the largest.
 
 /// As strtol(3) of a base, 0 for one that the text tells, on a 64-bit machine.
 pub(crate) fn signed(text: &[u8], base: u32) -> i64 {

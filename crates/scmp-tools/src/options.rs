@@ -1,4 +1,5 @@
-//! Options of one letter, as getopt(3) takes them: joined or apart, before or after operands, until `--`.
+//! Options of one letter, as getopt(3) takes them: joined or apart, before or after operands, until
+//! `--`.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};

@@ -1,4 +1,5 @@
-//! libseccomp's commands as scripts meet them: output, messages and exit status; one beside the installed one.
+//! libseccomp's commands as scripts meet them: output, messages and exit status; one beside the
+//! installed one.
 #![expect(clippy::unwrap_used, reason = "what cannot be had fails the test that needs it")]
 
 use std::fs::{self, File};
@@ -11,7 +12,8 @@ use callgate_syscalls::Endian;
 
 const INSTALLED: &str = "/usr/bin/scmp_sys_resolver";
 
-/// ld nr; jset 3 (0: ALLOW); then for syscall 5 an errno, for 1 an action that has no name, else a trap.
+/// ld nr; jset 3 (0: ALLOW); then for syscall 5 an errno, for 1 an action that has no name, else a
+/// trap.
 const PROGRAM: [Instruction; 8] = [
     Instruction::new(0x20, 0),
     Instruction { code: 0x45, jt: 1, jf: 0, k: 3 },

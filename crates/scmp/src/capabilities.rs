@@ -4,7 +4,8 @@
 
 use crate::Error;
 
-/// What the running kernel supports. The C library probes it; tests and other machines are free to choose.
+/// What the running kernel supports. The C library probes it; tests and other machines are free to
+/// choose.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Capabilities {

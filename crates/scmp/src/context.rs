@@ -14,10 +14,12 @@ use crate::{
 
 /// A filter in the making, as `scmp_filter_ctx`.
 ///
-/// Architectures are kept in the order in which they were added and share one byte order. A context whose last
-/// architecture was removed refuses everything but [`Context::arch_add`] and [`Context::reset`].
+/// Architectures are kept in the order in which they were added and share one byte order. A context
+/// whose last architecture was removed refuses everything but [`Context::arch_add`] and
+/// [`Context::reset`].
 ///
-/// Every change either happens as a whole or, with an error, not at all. That holds for memory that is out, too.
+/// Every change either happens as a whole or, with an error, not at all. That holds for memory that
+/// is out, too.
 #[derive(Debug)]
 pub struct Context {
     native: Arch,
@@ -27,15 +29,16 @@ pub struct Context {
     notifies: bool,
     snapshots: Vec<Vec<Filter>>,
     verified: Option<Verified>,
-    /// What a rule changes, with the place of the architecture's filter: empty between calls, and kept for its memory.
+    /// What a rule changes, with the place of the architecture's filter: empty between calls, and
+    /// kept for its memory.
     changes: Vec<(usize, Change)>,
     /// The changes that a call has made, kept likewise.
     done: Vec<(usize, Done)>,
 }
 
 impl Context {
-    /// A context for calls of the native architecture (`seccomp_init`). `native` is also the architecture whose numbers
-    /// rules are written with.
+    /// A context for calls of the native architecture (`seccomp_init`). `native` is also the
+    /// architecture whose numbers rules are written with.
     ///
     /// # Errors
     /// [`Error::Action`], [`Error::OutOfMemory`].
@@ -62,14 +65,16 @@ impl Context {
         Ok(())
     }
 
-    /// Moves the architectures of another context, with their rules, to this one (`seccomp_merge`). The other one is left
-    /// without architectures and is to be released. Attributes stay those of this context.
+    /// Moves the architectures of another context, with their rules, to this one (`seccomp_merge`).
+    /// The other one is left without architectures and is to be released. Attributes stay those of
+    /// this context.
     ///
-    /// A context merged with itself is the caller's to detect: its architectures would be [`Error::ArchPresent`].
+    /// A context merged with itself is the caller's to detect: its architectures would be
+    /// [`Error::ArchPresent`].
     ///
     /// # Errors
-    /// [`Error::NoArchitecture`], [`Error::MergeAttributes`], [`Error::ByteOrder`], [`Error::ArchPresent`],
-    /// [`Error::OutOfMemory`].
+    /// [`Error::NoArchitecture`], [`Error::MergeAttributes`], [`Error::ByteOrder`],
+    /// [`Error::ArchPresent`], [`Error::OutOfMemory`].
     pub fn merge(&mut self, other: &mut Self) -> Result<(), Error> {
         let (order, first) = (self.endian()?, other.first()?);
         let key = |a: &Attributes| (a.default, a.no_new_privs, a.tsync);
@@ -94,7 +99,8 @@ impl Context {
     /// Adds an architecture, which starts without rules (`seccomp_arch_add`).
     ///
     /// # Errors
-    /// [`Error::UnknownToken`], [`Error::ArchPresent`], [`Error::ByteOrder`], [`Error::OutOfMemory`].
+    /// [`Error::UnknownToken`], [`Error::ArchPresent`], [`Error::ByteOrder`],
+    /// [`Error::OutOfMemory`].
     pub fn arch_add(&mut self, token: Token) -> Result<(), Error> {
         let arch = token.arch(self.native)?;
         if self.has(arch) {
@@ -196,10 +202,11 @@ impl Context {
     /// Adds a rule to every architecture (`seccomp_rule_add` and its three relatives).
     ///
     /// # Errors
-    /// In this order: [`Error::ArgumentCount`], [`Error::NoArchitecture`], [`Error::Syscall`], [`Error::Action`],
-    /// [`Error::ActionIsDefault`], [`Error::ExactOnSeveral`]; [`Error::ArgumentIndex`], [`Error::ArgumentRepeated`] or
-    /// [`Error::Operator`]; and by architecture [`Error::Untranslatable`], [`Error::NotOnArch`], [`Error::Multiplexed`]
-    /// and [`Error::Conflict`]; at any time [`Error::OutOfMemory`].
+    /// In this order: [`Error::ArgumentCount`], [`Error::NoArchitecture`], [`Error::Syscall`],
+    /// [`Error::Action`], [`Error::ActionIsDefault`], [`Error::ExactOnSeveral`];
+    /// [`Error::ArgumentIndex`], [`Error::ArgumentRepeated`] or [`Error::Operator`]; and by
+    /// architecture [`Error::Untranslatable`], [`Error::NotOnArch`], [`Error::Multiplexed`] and
+    /// [`Error::Conflict`]; at any time [`Error::OutOfMemory`].
     pub fn rule_add(
         &mut self,
         action: Action,
@@ -230,11 +237,13 @@ impl Context {
         Ok(())
     }
 
-    /// Raises the priority of a syscall on every architecture that has it (`seccomp_syscall_priority`). It decides where
-    /// the PFC text has the syscall and never what a rule means.
+    /// Raises the priority of a syscall on every architecture that has it
+    /// (`seccomp_syscall_priority`). It decides where the PFC text has the syscall and never what a
+    /// rule means.
     ///
     /// # Errors
-    /// [`Error::NoArchitecture`], [`Error::Syscall`], [`Error::Untranslatable`], [`Error::OutOfMemory`].
+    /// [`Error::NoArchitecture`], [`Error::Syscall`], [`Error::Untranslatable`],
+    /// [`Error::OutOfMemory`].
     pub fn syscall_priority(&mut self, number: Number, priority: u8) -> Result<(), Error> {
         self.first()?;
         self.check_number(number)?;
@@ -262,8 +271,8 @@ impl Context {
         Ok(())
     }
 
-    /// Ends the newest transaction and keeps what was done in it; nothing happens where none is open
-    /// (`seccomp_transaction_commit`).
+    /// Ends the newest transaction and keeps what was done in it; nothing happens where none is
+    /// open (`seccomp_transaction_commit`).
     ///
     /// # Errors
     /// [`Error::NoArchitecture`].
@@ -273,8 +282,9 @@ impl Context {
         Ok(())
     }
 
-    /// Ends the newest transaction and restores the architectures, rules and priorities from before it; nothing happens
-    /// where none is open (`seccomp_transaction_reject`). Attributes are not part of a transaction.
+    /// Ends the newest transaction and restores the architectures, rules and priorities from before
+    /// it; nothing happens where none is open (`seccomp_transaction_reject`). Attributes are not
+    /// part of a transaction.
     pub fn transaction_reject(&mut self) {
         if let Some(snapshot) = self.snapshots.pop() {
             self.filters = snapshot;
@@ -282,7 +292,8 @@ impl Context {
         }
     }
 
-    /// Makes the program, unless it is there already, and keeps it until a change (`seccomp_precompute`).
+    /// Makes the program, unless it is there already, and keeps it until a change
+    /// (`seccomp_precompute`).
     ///
     /// # Errors
     /// [`Error::NoArchitecture`], [`Error::TooLong`], [`Error::NotProved`].
@@ -295,7 +306,8 @@ impl Context {
         Ok(self.verified.insert(verified))
     }
 
-    /// The program that [`Context::precompute`] made, where nothing has changed since. Allocates nothing.
+    /// The program that [`Context::precompute`] made, where nothing has changed since. Allocates
+    /// nothing.
     #[must_use]
     pub fn precomputed(&self) -> Option<&Verified> {
         self.verified.as_ref()
@@ -315,10 +327,12 @@ impl Context {
         Ok(bytes)
     }
 
-    /// Writes the program to a buffer and tells its size; without a buffer only the size (`seccomp_export_bpf_mem`).
+    /// Writes the program to a buffer and tells its size; without a buffer only the size
+    /// (`seccomp_export_bpf_mem`).
     ///
     /// # Errors
-    /// As [`Context::precompute`]; [`Error::BufferTooSmall`] with the size, and the buffer is left alone.
+    /// As [`Context::precompute`]; [`Error::BufferTooSmall`] with the size, and the buffer is left
+    /// alone.
     pub fn export_bpf_mem(&mut self, buffer: Option<&mut [u8]>) -> Result<usize, Error> {
         let endian = self.endian()?;
         let program = self.precompute()?.program();
@@ -353,8 +367,8 @@ impl Context {
         lower::policy(self)
     }
 
-    /// What is to be asked of the kernel to load this filter (`seccomp_load`), where the process has, or has not, got a
-    /// notification descriptor already.
+    /// What is to be asked of the kernel to load this filter (`seccomp_load`), where the process
+    /// has, or has not, got a notification descriptor already.
     ///
     /// # Errors
     /// [`Error::NoArchitecture`].

@@ -10,7 +10,8 @@ pub(crate) struct Entry {
     pub(crate) rules: Rules,
     /// What callers asked for; the shape of the rules adds to it.
     pub(crate) priority: u8,
-    /// Whether a rule made this entry, and not a priority. The layout of the tree in the PFC text depends on it.
+    /// Whether a rule made this entry, and not a priority. The layout of the tree in the PFC text
+    /// depends on it.
     pub(crate) made_by_rule: bool,
 }
 
@@ -30,7 +31,8 @@ pub(crate) struct Entries {
     list: List<(SyscallNr, Entry)>,
     /// Places in `list` plus one by number less `base`; 0 where there is no entry.
     near: Vec<u32>,
-    /// Places in `list` of all other numbers. Those of entries that were taken out again may still be here.
+    /// Places in `list` of all other numbers. Those of entries that were taken out again may still
+    /// be here.
     far: Map<SyscallNr, u32>,
 }
 

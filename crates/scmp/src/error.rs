@@ -61,9 +61,11 @@ pub enum Error {
     },
     /// Contexts merge only with equal default action, `CTL_NNP` and `CTL_TSYNC`.
     MergeAttributes,
-    /// `CTL_TSYNC` with notifications needs `SECCOMP_FILTER_FLAG_TSYNC_ESRCH`, which the kernel lacks.
+    /// `CTL_TSYNC` with notifications needs `SECCOMP_FILTER_FLAG_TSYNC_ESRCH`, which the kernel
+    /// lacks.
     TsyncWithNotify,
-    /// An exact rule with comparisons, for a call that the architecture also makes through `socketcall` or `ipc`.
+    /// An exact rule with comparisons, for a call that the architecture also makes through
+    /// `socketcall` or `ipc`.
     Multiplexed {
         /// The architecture.
         arch: Arch,

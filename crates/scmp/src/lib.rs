@@ -1,15 +1,17 @@
 //! libseccomp's filter context in safe Rust.
 //!
-//! A [`Context`] collects rules for one or more architectures as libseccomp's functions do, with the same return codes,
-//! and makes of them a [`Policy`](callgate_policy::Policy), a program that is proved to mean the same ([`Verified`]), and
-//! the PFC text. Each function of libseccomp that is not a call of the kernel has its counterpart here; the C library only
-//! converts pointers and codes ([`Error::code`]).
+//! A [`Context`] collects rules for one or more architectures as libseccomp's functions do, with
+//! the same return codes, and makes of them a [`Policy`](callgate_policy::Policy), a program that
+//! is proved to mean the same ([`Verified`]), and the PFC text. Each function of libseccomp that is
+//! not a call of the kernel has its counterpart here; the C library only converts pointers and
+//! codes ([`Error::code`]).
 //!
-//! What rules mean when they overlap is said once, in the crate `callgate-order`: **the first rule that holds decides**, in an order that
-//! does not depend on how the rules are compiled. Rules are never lost, and none reaches into another.
+//! What rules mean when they overlap is said once, in the crate `callgate-order`: **the first rule
+//! that holds decides**, in an order that does not depend on how the rules are compiled. Rules are
+//! never lost, and none reaches into another.
 //!
-//! What this crate does not know: the kernel. What the kernel can do comes in as [`Capabilities`], and what is to be asked
-//! of it goes out as a [`LoadPlan`].
+//! What this crate does not know: the kernel. What the kernel can do comes in as [`Capabilities`],
+//! and what is to be asked of it goes out as a [`LoadPlan`].
 //!
 //! References: the manual pages of libseccomp, seccomp_init(3) and those it names.
 //!

@@ -81,7 +81,8 @@ impl LoadPlan {
         Self { no_new_privs, flags, raw_errors }
     }
 
-    /// What a result of seccomp(2) or prctl(2) means: not negative as returned, or the errno it failed with.
+    /// What a result of seccomp(2) or prctl(2) means: not negative as returned, or the errno it
+    /// failed with.
     ///
     /// A thread that can't be synchronised is [`code::ESRCH`], in whichever way the kernel says so.
     #[must_use]
@@ -96,8 +97,8 @@ impl LoadPlan {
         }
     }
 
-    /// What a failure of the kernel is returned as: `ECANCELED`, or itself where the context asks for raw errors and
-    /// libseccomp documents it.
+    /// What a failure of the kernel is returned as: `ECANCELED`, or itself where the context asks
+    /// for raw errors and libseccomp documents it.
     #[must_use]
     pub fn kernel_error(&self, errno: Errno) -> Errno {
         if self.raw_errors { code::filtered(errno) } else { code::ECANCELED }

@@ -32,7 +32,8 @@ pub(crate) fn policy(context: &Context) -> Result<Policy, Error> {
         add_filter(context, filter, &mut arches)?;
     }
     if x32_alone {
-        // A tracer's -1 comes under the token that both share; the model counts it to x86_64, libseccomp to both.
+        // A tracer's -1 comes under the token that both share; the model counts it to x86_64,
+        // libseccomp to both.
         let rules = || ArchPolicy::new(attributes.bad_arch);
         let x86_64 = arches.or_insert_with(Arch::X86_64, rules)?;
         x86_64.try_rule(MINUS_ONE, Condition::always(), attributes.default)?;

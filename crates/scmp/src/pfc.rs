@@ -69,7 +69,8 @@ enum Body {
 const SHAPE_PRIORITY_MAX: usize = 0xffff;
 
 impl<'a> Block<'a> {
-    /// The blocks of a filter, in descending order of their numbers; without a body where there are no rules.
+    /// The blocks of a filter, in descending order of their numbers; without a body where there are
+    /// no rules.
     fn of(filter: &'a Filter) -> Result<List<Self>, Error> {
         let mut blocks = List::new();
         for (nr, entry) in filter.entries()?.iter().rev() {
@@ -173,7 +174,8 @@ fn nodes(text: &mut String, tree: &Tree, indent: usize) -> Result<(), OutOfMemor
     Ok(())
 }
 
-/// What is shown of an entry: libseccomp's tree if it means what the rules mean, else the rules one by one.
+/// What is shown of an entry: libseccomp's tree if it means what the rules mean, else the rules one
+/// by one.
 fn body(arch: Arch, entry: &Entry) -> Result<Option<Body>, Error> {
     let list = match &entry.rules {
         Rules::None => return Ok(None),
@@ -197,8 +199,8 @@ fn merged(arch: Arch, list: &Accepted, ordered: &[&Rule]) -> Result<Option<Tree>
     }
 }
 
-/// Whether a tree means what the rules mean. Diagrams of equality tests can outgrow any budget; those trees are right by
-/// construction.
+/// Whether a tree means what the rules mean. Diagrams of equality tests can outgrow any budget;
+/// those trees are right by construction.
 fn means(arch: Arch, tree: &Tree, ordered: &[&Rule]) -> Result<bool, Error> {
     let equality = |rule: &&Rule| rule.chain.iter().all(|s| s.class == Class::Equality && s.answer);
     if ordered.len() == 1 || ordered.iter().all(equality) {

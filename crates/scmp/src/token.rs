@@ -6,8 +6,8 @@ use callgate_syscalls::Arch;
 
 use crate::Error;
 
-/// An architecture token of libseccomp's interface. It is the kernel's audit token, except for x32, which has its own
-/// here, and 0, which stands for the native architecture.
+/// An architecture token of libseccomp's interface. It is the kernel's audit token, except for x32,
+/// which has its own here, and 0, which stands for the native architecture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Token(u32);
 
@@ -38,7 +38,8 @@ impl Token {
         }
     }
 
-    /// The token of the architecture with that name, in lower case; 23 names are known and no aliases.
+    /// The token of the architecture with that name, in lower case; 23 names are known and no
+    /// aliases.
     #[must_use]
     pub fn resolve_name(name: &str) -> Option<Self> {
         Arch::from_name(name).map(Self::of)

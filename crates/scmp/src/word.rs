@@ -1,8 +1,9 @@
 //! The tree of word tests that the PFC text of a syscall shows.
 //!
-//! libseccomp keeps rules as trees of tests of 32-bit words and merges new rules into them. With equality tests such a tree
-//! says what the rules say; with others it may not. So the tree is built as libseccomp does, and shown where it means what
-//! the rules mean ([`Tree::rules`] is compared with them); where it does not, each rule is shown with a chain of its own.
+//! libseccomp keeps rules as trees of tests of 32-bit words and merges new rules into them. With
+//! equality tests such a tree says what the rules say; with others it may not. So the tree is built
+//! as libseccomp does, and shown where it means what the rules mean ([`Tree::rules`] is compared
+//! with them); where it does not, each rule is shown with a chain of its own.
 //!
 //! Sides of nodes may share a level: a rule goes on at the same place wherever a comparison holds.
 
@@ -108,7 +109,8 @@ impl From<PolicyError> for Failed {
 enum Task {
     /// Put a node into a level.
     Insert(LevelId, NodeId),
-    /// Merge what is below an answer of a new node into an old one; then the other answer, if this is `true`.
+    /// Merge what is below an answer of a new node into an old one; then the other answer, if this
+    /// is `true`.
     Below { new: NodeId, old: NodeId, answer: bool },
 }
 
@@ -340,7 +342,8 @@ impl Tree {
         Ok(tasks.try_push(Task::Below { new, old, answer: true })?)
     }
 
-    /// Where the old node has a verdict already, what is below the new one's other answer is left out, too.
+    /// Where the old node has a verdict already, what is below the new one's other answer is left
+    /// out, too.
     fn merge_below(
         &mut self,
         new: NodeId,
@@ -448,7 +451,8 @@ impl Node {
         if answer { self.yes } else { self.no }
     }
 
-    /// Whether this node is asked before another of the same level. Ties keep the order of insertion.
+    /// Whether this node is asked before another of the same level. Ties keep the order of
+    /// insertion.
     fn precedes(&self, other: &Self) -> bool {
         let place = |word: &Word| 2 * word.arg + u8::from(word.half == Half::High);
         let by_word = place(&other.word).cmp(&place(&self.word));

@@ -1,4 +1,5 @@
-//! Every allocation of a context's life is refused in turn: the error says so, and the context is as it was.
+//! Every allocation of a context's life is refused in turn: the error says so, and the context is
+//! as it was.
 
 use callgate_lab::refusing::{Refusing, grant, grant_all};
 use callgate_scmp::{ArgCmp, Attribute, Capabilities, Context, Error, Exactness, Number, Token};
@@ -7,8 +8,8 @@ use callgate_syscalls::{Action, Arch};
 #[global_allocator]
 static ALLOCATOR: Refusing = Refusing;
 
-/// Makes a call with ever more allocations granted until it succeeds. Before that it fails for the one reason, and so often
-/// is the context asked whether it is as it was.
+/// Makes a call with ever more allocations granted until it succeeds. Before that it fails for the
+/// one reason, and so often is the context asked whether it is as it was.
 fn until_granted<T>(
     context: &mut Context,
     call: impl Fn(&mut Context) -> Result<T, Error>,

@@ -1,4 +1,5 @@
-//! The worked examples of libseccomp's rule engine: return codes and verdicts, on one syscall with the default KILL.
+//! The worked examples of libseccomp's rule engine: return codes and verdicts, on one syscall with
+//! the default KILL.
 #![expect(clippy::unwrap_used, reason = "a helper fails its test by panicking")]
 
 mod support;

@@ -4,10 +4,11 @@ use callgate_syscalls::Errno;
 
 use crate::error::errno;
 
-/// The errno that a call fails with: 1 to 4095, without those that the kernel keeps to itself to start calls anew.
+/// The errno that a call fails with: 1 to 4095, without those that the kernel keeps to itself to
+/// start calls anew.
 ///
-/// The kernel takes any number for an answer. A positive one would be a success, a large one a result that no C library
-/// recognises as an error; here they can't be made.
+/// The kernel takes any number for an answer. A positive one would be a success, a large one a
+/// result that no C library recognises as an error; here they can't be made.
 ///
 /// # Examples
 /// ```
@@ -24,7 +25,8 @@ pub struct Failure(Errno);
 /// The largest errno.
 const ERRNO_MAX: u16 = 4095;
 
-/// `ERESTARTSYS` to `ERESTART_RESTARTBLOCK`; include/linux/errno.h. 515 among them is `ENOIOCTLCMD`, just as internal.
+/// `ERESTARTSYS` to `ERESTART_RESTARTBLOCK`; include/linux/errno.h. 515 among them is
+/// `ENOIOCTLCMD`, just as internal.
 const RESTARTS: std::ops::RangeInclusive<u16> = 512..=516;
 
 impl Failure {
@@ -54,7 +56,8 @@ impl Failure {
         ((1..=ERRNO_MAX).contains(&raw) && !RESTARTS.contains(&raw)).then_some(Self(errno))
     }
 
-    /// Function not implemented, by this machine's number: the answer that the kernel gives when nobody supervises.
+    /// Function not implemented, by this machine's number: the answer that the kernel gives when
+    /// nobody supervises.
     #[must_use]
     pub fn enosys() -> Self {
         Self(errno(libc::ENOSYS))
@@ -114,8 +117,9 @@ impl From<u32> for Value {
 pub enum Delivery {
     /// The call has it.
     Delivered,
-    /// The call ended before: by a signal, or with its thread. What was done for it was for nothing, and may have to be
-    /// undone. A call that a signal interrupted may come again, as a new notification.
+    /// The call ended before: by a signal, or with its thread. What was done for it was for
+    /// nothing, and may have to be undone. A call that a signal interrupted may come again, as a
+    /// new notification.
     Gone,
 }
 

@@ -68,8 +68,9 @@ const SEND: u32 = 2;
 impl<'l, S: State> Notification<'l, S> {
     /// Puts a copy of a descriptor into the calling process. The call goes on waiting.
     ///
-    /// If it is then answered with the number and ends before that, the descriptor stays open in a process that does not know
-    /// of it: [`answer_with_fd`](Self::answer_with_fd) does both at once.
+    /// If it is then answered with the number and ends before that, the descriptor stays open in a
+    /// process that does not know of it: [`answer_with_fd`](Self::answer_with_fd) does both at
+    /// once.
     ///
     /// # Errors
     /// [`Error::NoRoom`]; [`Error::Kernel`] for what the kernel should not say, and before Linux 5.9.
@@ -82,10 +83,12 @@ impl<'l, S: State> Notification<'l, S> {
         self.add(descriptor.as_fd(), placement, on_exec, 0)
     }
 
-    /// Puts a copy of a descriptor into the calling process and answers the call with its number, both or neither.
+    /// Puts a copy of a descriptor into the calling process and answers the call with its number,
+    /// both or neither.
     ///
     /// # Errors
-    /// As [`add_fd`](Self::add_fd), with the call, which has no answer yet. Before Linux 5.14 the kernel can't do this.
+    /// As [`add_fd`](Self::add_fd), with the call, which has no answer yet. Before Linux 5.14 the
+    /// kernel can't do this.
     pub fn answer_with_fd(
         self,
         descriptor: impl AsFd,

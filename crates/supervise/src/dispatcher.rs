@@ -12,9 +12,9 @@ use crate::{Delivery, Error, Event, Listener, Notification};
 
 /// Answers the calls of a listener with a fixed number of threads.
 ///
-/// A thread takes the next call when it is done with its last, so no call waits anywhere but in the kernel, in the order in
-/// which the calls were made. A handler that itself waits for the supervised process to do something can use all threads up
-/// and so wait for ever.
+/// A thread takes the next call when it is done with its last, so no call waits anywhere but in the
+/// kernel, in the order in which the calls were made. A handler that itself waits for the
+/// supervised process to do something can use all threads up and so wait for ever.
 ///
 /// # Examples
 /// ```
@@ -78,8 +78,8 @@ impl Dispatcher {
     /// Answers calls until the listener has ended or the dispatcher is stopped.
     ///
     /// # Errors
-    /// [`Error::Kernel`] where the threads can't be started, or receiving fails. Errors of the handler end nothing: they
-    /// are in the summary.
+    /// [`Error::Kernel`] where the threads can't be started, or receiving fails. Errors of the
+    /// handler end nothing: they are in the summary.
     pub fn run(
         &self,
         handler: impl Fn(Notification<'_>) -> Result<Delivery, Error> + Sync,

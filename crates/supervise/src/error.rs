@@ -5,8 +5,8 @@ use std::{fmt, io};
 use callgate_kernel::Tid;
 use callgate_syscalls::Errno;
 
-/// Why a supervisor can't do what it was asked to. That a call has ended, or that a signal came, is none of this: those
-/// are values.
+/// Why a supervisor can't do what it was asked to. That a call has ended, or that a signal came, is
+/// none of this: those are values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
@@ -22,7 +22,8 @@ pub enum Error {
         /// What the kernel says when asked for a notification.
         errno: Errno,
     },
-    /// The calling thread is in a pid namespace that the supervisor does not see, so that there is no way to its memory.
+    /// The calling thread is in a pid namespace that the supervisor does not see, so that there is
+    /// no way to its memory.
     Invisible,
     /// The supervisor may not look into the calling process.
     Forbidden {

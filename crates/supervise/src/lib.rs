@@ -1,8 +1,8 @@
 //! A supervisor for the syscalls that a seccomp filter hands over.
 //!
-//! A filter can answer a call with "ask the supervisor" (`SECCOMP_RET_USER_NOTIF`). The calling thread then waits until
-//! the process that holds the filter's listener has answered: the call fails, returns a value, returns a descriptor that the
-//! supervisor has opened, or goes on.
+//! A filter can answer a call with "ask the supervisor" (`SECCOMP_RET_USER_NOTIF`). The calling
+//! thread then waits until the process that holds the filter's listener has answered: the call
+//! fails, returns a value, returns a descriptor that the supervisor has opened, or goes on.
 //!
 //! ```
 //! use callgate_supervise::{Error, Failure, Listener, Value};
@@ -22,28 +22,33 @@
 //!
 //! # What the types rule out
 //!
-//! - **Answering twice, or never.** An answer consumes the [`Notification`]; one that is dropped fails with `ENOSYS`.
+//! - **Answering twice, or never.** An answer consumes the [`Notification`]; one that is dropped
+//!   fails with `ENOSYS`.
 //! - **Errors that are none.** [`Failure`] is 1 to 4095, [`Value`] is never read as an error.
-//! - **"Looked through a pointer, then let the call go on".** [`Notification::examine`] gives access to the memory of the
-//!   calling process, which its other threads can change at any moment, and takes [`Notification::proceed`] away. A
-//!   supervisor that decides by a path does what was asked for itself, on its own copy of the path, and answers with the
-//!   result: see [`Notification::answer_with_fd`].
-//! - **Looking into the wrong process.** Thread ids are used again. [`Memory`] asks before and after each access whether
-//!   the call still waits, and writes only through a file that cannot come to mean another process.
-//! - **Mistaking a routine event for an error.** That a call is gone, a signal came, or the last process has ended, are values:
-//!   [`Delivery`], [`Event`], [`Seen`], [`Added`].
+//! - **"Looked through a pointer, then let the call go on".** [`Notification::examine`] gives
+//!   access to the memory of the calling process, which its other threads can change at any moment,
+//!   and takes [`Notification::proceed`] away. A supervisor that decides by a path does what was
+//!   asked for itself, on its own copy of the path, and answers with the result: see
+//!   [`Notification::answer_with_fd`].
+//! - **Looking into the wrong process.** Thread ids are used again. [`Memory`] asks before and
+//!   after each access whether the call still waits, and writes only through a file that cannot
+//!   come to mean another process.
+//! - **Mistaking a routine event for an error.** That a call is gone, a signal came, or the last
+//!   process has ended, are values: [`Delivery`], [`Event`], [`Seen`], [`Added`].
 //!
 //! # Three ways to wait
 //!
-//! [`Listener`] is for threads that wait, [`Pollable`] for event loops, `AsyncListener` for tasks of tokio (feature `tokio`).
-//! [`Dispatcher`] answers with a fixed number of threads.
+//! [`Listener`] is for threads that wait, [`Pollable`] for event loops, `AsyncListener` for tasks
+//! of tokio (feature `tokio`). [`Dispatcher`] answers with a fixed number of threads.
 //!
 //! # Getting the listener
 //!
-//! The load of the filter returns it, but to the process that is to be supervised. [`handover`] has the ways to bring it
-//! here; [`Command::spawn_supervised`](callgate_kernel::Command::spawn_supervised) starts a program under a filter with the
-//! listener here from the start. Ask for [`Interruption::fewest`](callgate_kernel::Interruption::fewest) at the load, or
-//! every signal can undo what the supervisor has done.
+//! The load of the filter returns it, but to the process that is to be supervised. [`handover`] has
+//! the ways to bring it here;
+//! [`Command::spawn_supervised`](callgate_kernel::Command::spawn_supervised) starts a program under
+//! a filter with the listener here from the start. Ask for
+//! [`Interruption::fewest`](callgate_kernel::Interruption::fewest) at the load, or every signal can
+//! undo what the supervisor has done.
 //!
 //! A supervisor must not be under the filter itself, or it may wait for its own answer.
 #![forbid(unsafe_code)]

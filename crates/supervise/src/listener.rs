@@ -13,10 +13,12 @@ use crate::{Aside, Delivery, Error, Id, Left, Notification, Pollable};
 
 /// The listener of a filter: where the calls arrive that the filter hands over.
 ///
-/// Any number of threads may receive from one listener; each call goes to one of them. One thread at a time waits in the
-/// kernel, the others behind it, because the kernel would wake them all for each call.
+/// Any number of threads may receive from one listener; each call goes to one of them. One thread
+/// at a time waits in the kernel, the others behind it, because the kernel would wake them all for
+/// each call.
 ///
-/// When the last descriptor of a listener is closed, waiting calls and all later ones fail with `ENOSYS`.
+/// When the last descriptor of a listener is closed, waiting calls and all later ones fail with
+/// `ENOSYS`.
 #[derive(Debug)]
 pub struct Listener {
     descriptor: OwnedFd,
@@ -64,8 +66,9 @@ impl Listener {
             Ok(()) => WakeUp::Synchronous,
             Err(_) => WakeUp::Anywhere,
         };
-        // Older kernels let a receiver wait for ever when the last process under the filter has ended. Releases lie
-        // both ways; to take a new kernel for an old one costs a call of poll(2).
+        // Older kernels let a receiver wait for ever when the last process under the filter has
+        // ended. Releases lie both ways; to take a new kernel for an old one costs a call of
+        // poll(2).
         let ends_unasked = running_kernel().is_ok_and(|kernel| kernel >= KernelVersion::new(6, 11));
         Ok(Self { descriptor, format, turn: Mutex::new(()), ends_unasked, wake_up })
     }
@@ -93,8 +96,8 @@ impl Listener {
         self.take_next()
     }
 
-    /// Waits for the next call, unless another descriptor has something to be read or is closed at its other side: then
-    /// `None`. That is how a thread that waits can be told to end.
+    /// Waits for the next call, unless another descriptor has something to be read or is closed at
+    /// its other side: then `None`. That is how a thread that waits can be told to end.
     ///
     /// # Errors
     /// [`Error::Kernel`] for what the kernel should not say.
@@ -109,14 +112,14 @@ impl Listener {
         }
     }
 
-    /// The calls, one after the other, until the listener has ended. Calls that are gone and signals are passed over;
-    /// an error is the last item.
+    /// The calls, one after the other, until the listener has ended. Calls that are gone and
+    /// signals are passed over; an error is the last item.
     pub fn calls(&self) -> Calls<'_> {
         Calls { listener: Some(self) }
     }
 
-    /// A call that was received before and left waiting ([`Notification::leave`]). A number that is none, or none any more,
-    /// is a call that is gone.
+    /// A call that was received before and left waiting ([`Notification::leave`]). A number that is
+    /// none, or none any more, is a call that is gone.
     pub const fn left(&self, id: Id) -> Left<'_> {
         Left::new(self, id)
     }

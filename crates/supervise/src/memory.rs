@@ -21,7 +21,8 @@ use crate::{Error, Listener, Notification};
 pub enum Seen<T> {
     /// This. It was so while the call waited; the process may change it at any moment.
     Value(T),
-    /// Nothing: no memory there, or no descriptor of that number. The kernel would have said `EFAULT` or `EBADF`.
+    /// Nothing: no memory there, or no descriptor of that number. The kernel would have said
+    /// `EFAULT` or `EBADF`.
     Fault,
     /// The call has ended; what was found may be another process's, and was thrown away.
     Gone,
@@ -29,8 +30,8 @@ pub enum Seen<T> {
 
 /// The memory of the calling process; made by [`Notification::memory`].
 ///
-/// Each access is framed by the question whether the call still waits: its thread id could have come to mean another
-/// process.
+/// Each access is framed by the question whether the call still waits: its thread id could have
+/// come to mean another process.
 #[derive(Clone, Copy, Debug)]
 pub struct Memory<'n> {
     listener: &'n Listener,
@@ -48,7 +49,8 @@ impl Notification<'_, Examined> {
     /// A copy of a descriptor of the calling thread.
     ///
     /// # Errors
-    /// [`Error::Invisible`], [`Error::Forbidden`]; [`Error::Kernel`] for what the kernel should not say.
+    /// [`Error::Invisible`], [`Error::Forbidden`]; [`Error::Kernel`] for what the kernel should not
+    /// say.
     pub fn descriptor(&self, number: u32) -> Result<Seen<OwnedFd>, Error> {
         let memory = self.memory();
         let Ok(number) = i32::try_from(number) else { return Ok(Seen::Fault) };
@@ -64,7 +66,8 @@ impl Memory<'_> {
     /// Fills a buffer.
     ///
     /// # Errors
-    /// [`Error::Invisible`], [`Error::Forbidden`]; [`Error::Kernel`] for what the kernel should not say.
+    /// [`Error::Invisible`], [`Error::Forbidden`]; [`Error::Kernel`] for what the kernel should not
+    /// say.
     pub fn read(&self, address: u64, buffer: &mut [u8]) -> Result<Seen<()>, Error> {
         let wanted = buffer.len();
         let seen = self.framed(|tid| copy(tid, address, buffer).map(Some))?;
@@ -102,8 +105,9 @@ impl Memory<'_> {
 
     /// Writes into the memory.
     ///
-    /// Through a file that was opened before the call was seen to wait still, so that nothing is ever written to another
-    /// process. Unlike the process itself it can write to private memory that is mapped for reading only.
+    /// Through a file that was opened before the call was seen to wait still, so that nothing is
+    /// ever written to another process. Unlike the process itself it can write to private memory
+    /// that is mapped for reading only.
     ///
     /// # Errors
     /// As [`read`](Self::read).
@@ -123,8 +127,8 @@ impl Memory<'_> {
         Ok(seen)
     }
 
-    /// Looks while the call waits: asked before, so that no other process is looked into, and after, because only then is
-    /// it certain. `None` is a fault.
+    /// Looks while the call waits: asked before, so that no other process is looked into, and
+    /// after, because only then is it certain. `None` is a fault.
     fn framed<T>(
         &self,
         look: impl FnOnce(Tid) -> Result<Option<T>, Errno>,
@@ -166,7 +170,8 @@ fn copy(tid: Tid, address: u64, buffer: &mut [u8]) -> Result<usize, Errno> {
     Ok(copied)
 }
 
-/// Reads by the call that is meant for it or, where an outer sandbox or an old kernel refuses that, through /proc.
+/// Reads by the call that is meant for it or, where an outer sandbox or an old kernel refuses that,
+/// through /proc.
 fn copy_some(tid: Tid, address: u64, buffer: &mut [u8]) -> Result<usize, Errno> {
     match notify::read_memory(tid, address, buffer) {
         Err(reason) if refuses(reason) || reason == errno(libc::ENOSYS) => {
@@ -199,7 +204,8 @@ fn is_fault(error: &io::Error) -> bool {
     raw.is_none() || raw.is_some_and(|raw| [libc::EIO, libc::EFAULT, libc::EINVAL].contains(&raw))
 }
 
-/// The size of the pieces in which strings are read, each within a page: what lies behind a string's end may not be mapped.
+/// The size of the pieces in which strings are read, each within a page: what lies behind a
+/// string's end may not be mapped.
 const PIECE: u64 = 256;
 
 fn c_string(tid: Tid, address: u64, limit: usize) -> Result<Option<CString>, Errno> {

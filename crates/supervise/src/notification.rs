@@ -14,14 +14,17 @@ use crate::{Delivery, Error, Failure, Listener, Value};
 
 /// A call that waits for its answer.
 ///
-/// **It is answered once**, by a method that consumes it: [`fail`](Self::fail), [`succeed`](Self::succeed),
-/// [`answer_with_fd`](Self::answer_with_fd) or [`proceed`](Notification::proceed). One that is dropped without an answer,
-/// say because a handler panics, fails with `ENOSYS`, as if there were no supervisor.
+/// **It is answered once**, by a method that consumes it: [`fail`](Self::fail),
+/// [`succeed`](Self::succeed), [`answer_with_fd`](Self::answer_with_fd) or
+/// [`proceed`](Notification::proceed). One that is dropped without an answer, say because a handler
+/// panics, fails with `ENOSYS`, as if there were no supervisor.
 ///
-/// **A fresh notification can go on, one that was examined can't.** Number and registers ([`call`](Self::call)) are the
-/// kernel's copy, which nobody changes. Memory, descriptors and whatever else the calling process shares with its other
-/// threads can change between our look and the kernel's. So a decision that rests on them must not end in "then do it":
-/// [`examine`](Notification::examine) gives access to them and takes [`proceed`](Notification::proceed) away.
+/// **A fresh notification can go on, one that was examined can't.** Number and registers
+/// ([`call`](Self::call)) are the kernel's copy, which nobody changes. Memory, descriptors and
+/// whatever else the calling process shares with its other threads can change between our look and
+/// the kernel's. So a decision that rests on them must not end in "then do it":
+/// [`examine`](Notification::examine) gives access to them and takes
+/// [`proceed`](Notification::proceed) away.
 ///
 /// ```
 /// # use callgate_supervise::{Delivery, Error, Failure, Fresh, Notification};
@@ -33,7 +36,8 @@ use crate::{Delivery, Error, Failure, Listener, Value};
 /// }
 /// ```
 ///
-/// This is the mistake, and it does not compile: another thread could put a different path there after it was read.
+/// This is the mistake, and it does not compile: another thread could put a different path there
+/// after it was read.
 ///
 /// ```compile_fail,E0599
 /// # use callgate_supervise::{Delivery, Error, Failure, Fresh, Notification, Seen};
@@ -98,13 +102,14 @@ impl Id {
     }
 }
 
-/// Why a call may go on although what it points to was looked at: see [`Notification::proceed_despite`].
+/// Why a call may go on although what it points to was looked at: see
+/// [`Notification::proceed_despite`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Excuse {
     /// Nothing was decided: the call was watched, and would have gone on whatever was seen.
     OnlyWatched,
-    /// What was looked at only made the call more convenient or faster; something else, such as a file's permissions or an
-    /// LSM, refuses what must be refused.
+    /// What was looked at only made the call more convenient or faster; something else, such as a
+    /// file's permissions or an LSM, refuses what must be refused.
     EnforcedElsewhere,
 }
 
@@ -122,8 +127,8 @@ impl<'l> Notification<'l, Fresh> {
 
     /// Lets the call go on as if it had not been handed over, with the registers it has.
     ///
-    /// No filter is asked again: this also overrides other filters of the process that would have logged the call or shown
-    /// it to a tracer.
+    /// No filter is asked again: this also overrides other filters of the process that would have
+    /// logged the call or shown it to a tracer.
     ///
     /// # Errors
     /// As [`fail`](Self::fail); [`Error::Kernel`] before Linux 5.5, which can't do this.
@@ -131,7 +136,8 @@ impl<'l> Notification<'l, Fresh> {
         self.go_on()
     }
 
-    /// Gives access to what the calling process may change meanwhile, and so takes away the answer that the call may go on.
+    /// Gives access to what the calling process may change meanwhile, and so takes away the answer
+    /// that the call may go on.
     pub fn examine(self) -> Notification<'l, Examined> {
         let (listener, id, caller, call) = (self.listener, self.id, self.caller, self.call);
         // Not to be answered by being dropped.
@@ -141,8 +147,8 @@ impl<'l> Notification<'l, Fresh> {
 }
 
 impl Notification<'_, Examined> {
-    /// Lets the call go on although it was looked at, for a reason that makes the race harmless. The name of this method and
-    /// its argument are what a review has to look for.
+    /// Lets the call go on although it was looked at, for a reason that makes the race harmless.
+    /// The name of this method and its argument are what a review has to look for.
     ///
     /// # Errors
     /// As [`Notification::proceed`].
@@ -160,8 +166,8 @@ impl<S: State> Notification<'_, S> {
 
     /// The calling thread; `None` where it is in a pid namespace that can't be seen from here.
     ///
-    /// The number means another thread once this one has ended. Use [`examine`](Notification::examine) to look into its
-    /// process.
+    /// The number means another thread once this one has ended. Use
+    /// [`examine`](Notification::examine) to look into its process.
     #[must_use]
     pub const fn caller(&self) -> Option<Tid> {
         self.caller
@@ -173,10 +179,11 @@ impl<S: State> Notification<'_, S> {
         Id(self.id)
     }
 
-    /// Leaves the call waiting, to be answered by number: by [`Listener::left`], here or in another process that has the
-    /// listener. If nobody does, it waits until the listener is closed.
+    /// Leaves the call waiting, to be answered by number: by [`Listener::left`], here or in another
+    /// process that has the listener. If nobody does, it waits until the listener is closed.
     ///
-    /// That is how a supervisor can be restarted in the middle of a call: the kernel shows a call only once.
+    /// That is how a supervisor can be restarted in the middle of a call: the kernel shows a call
+    /// only once.
     #[must_use]
     pub fn leave(self) -> Id {
         let id = self.id();
@@ -184,15 +191,17 @@ impl<S: State> Notification<'_, S> {
         id
     }
 
-    /// Sets the call aside, to be [taken up](Listener::take_up) by whoever has the listener: another thread, while this one
-    /// receives the next. If nobody does, it waits until the listener is closed.
+    /// Sets the call aside, to be [taken up](Listener::take_up) by whoever has the listener:
+    /// another thread, while this one receives the next. If nobody does, it waits until the
+    /// listener is closed.
     pub fn set_aside(self) -> Aside {
         let aside = Aside { id: self.id(), caller: self.caller, call: self.call };
         mem::forget(self);
         aside
     }
 
-    /// An argument (0 to 5; else 0) that is an address: without the high half where the call's architecture has 32 bits.
+    /// An argument (0 to 5; else 0) that is an address: without the high half where the call's
+    /// architecture has 32 bits.
     #[must_use]
     pub fn pointer(&self, index: usize) -> u64 {
         let arg = self.call.args.get(index).copied().unwrap_or(0);
@@ -264,8 +273,8 @@ impl<S: State> Drop for Notification<'_, S> {
 
 /// A call that was set aside, which borrows nothing; made by [`Notification::set_aside`].
 ///
-/// By its [`id`](Aside::id), [`Listener::left`] answers it at any moment, say when its time is up. Whoever took it up and
-/// answers later finds it gone.
+/// By its [`id`](Aside::id), [`Listener::left`] answers it at any moment, say when its time is up.
+/// Whoever took it up and answers later finds it gone.
 #[derive(Debug)]
 #[must_use = "a call that was set aside waits until it is answered"]
 pub struct Aside {
@@ -287,7 +296,8 @@ impl Aside {
         &self.call
     }
 
-    /// The same call on its listener. Meanwhile the process may have been looked into, so that the call can't go on any more.
+    /// The same call on its listener. Meanwhile the process may have been looked into, so that the
+    /// call can't go on any more.
     pub(crate) const fn taken_up(self, listener: &Listener) -> Notification<'_, Examined> {
         let Self { id: Id(id), caller, call } = self;
         Notification { listener, id, caller, call, state: PhantomData }

@@ -10,11 +10,12 @@ use crate::{Error, Event, Listener};
 
 /// A listener that never makes its caller wait; for poll(2), epoll(7) and io_uring(7).
 ///
-/// Its descriptor becomes readable when a call has come, and hangs up when the listener has ended. Registered as
-/// edge-triggered, it must be asked until it has nothing.
+/// Its descriptor becomes readable when a call has come, and hangs up when the listener has ended.
+/// Registered as edge-triggered, it must be asked until it has nothing.
 ///
-/// The kernel's request waits even where the descriptor says that it must not. So this asks whether there is a call and
-/// receives it without letting another thread of this process between; no other process may receive from the same listener.
+/// The kernel's request waits even where the descriptor says that it must not. So this asks whether
+/// there is a call and receives it without letting another thread of this process between; no other
+/// process may receive from the same listener.
 #[derive(Debug)]
 pub struct Pollable(Listener);
 
@@ -69,7 +70,8 @@ impl Pollable {
         }
     }
 
-    /// The listener, to answer calls that were set aside or left. What waits for calls must not be used meanwhile.
+    /// The listener, to answer calls that were set aside or left. What waits for calls must not be
+    /// used meanwhile.
     #[must_use]
     pub const fn listener(&self) -> &Listener {
         &self.0

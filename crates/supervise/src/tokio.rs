@@ -10,11 +10,12 @@ use crate::{Error, Event, Listener, Pollable};
 
 /// A listener for tasks of a tokio runtime (feature `tokio`).
 ///
-/// Answering is a short syscall and may be done in a task. What looks into the calling process, gives it a descriptor or does
-/// something else for it may wait as long as that process likes: for memory that another process of the same owner is to
-/// fill (userfaultfd(2), FUSE), or while it is frozen. Set such calls [aside](crate::Notification::set_aside) for a thread that
-/// nobody else needs, and answer them by their number when their time is up. `spawn_blocking` will not do: its threads are all
-/// taken when enough processes let them wait.
+/// Answering is a short syscall and may be done in a task. What looks into the calling process,
+/// gives it a descriptor or does something else for it may wait as long as that process likes: for
+/// memory that another process of the same owner is to fill (userfaultfd(2), FUSE), or while it is
+/// frozen. Set such calls [aside](crate::Notification::set_aside) for a thread that nobody else
+/// needs, and answer them by their number when their time is up. `spawn_blocking` will not do: its
+/// threads are all taken when enough processes let them wait.
 ///
 /// # Examples
 /// ```no_run
@@ -41,7 +42,8 @@ impl AsyncListener {
     /// [`Error::Kernel`] where the runtime can't take it.
     ///
     /// # Panics
-    /// Outside of a tokio runtime, or in one without I/O, as everything of tokio that waits for descriptors.
+    /// Outside of a tokio runtime, or in one without I/O, as everything of tokio that waits for
+    /// descriptors.
     pub fn new(listener: Listener) -> Result<Self, Error> {
         #[allow(
             deprecated,
@@ -51,7 +53,8 @@ impl AsyncListener {
         registered.map(Self).map_err(|error| Error::of_io("registering a listener", &error))
     }
 
-    /// Waits for what the listener has next. Any number of tasks may do so; dropping the future loses nothing.
+    /// Waits for what the listener has next. Any number of tasks may do so; dropping the future
+    /// loses nothing.
     ///
     /// # Errors
     /// [`Error::Kernel`] for what the kernel should not say.
@@ -68,8 +71,8 @@ impl AsyncListener {
         }
     }
 
-    /// The listener, to answer calls that were [set aside](crate::Notification::set_aside) or left, in any thread. What waits
-    /// for calls must not be used meanwhile.
+    /// The listener, to answer calls that were [set aside](crate::Notification::set_aside) or left,
+    /// in any thread. What waits for calls must not be used meanwhile.
     #[must_use]
     pub fn listener(&self) -> &Listener {
         self.0.get_ref().listener()

@@ -12,7 +12,8 @@ use callgate_supervise::{Delivery, Failure, Listener, Seen, Value};
 use callgate_syscalls::{Errno, names};
 use support::{handing_over, next_call, number};
 
-/// A process that makes one call with these arguments, which are addresses of this process's memory: it has a copy.
+/// A process that makes one call with these arguments, which are addresses of this process's
+/// memory: it has a copy.
 fn pointing(args: [u64; 6]) -> (Listener, Target) {
     let call = Call::new(number(names::GETPPID)).with_args(args);
     let program = handing_over(&[names::GETPPID]);
@@ -66,7 +67,8 @@ fn long_strings_are_pieced_together() {
 
 #[test]
 fn a_string_may_end_where_the_memory_does() {
-    // The last mapping below the end of what a process can have is the stack or above it: its end is a known edge.
+    // The last mapping below the end of what a process can have is the stack or above it: its end
+    // is a known edge.
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
     let stack = maps.lines().find(|line| line.ends_with("[stack]")).unwrap();
     let end = stack.split(['-', ' ']).nth(1).unwrap();
@@ -85,7 +87,8 @@ fn a_string_may_end_where_the_memory_does() {
 #[test]
 fn what_is_written_is_the_processs_own_memory() {
     let place = [0_u8; 8];
-    // A call that is made, to show what the process then has there: it writes those bytes to a pipe.
+    // A call that is made, to show what the process then has there: it writes those bytes to a
+    // pipe.
     let (mut reader, writer) = std::os::unix::net::UnixStream::pair().unwrap();
     let descriptor = u64::try_from(writer.as_raw_fd()).unwrap();
     let show = Call::new(number(names::WRITE)).with_args([descriptor, address(&place), 8, 0, 0, 0]);
@@ -120,7 +123,8 @@ fn descriptors_are_the_processs_own() {
     target.outcomes().unwrap();
 }
 
-/// A sandbox that has no process_vm_readv(2), such as an old container's: the memory is read as a file.
+/// A sandbox that has no process_vm_readv(2), such as an old container's: the memory is read as a
+/// file.
 #[test]
 fn memory_is_read_without_the_call_for_it_too() {
     let text = *b"the other way\0";

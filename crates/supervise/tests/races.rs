@@ -28,7 +28,8 @@ fn asking(interruption: Interruption, restart: Restart, calls: usize) -> (Listen
 
 #[test]
 fn a_call_that_ends_before_it_is_received_is_gone() {
-    // The process starts another one, which keeps the listener from ending, and is killed in its first call.
+    // The process starts another one, which keeps the listener from ending, and is killed in its
+    // first call.
     let (done, end) = UnixStream::pair().unwrap();
     let (listener, child) = supervised(&[names::GETPPID], || {
         let _other = child::start(|| {
@@ -41,7 +42,8 @@ fn a_call_that_ends_before_it_is_received_is_gone() {
     assert_eq!(pollable.wait(None, None), Ok(Wake::Listener));
     child.kill().unwrap();
     child.wait().unwrap();
-    // poll(2) sees that the call is gone, the kernel's count of calls does not: a receiver is woken for nothing.
+    // poll(2) sees that the call is gone, the kernel's count of calls does not: a receiver is woken
+    // for nothing.
     assert!(matches!(pollable.try_next(), Ok(None)));
     let listener = pollable.into_listener();
     let event = listener.receive().unwrap();

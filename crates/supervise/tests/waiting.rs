@@ -92,7 +92,8 @@ fn a_dispatcher_answers_with_all_its_threads_and_no_more() {
     let (busy, most) = (AtomicU32::new(0), AtomicU32::new(0));
     let summary = dispatcher.run(|call| {
         most.fetch_max(busy.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-        // The first calls pass only together. The last ones may come one by one, from a thread that was late.
+        // The first calls pass only together. The last ones may come one by one, from a thread that
+        // was late.
         if met.fetch_add(1, Ordering::SeqCst) < WORKERS.into() {
             meeting.wait();
         }

@@ -6,8 +6,9 @@ use core::fmt;
 
 /// The word that a filter returns for a call: an action in the high 16 bits, its data in the low 16.
 ///
-/// The word is kept whole, unknown actions included, because the kernel compares whole actions when filters are
-/// stacked. Equality is equality of words; [`Action::normalised`] drops what the kernel does not look at.
+/// The word is kept whole, unknown actions included, because the kernel compares whole actions when
+/// filters are stacked. Equality is equality of words; [`Action::normalised`] drops what the kernel
+/// does not look at.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Action(u32);
 
@@ -78,7 +79,8 @@ impl Action {
     /// Execute the call.
     pub const ALLOW: Self = Self(0x7fff_0000);
 
-    /// Return `errno`; `None` above 4095, which the kernel would clamp. 0 makes the call a successful no-op.
+    /// Return `errno`; `None` above 4095, which the kernel would clamp. 0 makes the call a
+    /// successful no-op.
     #[must_use]
     pub const fn errno(errno: u16) -> Option<Self> {
         if errno <= ERRNO_MAX { Some(Self(0x0005_0000 | errno as u32)) } else { None }
@@ -131,7 +133,8 @@ impl Action {
         }
     }
 
-    /// The same effect in its simplest word: errno clamped to 4095, data dropped where the kernel ignores it.
+    /// The same effect in its simplest word: errno clamped to 4095, data dropped where the kernel
+    /// ignores it.
     ///
     /// Unknown actions keep their action bits, because those decide between stacked filters.
     #[must_use]
@@ -143,8 +146,8 @@ impl Action {
         }
     }
 
-    /// The kernel's precedence among stacked filters: the lower value wins. It compares actions without data, as signed
-    /// numbers, so that the kill actions come first.
+    /// The kernel's precedence among stacked filters: the lower value wins. It compares actions
+    /// without data, as signed numbers, so that the kill actions come first.
     #[must_use]
     pub const fn precedence(self) -> i32 {
         i32::from_ne_bytes((self.0 & ACTION_MASK).to_ne_bytes())
@@ -152,7 +155,8 @@ impl Action {
 }
 
 impl fmt::Display for Action {
-    /// The kernel's name without `SECCOMP_RET_`, with the data where the kernel reads it: `ERRNO(1)`.
+    /// The kernel's name without `SECCOMP_RET_`, with the data where the kernel reads it:
+    /// `ERRNO(1)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let data = self.data();
         match self.kind() {

@@ -1,4 +1,5 @@
-//! Architectures as seccomp sees them: the audit token in `seccomp_data.arch`, byte order, word size.
+//! Architectures as seccomp sees them: the audit token in `seccomp_data.arch`, byte order, word
+//! size.
 //!
 //! References: `include/uapi/linux/audit.h` (`AUDIT_ARCH_*`), seccomp(2).
 
@@ -7,8 +8,9 @@ use core::str::FromStr;
 
 /// A syscall ABI: one column of syscall numbers, one byte order, one word size.
 ///
-/// Names are those of OCI profiles and libseccomp without `SCMP_ARCH_`, in lower case. [`Arch::X32`] shares its audit
-/// token with [`Arch::X86_64`]; the two are told apart by the number ([`Arch::of_call`]).
+/// Names are those of OCI profiles and libseccomp without `SCMP_ARCH_`, in lower case.
+/// [`Arch::X32`] shares its audit token with [`Arch::X86_64`]; the two are told apart by the number
+/// ([`Arch::of_call`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Arch {
@@ -60,7 +62,8 @@ pub enum Arch {
     Sheb,
 }
 
-/// The order in which an ABI stores a word's bytes, and so the halves of a 64-bit argument in `seccomp_data`.
+/// The order in which an ABI stores a word's bytes, and so the halves of a 64-bit argument in
+/// `seccomp_data`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Endian {
     /// The low half of a 64-bit argument comes first.
@@ -77,7 +80,8 @@ impl Endian {
     }
 }
 
-/// An audit architecture token (`AUDIT_ARCH_*`): the value a filter reads at offset 4 of `seccomp_data`.
+/// An audit architecture token (`AUDIT_ARCH_*`): the value a filter reads at offset 4 of
+/// `seccomp_data`.
 ///
 /// Any 32-bit value can be held: a filter must decide on tokens that nobody has assigned yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -198,8 +202,9 @@ impl Arch {
 
     /// The ABI that a call with this token and number belongs to; `None` for an unknown token.
     ///
-    /// x86_64's token stands for two ABIs. Numbers from 0x4000_0000 up are x32's, except -1, which a tracer uses to skip
-    /// a call and which is filtered as a plain x86_64 number. libseccomp draws the same line.
+    /// x86_64's token stands for two ABIs. Numbers from 0x4000_0000 up are x32's, except -1, which
+    /// a tracer uses to skip a call and which is filtered as a plain x86_64 number. libseccomp
+    /// draws the same line.
     #[must_use]
     pub fn of_call(token: ArchToken, nr: crate::SyscallNr) -> Option<Self> {
         if token == Self::X86_64.token() {

@@ -6,8 +6,8 @@ macro_rules! common {
     ($($name:ident = $value:literal: $about:literal,)*) => {
         /// Values that filters commonly answer with.
         ///
-        /// Up to `ERANGE` (34) they are the same everywhere. Above, these are the values of all architectures but MIPS and
-        /// PA-RISC, which number them otherwise.
+        /// Up to `ERANGE` (34) they are the same everywhere. Above, these are the values of all
+        /// architectures but MIPS and PA-RISC, which number them otherwise.
         impl Errno {
             $(#[doc = $about] pub const $name: Self = Self::new($value);)*
         }
@@ -31,7 +31,8 @@ common! {
 }
 
 impl Errno {
-    /// The action that makes a call fail with this value; above 4095 with 4095, as the kernel has it.
+    /// The action that makes a call fail with this value; above 4095 with 4095, as the kernel has
+    /// it.
     #[must_use]
     pub const fn action(self) -> Action {
         match Action::errno(self.raw()) {

@@ -13,7 +13,8 @@ pub struct SeccompData {
     pub arch: ArchToken,
     /// The address after the syscall instruction.
     pub instruction_pointer: u64,
-    /// The six argument registers. 32-bit calls may carry garbage in the high halves (`int 0x80` from 64-bit code).
+    /// The six argument registers. 32-bit calls may carry garbage in the high halves (`int 0x80`
+    /// from 64-bit code).
     pub args: [u64; 6],
 }
 

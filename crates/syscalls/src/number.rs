@@ -5,7 +5,8 @@ use core::fmt;
 /// The bit in the number of every x32 call (`__X32_SYSCALL_BIT`).
 pub const X32_BIT: u32 = 0x4000_0000;
 
-/// A syscall number as the kernel shows it to filters: any 32-bit value, x32's bit and MIPS's base included.
+/// A syscall number as the kernel shows it to filters: any 32-bit value, x32's bit and MIPS's base
+/// included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SyscallNr(u32);
 

@@ -21,7 +21,8 @@ pub enum ArgumentWidth {
 /// One argument of a syscall.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Argument {
-    /// Its name in the kernel's source; a 64-bit value in two registers is called `NAME_word0` and `NAME_word1`.
+    /// Its name in the kernel's source; a 64-bit value in two registers is called `NAME_word0` and
+    /// `NAME_word1`.
     pub name: &'static str,
     /// Its C type in the kernel's source.
     pub c_type: &'static str,

@@ -1,7 +1,9 @@
-//! Look-ups in the generated tables: name to number and back, and the kernel version of each number.
+//! Look-ups in the generated tables: name to number and back, and the kernel version of each
+//! number.
 //!
-//! The tables are arrays of integers and one text: they need no relocation and no start-up work. A name is found by its
-//! hash; from it a look-up is one index into a dense array, by number a binary search.
+//! The tables are arrays of integers and one text: they need no relocation and no start-up work. A
+//! name is found by its hash; from it a look-up is one index into a dense array, by number a binary
+//! search.
 
 use core::fmt;
 use core::ops::Range;
@@ -11,8 +13,8 @@ use crate::{Arch, KernelVersion, SyscallNr, X32_BIT};
 
 /// The name of a syscall that exists on at least one architecture.
 ///
-/// A value is proof that the name is known: it comes from a constant in [`names`](crate::names), which a typo keeps
-/// from compiling, or from [`Name::parse`]. Order is the order of the names.
+/// A value is proof that the name is known: it comes from a constant in [`names`](crate::names),
+/// which a typo keeps from compiling, or from [`Name::parse`]. Order is the order of the names.
 ///
 /// # Examples
 /// ```
@@ -86,7 +88,8 @@ pub struct Syscall {
     pub since: KernelVersion,
 }
 
-/// The syscalls of one architecture in ascending order of their numbers; made by [`Arch::syscalls`].
+/// The syscalls of one architecture in ascending order of their numbers; made by
+/// [`Arch::syscalls`].
 #[derive(Clone, Debug)]
 pub struct Syscalls {
     arch: Arch,
@@ -167,7 +170,8 @@ impl Arch {
 /// A free place of [`SLOTS`].
 const FREE: u16 = u16::MAX;
 
-/// The names by their hash, each at its place or at the next free one behind it; at most half are taken.
+/// The names by their hash, each at its place or at the next free one behind it; at most half are
+/// taken.
 static SLOTS: [u16; SLOT_COUNT] = {
     let mut slots = [FREE; SLOT_COUNT];
     let text = tables::NAME_TEXT.as_bytes();

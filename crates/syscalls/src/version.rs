@@ -41,8 +41,8 @@ impl core::error::Error for InvalidKernelVersion {}
 impl FromStr for KernelVersion {
     type Err = InvalidKernelVersion;
 
-    /// Parses `major.minor` with anything after it that does not continue the minor, as `uname -r` prints it
-    /// (`6.12.43-amd64`).
+    /// Parses `major.minor` with anything after it that does not continue the minor, as `uname -r`
+    /// prints it (`6.12.43-amd64`).
     ///
     /// # Errors
     /// [`InvalidKernelVersion`] where the two numbers are missing or above 255.

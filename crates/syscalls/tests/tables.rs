@@ -1,4 +1,5 @@
-//! The generated tables: their shape on every architecture, and spot checks against published facts.
+//! The generated tables: their shape on every architecture, and spot checks against published
+//! facts.
 
 use callgate_syscalls::{Arch, KernelVersion, Name, Syscall, SyscallNr, X32_BIT, names};
 

@@ -1,7 +1,7 @@
 //! Whether a program tests a word of the call while another one may be loaded.
 //!
-//! libseccomp's blocks each expect one word in the accumulator. Where a test can be reached with two, the program is not
-//! what its own text says.
+//! libseccomp's blocks each expect one word in the accumulator. Where a test can be reached with
+//! two, the program is not what its own text says.
 
 use std::collections::BTreeSet;
 

@@ -7,8 +7,8 @@ use fastrand::Rng;
 
 use crate::policy::{number, value};
 
-/// A random call aimed at a policy: its architectures and numbers, the constants of the rules for that number, their
-/// neighbours, and values that differ in one half or one bit.
+/// A random call aimed at a policy: its architectures and numbers, the constants of the rules for
+/// that number, their neighbours, and values that differ in one half or one bit.
 #[must_use]
 pub fn aimed_at(rng: &mut Rng, policy: &Policy) -> SeccompData {
     let arches: Vec<Arch> = policy.arches().map(|(arch, _)| arch).collect();

@@ -1,6 +1,8 @@
-//! Random policies, calls and programs for the tests of the other crates, and how tests are skipped.
+//! Random policies, calls and programs for the tests of the other crates, and how tests are
+//! skipped.
 //!
-//! Everything is drawn from a seeded generator, so that a failure can be repeated from the seed that the test prints.
+//! Everything is drawn from a seeded generator, so that a failure can be repeated from the seed
+//! that the test prints.
 #![forbid(unsafe_code)]
 
 pub mod accumulator;

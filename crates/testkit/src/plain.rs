@@ -1,5 +1,5 @@
-//! A way from policies to programs that is too simple to be wrong in interesting ways: the prover's tests need correct
-//! programs and must not use the compiler.
+//! A way from policies to programs that is too simple to be wrong in interesting ways: the prover's
+//! tests need correct programs and must not use the compiler.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up must fail")]
 
 use callgate_bpf::{DataWord, Instruction, Operand, Operation, Program, Test};

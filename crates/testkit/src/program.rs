@@ -6,8 +6,8 @@ use fastrand::Rng;
 
 /// A program that the checker accepts, of up to `length_max` instructions.
 ///
-/// Every opcode occurs, also with garbage in the fields it ignores; most programs load words, test them and return
-/// various actions.
+/// Every opcode occurs, also with garbage in the fields it ignores; most programs load words, test
+/// them and return various actions.
 pub fn program(rng: &mut Rng, length_max: usize) -> Program {
     let mut instructions = sequence(rng, length_max);
     loop {
@@ -18,7 +18,8 @@ pub fn program(rng: &mut Rng, length_max: usize) -> Program {
     }
 }
 
-/// A sequence of instructions that the checker may or may not accept: a random one, mostly with a few mutations.
+/// A sequence of instructions that the checker may or may not accept: a random one, mostly with a
+/// few mutations.
 pub fn candidate(rng: &mut Rng, length_max: usize) -> Vec<Instruction> {
     let mut instructions = match rng.u8(..4) {
         0 => sequence(rng, length_max),

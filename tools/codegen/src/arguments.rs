@@ -1,4 +1,5 @@
-//! What is known of arguments beside their types: what stands behind pointers, and the names in the manual pages.
+//! What is known of arguments beside their types: what stands behind pointers, and the names in the
+//! manual pages.
 
 use std::path::Path;
 

@@ -4,7 +4,8 @@ use super::facts::Table;
 
 /// Whether a condition holds where the kernel is built for this table.
 ///
-/// What it can't read it takes for true: a definition too many is reported, one too few would go unnoticed.
+/// What it can't read it takes for true: a definition too many is reported, one too few would go
+/// unnoticed.
 pub(super) fn holds(condition: &str, table: &Table) -> bool {
     let mut parser = Parser { tokens: tokens(condition), next: 0, table };
     parser.or().is_none_or(|value| value != 0)
@@ -106,7 +107,8 @@ impl Parser<'_> {
     }
 }
 
-/// Whether the kernel behind this table is a 64-bit one; 32-bit tables with a compat column are served by those.
+/// Whether the kernel behind this table is a 64-bit one; 32-bit tables with a compat column are
+/// served by those.
 fn wide(table: &Table) -> bool {
     table.register_bits == 64 || table.compat
 }

@@ -84,8 +84,8 @@ impl Definitions {
         }
     }
 
-    /// The parameters of an entry point as a kernel for this table has it. The architecture's own definition comes
-    /// first; an assembly wrapper stands for the function that it calls.
+    /// The parameters of an entry point as a kernel for this table has it. The architecture's own
+    /// definition comes first; an assembly wrapper stands for the function that it calls.
     pub(super) fn parameters(&self, entry: &str, table: &Table) -> Option<&[Parameter]> {
         let inner = entry.trim_end_matches("_wrapper");
         let plain = inner.trim_start_matches("__");

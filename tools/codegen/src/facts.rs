@@ -1,4 +1,5 @@
-//! The facts under `data/`: plain text, one fact a line, columns separated by tabs, `#` starts a comment line.
+//! The facts under `data/`: plain text, one fact a line, columns separated by tabs, `#` starts a
+//! comment line.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

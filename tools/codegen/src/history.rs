@@ -1,4 +1,5 @@
-//! What is known of programs: which call they began to make when, and what users see when it is refused.
+//! What is known of programs: which call they began to make when, and what users see when it is
+//! refused.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,7 +1,8 @@
 //! `codegen import`: brings the facts under `data/` up to a kernel tree.
 //!
-//! Only facts are taken: numbers, names, types and values. A row that is already there keeps its release; a row that
-//! is new gets the release of the tree. Rows of `supplement.tsv`, newer than the tree or outside its tables, are merged.
+//! Only facts are taken: numbers, names, types and values. A row that is already there keeps its
+//! release; a row that is new gets the release of the tree. Rows of `supplement.tsv`, newer than
+//! the tree or outside its tables, are merged.
 
 use std::collections::BTreeMap;
 use std::fs;

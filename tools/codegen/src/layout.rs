@@ -1,4 +1,5 @@
-//! The shape of the generated tables: every list that the look-ups index, before it becomes Rust text.
+//! The shape of the generated tables: every list that the look-ups index, before it becomes Rust
+//! text.
 
 use std::collections::{BTreeMap, BTreeSet};
 

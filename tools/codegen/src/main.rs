@@ -1,7 +1,8 @@
 //! `cargo xtask codegen`: the tables of `callgate-syscalls` from the facts under `data/`.
 //!
-//! Without arguments the generated files are written. `--check` compares them instead, for CI. `import --linux DIR`
-//! reads an unpacked kernel tree and brings the facts up to date; `data/README.md` says what a fact is.
+//! Without arguments the generated files are written. `--check` compares them instead, for CI.
+//! `import --linux DIR` reads an unpacked kernel tree and brings the facts up to date;
+//! `data/README.md` says what a fact is.
 //!
 //! Claim: C-TABLES
 #![forbid(unsafe_code)]

@@ -62,7 +62,8 @@ pub(super) fn tables(layout: &Layout<'_>) -> String {
     text
 }
 
-/// A list of words as one text and the places where they begin; no pointers, so nothing to relocate.
+/// A list of words as one text and the places where they begin; no pointers, so nothing to
+/// relocate.
 pub(super) fn words<T: AsRef<str>>(text: &mut String, name: &str, words: &[T]) {
     let mut starts = vec![0];
     let mut all = String::new();

@@ -1,4 +1,5 @@
-//! A release of the kernel. The tables have such a type too, but what makes them may not depend on them.
+//! A release of the kernel. The tables have such a type too, but what makes them may not depend on
+//! them.
 
 /// `major.minor`, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,4 +1,5 @@
-//! How many low bits of a register the kernel reads for a C type, and which registers a parameter takes.
+//! How many low bits of a register the kernel reads for a C type, and which registers a parameter
+//! takes.
 
 use super::facts::{Parameter, Table};
 

@@ -1,6 +1,8 @@
-//! Shared by the commands of the house: where things are, how they are built, and how they are laid out.
+//! Shared by the commands of the house: where things are, how they are built, and how they are laid
+//! out.
 //!
-//! Depends on no crate of the project, so that a command that only checks or starts others is compiled in seconds.
+//! Depends on no crate of the project, so that a command that only checks or starts others is
+//! compiled in seconds.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "these commands talk to a person")]
 

@@ -63,8 +63,8 @@ impl Library {
         self.folder.join("include")
     }
 
-    /// Compiles one of the programs against our headers and links it to the installed libseccomp, or, for what that does not
-    /// have, to ours.
+    /// Compiles one of the programs against our headers and links it to the installed libseccomp,
+    /// or, for what that does not have, to ours.
     ///
     /// # Errors
     ///

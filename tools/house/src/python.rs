@@ -1,9 +1,10 @@
-//! `cargo xtask python [--wheel] [INTERPRETER...]`: builds the module `seccomp`, and runs its tests on each interpreter.
+//! `cargo xtask python [--wheel] [INTERPRETER...]`: builds the module `seccomp`, and runs its tests
+//! on each interpreter.
 //!
-//! Without interpreters, on `python3` and on each of `python3.9` to `python3.14` that is installed, in the path or by pyenv;
-//! it says which are not. Then the type stubs are held
-//! against the module by mypy, in an environment of its own under `target/`. With `--wheel` a wheel is made, installed into
-//! that environment and tested there.
+//! Without interpreters, on `python3` and on each of `python3.9` to `python3.14` that is installed,
+//! in the path or by pyenv; it says which are not. Then the type stubs are held against the module
+//! by mypy, in an environment of its own under `target/`. With `--wheel` a wheel is made, installed
+//! into that environment and tested there.
 
 use std::fs;
 use std::path::{Path, PathBuf};

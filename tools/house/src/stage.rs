@@ -1,9 +1,11 @@
 //! `cargo xtask stage DIR`: the command and the C library, laid out as packages install them.
 //!
-//! Options for packagers: `--prefix PREFIX`, where the folder will be in the end (by default where it is); `--libdir LIBDIR`,
-//! the folder of libraries in it (by default `lib`); `--python FOLDER`, to lay out the Python module in that folder of it.
+//! Options for packagers: `--prefix PREFIX`, where the folder will be in the end (by default where
+//! it is); `--libdir LIBDIR`, the folder of libraries in it (by default `lib`); `--python FOLDER`,
+//! to lay out the Python module in that folder of it.
 //!
-//! `cargo xtask stage --headers` writes the generated headers anew, after a change of the syscall tables.
+//! `cargo xtask stage --headers` writes the generated headers anew, after a change of the syscall
+//! tables.
 
 mod archive;
 mod layout;
@@ -22,7 +24,8 @@ use layout::Layout;
 const SHARED: &str = "libseccomp.so.2.6.1";
 const LINKS: [&str; 2] = ["libseccomp.so.2", "libseccomp.so"];
 
-/// The binary of libseccomp's commands, the names under which it is called, and where their pages are.
+/// The binary of libseccomp's commands, the names under which it is called, and where their pages
+/// are.
 const TOOLS_BINARY: &str = "scmp";
 const TOOLS: [&str; 5] =
     ["scmp_api_level", "scmp_arch_detect", "scmp_bpf_disasm", "scmp_bpf_sim", "scmp_sys_resolver"];

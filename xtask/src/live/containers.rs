@@ -1,6 +1,8 @@
-//! Container runtimes hand the listener of a container to `callgate agent`, which answers its calls.
+//! Container runtimes hand the listener of a container to `callgate agent`, which answers its
+//! calls.
 //!
-//! The container has busybox as its root and no network. Needs root, as do the runtimes for what they do here.
+//! The container has busybox as its root and no network. Needs root, as do the runtimes for what
+//! they do here.
 
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
@@ -14,8 +16,8 @@ pub(super) fn runc(sandbox: &Sandbox) -> Result<(), String> {
     play(sandbox, "exec runc --root \"$PWD/runc\" run container-of-runc")
 }
 
-/// crun refuses cgroups of both versions side by side. Where the machine has them it does not get to see one kind; the
-/// change is its own mount namespace's.
+/// crun refuses cgroups of both versions side by side. Where the machine has them it does not get
+/// to see one kind; the change is its own mount namespace's.
 pub(super) fn crun(sandbox: &Sandbox) -> Result<(), String> {
     let start = "exec crun --cgroup-manager=disabled --root \"$PWD/crun\" run container-of-crun";
     let hybrid = Path::new("/sys/fs/cgroup/unified").is_dir();

@@ -134,7 +134,8 @@ fn follow_guide(root: &Path) -> Result<(), String> {
     }
 }
 
-/// Installs Fedora's packages where only they are, for this machine has no Fedora to install them on.
+/// Installs Fedora's packages where only they are, for this machine has no Fedora to install them
+/// on.
 pub(super) fn rpms(folder: &Path, packages: &[PathBuf]) -> Result<(), String> {
     let root = fresh(&folder.join("root-rpm"))?;
     let rpm = || {

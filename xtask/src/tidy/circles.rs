@@ -1,7 +1,7 @@
 //! Files that import each other in a circle: none can be read without the others.
 //!
-//! What only hands names on (`pub use`) is followed to the file that defines them. A child module may use what its parent
-//! defines, because it is a part of it. Tests do not count.
+//! What only hands names on (`pub use`) is followed to the file that defines them. A child module
+//! may use what its parent defines, because it is a part of it. Tests do not count.
 
 mod imports;
 

@@ -1,7 +1,7 @@
 //! Each claim of VERIFICATION.md stands beside the code that keeps it, and the other way round.
 //!
-//! A claim is a word such as `C-DECIDE` in the first column of a table in VERIFICATION.md; the code or test that keeps
-//! it says `Claim: C-DECIDE` in a comment.
+//! A claim is a word such as `C-DECIDE` in the first column of a table in VERIFICATION.md; the code
+//! or test that keeps it says `Claim: C-DECIDE` in a comment.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
-/// The dependencies that each crate may have outside its tests. A crate that is not listed is a violation: a new crate or a new
-/// dependency is a change of the architecture, made here and in ARCHITECTURE.md.
+/// The dependencies that each crate may have outside its tests. A crate that is not listed is a
+/// violation: a new crate or a new dependency is a change of the architecture, made here and in
+/// ARCHITECTURE.md.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("callgate-memory", &[]),
     ("callgate-syscalls", &[]),
@@ -171,7 +172,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
 /// Crates that nothing but tests and the commands of the house may use.
 const UNPUBLISHED: &[&str] = &["callgate-embedded", "callgate-lab", "callgate-testkit"];
 
-/// Commands of the house that depend on no crate of ours: they generate these crates, or must work where one is broken.
+/// Commands of the house that depend on no crate of ours: they generate these crates, or must work
+/// where one is broken.
 const APART: &[&str] = &["codegen", "house", "xtask"];
 
 /// What every crate of ours that is published is called, or begins with.

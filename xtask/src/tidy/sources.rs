@@ -1,4 +1,5 @@
-//! Checks of the files: sizes, module documentation, `unsafe`, unfinished marks, facts said in two places.
+//! Checks of the files: sizes, module documentation, `unsafe`, unfinished marks, facts said in two
+//! places.
 
 use std::path::{Path, PathBuf};
 

@@ -66,7 +66,8 @@ impl Pattern {
 }
 
 impl Device {
-    /// What mknod(2) was asked for: the mode's type, and the number as the kernel encodes it. `None` for other files.
+    /// What mknod(2) was asked for: the mode's type, and the number as the kernel encodes it.
+    /// `None` for other files.
     pub(crate) fn of_call(mode: u64, number: u64) -> Option<Self> {
         const TYPE: u64 = 0o170_000;
         let kind = match mode & TYPE {

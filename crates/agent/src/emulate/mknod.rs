@@ -1,7 +1,7 @@
 //! mknod(2) and mknodat(2) in the place of a container that may not make devices.
 //!
-//! Everything named by the caller is looked up inside its root directory: links lead nowhere else. What is made belongs to
-//! the caller, and is made only where the caller could make a file itself.
+//! Everything named by the caller is looked up inside its root directory: links lead nowhere else.
+//! What is made belongs to the caller, and is made only where the caller could make a file itself.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -21,8 +21,8 @@ use super::Devices;
 use super::devices::{Device, Kind};
 use crate::policy::TEXT_MAX;
 
-/// Makes the device that a call asks for, if it is one of these, and answers the call. Returns the failure that it was
-/// answered with, if any.
+/// Makes the device that a call asks for, if it is one of these, and answers the call. Returns the
+/// failure that it was answered with, if any.
 pub(crate) fn mknod(
     call: Notification<'_, Examined>,
     devices: &Devices,
@@ -88,7 +88,8 @@ impl Request {
         let first = usize::from(at);
         let (mode, number) = (data.args[first + 1], data.args[first + 2]);
         let device = Device::of_call(mode, number)?;
-        // Negative numbers are AT_FDCWD or no descriptors; those are found out when they are looked for.
+        // Negative numbers are AT_FDCWD or no descriptors; those are found out when they are looked
+        // for.
         let directory = u32::try_from(data.args[0] & 0xffff_ffff).ok().filter(|_| at);
         let directory = directory.filter(|&number| number != AT_FDCWD);
         Some(Self { directory, path: call.pointer(first), mode, device })
@@ -110,7 +111,8 @@ fn make(call: &Notification<'_, Examined>, devices: &Devices) -> Result<Made, St
     let path = Path::new(OsStr::from_bytes(path.as_bytes()));
     let place = Place::open(tid, request.directory, path)?;
     let caller = Caller::read(tid)?;
-    // Only now is it certain that all this was the caller's, and not of a process that has its number now.
+    // Only now is it certain that all this was the caller's, and not of a process that has its
+    // number now.
     if !call.still_waits()? {
         return Err(Stopped::Gone);
     }
@@ -169,7 +171,8 @@ impl Place {
 struct Made(Place);
 
 impl Made {
-    /// Makes the caller its owner, if it is still there: the container may have put another file in its place.
+    /// Makes the caller its owner, if it is still there: the container may have put another file in
+    /// its place.
     fn give_to(&self, caller: &Caller, directory: &Stat, number: u64) -> Result<(), Stopped> {
         const SET_GID: u32 = 0o2000;
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -212,8 +215,8 @@ impl Caller {
         Some(Self { uid: id("Uid:")?, gid: id("Gid:")?, umask })
     }
 
-    /// Whether permissions let this caller make files there: stricter than the kernel, which also knows further groups and
-    /// capabilities of user namespaces.
+    /// Whether permissions let this caller make files there: stricter than the kernel, which also
+    /// knows further groups and capabilities of user namespaces.
     const fn may_write(&self, directory: &Stat) -> bool {
         let shift = match (self.uid == directory.st_uid, self.gid == directory.st_gid) {
             (true, _) => 6,

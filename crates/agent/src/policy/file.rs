@@ -281,7 +281,8 @@ fn by_name(rules: &[Rule]) -> BTreeMap<Name, Vec<usize>> {
     by_name
 }
 
-/// Refuses answers that would let a call continue after a rule has looked into memory and found something else.
+/// Refuses answers that would let a call continue after a rule has looked into memory and found
+/// something else.
 fn refuse_late_continue(
     rules: &[Rule],
     by_name: &BTreeMap<Name, Vec<usize>>,

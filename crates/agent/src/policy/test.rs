@@ -5,8 +5,8 @@ use callgate_formats::{OperatorName, WidthName};
 use callgate_policy::Operator;
 use callgate_syscalls::{Arch, SeccompData};
 
-/// A condition on an argument, as filters of container profiles have it: without signs, and on the low half where the
-/// architecture has no other or the condition says so.
+/// A condition on an argument, as filters of container profiles have it: without signs, and on the
+/// low half where the architecture has no other or the condition says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Test {
     argument: usize,

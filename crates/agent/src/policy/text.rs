@@ -16,7 +16,8 @@ pub(crate) struct Text {
 }
 
 impl Text {
-    /// Whether the condition holds; not where there is no text, or none of at most [`TEXT_MAX`] bytes.
+    /// Whether the condition holds; not where there is no text, or none of at most [`TEXT_MAX`]
+    /// bytes.
     pub(crate) fn holds(&self, call: &Notification<'_, Examined>) -> Result<bool, Error> {
         let address = call.pointer(usize::from(self.index.raw()));
         Ok(match call.memory().c_string(address, TEXT_MAX)? {

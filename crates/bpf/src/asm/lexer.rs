@@ -15,8 +15,8 @@ impl Position {
     }
 }
 
-/// A part of a line. The text of numbers begins with a digit, that of names with a letter, `_` or `.`; the rest are
-/// single signs.
+/// A part of a line. The text of numbers begins with a digit, that of names with a letter, `_` or
+/// `.`; the rest are single signs.
 #[derive(Clone, Copy)]
 pub(super) struct Token<'a> {
     pub(super) position: Position,

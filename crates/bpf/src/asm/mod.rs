@@ -1,7 +1,7 @@
 //! The assembler: text to a checked program.
 //!
-//! The language is that of the kernel's `bpf_asm` with names for what seccomp filters deal in. A line holds labels, one
-//! instruction and a comment, each optional:
+//! The language is that of the kernel's `bpf_asm` with names for what seccomp filters deal in. A
+//! line holds labels, one instruction and a comment, each optional:
 //!
 //! ```text
 //! .endian little                          ; which half .lo and .hi mean; else as the caller says
@@ -29,7 +29,8 @@
 //!
 //! Errno values that architectures number differently need one: `ERRNO(x86_64:ENOSYS)`.
 //!
-//! Fields that an opcode ignores can be given in braces at the end: `tax {jt=1, k=0x2}`. Comments begin with `;` or `//`.
+//! Fields that an opcode ignores can be given in braces at the end: `tax {jt=1, k=0x2}`. Comments
+//! begin with `;` or `//`.
 
 mod error;
 mod lexer;
@@ -45,7 +46,8 @@ pub use error::{AsmError, AsmErrorKind};
 use crate::{CheckError, Instruction, Operand, Operation, Program, Test};
 use lexer::Position;
 
-/// Assembles text, in which `.lo` and `.hi` are halves in that byte order unless the text itself names another.
+/// Assembles text, in which `.lo` and `.hi` are halves in that byte order unless the text itself
+/// names another.
 ///
 /// # Errors
 /// The first thing in the text that isn't assembler, or why the kernel would reject the program.

@@ -6,7 +6,8 @@ use super::{Listing, Style};
 use crate::Program;
 
 impl Program {
-    /// The program as the initialiser of an array `filter` of `struct sock_filter`, one commented line an instruction.
+    /// The program as the initialiser of an array `filter` of `struct sock_filter`, one commented
+    /// line an instruction.
     #[must_use]
     pub fn to_c(&self, style: Style) -> String {
         let mut text = String::new();

@@ -1,7 +1,7 @@
 //! The reader's knowledge at each instruction: the arch established so far and the meaning of A.
 //!
-//! One forward pass over the program suffices, because jumps only go forward. Where ways meet, what they disagree on is
-//! unknown. It serves comments only; nothing depends on it being complete.
+//! One forward pass over the program suffices, because jumps only go forward. Where ways meet, what
+//! they disagree on is unknown. It serves comments only; nothing depends on it being complete.
 
 use callgate_syscalls::{Action, ActionKind, Arch, ArchToken, Errno, SyscallNr};
 

@@ -1,7 +1,8 @@
 //! The disassembler: a program as lines of assembler text with names, and as a C array.
 //!
-//! It is total, and the text assembles to the same instructions, ignored fields included. Names of syscalls, archs and
-//! errno values stand in comments, because which syscall a number means depends on the arch that the program tested.
+//! It is total, and the text assembles to the same instructions, ignored fields included. Names of
+//! syscalls, archs and errno values stand in comments, because which syscall a number means depends
+//! on the arch that the program tested.
 
 mod c;
 mod known;
@@ -23,7 +24,8 @@ pub struct Style {
     pub arch: Option<Arch>,
 }
 
-/// A program in readable form. Its text assembles to the program again ([`assemble`](crate::assemble)).
+/// A program in readable form. Its text assembles to the program again
+/// ([`assemble`](crate::assemble)).
 ///
 /// # Examples
 /// ```
@@ -57,7 +59,8 @@ pub struct Line {
     pub text: String,
     /// The meaning of its constant, if known.
     pub comment: Option<String>,
-    /// The indices of the instructions that can come next: none after a return, where the test holds first.
+    /// The indices of the instructions that can come next: none after a return, where the test
+    /// holds first.
     pub next: Vec<usize>,
 }
 

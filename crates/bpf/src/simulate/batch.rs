@@ -34,7 +34,8 @@ struct Group {
     end: usize,
 }
 
-/// Of two groups the smaller goes on, so each that waits is at most half of the one that waited before it.
+/// Of two groups the smaller goes on, so each that waits is at most half of the one that waited
+/// before it.
 const WAITING_MAX: usize = usize::BITS as usize;
 
 impl Program {

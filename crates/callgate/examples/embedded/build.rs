@@ -1,4 +1,5 @@
-//! Compiles the application's filter for the target and proves it. A filter that is not proved fails the build.
+//! Compiles the application's filter for the target and proves it. A filter that is not proved
+//! fails the build.
 
 use std::error::Error;
 use std::path::PathBuf;

@@ -1,7 +1,7 @@
 //! The decision graph in Graphviz's language, laid out for the eye.
 //!
-//! A filter has few actions and a hundred ways to each, so that a return is drawn at every question that leads to it;
-//! questions are drawn once.
+//! A filter has few actions and a hundred ways to each, so that a return is drawn at every question
+//! that leads to it; questions are drawn once.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;

@@ -9,7 +9,8 @@ use super::text;
 use crate::generated::groups as tables;
 use crate::{GroupLine, GroupMember};
 
-/// A group that somebody else defines: a set of systemd such as `@system-service`, or a promise of OpenBSD's `pledge`.
+/// A group that somebody else defines: a set of systemd such as `@system-service`, or a promise of
+/// OpenBSD's `pledge`.
 ///
 /// # Examples
 /// ```

@@ -12,12 +12,14 @@ pub enum Allowance {
     Always,
     /// It is allowed where one of the conditions holds.
     If(Vec<&'static str>),
-    /// It is answered with `ENOSYS`: no block allows it, and one says that its callers have another way.
+    /// It is answered with `ENOSYS`: no block allows it, and one says that its callers have another
+    /// way.
     Enosys,
 }
 
 impl Allowance {
-    /// What the blocks say of a syscall on an architecture; none where they do not mention it or leave it out.
+    /// What the blocks say of a syscall on an architecture; none where they do not mention it or
+    /// leave it out.
     #[must_use]
     pub fn of(blocks: &[Block], syscall: Name, arch: Arch) -> Option<Self> {
         let mut conditions = Vec::new();

@@ -8,8 +8,8 @@ use super::text;
 use crate::generated::groups as tables;
 use crate::{GroupLine, GroupMember, Groups, Risk, Stance};
 
-/// The syscalls of one intent, such as reading files or making threads, with the conditions that keep variants from
-/// doing more.
+/// The syscalls of one intent, such as reading files or making threads, with the conditions that
+/// keep variants from doing more.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Block(pub(crate) u16);
 
@@ -20,8 +20,8 @@ impl Block {
         text(self.row().0)
     }
 
-    /// Whether it is an intent of its own: every syscall belongs to one. The others take from intents what a part of
-    /// every program needs, such as its start.
+    /// Whether it is an intent of its own: every syscall belongs to one. The others take from
+    /// intents what a part of every program needs, such as its start.
     #[must_use]
     pub fn is_intent(self) -> bool {
         self.row().1
@@ -44,8 +44,8 @@ impl Block {
         (self.row().4..tables::BLOCKS[usize::from(self.0) + 1].4).map(GroupLine)
     }
 
-    /// What it says of a syscall on an architecture: a line that names the syscall comes before one that names its
-    /// family.
+    /// What it says of a syscall on an architecture: a line that names the syscall comes before one
+    /// that names its family.
     #[must_use]
     pub fn line(self, syscall: Name, arch: Arch) -> Option<GroupLine> {
         let exact = |line: &GroupLine| line.member() == GroupMember::Syscall(syscall);
@@ -57,8 +57,8 @@ impl Block {
         here().find(exact).or_else(|| here().find(of_family))
     }
 
-    /// The syscalls of an architecture that it allows, always or where a condition holds, and those that it answers
-    /// with `ENOSYS`; sorted by name.
+    /// The syscalls of an architecture that it allows, always or where a condition holds, and those
+    /// that it answers with `ENOSYS`; sorted by name.
     pub fn members(self, arch: Arch) -> impl Iterator<Item = (Name, GroupLine)> {
         let line = move |syscall: Name| {
             let line = self.line(syscall, arch)?;

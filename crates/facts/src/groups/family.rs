@@ -7,7 +7,8 @@ use callgate_syscalls::{Arch, Name};
 use super::{text, text_if_any};
 use crate::generated::groups as tables;
 
-/// One operation in all its variants: generations, widths, and what some architectures have in its place.
+/// One operation in all its variants: generations, widths, and what some architectures have in its
+/// place.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Family(pub(crate) u16);
 

@@ -13,7 +13,8 @@ use crate::{Alias, Family};
 pub enum Stance {
     /// It belongs to the group, where the condition holds.
     Allow,
-    /// A caller is told that the kernel does not have it, so that it takes the call whose arguments a filter sees.
+    /// A caller is told that the kernel does not have it, so that it takes the call whose arguments
+    /// a filter sees.
     Enosys,
     /// It does not belong to the group, though its family does in part.
     Leave,
@@ -82,7 +83,8 @@ impl GroupLine {
         self.row().2 & arch_bit(arch) != 0
     }
 
-    /// When it counts, as a condition of callgate's language over the kernel's names of the arguments.
+    /// When it counts, as a condition of callgate's language over the kernel's names of the
+    /// arguments.
     #[must_use]
     pub fn condition(self) -> Option<&'static str> {
         text_if_any(self.row().3)

@@ -156,7 +156,8 @@ impl<'d> Node<'d> {
         (self.entry().kind == Kind::Array).then(|| self.inside().nth(index)).flatten()
     }
 
-    /// How many values are in this one, directly or not: of a list of texts or numbers, how many there are.
+    /// How many values are in this one, directly or not: of a list of texts or numbers, how many
+    /// there are.
     pub(crate) fn count(self) -> usize {
         (self.entry().next - self.position - 1) as usize
     }
@@ -215,7 +216,8 @@ impl<'d> Node<'d> {
         })
     }
 
-    /// The value directly within this one that holds a byte; of an object's field, the key counts too.
+    /// The value directly within this one that holds a byte; of an object's field, the key counts
+    /// too.
     pub(super) fn child_at(self, offset: usize) -> Option<(Step<'d>, Self)> {
         let holds = |node: Node<'_>| node.span().contains(&offset);
         match self.entry().kind {
@@ -238,7 +240,8 @@ impl<'d> Node<'d> {
 
     /// The fault of a key that an object has twice: of the second.
     fn repeated(self, fields: &[(Cow<'d, str>, Self)]) -> Option<Fault> {
-        // Objects have few fields mostly; of many, sorting finds whether there is anything to look for.
+        // Objects have few fields mostly; of many, sorting finds whether there is anything to look
+        // for.
         let few = 16;
         if fields.len() > few {
             let mut sorted: Vec<&str> = fields.iter().map(|(key, _)| key.as_ref()).collect();
@@ -296,7 +299,8 @@ impl<'d> Object<'d> {
         self.take(key).ok_or_else(|| self.missing(key))
     }
 
-    /// The fault that a field is missing, or of another field that is probably meant to be this one.
+    /// The fault that a field is missing, or of another field that is probably meant to be this
+    /// one.
     #[must_use]
     pub fn missing(&self, key: &str) -> Fault {
         let misspelt = self.fields.iter().find(|(name, _)| nearest(name, [key]).is_some());

@@ -1,10 +1,11 @@
 //! From a text to a flat list of its values, without recursion.
 //!
-//! What is read is JSON of RFC 8259, and as people write it by hand: comments (`//` to the end of the line, `/* */`) and a
-//! comma behind the last element are skipped. Nothing else is forgiven.
+//! What is read is JSON of RFC 8259, and as people write it by hand: comments (`//` to the end of
+//! the line, `/* */`) and a comma behind the last element are skipped. Nothing else is forgiven.
 //!
-//! Why not a crate: those that keep places and allow comments need a newer Rust than the library may
-//! (jsonc-parser, nojson), or in their older versions recurse without a limit or take missing commas.
+//! Why not a crate: those that keep places and allow comments need a newer Rust than the library
+//! may (jsonc-parser, nojson), or in their older versions recurse without a limit or take missing
+//! commas.
 
 use std::ops::Range;
 
@@ -45,7 +46,8 @@ pub(crate) struct SyntaxError {
     pub(crate) reason: String,
 }
 
-/// Reads the text of at most 4 GiB, whose values come in their order: an object or array before what is in it.
+/// Reads the text of at most 4 GiB, whose values come in their order: an object or array before
+/// what is in it.
 pub(crate) fn scan(text: &str) -> Result<Vec<Entry>, SyntaxError> {
     // Profiles have a value in about 20 bytes.
     let entries = Vec::with_capacity(text.len() / 16);
@@ -313,7 +315,8 @@ impl Scanner<'_> {
         Ok(Expected::Separator)
     }
 
-    /// Where a word or number ends that is only looked at to be named in an error, at most 40 bytes on.
+    /// Where a word or number ends that is only looked at to be named in an error, at most 40 bytes
+    /// on.
     fn word_end(&self) -> usize {
         let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"_+-.".contains(byte);
         self.at + self.text.as_bytes()[self.at..].iter().take(40).take_while(|b| is_part(b)).count()
@@ -365,8 +368,8 @@ pub(crate) fn unescape(inner: &str) -> String {
     out
 }
 
-/// The character of an escape `\uXXXX`, or of two that are the halves of a surrogate pair, and the length of what
-/// stands for it.
+/// The character of an escape `\uXXXX`, or of two that are the halves of a surrogate pair, and the
+/// length of what stands for it.
 fn unicode_escape(text: &str, at: usize) -> Option<(char, usize)> {
     let unit = |at: usize| {
         let digits = text.get(at..at + 6)?.strip_prefix("\\u")?;

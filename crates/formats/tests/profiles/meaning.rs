@@ -1,4 +1,5 @@
-//! What profiles mean: the ways in which other readers got them wrong, each with its smallest trigger.
+//! What profiles mean: the ways in which other readers got them wrong, each with its smallest
+//! trigger.
 //!
 //! How rules of one syscall combine is tested beside the code, in `src/chain/tests.rs`.
 
@@ -290,7 +291,8 @@ fn one_filter_is_for_one_byte_order() {
     assert_eq!(error, Error::MixedEndianness { first: Arch::X86_64, second: Arch::S390x });
 }
 
-/// The decisions about `socketcall` on x86 for calls 1 (`socket`) and 2 (`bind`), and about `socket` itself.
+/// The decisions about `socketcall` on x86 for calls 1 (`socket`) and 2 (`bind`), and about
+/// `socket` itself.
 fn multiplexed(fields: &str, rules: &[String]) -> ([Action; 3], Vec<WarningKind>) {
     let mut options = options();
     options.arches = Arches::Exactly(vec![Arch::X86]);

@@ -7,7 +7,8 @@ use callgate_syscalls::{Arch, SeccompData, names};
 
 use crate::common::options;
 
-/// The text of the rule behind each rule of the policy, with the name of the syscall; how many have none.
+/// The text of the rule behind each rule of the policy, with the name of the syscall; how many have
+/// none.
 fn check(profile: &Profile, caps: CapSet) -> (usize, usize) {
     let mut options = options();
     options.caps = caps;

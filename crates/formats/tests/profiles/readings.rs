@@ -1,4 +1,5 @@
-//! Where readings part, by example; `cargo xtask conformance readings` holds each against its runtime.
+//! Where readings part, by example; `cargo xtask conformance readings` holds each against its
+//! runtime.
 
 use callgate_formats::{Form, Profile, Reading};
 use callgate_syscalls::{Action, Arch};
@@ -28,7 +29,8 @@ fn each_form_is_read_as_by_those_that_it_is_written_for() {
 
 #[test]
 fn enosys_begins_where_the_reading_has_it() {
-    // close_range has number 436 and came with 5.9, after openat2 with 437 in 5.6; 400 is in no table.
+    // close_range has number 436 and came with 5.9, after openat2 with 437 in 5.6; 400 is in no
+    // table.
     let listed = profile_with(LISTED, &rule("ALLOW", "close_range", ""));
     for (nr, [runc, crun, docker, kernel]) in [
         (400, [EPERM, EPERM, EPERM, ENOSYS]),

@@ -37,7 +37,8 @@ impl<'a> Lines<'a> {
         self.indent + text.chars().count() <= WIDTH
     }
 
-    /// Writes a part of a statement: what stands before `where`, or what begins with `where`, `and`, `or`, `because`.
+    /// Writes a part of a statement: what stands before `where`, or what begins with `where`,
+    /// `and`, `or`, `because`.
     fn write_part(&mut self, part: &[Piece], is_later: bool) {
         if is_later && !self.line.text.starts_with('}') {
             self.break_line(self.indent + INDENT);
@@ -54,7 +55,8 @@ impl<'a> Lines<'a> {
     /// Writes tokens, breaking where a set or a line is full.
     fn fill(&mut self, pieces: &[Piece]) {
         let base = self.line.indent;
-        // For each open bracket whether its content stands on lines of its own, and whether on one for each part.
+        // For each open bracket whether its content stands on lines of its own, and whether on one
+        // for each part.
         let mut open: Vec<Option<bool>> = Vec::new();
         for (index, piece) in pieces.iter().enumerate() {
             let depth = open.iter().flatten().count();
@@ -152,7 +154,8 @@ fn next_part(pieces: &[Piece]) -> Option<(&[Piece], &[Piece])> {
     Some((pieces, &[]))
 }
 
-/// Whether tokens cannot stand on one line: because of comments, or because of a comma behind the last part of a set.
+/// Whether tokens cannot stand on one line: because of comments, or because of a comma behind the
+/// last part of a set.
 fn is_broken(pieces: &[Piece]) -> bool {
     pieces.iter().any(Piece::is_comment)
         || pieces.windows(2).any(|pair| pair[0].kind == Comma && pair[1].kind == RightBrace)

@@ -15,10 +15,12 @@ use crate::{known, tree};
 /// How deep groups may be pasted into each other.
 const PASTES_MAX: usize = 8;
 
-/// The most groups that a policy may paste in all: groups that use others several times grow as powers.
+/// The most groups that a policy may paste in all: groups that use others several times grow as
+/// powers.
 const PASTED_GROUPS_MAX: usize = 1_024;
 
-/// The most rules that a policy's text may make: more than one for each of the numbers of four architectures.
+/// The most rules that a policy's text may make: more than one for each of the numbers of four
+/// architectures.
 const RULES_MAX: usize = 16_384;
 
 impl Reader<'_, '_> {
@@ -210,7 +212,8 @@ impl Reader<'_, '_> {
         if arches == self.header.arches { Vec::new() } else { arches }
     }
 
-    /// The condition that any of a block's conditions holds, which are written in the language themselves.
+    /// The condition that any of a block's conditions holds, which are written in the language
+    /// themselves.
     fn block_condition(
         &mut self,
         any: &[&str],
@@ -234,7 +237,8 @@ impl Reader<'_, '_> {
 
     /// Refuses to let calls run by naming a block: that would leave its conditions out.
     fn no_running_block(&mut self, subject: &Node, verdict: Verdict) {
-        // The kernel ignores the data of ALLOW and LOG, so that `raw` words with some let calls run too.
+        // The kernel ignores the data of ALLOW and LOG, so that `raw` words with some let calls run
+        // too.
         if !verdict.on(Arch::X86_64).kind().executes() {
             return;
         }

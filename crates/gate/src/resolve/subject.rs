@@ -74,7 +74,8 @@ impl Reader<'_, '_> {
         Some(nr)
     }
 
-    /// The architectures that a statement applies to; empty where the policy leaves them to the machine.
+    /// The architectures that a statement applies to; empty where the policy leaves them to the
+    /// machine.
     pub(super) fn arches_of(&self, scope: &Scope) -> Vec<Arch> {
         match scope.arches.is_empty() {
             true => self.header.arches.clone(),
@@ -144,7 +145,8 @@ impl Reader<'_, '_> {
         Some(SubjectKind::Group(Group { name: token.text().to_owned(), members }))
     }
 
-    /// Whether a line of a group names calls and families and nothing else, so that naming the group names them all.
+    /// Whether a line of a group names calls and families and nothing else, so that naming the
+    /// group names them all.
     fn is_plain(&self, line: &Node) -> bool {
         let plain = |call: &Node| {
             let own = |token: Token| self.groups.contains_key(token.text().trim_start_matches('@'));

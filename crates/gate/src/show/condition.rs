@@ -118,7 +118,8 @@ impl Site<'_> {
             let operand = self.operand(comparison, false, *value == 0)?;
             return Ok(format!("{operand} == {}", self.value(comparison, *value)));
         }
-        // In the order of signed numbers the same values lie between two ends that are not negative.
+        // In the order of signed numbers the same values lie between two ends that are not
+        // negative.
         let largest = members.iter().map(|member| match member {
             Member::One(_) => 0,
             Member::Range(_, high) => *high,
@@ -189,7 +190,8 @@ impl Site<'_> {
         Some((index, signature.and_then(|signature| signature.arguments().nth(index))))
     }
 
-    /// An operand as the language writes it: by name, and with the width where that is not what the kernel reads.
+    /// An operand as the language writes it: by name, and with the width where that is not what the
+    /// kernel reads.
     fn operand(self, c: &Comparison, unsigned: bool, is_null: bool) -> Result<String, NotShown> {
         let Some((index, argument)) = self.argument(c) else {
             return Err(inexpressible("a condition looks at the instruction pointer"));
@@ -220,8 +222,8 @@ impl Site<'_> {
         }
     }
 
-    /// Whether the kernel compares the argument as a signed number. To take an unsigned one for signed does no harm: it is
-    /// written as the register that it is.
+    /// Whether the kernel compares the argument as a signed number. To take an unsigned one for
+    /// signed does no harm: it is written as the register that it is.
     fn is_signed(self, c: &Comparison) -> bool {
         const UNSIGNED: [&str; 9] =
             ["unsigned", "size_t", "u32", "u64", "__u32", "uid_t", "gid_t", "umode_t", "compat_u"];

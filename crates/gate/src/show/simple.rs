@@ -15,7 +15,8 @@ pub(super) struct Kept {
     pub(super) action: Action,
 }
 
-/// The rules of each number that some call reaches, in their order; neighbours with one action are joined.
+/// The rules of each number that some call reaches, in their order; neighbours with one action are
+/// joined.
 pub(super) fn kept(policy: &Policy) -> Vec<Vec<Kept>> {
     let lists = || {
         policy
@@ -78,7 +79,8 @@ fn without_idle(lists: &mut [Vec<Kept>]) {
     }
 }
 
-/// A last rule that says what the default says decides nothing, but a number with rules counts as known.
+/// A last rule that says what the default says decides nothing, but a number with rules counts as
+/// known.
 fn end(kept: &mut Vec<Kept>, arch: Arch, nr: SyscallNr, default: Action, is_known: bool) {
     while kept.last().is_some_and(|last| last.action == default) {
         kept.pop();
@@ -99,7 +101,8 @@ fn is_known(arch: Arch, nr: SyscallNr, unknown: Option<Unknown>) -> bool {
     }
 }
 
-/// A condition without parts that always hold or never; such an answer for the whole, where there is one.
+/// A condition without parts that always hold or never; such an answer for the whole, where there
+/// is one.
 ///
 /// Recursion follows the condition, whose depth the policy limits.
 fn simplified(condition: &Condition) -> Result<Condition, bool> {

@@ -27,7 +27,8 @@ struct Piece {
     condition: Option<String>,
 }
 
-/// Where a statement stands among all: within a call the order of its rules counts, nothing else does.
+/// Where a statement stands among all: within a call the order of its rules counts, nothing else
+/// does.
 type Key = (usize, bool, Piece);
 
 /// For each set of architectures its statements with their calls.

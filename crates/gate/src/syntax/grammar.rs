@@ -13,7 +13,8 @@ pub(crate) fn file(p: &mut Parser<'_>) {
     lines(p, &mut depth);
 }
 
-/// Reads lines up to the end of a block or of the file. A stray `}` in a file is reported and taken.
+/// Reads lines up to the end of a block or of the file. A stray `}` in a file is reported and
+/// taken.
 fn lines(p: &mut Parser<'_>, depth: &mut usize) {
     loop {
         match p.current() {

@@ -46,7 +46,8 @@ const fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
-/// The length of a word. A hyphen between letters belongs to it (`kill-thread`), a minus sign does not.
+/// The length of a word. A hyphen between letters belongs to it (`kill-thread`), a minus sign does
+/// not.
 fn word(text: &str) -> usize {
     let bytes = text.as_bytes();
     let mut len = prefix(text, is_word);

@@ -1,8 +1,9 @@
 //! Which line feeds end a statement.
 //!
-//! One statement stands on one line. Its line goes on behind an open parenthesis or set, behind an operator, and where
-//! the next line begins with a word that begins no statement (`where`, `and`, `or`, `because`). So that a forgotten
-//! `}` does not swallow the rest of the file, a line inside a set that can only be a statement ends the set.
+//! One statement stands on one line. Its line goes on behind an open parenthesis or set, behind an
+//! operator, and where the next line begins with a word that begins no statement (`where`, `and`,
+//! `or`, `because`). So that a forgotten `}` does not swallow the rest of the file, a line inside a
+//! set that can only be a statement ends the set.
 
 use super::SyntaxKind::{self, *};
 use super::lexer::Token;
@@ -89,7 +90,8 @@ impl Statement {
     }
 }
 
-/// Whether an open statement goes on behind this line feed: unless what follows can only be a statement.
+/// Whether an open statement goes on behind this line feed: unless what follows can only be a
+/// statement.
 fn continues(tokens: &[Token<'_>], newline: usize) -> bool {
     let significant = |token: &(usize, &Token<'_>)| !token.1.0.is_trivia();
     let mut rest = tokens.iter().enumerate().skip(newline).filter(significant);

@@ -1,4 +1,5 @@
-//! Tokens to a tree. What is wrong is reported and kept in the tree, and the next line is read as if nothing had been.
+//! Tokens to a tree. What is wrong is reported and kept in the tree, and the next line is read as
+//! if nothing had been.
 
 use rowan::{Checkpoint, GreenNode, GreenNodeBuilder, TextRange, TextSize};
 
@@ -46,7 +47,8 @@ pub(crate) struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
-    /// The next token with a meaning: a line feed that ends the statement, or [`End`] where nothing is left.
+    /// The next token with a meaning: a line feed that ends the statement, or [`End`] where nothing
+    /// is left.
     pub(crate) fn current(&self) -> SyntaxKind {
         self.peek(0).0
     }

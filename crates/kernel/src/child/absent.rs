@@ -4,7 +4,8 @@ use callgate_syscalls::Errno;
 
 use crate::sys::absent::Absent;
 
-/// Memory of this process that whoever reads it waits for, without end. Test support, behind the feature `test-support`.
+/// Memory of this process that whoever reads it waits for, without end. Test support, behind the
+/// feature `test-support`.
 pub struct AbsentMemory(Absent);
 
 impl AbsentMemory {
@@ -16,7 +17,8 @@ impl AbsentMemory {
         Absent::new().map(Self)
     }
 
-    /// Calls mkdirat(2) with a path in this memory. Only under a filter that answers it, or hands it over.
+    /// Calls mkdirat(2) with a path in this memory. Only under a filter that answers it, or hands
+    /// it over.
     ///
     /// # Errors
     /// The answer's errno.

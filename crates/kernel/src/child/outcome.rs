@@ -44,17 +44,19 @@ pub enum Outcome {
     Ended(Ending),
 }
 
-/// How long a call may take: those that wait (`pause`) are ended by [`Signal::ALARM`](super::Signal::ALARM) then.
+/// How long a call may take: those that wait (`pause`) are ended by
+/// [`Signal::ALARM`](super::Signal::ALARM) then.
 const SECONDS_MAX: u32 = 5;
 
-/// Makes each call in a child of its own, under the program if there is one, and says what became of it. Test
-/// support, behind the feature `test-support`, for crates that hold no unsafe code.
+/// Makes each call in a child of its own, under the program if there is one, and says what became
+/// of it. Test support, behind the feature `test-support`, for crates that hold no unsafe code.
 ///
-/// The child is forked for the one call, attaches the program, makes the call, leaves the result in a word of memory
-/// that it shares with the caller (which takes no call that the program could forbid) and exits. What the call does
-/// to memory, signals or descriptors, it does to the child's copies, which are gone with it. What it does to the
-/// world, it does: as with writing to `/proc/self/mem`, a call that is made to write to another process's memory is
-/// the caller's to answer for. A call that forks may report either side's result.
+/// The child is forked for the one call, attaches the program, makes the call, leaves the result in
+/// a word of memory that it shares with the caller (which takes no call that the program could
+/// forbid) and exits. What the call does to memory, signals or descriptors, it does to the child's
+/// copies, which are gone with it. What it does to the world, it does: as with writing to
+/// `/proc/self/mem`, a call that is made to write to another process's memory is the caller's to
+/// answer for. A call that forks may report either side's result.
 ///
 /// # Errors
 /// [`Error::Kernel`] where children can't be made, or can't attach the program.

@@ -17,9 +17,9 @@ use crate::{Error, Interruption, Options, Scope, Tid, load_with_listener};
 /// The most calls of one [`Target`].
 pub const CALLS_MAX: usize = 16;
 
-/// A forked child that attaches a program, sends its listener here, makes calls one after the other, and exits. Test
-/// support, behind the feature `test-support`, for crates that hold no unsafe code; what was said of
-/// [`outcomes`](super::outcomes) holds for its calls too.
+/// A forked child that attaches a program, sends its listener here, makes calls one after the
+/// other, and exits. Test support, behind the feature `test-support`, for crates that hold no
+/// unsafe code; what was said of [`outcomes`](super::outcomes) holds for its calls too.
 ///
 /// SIGUSR1 interrupts its calls: see [`Target::interrupt`].
 pub struct Target {
@@ -104,7 +104,8 @@ pub enum Restart {
     Always,
 }
 
-/// Lets SIGUSR1 interrupt calls of this process, which does not mind having that signal changed: a child.
+/// Lets SIGUSR1 interrupt calls of this process, which does not mind having that signal changed: a
+/// child.
 ///
 /// # Errors
 /// [`Error::Kernel`] for what the kernel should not say.
@@ -180,7 +181,8 @@ impl Report {
         }
     }
 
-    /// What became of so many calls. The first without a result is the one in which the child ended.
+    /// What became of so many calls. The first without a result is the one in which the child
+    /// ended.
     fn outcomes(&self, calls: usize, ending: Ending) -> Vec<Outcome> {
         let done = usize::try_from(self.count.load(Ordering::Acquire)).unwrap_or(0);
         let outcome = |(failed, value): (&AtomicU32, &AtomicI64)| {

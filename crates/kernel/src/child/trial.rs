@@ -7,16 +7,18 @@ use super::{Child, Ending, start_forked};
 use crate::Error;
 use crate::sys::process;
 
-/// [`start_forked`] for tests. Test support, behind the feature `test-support`, which no program may turn on: its functions
-/// leave to whoever writes a test what nothing checks.
+/// [`start_forked`] for tests. Test support, behind the feature `test-support`, which no program
+/// may turn on: its functions leave to whoever writes a test what nothing checks.
 ///
-/// Why a closure panics is written to standard error: the test harness would keep it in memory that ends with the child.
+/// Why a closure panics is written to standard error: the test harness would keep it in memory that
+/// ends with the child.
 ///
 /// # Errors
 /// As [`start_forked`].
 pub fn start(closure: impl FnOnce() -> u8) -> Result<Child, Error> {
-    // SAFETY: nothing here shows it. The feature is for tests alone, and says so; they load filters, make syscalls, and use
-    // of the standard library what works in children of this system's C library.
+    // SAFETY: nothing here shows it. The feature is for tests alone, and says so; they load
+    // filters, make syscalls, and use of the standard library what works in children of this
+    // system's C library.
     unsafe { start_forked(|| or_say_why(closure)) }
 }
 

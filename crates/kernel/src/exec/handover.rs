@@ -1,4 +1,5 @@
-//! Replacing the process by a command under filters of which one has a listener that somebody else is given.
+//! Replacing the process by a command under filters of which one has a listener that somebody else
+//! is given.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -16,7 +17,8 @@ use crate::sys::process::{self, Disposition};
 use crate::sys::shared::Slot;
 use crate::{Error, Interruption, NoNewPrivs, Options, Scope, load, load_with_listener};
 
-/// Whether a program may hand calls to a listener: one of its answers is `SECCOMP_RET_USER_NOTIF`, or is computed.
+/// Whether a program may hand calls to a listener: one of its answers is `SECCOMP_RET_USER_NOTIF`,
+/// or is computed.
 #[must_use]
 pub fn hands_over(program: &Program) -> bool {
     program.operations().any(|operation| match operation {
@@ -27,18 +29,19 @@ pub fn hands_over(program: &Program) -> bool {
 }
 
 impl Command {
-    /// As [`Command::exec_under`], for filters of which one [hands calls over](hands_over): gives its listener to `give`, and
-    /// replaces the process by the command once `give` has returned.
+    /// As [`Command::exec_under`], for filters of which one [hands calls over](hands_over): gives
+    /// its listener to `give`, and replaces the process by the command once `give` has returned.
     ///
-    /// `give` runs in a thread of its own, which is not under the filters and ends with the execution. So it may make every
-    /// call, whatever the filters say. What it keeps ends with the execution, too: it has to send the listener to another
-    /// process. Where it fails, the reason goes to standard error, and the process exits with code 126.
+    /// `give` runs in a thread of its own, which is not under the filters and ends with the
+    /// execution. So it may make every call, whatever the filters say. What it keeps ends with the
+    /// execution, too: it has to send the listener to another process. Where it fails, the reason
+    /// goes to standard error, and the process exits with code 126.
     ///
     /// Even the call of execve(2) may be handed over: it waits for its answer.
     ///
     /// # Errors
-    /// As [`Command::exec_under`]; [`Error::SeveralListeners`] where the kernel can't have as many listeners as there are filters
-    /// that hand calls over.
+    /// As [`Command::exec_under`]; [`Error::SeveralListeners`] where the kernel can't have as many
+    /// listeners as there are filters that hand calls over.
     #[must_use = "returning is failure"]
     pub fn exec_with_listener(
         &self,
@@ -100,8 +103,8 @@ fn load_handing_over(
     Ok(())
 }
 
-/// How the thread that gives the listener away learns of it. All by looking again and again: to wake another thread
-/// takes a call, which the filters may refuse.
+/// How the thread that gives the listener away learns of it. All by looking again and again: to
+/// wake another thread takes a call, which the filters may refuse.
 #[derive(Default)]
 struct Handover {
     state: AtomicU8,
@@ -131,7 +134,8 @@ impl Handover {
         match give(listener) {
             Ok(()) => self.state.store(GIVEN, Ordering::Release),
             Err(reason) => {
-                // The other thread can't say it: the filters may keep it from writing, and even from exiting.
+                // The other thread can't say it: the filters may keep it from writing, and even
+                // from exiting.
                 let line = format!("the filter's listener could not be handed over: {reason}\n");
                 process::write_stderr(line.as_bytes());
                 process::exit_now(126)

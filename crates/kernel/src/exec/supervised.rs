@@ -29,12 +29,13 @@ pub struct Supervised {
 impl Command {
     /// Starts the command in a child under a filter, and returns the filter's listener.
     ///
-    /// Parent and child share their table of descriptors until the command is executed. So the listener need not be handed
-    /// over: no call is made for it that the filter could refuse, and the child keeps no copy. Even its execve(2) can be
-    /// supervised.
+    /// Parent and child share their table of descriptors until the command is executed. So the
+    /// listener need not be handed over: no call is made for it that the filter could refuse, and
+    /// the child keeps no copy. Even its execve(2) can be supervised.
     ///
-    /// SIGPIPE gets its default effect in the child, unless [otherwise asked for](Command::ignoring_sigpipe); other signals and all descriptors are as for every command. A failure to
-    /// execute is reported as [`Command::replace`] does, by message and exit code.
+    /// SIGPIPE gets its default effect in the child, unless [otherwise asked
+    /// for](Command::ignoring_sigpipe); other signals and all descriptors are as for every command.
+    /// A failure to execute is reported as [`Command::replace`] does, by message and exit code.
     ///
     /// # Errors
     /// [`Error::CommandFiltered`], or what [`load()`](crate::load()) says.
@@ -53,9 +54,10 @@ impl Command {
         let flags = listener_flags(options, interruption);
         let report = Shared::<Report>::new();
         let report = report.map_err(|errno| Error::Kernel { call: "mmap", errno })?;
-        // SAFETY: the child makes syscalls (`confine`), stores into the atomics of the report, executes the command or exits.
-        // It allocates nothing, as `Command` was laid out before; it closes no descriptor, as it puts the listener into the
-        // report without closing it, and drops none.
+        // SAFETY: the child makes syscalls (`confine`), stores into the atomics of the report,
+        // executes the command or exits. It allocates nothing, as `Command` was laid out before; it
+        // closes no descriptor, as it puts the listener into the report without closing it, and
+        // drops none.
         let side = unsafe { process::fork_sharing_descriptors() };
         match side.map_err(|errno| Error::Kernel { call: "clone", errno })? {
             Fork::Child => match self.confine(program, options, flags) {
@@ -73,7 +75,8 @@ impl Command {
     }
 }
 
-/// The exit code of a child that the kernel refused something, as that of commands that could not be tried.
+/// The exit code of a child that the kernel refused something, as that of commands that could not
+/// be tried.
 const NOT_CONFINED: u8 = 125;
 
 /// What the child did when it was refused something.
@@ -117,8 +120,8 @@ impl Report {
         self.stage.store(stage as u32, Ordering::Release);
     }
 
-    /// Looks again and again: to wake its parent, the child would need a call, which the filter might refuse. It takes as
-    /// long as the kernel takes for the load.
+    /// Looks again and again: to wake its parent, the child would need a call, which the filter
+    /// might refuse. It takes as long as the kernel takes for the load.
     fn wait_for(&self, child: Child, flags: Flags) -> Result<Supervised, Error> {
         const SHORTEST: Duration = Duration::from_micros(20);
         const LONGEST: Duration = Duration::from_millis(1);
@@ -126,8 +129,8 @@ impl Report {
         loop {
             // Asked first: a child that has ended has said before whatever it had to say.
             let ended = process::has_ended(child.id());
-            // SAFETY: the one who puts a listener here is the child of `spawn_supervised`, which shares this process's table
-            // until it executes the command, after that.
+            // SAFETY: the one who puts a listener here is the child of `spawn_supervised`, which
+            // shares this process's table until it executes the command, after that.
             if let Some(listener) = unsafe { self.listener.take() } {
                 return Ok(Supervised { child, listener });
             }

@@ -2,15 +2,15 @@
 //!
 //! Three ways, by what the filter lets its process do:
 //!
-//! - **A shared table of descriptors** asks nothing of it: [`Command::spawn_supervised`](crate::Command::spawn_supervised).
-//!   Threads share theirs anyway.
-//! - **Taking it** ([`Process::take`]) asks nothing of it either but that it still holds the descriptor, and of the taker
-//!   that it may trace the process.
-//! - **Sending it** over a Unix socket ([`send`], [`receive`]) needs `sendmsg`, and no permission. It is how container
-//!   runtimes do it.
+//! - **A shared table of descriptors** asks nothing of it:
+//!   [`Command::spawn_supervised`](crate::Command::spawn_supervised). Threads share theirs anyway.
+//! - **Taking it** ([`Process::take`]) asks nothing of it either but that it still holds the
+//!   descriptor, and of the taker that it may trace the process.
+//! - **Sending it** over a Unix socket ([`send`], [`receive`]) needs `sendmsg`, and no permission.
+//!   It is how container runtimes do it.
 //!
-//! Whoever gave the listener away has to close its own copy: as long as that is open, calls wait for an answer even if the
-//! supervisor has died.
+//! Whoever gave the listener away has to close its own copy: as long as that is open, calls wait
+//! for an answer even if the supervisor has died.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 
@@ -27,10 +27,12 @@ pub const DESCRIPTORS_MAX: usize = sys::DESCRIPTORS_MAX;
 pub struct Process(OwnedFd);
 
 impl Process {
-    /// Opens a process, which is a child of the caller or otherwise known not to be replaced meanwhile.
+    /// Opens a process, which is a child of the caller or otherwise known not to be replaced
+    /// meanwhile.
     ///
     /// # Errors
-    /// The kernel's errno: `ESRCH` where there is none, `EINVAL` where it is a thread but not the first of its process.
+    /// The kernel's errno: `ESRCH` where there is none, `EINVAL` where it is a thread but not the
+    /// first of its process.
     ///
     /// # References
     /// pidfd_open(2), Linux 5.3.
@@ -38,7 +40,8 @@ impl Process {
         sys::pidfd_open(process, 0).map(Self)
     }
 
-    /// Opens a thread, whose descriptors may be its own; before Linux 6.9, the process of a thread that is the first of its.
+    /// Opens a thread, whose descriptors may be its own; before Linux 6.9, the process of a thread
+    /// that is the first of its.
     ///
     /// # Errors
     /// As [`Process::open`].
@@ -50,8 +53,8 @@ impl Process {
     /// Makes a copy of one of its descriptors.
     ///
     /// # Errors
-    /// The kernel's errno: `EBADF` where it has no such descriptor, `EPERM` where the caller may not trace it, `ESRCH` where
-    /// it has ended.
+    /// The kernel's errno: `EBADF` where it has no such descriptor, `EPERM` where the caller may
+    /// not trace it, `ESRCH` where it has ended.
     ///
     /// # References
     /// pidfd_getfd(2), Linux 5.6.
@@ -81,12 +84,13 @@ pub struct Message {
     pub len: usize,
     /// The descriptors, in the order in which they were sent.
     pub descriptors: Vec<OwnedFd>,
-    /// Whether the kernel dropped bytes or descriptors, because there was no room or the process may open no more files.
+    /// Whether the kernel dropped bytes or descriptors, because there was no room or the process
+    /// may open no more files.
     pub truncated: bool,
 }
 
-/// Sends bytes, at least one, and with them a copy of a descriptor. Does not allocate. Returns how many bytes were sent: on a
-/// stream possibly not all, but the descriptor goes with the first.
+/// Sends bytes, at least one, and with them a copy of a descriptor. Does not allocate. Returns how
+/// many bytes were sent: on a stream possibly not all, but the descriptor goes with the first.
 ///
 /// # Errors
 /// The kernel's errno; `EPIPE`, and no signal, where nobody can receive.

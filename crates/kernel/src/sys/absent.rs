@@ -74,8 +74,8 @@ impl Absent {
         let start = self.address.as_ptr().addr() as u64;
         let mut range = Register { start, len: LEN as u64, mode: MISSING, ioctls: 0 };
         let number = request(0x00, size_of::<Register>()) as _;
-        // SAFETY: the request reads and writes one uffdio_register, which is what the pointer is to; the mapping that it is about
-        // is this value's, and nobody looks at it.
+        // SAFETY: the request reads and writes one uffdio_register, which is what the pointer is
+        // to; the mapping that it is about is this value's, and nobody looks at it.
         let result = unsafe { libc::ioctl(pages, number, &raw mut range) };
         checked(result.into()).map(drop)
     }

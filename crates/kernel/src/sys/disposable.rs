@@ -14,9 +14,10 @@ pub fn alarm(seconds: u32) {
 /// Makes any syscall.
 ///
 /// # Safety
-/// The call with these arguments is sound here. That is so for all calls in a forked child that exists to make them and end:
-/// what they do to memory, descriptors or signals is the child's own, which between them touches only what it shares with its
-/// parent, and breaks nothing but its own results.
+/// The call with these arguments is sound here. That is so for all calls in a forked child that
+/// exists to make them and end: what they do to memory, descriptors or signals is the child's own,
+/// which between them touches only what it shares with its parent, and breaks nothing but its own
+/// results.
 pub unsafe fn any_syscall(nr: c_int, args: [u64; 6]) -> Result<c_long, Errno> {
     #[expect(clippy::cast_possible_truncation, reason = "32-bit kernels have 32-bit arguments")]
     let [a, b, c, d, e, f] = args.map(|arg| arg as usize);

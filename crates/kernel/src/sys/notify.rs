@@ -78,7 +78,8 @@ const _: () = {
 pub(crate) struct Fits(());
 
 impl Fits {
-    /// `None` where a structure has other sizes than can be handled here: larger than the room, or smaller than ours.
+    /// `None` where a structure has other sizes than can be handled here: larger than the room, or
+    /// smaller than ours.
     pub(crate) fn new(sizes: &libc::seccomp_notif_sizes) -> Option<Self> {
         let fits = |kernel: u16, ours: usize| (ours..=ROOM).contains(&usize::from(kernel));
         let all = fits(sizes.seccomp_notif, size_of::<seccomp_notif>())
@@ -93,7 +94,8 @@ pub(crate) fn receive_any_size(
     _fits: Fits,
 ) -> Result<seccomp_notif, Errno> {
     let mut room = MaybeUninit::<NotificationRoom>::zeroed();
-    // SAFETY: the request writes one structure of the kernel's size, which `Fits` shows to be at most the room's.
+    // SAFETY: the request writes one structure of the kernel's size, which `Fits` shows to be at
+    // most the room's.
     unsafe { ioctl(listener, RECEIVE, room.as_mut_ptr().cast()) }?;
     // SAFETY: integers, zeroed at first, are a valid value whatever was written.
     Ok(unsafe { room.assume_init() }.notification)
@@ -106,8 +108,8 @@ pub(crate) fn respond_any_size(
     _fits: Fits,
 ) -> Result<(), Errno> {
     let mut room = ResponseRoom { response, more: [0; ROOM - size_of::<seccomp_notif_resp>()] };
-    // SAFETY: the request reads, and by its number may write, one structure of the kernel's size, which `Fits` shows to
-    // be at most the room's.
+    // SAFETY: the request reads, and by its number may write, one structure of the kernel's size,
+    // which `Fits` shows to be at most the room's.
     unsafe { ioctl(listener, SEND, ptr::from_mut(&mut room).cast()) }.map(drop)
 }
 
@@ -116,8 +118,9 @@ pub(crate) fn receive(
     listener: BorrowedFd<'_>,
     notification: &mut seccomp_notif,
 ) -> Result<(), Errno> {
-    // SAFETY: the request writes as many bytes as its number says, one seccomp_notif, which is what the pointer is to; a kernel
-    // whose structure has another size refuses the number. Any bytes are a valid one.
+    // SAFETY: the request writes as many bytes as its number says, one seccomp_notif, which is what
+    // the pointer is to; a kernel whose structure has another size refuses the number. Any bytes
+    // are a valid one.
     unsafe { ioctl(listener, RECEIVE, ptr::from_mut(notification).cast()) }.map(drop)
 }
 
@@ -126,7 +129,8 @@ pub(crate) fn respond(
     listener: BorrowedFd<'_>,
     response: &mut seccomp_notif_resp,
 ) -> Result<(), Errno> {
-    // SAFETY: the request reads, and by its number may write, one seccomp_notif_resp, which is what the pointer is to.
+    // SAFETY: the request reads, and by its number may write, one seccomp_notif_resp, which is what
+    // the pointer is to.
     unsafe { ioctl(listener, SEND, ptr::from_mut(response).cast()) }.map(drop)
 }
 
@@ -144,7 +148,8 @@ pub(crate) fn id_valid(listener: BorrowedFd<'_>, mut id: u64) -> Result<(), Errn
 
 /// Puts a copy of a descriptor into the process whose call waits: its number there.
 pub(crate) fn add_fd(listener: BorrowedFd<'_>, add: &mut AddFd) -> Result<c_int, Errno> {
-    // SAFETY: the request reads one AddFd, which is what the pointer is to and has the kernel's layout.
+    // SAFETY: the request reads one AddFd, which is what the pointer is to and has the kernel's
+    // layout.
     unsafe { ioctl(listener, ADD_FD, ptr::from_mut(add).cast()) }
 }
 
@@ -165,8 +170,9 @@ pub(crate) fn sizes() -> Result<libc::seccomp_notif_sizes, Errno> {
     Ok(unsafe { sizes.assume_init() })
 }
 
-/// The descriptor need not be a listener: the numbers say the size and direction of what is read and written, and drivers that
-/// don't know a number refuse it. (A driver that takes one of these for something larger breaks the kernel's rules.)
+/// The descriptor need not be a listener: the numbers say the size and direction of what is read
+/// and written, and drivers that don't know a number refuse it. (A driver that takes one of these
+/// for something larger breaks the kernel's rules.)
 ///
 /// # Safety
 /// `argument` is what `request` reads and writes, alive during the call.

@@ -25,24 +25,28 @@ pub enum Fork {
 /// What the caller does on the child's side is sound in a second process of one thread: see
 /// [`run_forked`](crate::child::run_forked).
 pub unsafe fn fork() -> Result<Fork, Errno> {
-    // SAFETY: fork touches no memory of the parent; for what is done in the child the caller answers.
+    // SAFETY: fork touches no memory of the parent; for what is done in the child the caller
+    // answers.
     let pid = unsafe { libc::fork() };
     side(c_long::from(pid))
 }
 
-/// Splits the process into two that share one table of descriptors, until either executes a program.
+/// Splits the process into two that share one table of descriptors, until either executes a
+/// program.
 ///
 /// # Safety
-/// The C library does not know of it: on the child's side the caller only makes syscalls, executes a program or exits, and
-/// uses nothing of the C library that remembers a thread or takes a lock, such as the allocator. As the descriptors are the
-/// parent's too, it closes none of them.
+/// The C library does not know of it: on the child's side the caller only makes syscalls, executes
+/// a program or exits, and uses nothing of the C library that remembers a thread or takes a lock,
+/// such as the allocator. As the descriptors are the parent's too, it closes none of them.
 pub(crate) unsafe fn fork_sharing_descriptors() -> Result<Fork, Errno> {
     let flags = c_long::from(libc::CLONE_FILES | libc::SIGCHLD);
-    // Without a stack of its own the child goes on with a copy of this one, and the last three are not asked for.
+    // Without a stack of its own the child goes on with a copy of this one, and the last three are
+    // not asked for.
     let (stack, unused) = (c_long::from(0), c_long::from(0));
     let (first, second) = if cfg!(target_arch = "s390x") { (stack, flags) } else { (flags, stack) };
-    // SAFETY: without CLONE_VM this touches no memory of the parent, and without CLONE_SETTLS and a stack the child goes on as
-    // this thread does; for what is done in the child the caller answers.
+    // SAFETY: without CLONE_VM this touches no memory of the parent, and without CLONE_SETTLS and a
+    // stack the child goes on as this thread does; for what is done in the child the caller
+    // answers.
     let pid = unsafe { libc::syscall(libc::SYS_clone, first, second, unused, unused, unused) };
     side(pid)
 }
@@ -114,7 +118,8 @@ pub(crate) struct Disposition(libc::sigaction);
 impl Disposition {
     /// The signal is ignored, or has its default effect.
     pub(crate) fn of_ignored(ignored: bool) -> Self {
-        // SAFETY: all zeroes are a sigaction: no flags, an empty mask and, as SIG_DFL is 0, the default.
+        // SAFETY: all zeroes are a sigaction: no flags, an empty mask and, as SIG_DFL is 0, the
+        // default.
         let mut action = unsafe { MaybeUninit::<libc::sigaction>::zeroed().assume_init() };
         action.sa_sigaction = if ignored { libc::SIG_IGN } else { libc::SIG_DFL };
         Self(action)
@@ -124,33 +129,37 @@ impl Disposition {
 /// Gives SIGPIPE a disposition that it had, and returns the one before.
 pub(crate) fn set_sigpipe(disposition: Disposition) -> Result<Disposition, Errno> {
     let mut before = disposition.0;
-    // SAFETY: both pointers are to live sigactions, and the new one runs no handler but one that was installed
-    // before.
+    // SAFETY: both pointers are to live sigactions, and the new one runs no handler but one that
+    // was installed before.
     let result =
         unsafe { libc::sigaction(libc::SIGPIPE, &raw const disposition.0, &raw mut before) };
     checked(c_long::from(result)).map(|_| Disposition(before))
 }
 
 unsafe extern "C" {
-    /// The environment as the C library has it: a null-terminated array of pointers to C strings, or null.
+    /// The environment as the C library has it: a null-terminated array of pointers to C strings,
+    /// or null.
     static mut environ: *const *const c_char;
 }
 
 /// The environment as it is, entry for entry, whatever these look like.
 ///
-/// As getenv(3), it must not be called while another thread changes the environment: that is the duty of whoever calls the
-/// functions that change it, which are unsafe for this reason (`std::env::set_var`).
+/// As getenv(3), it must not be called while another thread changes the environment: that is the
+/// duty of whoever calls the functions that change it, which are unsafe for this reason
+/// (`std::env::set_var`).
 pub(crate) fn environment() -> Vec<CString> {
     // SAFETY: the pointer is read, which nobody writes meanwhile: see above.
     let mut entry = unsafe { environ };
     let mut entries = Vec::new();
     while !entry.is_null() {
-        // SAFETY: the array goes on up to and including its null pointer, which has not been seen yet.
+        // SAFETY: the array goes on up to and including its null pointer, which has not been seen
+        // yet.
         let text = unsafe { *entry };
         if text.is_null() {
             break;
         }
-        // SAFETY: an entry that is not null is a C string, which nobody changes meanwhile: see above.
+        // SAFETY: an entry that is not null is a C string, which nobody changes meanwhile: see
+        // above.
         entries.push(unsafe { CStr::from_ptr(text) }.to_owned());
         // SAFETY: as this entry was not the null pointer, there is one behind it.
         entry = unsafe { entry.add(1) };
@@ -181,8 +190,8 @@ impl StringTable {
 /// Replaces the process by another program; returns only the reason for which it can't.
 pub(crate) fn execve(file: &CStr, argv: &StringTable, environment: &StringTable) -> Errno {
     let (argv, environment) = (argv.pointers.as_ptr(), environment.pointers.as_ptr());
-    // SAFETY: a C string and two null-terminated arrays of pointers to C strings, all alive while borrowed, as
-    // StringTable keeps them.
+    // SAFETY: a C string and two null-terminated arrays of pointers to C strings, all alive while
+    // borrowed, as StringTable keeps them.
     unsafe { libc::execve(file.as_ptr(), argv, environment) };
     last_errno()
 }

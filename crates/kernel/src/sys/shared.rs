@@ -30,16 +30,16 @@ impl<T: Sync + Default> Shared<T> {
             Some(address) if address.as_ptr().cast() != libc::MAP_FAILED => address,
             _ => return Err(last_errno()),
         };
-        // SAFETY: the mapping is at least as large as T and aligned to a page, more than T needs; nobody reads it
-        // yet.
+        // SAFETY: the mapping is at least as large as T and aligned to a page, more than T needs;
+        // nobody reads it yet.
         unsafe { address.write(T::default()) };
         Ok(Self(address))
     }
 
     /// The value.
     pub fn value(&self) -> &T {
-        // SAFETY: the mapping holds a T since `new`, until `drop`; T is Sync, so that the child's writes to the same
-        // memory go through what makes it so.
+        // SAFETY: the mapping holds a T since `new`, until `drop`; T is Sync, so that the child's
+        // writes to the same memory go through what makes it so.
         unsafe { self.0.as_ref() }
     }
 }
@@ -51,7 +51,8 @@ impl<T> Drop for Shared<T> {
     }
 }
 
-/// A place through which two processes that share memory *and a table of descriptors* hand a descriptor over.
+/// A place through which two processes that share memory *and a table of descriptors* hand a
+/// descriptor over.
 pub(crate) struct Slot(AtomicI32);
 
 impl Default for Slot {
@@ -72,13 +73,13 @@ impl Slot {
     /// Takes the descriptor, if there is one.
     ///
     /// # Safety
-    /// Whoever puts one here has the same table of descriptors as the caller: a thread of this process, or a process that
-    /// shares the table and still did when it put the descriptor here.
+    /// Whoever puts one here has the same table of descriptors as the caller: a thread of this
+    /// process, or a process that shares the table and still did when it put the descriptor here.
     pub(crate) unsafe fn take(&self) -> Option<OwnedFd> {
         match self.0.swap(EMPTY, Ordering::AcqRel) {
             EMPTY => None,
-            // SAFETY: `put` gave up its ownership of a descriptor that is open in the table of both, which the caller answers
-            // for, and only one of those who swap gets it.
+            // SAFETY: `put` gave up its ownership of a descriptor that is open in the table of
+            // both, which the caller answers for, and only one of those who swap gets it.
             descriptor => Some(unsafe { OwnedFd::from_raw_fd(descriptor) }),
         }
     }

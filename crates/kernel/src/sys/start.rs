@@ -1,4 +1,5 @@
-//! What a program can see of its start. Where it runs before the runtime, nothing here allocates, prints or panics.
+//! What a program can see of its start. Where it runs before the runtime, nothing here allocates,
+//! prints or panics.
 
 use std::ffi::CStr;
 use std::mem::{self, MaybeUninit};
@@ -17,7 +18,8 @@ const STANDARD: [RawFd; 3] = [libc::STDIN_FILENO, libc::STDOUT_FILENO, libc::STD
 /// Whether SIGPIPE is ignored.
 pub(crate) fn ignores_sigpipe() -> Result<bool, Errno> {
     let mut action = MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY: no new action is given, and the pointer for the old one is to a sigaction to be written.
+    // SAFETY: no new action is given, and the pointer for the old one is to a sigaction to be
+    // written.
     let result = unsafe { libc::sigaction(libc::SIGPIPE, ptr::null(), action.as_mut_ptr()) };
     checked(c_long::from(result))?;
     // SAFETY: all zeroes are a sigaction, and the call wrote one.
@@ -25,11 +27,11 @@ pub(crate) fn ignores_sigpipe() -> Result<bool, Errno> {
     Ok(action.sa_sigaction == libc::SIG_IGN)
 }
 
-/// Opens an empty pipe, which is closed on exec, in the place of each standard descriptor that is closed. Where the kernel
-/// refuses, they stay closed.
+/// Opens an empty pipe, which is closed on exec, in the place of each standard descriptor that is
+/// closed. Where the kernel refuses, they stay closed.
 ///
-/// It never names the number that it wants: the kernel gives out the lowest that is free, so that no descriptor of
-/// anybody else can be replaced.
+/// It never names the number that it wants: the kernel gives out the lowest that is free, so that
+/// no descriptor of anybody else can be replaced.
 pub(crate) fn fill_standard_descriptors() {
     if !STANDARD.into_iter().any(is_closed) {
         return;
@@ -87,9 +89,9 @@ pub(crate) fn take_inherited() -> Vec<OwnedFd> {
 fn own_inherited(number: RawFd) -> OwnedFd {
     // SAFETY: the request takes a number.
     unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) };
-    // SAFETY: the descriptor was open before anything of the program ran, by the duty of `remember_inherited`. As nobody got
-    // it since, nobody may have closed it, and it is still the same; the counter is emptied by whoever takes it, so that it is
-    // given out once.
+    // SAFETY: the descriptor was open before anything of the program ran, by the duty of
+    // `remember_inherited`. As nobody got it since, nobody may have closed it, and it is still the
+    // same; the counter is emptied by whoever takes it, so that it is given out once.
     unsafe { OwnedFd::from_raw_fd(number) }
 }
 
@@ -100,7 +102,8 @@ fn variable(name: &CStr) -> Option<c_int> {
     if value.is_null() {
         return None;
     }
-    // SAFETY: what getenv returns, if it is not null, is a C string, which nobody changes before `main`.
+    // SAFETY: what getenv returns, if it is not null, is a C string, which nobody changes before
+    // `main`.
     let value = unsafe { CStr::from_ptr(value) };
     let digits = value.to_bytes();
     let digit = |sum: c_int, byte: &u8| match byte {
@@ -118,7 +121,8 @@ fn is_closed(number: RawFd) -> bool {
 fn duplicate(descriptor: &OwnedFd) -> Option<OwnedFd> {
     // SAFETY: the request takes numbers.
     let copy = unsafe { libc::fcntl(descriptor.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 0) };
-    // SAFETY: a result that is no error is a descriptor that the kernel has just opened for the caller alone.
+    // SAFETY: a result that is no error is a descriptor that the kernel has just opened for the
+    // caller alone.
     (copy != -1).then(|| unsafe { OwnedFd::from_raw_fd(copy) })
 }
 

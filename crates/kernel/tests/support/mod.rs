@@ -1,4 +1,5 @@
-//! What the tests of this crate share. Everything that attaches a filter happens in forked children.
+//! What the tests of this crate share. Everything that attaches a filter happens in forked
+//! children.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "all of this runs in tests only")]
 
@@ -105,7 +106,8 @@ pub(crate) fn free_of_no_new_privs() -> bool {
 /// Makes a call that takes numbers, or pointers that the caller keeps alive.
 pub(crate) fn syscall(nr: libc::c_long, args: [usize; 4]) -> Result<libc::c_long, i32> {
     let [a, b, c, d] = args;
-    // SAFETY: the calls that the tests make this way read at most what their arguments point to, which the tests own.
+    // SAFETY: the calls that the tests make this way read at most what their arguments point to,
+    // which the tests own.
     match unsafe { libc::syscall(nr, a, b, c, d, 0, 0) } {
         -1 => Err(std::io::Error::last_os_error().raw_os_error().unwrap()),
         result => Ok(result),

@@ -24,7 +24,8 @@ pub(crate) struct Trap {
     pub(crate) arch: c_uint,
 }
 
-/// The fields of a `siginfo_t` that SIGSYS has; the numbers before the pointer are those of every signal.
+/// The fields of a `siginfo_t` that SIGSYS has; the numbers before the pointer are those of every
+/// signal.
 #[repr(C)]
 struct SigsysInfo {
     signo: c_int,
@@ -69,15 +70,15 @@ pub(crate) fn record() -> Result<(), Errno> {
     let handler: extern "C" fn(c_int, *const siginfo_t, *const c_void) = on_sigsys;
     action.sa_sigaction = handler as usize;
     action.sa_flags = libc::SA_SIGINFO;
-    // SAFETY: the action is alive and its handler has the type that SA_SIGINFO asks for, touches only atomics, and lives
-    // as long as the program; the old action is not asked for.
+    // SAFETY: the action is alive and its handler has the type that SA_SIGINFO asks for, touches
+    // only atomics, and lives as long as the program; the old action is not asked for.
     let result = unsafe { libc::sigaction(libc::SIGSYS, &raw const action, ptr::null_mut()) };
     checked(c_long::from(result)).map(drop)
 }
 
 extern "C" fn on_sigsys(_signal: c_int, info: *const siginfo_t, _context: *const c_void) {
-    // SAFETY: the kernel passes the siginfo_t of this signal, alive during the handler, whose beginning has for SIGSYS
-    // the layout of SigsysInfo, all of whose bytes are valid numbers.
+    // SAFETY: the kernel passes the siginfo_t of this signal, alive during the handler, whose
+    // beginning has for SIGSYS the layout of SigsysInfo, all of whose bytes are valid numbers.
     let info = unsafe { &*info.cast::<SigsysInfo>() };
     ADDRESS.store(info.address.addr(), Ordering::Relaxed);
     CODE.store(info.code, Ordering::Relaxed);

@@ -24,15 +24,16 @@ pub struct CallTimes {
 }
 
 impl CallTimes {
-    /// Whether the kernel skipped the first filter: it keeps, since Linux 5.11, which calls are allowed whatever their
-    /// arguments are.
+    /// Whether the kernel skipped the first filter: it keeps, since Linux 5.11, which calls are
+    /// allowed whatever their arguments are.
     #[must_use]
     pub const fn cached(&self) -> bool {
         self.constant.saturating_mul(2) < self.executed
     }
 }
 
-/// Times calls without a filter, under one that is constant for the call, and under one that is not.
+/// Times calls without a filter, under one that is constant for the call, and under one that is
+/// not.
 ///
 /// # Errors
 /// Why there is no figure.
@@ -91,8 +92,9 @@ pub enum SpeculationFeature {
     IndirectBranch,
 }
 
-/// The control word of a misfeature (`PR_GET_SPECULATION_CTRL`) in a child without, then with a filter. Where the two
-/// differ, filters that don't say [`Speculation::Allowed`](callgate_kernel::Speculation::Allowed) slow down what they confine.
+/// The control word of a misfeature (`PR_GET_SPECULATION_CTRL`) in a child without, then with a
+/// filter. Where the two differ, filters that don't say
+/// [`Speculation::Allowed`](callgate_kernel::Speculation::Allowed) slow down what they confine.
 ///
 /// # Errors
 /// Why it can't be found out.

@@ -15,7 +15,8 @@ use callgate_kernel::{Error, Tid};
 
 use crate::filters_of;
 
-/// Whether this process can read the kernel's audit records, which name each call that a filter logs.
+/// Whether this process can read the kernel's audit records, which name each call that a filter
+/// logs.
 #[must_use]
 pub fn audit_records_readable() -> Finding {
     let no = [libc::EPERM, libc::EPROTONOSUPPORT, libc::ECONNREFUSED];
@@ -44,8 +45,8 @@ pub fn load_bpf_tracepoint() -> Finding {
     ask(&[libc::EPERM, libc::EACCES, libc::EINVAL, libc::ENOSYS], tracing::load_bpf_tracepoint)
 }
 
-/// Whether this process may read a tracepoint's samples by perf_event_open(2). The id of `raw_syscalls/sys_enter` is in a
-/// file of tracefs.
+/// Whether this process may read a tracepoint's samples by perf_event_open(2). The id of
+/// `raw_syscalls/sys_enter` is in a file of tracefs.
 #[must_use]
 pub fn open_perf_tracepoint(id: u64) -> Finding {
     let no = [libc::EPERM, libc::EACCES, libc::ENOENT, libc::ENOSYS, libc::EINVAL];
@@ -78,8 +79,9 @@ fn with_child(
     act: impl FnOnce(Tid) -> Result<(), Errno>,
 ) -> Result<(), Errno> {
     let (mut ours, theirs) = UnixStream::pair().map_err(|error| errno_of(&error))?;
-    // SAFETY: on the child's side are `serve`, which writes to a socket and reads from it, and what was prepared: nothing, or
-    // the load of a filter. None of it shares memory with this process, which has one thread and was forked itself.
+    // SAFETY: on the child's side are `serve`, which writes to a socket and reads from it, and what
+    // was prepared: nothing, or the load of a filter. None of it shares memory with this process,
+    // which has one thread and was forked itself.
     match unsafe { process::fork() }? {
         Fork::Child => {
             drop(ours);
@@ -100,7 +102,8 @@ fn with_child(
     }
 }
 
-/// The child's part: says that it is ready, unless it is not, and waits for the other end to be closed.
+/// The child's part: says that it is ready, unless it is not, and waits for the other end to be
+/// closed.
 fn serve(mut stream: UnixStream, prepared: Result<(), Errno>) -> u8 {
     let waited =
         prepared.is_ok() && stream.write_all(b".").is_ok() && stream.read(&mut [0]).is_ok();

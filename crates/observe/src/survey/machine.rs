@@ -9,8 +9,8 @@ use callgate_kernel::parts::errno;
 use crate::sys::machine;
 use callgate_bpf::{Instruction, Program};
 
-/// Whether this kernel takes calls of i386 programs, by which a filter for x86_64 alone can be passed by. There is no answer
-/// but on x86_64.
+/// Whether this kernel takes calls of i386 programs, by which a filter for x86_64 alone can be
+/// passed by. There is no answer but on x86_64.
 #[must_use]
 pub fn ia32_calls() -> Finding {
     let found = ask(&[libc::ENOSYS], || machine::ia32_getpid().map(drop));
@@ -27,13 +27,15 @@ pub fn ia32_calls() -> Finding {
 #[must_use]
 pub fn x32_calls() -> Finding {
     ask(&[libc::ENOSYS], || match cfg!(all(target_arch = "x86_64", target_pointer_width = "64")) {
-        // SAFETY: x32's getpid, which reads and writes no memory; other kernels have no such number.
+        // SAFETY: x32's getpid, which reads and writes no memory; other kernels have no such
+        // number.
         true => unsafe { any_syscall(0x4000_0000 + 39, [0; 6]) }.map(drop),
         false => Err(errno(libc::ENOSYS)),
     })
 }
 
-/// Calls of x86_64 that kernels with them let through every filter, because they are their own probes'.
+/// Calls of x86_64 that kernels with them let through every filter, because they are their own
+/// probes'.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UprobeCall {
     /// `uretprobe`, exempt since Linux 6.14.
@@ -42,7 +44,8 @@ pub enum UprobeCall {
     Uprobe,
 }
 
-/// Whether the kernel lets this call through filters that forbid it. There is no answer but on x86_64.
+/// Whether the kernel lets this call through filters that forbid it. There is no answer but on
+/// x86_64.
 #[must_use]
 pub fn exempt_from_filters(call: UprobeCall) -> Finding {
     let nr = match call {
@@ -62,7 +65,8 @@ pub fn exempt_from_filters(call: UprobeCall) -> Finding {
     }
 }
 
-/// Makes a call that the child's filter answers with `EDOM`, as it answers no call that is executed.
+/// Makes a call that the child's filter answers with `EDOM`, as it answers no call that is
+/// executed.
 fn exempt(nr: i32) -> Result<(), Errno> {
     let refuse = Action::errno(33).ok_or(errno(libc::EINVAL))?;
     let program = Program::new([

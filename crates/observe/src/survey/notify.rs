@@ -13,8 +13,8 @@ use callgate_kernel::{Interruption, Options, Scope, load_with_listener};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum NotifyFeature {
-    /// Filters with a listener, here and now; since Linux 5.0. The kernel has one for the filters of a thread: inside a
-    /// supervised container there may be no second.
+    /// Filters with a listener, here and now; since Linux 5.0. The kernel has one for the filters
+    /// of a thread: inside a supervised container there may be no second.
     Listener,
     /// The answer that lets the call happen (`SECCOMP_USER_NOTIF_FLAG_CONTINUE`), since 5.5.
     Continue,
@@ -95,7 +95,8 @@ mod tests {
     use super::*;
     use callgate_kernel::running_kernel;
 
-    /// The probes, which know nothing of releases, against the releases that the features came with.
+    /// The probes, which know nothing of releases, against the releases that the features came
+    /// with.
     #[test]
     fn features_agree_with_the_release() {
         let since = [(5, 0), (5, 5), (5, 9), (5, 14), (5, 19), (6, 6)];

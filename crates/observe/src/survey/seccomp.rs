@@ -31,7 +31,8 @@ pub fn seccomp_syscall() -> Finding {
 /// Whether the kernel knows an action.
 #[must_use]
 pub fn action(action: ActionKind) -> Finding {
-    // Kernels before 4.14 can't be asked, and are not told apart from others that refuse: their EINVAL is no answer.
+    // Kernels before 4.14 can't be asked, and are not told apart from others that refuse: their
+    // EINVAL is no answer.
     ask(&[libc::EOPNOTSUPP, libc::ENOSYS], || {
         let word = word_of(action).ok_or(errno(libc::EOPNOTSUPP))?;
         parts::action_available(word.raw())
@@ -53,8 +54,8 @@ pub fn load_filter() -> Finding {
     try_load(NoNewPrivs::Set)
 }
 
-/// Whether this process can load a filter as it is: by `CAP_SYS_ADMIN` in its user namespace, or because no_new_privs is
-/// set already.
+/// Whether this process can load a filter as it is: by `CAP_SYS_ADMIN` in its user namespace, or
+/// because no_new_privs is set already.
 #[must_use]
 pub fn load_filter_privileged() -> Finding {
     try_load(NoNewPrivs::Leave)
@@ -71,8 +72,8 @@ fn try_load(no_new_privs: NoNewPrivs) -> Finding {
 
 /// Whether the kernel would load a program, its JIT included; nothing of it is run.
 ///
-/// A thread that holds a listener may not have a second one. Asked for it, the kernel first judges the program as for any
-/// load, and only then refuses. So this takes listeners, from Linux 5.0 on.
+/// A thread that holds a listener may not have a second one. Asked for it, the kernel first judges
+/// the program as for any load, and only then refuses. So this takes listeners, from Linux 5.0 on.
 #[must_use]
 pub fn accepts(program: &Program) -> Finding {
     ask(&[libc::EINVAL], || {
@@ -80,7 +81,8 @@ pub fn accepts(program: &Program) -> Finding {
             let options = Options::default();
             load_with_listener(program, Scope::ThisThread, &options, Interruption::AnySignal)
         };
-        // A listener of an outer sandbox serves as well. Where there can be none, an EINVAL would be no judgement.
+        // A listener of an outer sandbox serves as well. Where there can be none, an EINVAL would
+        // be no judgement.
         let _listener = match load(&allow_all()?) {
             Ok(listener) => Some(listener),
             Err(Error::ListenerExists) => None,

@@ -1,4 +1,5 @@
-//! The kernel's audit socket, of which only two questions are asked: whether it is on, and whether its records may be read.
+//! The kernel's audit socket, of which only two questions are asked: whether it is on, and whether
+//! its records may be read.
 //!
 //! References: `kernel/audit.c`, `include/uapi/linux/audit.h`, netlink(7).
 
@@ -51,7 +52,8 @@ pub fn status_request() -> [u8; HEADER_LEN] {
     message
 }
 
-/// Whether calls are audited, from the kernel's answer: 0, 1, or 2 if that can't be changed any more.
+/// Whether calls are audited, from the kernel's answer: 0, 1, or 2 if that can't be changed any
+/// more.
 pub fn enabled_in(answer: &[u8]) -> Result<u32, Errno> {
     const ERROR: u16 = 2;
     let invalid = errno(libc::EPROTO);

@@ -6,7 +6,8 @@ use libc::{c_int, c_long, c_ulong};
 use crate::survey::SpeculationFeature;
 use callgate_kernel::parts::{checked, errno};
 
-/// getpid(2) as an i386 program calls it. Where the kernel has no such entry the instruction is a SIGSEGV.
+/// getpid(2) as an i386 program calls it. Where the kernel has no such entry the instruction is a
+/// SIGSEGV.
 pub(crate) fn ia32_getpid() -> Result<u64, Errno> {
     let result = ia32_getpid_raw();
     let failed = c_int::try_from(result).ok().filter(|result| *result < 0);

@@ -19,7 +19,8 @@ pub(crate) fn no_core_dump() -> Result<(), Errno> {
 
 static FAULT_CODE: AtomicU8 = AtomicU8::new(0);
 
-/// Turns faults, which the kernel would log if nobody handled them, into an exit code: `code` plus the signal's number.
+/// Turns faults, which the kernel would log if nobody handled them, into an exit code: `code` plus
+/// the signal's number.
 pub(crate) fn exit_on_faults(code: u8) -> Result<(), Errno> {
     FAULT_CODE.store(code, Ordering::Relaxed);
     // SAFETY: all zeroes are a sigaction: no flags, an empty mask.
@@ -27,8 +28,8 @@ pub(crate) fn exit_on_faults(code: u8) -> Result<(), Errno> {
     let handler: extern "C" fn(c_int) = on_fault;
     action.sa_sigaction = handler as usize;
     for signal in [libc::SIGSEGV, libc::SIGILL, libc::SIGBUS] {
-        // SAFETY: the action is alive and its handler has the type of one without SA_SIGINFO, only exits, and lives as
-        // long as the program; the old action is not asked for.
+        // SAFETY: the action is alive and its handler has the type of one without SA_SIGINFO, only
+        // exits, and lives as long as the program; the old action is not asked for.
         let result = unsafe { libc::sigaction(signal, &raw const action, ptr::null_mut()) };
         checked(c_long::from(result))?;
     }

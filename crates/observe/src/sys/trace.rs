@@ -1,7 +1,7 @@
 //! The ptrace(2) requests that read filters.
 //!
-//! Called through `syscall`, because the C libraries disagree on the type of the request. Every request is one of
-//! those that leave the tracee's memory and registers alone.
+//! Called through `syscall`, because the C libraries disagree on the type of the request. Every
+//! request is one of those that leave the tracee's memory and registers alone.
 //!
 //! References: ptrace(2), `include/uapi/linux/ptrace.h`.
 
@@ -16,8 +16,8 @@ use libc::{c_int, c_long};
 use callgate_kernel::Tid;
 use callgate_kernel::parts::{checked, errno};
 
-// As in include/uapi/linux/ptrace.h; the libc crate lacks some of them, and types them differently for each C
-// library.
+// As in include/uapi/linux/ptrace.h; the libc crate lacks some of them, and types them differently
+// for each C library.
 const PTRACE_GETSIGINFO: c_long = 0x4202;
 const PTRACE_SECCOMP_GET_FILTER: c_long = 0x420c;
 const PTRACE_SECCOMP_GET_METADATA: c_long = 0x420d;
@@ -74,25 +74,27 @@ pub(crate) fn stop(tid: Tid) -> Result<Stop, Errno> {
 
 /// The filter at an index of a stopped tracee; `ENOENT` past the last.
 pub(crate) fn filter(tid: Tid, index: usize) -> Result<Vec<Instruction>, Errno> {
-    // SAFETY: with a null data pointer the kernel writes nothing and returns the number of instructions.
+    // SAFETY: with a null data pointer the kernel writes nothing and returns the number of
+    // instructions.
     let len = unsafe { request(PTRACE_SECCOMP_GET_FILTER, tid, index, ptr::null_mut()) }?;
     let len = usize::try_from(len).map_err(|_| errno(libc::EINVAL))?;
     let mut instructions = vec![Instruction::new(0, 0); len];
     let data = instructions.as_mut_ptr().cast();
-    // SAFETY: the kernel writes `len` sock_filters, whose layout an Instruction has, to a buffer of that many. The
-    // number is the same as above: filters never change, and the index counts from the oldest, before which none is
-    // added.
+    // SAFETY: the kernel writes `len` sock_filters, whose layout an Instruction has, to a buffer of
+    // that many. The number is the same as above: filters never change, and the index counts from
+    // the oldest, before which none is added.
     unsafe { request(PTRACE_SECCOMP_GET_FILTER, tid, index, data) }?;
     Ok(instructions)
 }
 
-/// Whether the filter at an index of a stopped tracee was loaded with the flag for logging; the kernel reports no
-/// other.
+/// Whether the filter at an index of a stopped tracee was loaded with the flag for logging; the
+/// kernel reports no other.
 pub(crate) fn filter_logs(tid: Tid, index: usize) -> Result<bool, Errno> {
     let filter_offset = u64::try_from(index).map_err(|_| errno(libc::EINVAL))?;
     let mut metadata = Metadata { filter_offset, flags: 0 };
     let data = ptr::from_mut(&mut metadata).cast();
-    // SAFETY: the kernel reads and writes at most as many bytes as the address argument says, which are the struct's.
+    // SAFETY: the kernel reads and writes at most as many bytes as the address argument says, which
+    // are the struct's.
     unsafe { request(PTRACE_SECCOMP_GET_METADATA, tid, size_of::<Metadata>(), data) }?;
     Ok(metadata.flags & METADATA_LOG != 0)
 }
@@ -111,7 +113,8 @@ fn change(change: Change, tid: Tid, data: usize) -> Result<(), Errno> {
 }
 
 /// # Safety
-/// The request reads and writes no memory of this process but what `data` points to, alive and large enough.
+/// The request reads and writes no memory of this process but what `data` points to, alive and
+/// large enough.
 unsafe fn request(
     request: c_long,
     tid: Tid,

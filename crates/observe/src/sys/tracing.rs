@@ -44,8 +44,8 @@ pub(crate) fn load_bpf_tracepoint() -> Result<(), Errno> {
         flags: 0,
     };
     let attributes = ptr::from_ref(&attributes);
-    // SAFETY: pointer and size are those of live attributes, which name a live program of that many instructions and a C
-    // string; the kernel reads all three and, without a log, writes nothing.
+    // SAFETY: pointer and size are those of live attributes, which name a live program of that many
+    // instructions and a C string; the kernel reads all three and, without a log, writes nothing.
     let result =
         unsafe { libc::syscall(libc::SYS_bpf, PROG_LOAD, attributes, size_of::<BpfLoad>()) };
     // SAFETY: the result of a call that opens a descriptor for its caller.
@@ -80,7 +80,8 @@ pub(crate) fn open_perf_tracepoint(id: u64) -> Result<(), Errno> {
     };
     let (this_process, any_cpu, no_group): (c_int, c_int, c_int) = (0, -1, -1);
     let event = ptr::from_ref(&event);
-    // SAFETY: the pointer is to live attributes of the size that they say, which are only read; the rest are numbers.
+    // SAFETY: the pointer is to live attributes of the size that they say, which are only read; the
+    // rest are numbers.
     let result = unsafe {
         libc::syscall(
             libc::SYS_perf_event_open,

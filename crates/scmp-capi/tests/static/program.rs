@@ -1,4 +1,5 @@
-//! A program in Rust with the static library: two copies of the standard library, each with its panics.
+//! A program in Rust with the static library: two copies of the standard library, each with its
+//! panics.
 
 use std::ffi::{c_int, c_long, c_uint, c_void};
 use std::panic::catch_unwind;

@@ -1,4 +1,5 @@
-//! What the tests of this crate share: processes under a filter that hands some of their calls over.
+//! What the tests of this crate share: processes under a filter that hands some of their calls
+//! over.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "all of this runs in tests only")]
 

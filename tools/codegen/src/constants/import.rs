@@ -69,7 +69,8 @@ fn lines(parts: &[Part], order: &[Vec<String>], found: &Found) -> String {
     text
 }
 
-/// The names of a part that a table's programs have, in the order of the patterns, with their values.
+/// The names of a part that a table's programs have, in the order of the patterns, with their
+/// values.
 fn values(target: &Target<'_>, table: &Table, part: &Part) -> Result<Vec<(String, i64)>, String> {
     let includes = includes(&part.headers);
     let preprocessed = output(target, &["-E", "-dD", "-"], &includes)?;
@@ -118,7 +119,8 @@ fn output(target: &Target<'_>, arguments: &[&str], input: &str) -> Result<Output
     Ok(Output { text, errors })
 }
 
-/// The names that are constants, with their values: the compiler writes each as an operand into its assembly.
+/// The names that are constants, with their values: the compiler writes each as an operand into its
+/// assembly.
 fn evaluated(
     target: &Target<'_>,
     includes: &str,

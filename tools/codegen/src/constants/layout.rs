@@ -1,4 +1,5 @@
-//! The shape of the generated tables of constants: every list that the look-ups index, and the checks of the data.
+//! The shape of the generated tables of constants: every list that the look-ups index, and the
+//! checks of the data.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,7 +36,8 @@ pub(super) struct Argument {
     pub word: usize,
     /// The set.
     pub set: usize,
-    /// The other argument and its constants in [`Layout::conditions`]; an empty range where there is no condition.
+    /// The other argument and its constants in [`Layout::conditions`]; an empty range where there
+    /// is no condition.
     pub condition: (usize, usize, usize),
 }
 

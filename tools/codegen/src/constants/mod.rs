@@ -1,7 +1,9 @@
-//! Constants: the names that syscall arguments are compared with, and their values on each architecture.
+//! Constants: the names that syscall arguments are compared with, and their values on each
+//! architecture.
 //!
-//! `data/constants/sets.tsv` says by hand which names belong together and in which headers they stand;
-//! [`import()`] asks the headers of a kernel tree for their values, and [`read`] reads what it left.
+//! `data/constants/sets.tsv` says by hand which names belong together and in which headers they
+//! stand; [`import()`] asks the headers of a kernel tree for their values, and [`read`] reads what
+//! it left.
 
 mod import;
 mod layout;

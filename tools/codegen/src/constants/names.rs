@@ -1,7 +1,7 @@
 //! Which names a header defines, and which of them are wanted.
 
-/// A pattern of `sets.tsv`: a name in which `*` stands for any text and `?` for one character; after `=` what the macro
-/// begins with.
+/// A pattern of `sets.tsv`: a name in which `*` stands for any text and `?` for one character;
+/// after `=` what the macro begins with.
 pub(super) struct Pattern {
     /// Whether the names that fit are left out.
     exclude: bool,
@@ -31,7 +31,8 @@ impl Pattern {
     }
 }
 
-/// Whether a name fits a pattern: the last `*` takes one more character whenever the rest does not fit.
+/// Whether a name fits a pattern: the last `*` takes one more character whenever the rest does not
+/// fit.
 fn fits(pattern: &[u8], name: &[u8]) -> bool {
     let (mut at, mut place) = (0, 0);
     let mut star = None;
@@ -72,8 +73,8 @@ pub(super) fn chosen<'n>(patterns: &[Pattern], defined: &[Definition<'n>]) -> Ve
     chosen
 }
 
-/// The macros without parameters and the enumerators that a header defines, in order: the text is that of
-/// `cc -E -dD`.
+/// The macros without parameters and the enumerators that a header defines, in order: the text is
+/// that of `cc -E -dD`.
 pub(super) fn defined(text: &str) -> Vec<Definition<'_>> {
     let mut found: Vec<Definition<'_>> = Vec::new();
     for line in text.lines() {

@@ -1,7 +1,9 @@
-//! What a compiler for an architecture would define, so that the host's can read the architecture's headers.
+//! What a compiler for an architecture would define, so that the host's can read the architecture's
+//! headers.
 //!
-//! Only the preprocessor and constant expressions are used, so a data model and the macros that headers ask for make a
-//! target: `-m64` and `-m32` give the sizes, `-malign-double` and a packing give the alignments.
+//! Only the preprocessor and constant expressions are used, so a data model and the macros that
+//! headers ask for make a target: `-m64` and `-m32` give the sizes, `-malign-double` and a packing
+//! give the alignments.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -125,7 +127,8 @@ impl<'t> Target<'t> {
         fs::write(&path, text).map_err(|e| format!("{}: {e}", path.display()))
     }
 
-    /// The plain definitions of headers within the kernel; those of the last header stand before all others.
+    /// The plain definitions of headers within the kernel; those of the last header stand before
+    /// all others.
     fn extract(&self, sources: &[&str]) -> String {
         let mut text = String::new();
         let mut defined = BTreeSet::new();

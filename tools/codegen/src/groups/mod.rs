@@ -1,7 +1,8 @@
-//! Groups of syscalls: families, blocks and roles of each published version, and the groups of others.
+//! Groups of syscalls: families, blocks and roles of each published version, and the groups of
+//! others.
 //!
-//! `data/groups/VERSION/` holds one version, `data/groups/aliases/` the groups of others; all are kept by hand.
-//! [`read`] checks that each name is known, and [`render()`] lays them out.
+//! `data/groups/VERSION/` holds one version, `data/groups/aliases/` the groups of others; all are
+//! kept by hand. [`read`] checks that each name is known, and [`render()`] lays them out.
 
 mod layout;
 mod read;

@@ -1,8 +1,9 @@
 //! The static library with its own functions global, and nothing else.
 //!
-//! What the compiler makes holds Rust's standard library, whose symbols are global (`rust_eh_personality`, the allocator's).
-//! A program in Rust has the same ones, and two can't be linked. So all of it is linked to one object, what no function of the
-//! interface reaches is left out, and every symbol becomes local but for those of `exports.txt`.
+//! What the compiler makes holds Rust's standard library, whose symbols are global
+//! (`rust_eh_personality`, the allocator's). A program in Rust has the same ones, and two can't be
+//! linked. So all of it is linked to one object, what no function of the interface reaches is left
+//! out, and every symbol becomes local but for those of `exports.txt`.
 
 use std::fs;
 use std::path::Path;
@@ -11,12 +12,14 @@ use std::process::Command;
 use crate::library::{EXPORTS, exports};
 use crate::{output, root};
 
-/// Sections that are the compiler's notes to itself: code for link time optimisation, which no other linker can use.
+/// Sections that are the compiler's notes to itself: code for link time optimisation, which no
+/// other linker can use.
 const NOTES: [&str; 2] = [".llvmbc", ".llvmcmd"];
 
 /// Writes the static library that was built to another place.
 ///
-/// The linker and its companions are those of the environment's `LD`, `OBJCOPY` and `AR`, for packagers of other machines.
+/// The linker and its companions are those of the environment's `LD`, `OBJCOPY` and `AR`, for
+/// packagers of other machines.
 pub(super) fn localize(built: &Path, archive: &Path) -> Result<(), String> {
     let object = archive.with_extension("o");
     let mut link = tool("LD", "ld");

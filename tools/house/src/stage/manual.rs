@@ -1,8 +1,9 @@
 //! The pages of section 3 of the manual, from one compact source.
 //!
-//! `packaging/man3/functions.txt` has a block a page: `@ FUNCTION ...` with the functions it is about, the first of which
-//! names it; `: TEXT` with what it does in a line; then paragraphs; then `- CODE TEXT` for what the functions return.
-//! Prototypes come from the header, so that a page can't show another one.
+//! `packaging/man3/functions.txt` has a block a page: `@ FUNCTION ...` with the functions it is
+//! about, the first of which names it; `: TEXT` with what it does in a line; then paragraphs; then
+//! `- CODE TEXT` for what the functions return. Prototypes come from the header, so that a page
+//! can't show another one.
 
 use std::fs;
 
@@ -11,7 +12,8 @@ use crate::root;
 const SOURCE: &str = "packaging/man3/functions.txt";
 const HEADER: &str = "crates/scmp-capi/include/seccomp.h";
 
-/// Every page: its file name and its text. Functions that share a page have a file that refers to it.
+/// Every page: its file name and its text. Functions that share a page have a file that refers to
+/// it.
 pub(super) fn pages() -> Result<Vec<(String, String)>, String> {
     let read = |path: &str| {
         fs::read_to_string(root().join(path)).map_err(|error| format!("{path}: {error}"))

@@ -150,7 +150,8 @@ impl<'ast> Visit<'ast> for Reader<'_> {
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
         let names: Names = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
-        // Paths relative to this file begin with the name of an import, which is counted where it is imported.
+        // Paths relative to this file begin with the name of an import, which is counted where it
+        // is imported.
         if names.len() > 1
             && let Some(names) = self.absolute(&names)
         {

@@ -28,7 +28,8 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// An argument that all calls of the statement have; none where one does not, which was reported.
+    /// An argument that all calls of the statement have; none where one does not, which was
+    /// reported.
     pub(super) fn argument(
         &mut self,
         token: &Token,
@@ -64,7 +65,8 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// Refuses to test what is a pointer on one of the architectures: filters do not see what it points to.
+    /// Refuses to test what is a pointer on one of the architectures: filters do not see what it
+    /// points to.
     pub(super) fn no_pointer(
         &mut self,
         token: &Token,

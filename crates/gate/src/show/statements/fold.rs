@@ -11,7 +11,8 @@ use crate::known::{self, BlockRule};
 /// How many calls a name has to stand for, so that it is worth looking up.
 const CALLS_MIN: usize = 3;
 
-/// Puts families in the place of their members, where all members that the architectures have are among the calls.
+/// Puts families in the place of their members, where all members that the architectures have are
+/// among the calls.
 pub(super) fn families(calls: &mut BTreeSet<Call>, arches: &BTreeSet<Arch>) {
     for family in Groups::LATEST.families() {
         let exists = |call: &Call| match call {

@@ -13,7 +13,8 @@ use crate::sys::{checked, errno};
 /// The most descriptors that the kernel puts into one message (`SCM_MAX_FD`).
 pub(crate) const DESCRIPTORS_MAX: usize = 253;
 
-/// The room for the ancillary data of that many descriptors: their header, padded, and four bytes each, padded.
+/// The room for the ancillary data of that many descriptors: their header, padded, and four bytes
+/// each, padded.
 const CONTROL_WORDS: usize = (64 + DESCRIPTORS_MAX * size_of::<RawFd>()).div_ceil(8);
 
 /// The descriptor is to be that of a thread (Linux 6.9); include/uapi/linux/pidfd.h.
@@ -62,13 +63,15 @@ pub(crate) fn send(
     message.msg_controllen = unsafe { libc::CMSG_SPACE(size) } as _;
     // SAFETY: the message is alive and its control pointer and length are those of a live buffer.
     let header = unsafe { libc::CMSG_FIRSTHDR(&raw const message) };
-    // SAFETY: all zeroes are a header. In some C libraries, musl for one, it has padding, which the kernel takes for the length's.
+    // SAFETY: all zeroes are a header. In some C libraries, musl for one, it has padding, which the
+    // kernel takes for the length's.
     let mut rights = unsafe { MaybeUninit::<libc::cmsghdr>::zeroed().assume_init() };
     // SAFETY: the call computes a number.
     rights.cmsg_len = unsafe { libc::CMSG_LEN(size) } as _;
     rights.cmsg_level = libc::SOL_SOCKET;
     rights.cmsg_type = libc::SCM_RIGHTS;
-    // SAFETY: the buffer, aligned as u64, has room for a header at its start: the control length is not less.
+    // SAFETY: the buffer, aligned as u64, has room for a header at its start: the control length is
+    // not less.
     unsafe { header.write(rights) };
     // SAFETY: the header is in the buffer, whose length has room for the data behind it.
     let data = unsafe { libc::CMSG_DATA(header) };
@@ -112,7 +115,8 @@ pub(crate) fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<Messa
 /// recvmsg(2) has filled the message in, and its control buffer, aligned as u64, is alive.
 unsafe fn numbers(message: &msghdr) -> Vec<RawFd> {
     let mut numbers = Vec::new();
-    // SAFETY: control pointer and length are those of a live buffer, of which the kernel has left how much it has filled.
+    // SAFETY: control pointer and length are those of a live buffer, of which the kernel has left
+    // how much it has filled.
     let mut next = unsafe { libc::CMSG_FIRSTHDR(message) };
     while !next.is_null() {
         // SAFETY: not null, so a whole header in the buffer, each of which is aligned as a size is.
@@ -124,7 +128,8 @@ unsafe fn numbers(message: &msghdr) -> Vec<RawFd> {
             // SAFETY: the header is in the buffer; what is behind it is at most the end of that.
             let data = unsafe { libc::CMSG_DATA(next) }.cast::<RawFd>();
             numbers.extend((0..count).map(|index| {
-                // SAFETY: the kernel wrote as many descriptors as the header's length says behind it.
+                // SAFETY: the kernel wrote as many descriptors as the header's length says behind
+                // it.
                 let place = unsafe { data.add(index) };
                 // SAFETY: as for the place itself, this one is inside; it need not be aligned.
                 unsafe { place.read_unaligned() }
@@ -136,7 +141,8 @@ unsafe fn numbers(message: &msghdr) -> Vec<RawFd> {
     numbers
 }
 
-/// A message of one range of bytes and a whole control buffer, both of which the caller keeps alive.
+/// A message of one range of bytes and a whole control buffer, both of which the caller keeps
+/// alive.
 fn message(bytes: &mut iovec, control: &mut [u64; CONTROL_WORDS]) -> msghdr {
     // SAFETY: all zeroes are a msghdr: no name, no ranges, no control data.
     let mut message = unsafe { MaybeUninit::<msghdr>::zeroed().assume_init() };

@@ -25,7 +25,8 @@ impl Events {
     }
 }
 
-/// Waits until one of two descriptors has something, or for so many milliseconds; for ever if negative.
+/// Waits until one of two descriptors has something, or for so many milliseconds; for ever if
+/// negative.
 pub(crate) fn poll(
     listener: BorrowedFd<'_>,
     other: Option<BorrowedFd<'_>>,
