@@ -123,3 +123,36 @@ pub(crate) enum ProgramFormat {
     /// Assembler, which `callgate asm` reads
     Asm,
 }
+
+/// The architectures that a table is for.
+#[derive(Debug, clap::Args)]
+pub(crate) struct TableArches {
+    /// An architecture, instead of this machine's own; may be repeated
+    #[arg(long = "arch", value_name = "ARCH", value_parser = value::arch())]
+    arches: Vec<Arch>,
+    /// All architectures
+    #[arg(long, conflicts_with = "arches")]
+    all_arches: bool,
+}
+
+impl TableArches {
+    /// Those that were chosen.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where none was and this machine's own is not known.
+    pub(crate) fn list(&self) -> Result<Vec<Arch>, Error> {
+        if self.all_arches { Ok(Arch::ALL.to_vec()) } else { value::arches_or_native(&self.arches) }
+    }
+}
+
+/// The forms of a table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TableFormat {
+    /// Aligned columns
+    #[default]
+    Table,
+    /// Columns separated by tabs, with a heading
+    Tsv,
+    /// A list of objects
+    Json,
+}

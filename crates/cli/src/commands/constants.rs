@@ -5,9 +5,9 @@ use std::io::{self, Write};
 
 use callgate_facts::{Constant, Constants, Hidden, PartKind, Usage};
 use callgate_syscalls::{Arch, Name};
-use clap::ValueEnum;
 use serde::Serialize;
 
+use crate::args::group::{TableArches, TableFormat};
 use crate::args::value::{self, Number};
 use crate::error::{Error, Status};
 use crate::output;
@@ -28,29 +28,14 @@ pub(crate) struct Args {
     /// Arguments (SYSCALL.ARGUMENT), syscalls, sets or constants
     #[arg(value_name = "ARGUMENT")]
     wanted: Vec<String>,
-    /// An architecture, instead of this machine's own; may be repeated
-    #[arg(long = "arch", value_name = "ARCH", value_parser = value::arch())]
-    arches: Vec<Arch>,
-    /// All architectures
-    #[arg(long, conflicts_with = "arches")]
-    all_arches: bool,
+    #[command(flatten)]
+    arches: TableArches,
     /// The names that a number stands for, instead of all names
     #[arg(long, value_name = "NUMBER", requires = "wanted", allow_hyphen_values = true)]
     spell: Option<Number>,
     /// How they are shown
     #[arg(long, value_enum, default_value_t)]
-    format: Format,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// Aligned columns
-    #[default]
-    Table,
-    /// Columns separated by tabs, with a heading
-    Tsv,
-    /// A list of objects
-    Json,
+    format: TableFormat,
 }
 
 /// A set of constants as it is shown.
@@ -81,10 +66,7 @@ struct Spelled {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Status, Error> {
-    let arches = match args.all_arches {
-        true => Arch::ALL.to_vec(),
-        false => value::arches_or_native(&args.arches)?,
-    };
+    let arches = args.arches.list()?;
     let mut sets = Vec::new();
     for wanted in &args.wanted {
         sets.extend(find(wanted, &arches)?);
@@ -92,9 +74,11 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     match (args.spell, args.wanted.is_empty(), args.format) {
         (Some(Number(number)), ..) => write_spelled(&spelled(&sets, number, &arches), args.format)?,
         (None, true, format) => write_list(format)?,
-        (None, false, Format::Json) => output::json(&shown(&sets, &arches))?,
-        (None, false, Format::Tsv) => output::text(|out| write_tsv(out, &shown(&sets, &arches)))?,
-        (None, false, Format::Table) => {
+        (None, false, TableFormat::Json) => output::json(&shown(&sets, &arches))?,
+        (None, false, TableFormat::Tsv) => {
+            output::text(|out| write_tsv(out, &shown(&sets, &arches)))?
+        }
+        (None, false, TableFormat::Table) => {
             output::text(|out| write_table(out, &shown(&sets, &arches), &arches))?;
         }
     }
@@ -214,14 +198,14 @@ fn spelled(found: &[Found], number: u64, arches: &[Arch]) -> Vec<Spelled> {
     found.iter().flat_map(|(set, _)| of_set(*set)).collect()
 }
 
-fn write_spelled(rows: &[Spelled], format: Format) -> Result<(), Error> {
+fn write_spelled(rows: &[Spelled], format: TableFormat) -> Result<(), Error> {
     match format {
-        Format::Json => output::json(&rows),
-        Format::Tsv => output::text(|out| {
+        TableFormat::Json => output::json(&rows),
+        TableFormat::Tsv => output::text(|out| {
             writeln!(out, "set\tarch\tnames")?;
             rows.iter().try_for_each(|r| writeln!(out, "{}\t{}\t{}", r.set, r.arch, r.names))
         }),
-        Format::Table => output::text(|out| {
+        TableFormat::Table => output::text(|out| {
             let set = rows.iter().map(|row| row.set.len()).max().unwrap_or(0);
             let arch = rows.iter().map(|row| row.arch.len()).max().unwrap_or(0);
             rows.iter().try_for_each(|row| {
@@ -232,7 +216,7 @@ fn write_spelled(rows: &[Spelled], format: Format) -> Result<(), Error> {
 }
 
 /// The sets, with the arguments that take them.
-fn write_list(format: Format) -> Result<(), Error> {
+fn write_list(format: TableFormat) -> Result<(), Error> {
     let sets: Vec<Set> = Constants::all()
         .map(|set| Set {
             name: set.name(),
@@ -240,7 +224,7 @@ fn write_list(format: Format) -> Result<(), Error> {
             constants: rows(set, None, &Arch::ALL),
         })
         .collect();
-    if format == Format::Json {
+    if format == TableFormat::Json {
         return output::json(&sets);
     }
     output::text(|out| {
@@ -248,7 +232,7 @@ fn write_list(format: Format) -> Result<(), Error> {
         for set in &sets {
             let (count, arguments) = (set.constants.len(), set.arguments.join(", "));
             match format {
-                Format::Tsv => writeln!(out, "{}\t{count}\t{arguments}", set.name)?,
+                TableFormat::Tsv => writeln!(out, "{}\t{count}\t{arguments}", set.name)?,
                 _ => writeln!(out, "{:width$}  {count:>4}  {arguments}", set.name)?,
             }
         }

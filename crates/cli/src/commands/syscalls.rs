@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use callgate_syscalls::{Arch, ArgumentWidth, KernelVersion, Syscall};
-use clap::ValueEnum;
 use serde::Serialize;
 
+use crate::args::group::{TableArches, TableFormat};
 use crate::args::value;
 use crate::error::{Error, Status};
 use crate::output;
@@ -30,29 +30,14 @@ pub(crate) struct Args {
     /// Names or numbers (decimal, or hexadecimal with 0x)
     #[arg(value_name = "NAME|NUMBER")]
     wanted: Vec<String>,
-    /// An architecture, instead of this machine's own; may be repeated
-    #[arg(long = "arch", value_name = "ARCH", value_parser = value::arch())]
-    arches: Vec<Arch>,
-    /// All architectures
-    #[arg(long, conflicts_with = "arches")]
-    all_arches: bool,
+    #[command(flatten)]
+    arches: TableArches,
     /// Only syscalls that this kernel or a newer one added
     #[arg(long, value_name = "KERNEL")]
     since: Option<KernelVersion>,
     /// How they are shown
     #[arg(long, value_enum, default_value_t)]
-    format: Format,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// Aligned columns
-    #[default]
-    Table,
-    /// Columns separated by tabs, with a heading
-    Tsv,
-    /// A list of objects
-    Json,
+    format: TableFormat,
 }
 
 /// A syscall as it is shown.
@@ -78,18 +63,15 @@ struct ArgumentRow {
 pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     let rows = rows(args)?;
     match args.format {
-        Format::Table => output::text(|out| write_table(out, &rows))?,
-        Format::Tsv => output::text(|out| write_tsv(out, &rows))?,
-        Format::Json => output::json(&rows)?,
+        TableFormat::Table => output::text(|out| write_table(out, &rows))?,
+        TableFormat::Tsv => output::text(|out| write_tsv(out, &rows))?,
+        TableFormat::Json => output::json(&rows)?,
     }
     Ok(Status::Success)
 }
 
 fn rows(args: &Args) -> Result<Vec<Row>, Error> {
-    let arches = match args.all_arches {
-        true => Arch::ALL.to_vec(),
-        false => value::arches_or_native(&args.arches)?,
-    };
+    let arches = args.arches.list()?;
     let new = |syscall: &Syscall| args.since.is_none_or(|since| syscall.since >= since);
     let mut rows = Vec::new();
     if args.wanted.is_empty() {
