@@ -1,9 +1,21 @@
 //! The kinds of tokens and nodes.
 
-/// A kind of token or node of the syntax tree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(u16)]
-pub enum SyntaxKind {
+/// Writes the enum and the list of its kinds from one list, so that each stands at its number.
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident,)+) => {
+        /// A kind of token or node of the syntax tree.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u16)]
+        pub enum SyntaxKind {
+            $($(#[$doc])* $kind,)+
+        }
+
+        /// All kinds, each at the place of its number.
+        static KINDS: &[SyntaxKind] = &[$(SyntaxKind::$kind,)+];
+    };
+}
+
+kinds! {
     /// Spaces and tabs.
     Whitespace,
     /// One line feed, with the carriage return before it.
@@ -132,9 +144,6 @@ pub enum SyntaxKind {
 }
 
 impl SyntaxKind {
-    /// The last kind, for the check in [`from_raw`](Self::from_raw).
-    const LAST: Self = Self::Argument;
-
     /// The kind with that number.
     pub(crate) fn from_raw(raw: u16) -> Option<Self> {
         KINDS.get(usize::from(raw)).copied()
@@ -147,77 +156,6 @@ impl SyntaxKind {
     }
 }
 
-/// All kinds, each at the place of its number.
-static KINDS: &[SyntaxKind] = {
-    use SyntaxKind::*;
-    &[
-        Whitespace,
-        Newline,
-        Comment,
-        Provenance,
-        Word,
-        Block,
-        Family,
-        Number,
-        Version,
-        Text,
-        LeftBrace,
-        RightBrace,
-        LeftParen,
-        RightParen,
-        Comma,
-        Pipe,
-        Ampersand,
-        Plus,
-        Minus,
-        Equal,
-        NotEqual,
-        Less,
-        LessEqual,
-        Greater,
-        GreaterEqual,
-        Arrow,
-        DotDot,
-        Unknown,
-        End,
-        File,
-        Policy,
-        Arches,
-        ArchItem,
-        Foreign,
-        Baseline,
-        Default,
-        Groups,
-        Libc,
-        Include,
-        Use,
-        On,
-        Group,
-        Statement,
-        Test,
-        Wrong,
-        Verdict,
-        Subject,
-        Call,
-        Where,
-        Because,
-        Or,
-        And,
-        Not,
-        Paren,
-        Comparison,
-        Operand,
-        Set,
-        Range,
-        Value,
-        Term,
-        Arguments,
-        Argument,
-    ]
-};
-
-const _: () = assert!(KINDS.len() == SyntaxKind::LAST as usize + 1);
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -228,6 +166,6 @@ mod tests {
             assert_eq!(*kind as u16, raw, "{kind:?}");
             assert_eq!(SyntaxKind::from_raw(raw), Some(*kind));
         }
-        assert_eq!(SyntaxKind::from_raw(SyntaxKind::LAST as u16 + 1), None);
+        assert_eq!(SyntaxKind::from_raw(SyntaxKind::Argument as u16 + 1), None);
     }
 }
