@@ -28,7 +28,7 @@ mod test;
 
 use clap::{Args as _, Subcommand};
 
-use crate::error::{Error, Status};
+use callgate_console::error::{Error, Status};
 
 /// What callgate can do.
 #[derive(Debug, Subcommand)]

@@ -3,19 +3,13 @@
 //! What a filter means, how it is compiled, proved or loaded is the libraries' business and never decided here.
 #![forbid(unsafe_code)]
 
-mod args;
 mod commands;
-mod decider;
-mod describe;
-mod draw;
-mod error;
-mod input;
-mod measure;
-mod output;
 mod prepared;
 
 use std::env;
 use std::process::ExitCode;
+
+use callgate_console::output;
 
 // For `callgate run`: what this program is started with is what its commands are started with.
 callgate_kernel::remember_start!();

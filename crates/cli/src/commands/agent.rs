@@ -8,8 +8,8 @@ use callgate_agent::{Options, POLICY_FORMAT, Policy};
 use callgate_kernel::inherited_descriptors;
 use clap::ValueHint;
 
-use crate::error::{Error, Status};
-use crate::output;
+use callgate_console::error::{Error, Status};
+use callgate_console::output;
 
 /// Answer the notifications of containers by rules
 ///
@@ -76,12 +76,12 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     // Before anything is opened whose number could be one of theirs.
     let inherited = inherited_descriptors();
     let Some(socket) = args.socket.clone() else {
-        Policy::read(&args.policy).map_err(Error::Agent)?;
+        Policy::read(&args.policy).map_err(Error::from)?;
         let (good, path) = (output::GOOD, args.policy.display());
         output::text(|out| writeln!(out, "{good}good{good:#}  {path}"))?;
         return Ok(Status::Success);
     };
     let options = Options { socket, policy: args.policy.clone(), metrics: args.metrics };
-    callgate_agent::run(&options, inherited, io::stdout()).map_err(Error::Agent)?;
+    callgate_agent::run(&options, inherited, io::stdout()).map_err(Error::from)?;
     Ok(Status::Success)
 }

@@ -4,10 +4,10 @@ use callgate_bpf::assemble;
 use callgate_syscalls::Endian;
 use clap::{ValueEnum, ValueHint};
 
-use crate::args::group::ProgramOutput;
-use crate::error::{Error, Status};
-use crate::input::{self, Source};
-use crate::output;
+use callgate_console::args::group::ProgramOutput;
+use callgate_console::error::{Error, Status};
+use callgate_console::input::{self, Source};
+use callgate_console::output;
 
 /// Assemble a filter program from text
 ///

@@ -5,12 +5,12 @@ use callgate_kernel::running_kernel;
 use callgate_observe::survey::{self, Finding};
 use callgate_syscalls::Arch;
 
-use crate::args::group::{FilterArgs, ProfileArgs};
-use crate::args::value;
-use crate::error::{Error, Status};
-use crate::input::{self, Input};
-use crate::measure::Cacheable;
-use crate::output;
+use callgate_console::args::group::{FilterArgs, ProfileArgs};
+use callgate_console::args::value;
+use callgate_console::error::{Error, Status};
+use callgate_console::input::{self, Input};
+use callgate_console::measure::Cacheable;
+use callgate_console::output;
 
 /// Check whether the kernel accepts a filter, and what it costs there
 ///

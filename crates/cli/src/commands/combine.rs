@@ -7,10 +7,10 @@ use callgate_formats::Exported;
 use callgate_syscalls::Endian;
 use clap::ValueEnum;
 
-use crate::args::group::{ProgramFormat, ProgramOutput};
 use crate::commands::compare::Pair;
-use crate::error::{Error, Status};
-use crate::output;
+use callgate_console::args::group::{ProgramFormat, ProgramOutput};
+use callgate_console::error::{Error, Status};
+use callgate_console::output;
 
 /// Make the filter that permits what both filters permit
 ///
@@ -103,11 +103,11 @@ fn combine(pair: &Pair, to: &Target, how: How) -> Result<Status, Error> {
         Format::Json => ProgramFormat::Json,
         Format::Asm => ProgramFormat::Asm,
         Format::Profile => {
-            let exported = Exported::new(&policy).map_err(Error::Profile)?;
+            let exported = Exported::new(&policy).map_err(Error::from)?;
             return write_profile(&exported, to);
         }
     };
-    let filter = Filter::from_policy(policy).map_err(Error::Filter)?;
+    let filter = Filter::from_policy(policy).map_err(Error::from)?;
     let to = ProgramOutput { output: to.output.clone(), format };
     output::program(filter.program(), output::style(endian), &to)
 }

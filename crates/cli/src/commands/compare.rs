@@ -4,10 +4,10 @@ use callgate_prover::{Meaning, Options, Prover, Scope};
 use callgate_syscalls::Arch;
 use clap::{ValueEnum, ValueHint};
 
-use crate::args::group::ProfileArgs;
-use crate::args::value;
-use crate::error::Error;
-use crate::input::{self, Source, Subject};
+use callgate_console::args::group::ProfileArgs;
+use callgate_console::args::value;
+use callgate_console::error::Error;
+use callgate_console::input::{self, Source, Subject};
 
 /// Two filters, and how they are compared.
 #[derive(Debug, clap::Args)]

@@ -10,13 +10,13 @@ use callgate_bpf::{Program, Style};
 use callgate_syscalls::{Arch, Endian, KernelVersion};
 use clap::ValueHint;
 
-use crate::args::group::{ProfileArgs, ProgramOutput};
-use crate::args::tune::TuneArgs;
-use crate::args::value;
-use crate::error::{Error, Status};
-use crate::input::{self, Source};
-use crate::measure::{Cacheable, Executed};
-use crate::output;
+use callgate_console::args::group::{ProfileArgs, ProgramOutput};
+use callgate_console::args::tune::TuneArgs;
+use callgate_console::args::value;
+use callgate_console::error::{Error, Status};
+use callgate_console::input::{self, Source};
+use callgate_console::measure::{Cacheable, Executed};
+use callgate_console::output;
 
 /// Compile a profile to a filter program
 ///
@@ -74,10 +74,10 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
         return emit::write(what, &resolved.policy, &options, args.to.output.as_deref());
     }
     let start = Instant::now();
-    let unproved = UnprovedStack::compile(resolved.policy, &options).map_err(Error::Filter)?;
+    let unproved = UnprovedStack::compile(resolved.policy, &options).map_err(Error::from)?;
     let compiling = start.elapsed();
     let start = Instant::now();
-    let filters = unproved.prove(&callgate_prover::Options::default()).map_err(Error::Filter)?;
+    let filters = unproved.prove(&callgate_prover::Options::default()).map_err(Error::from)?;
     let proving = start.elapsed();
     let arches: Vec<Arch> = filters.policy().arches().map(|(arch, _)| arch).collect();
     let endian = arches.first().map_or(Endian::native(), |arch| arch.endian());

@@ -3,8 +3,8 @@
 use clap_complete::Shell;
 
 use super::parser::parser;
-use crate::error::{Error, Status};
-use crate::output;
+use callgate_console::error::{Error, Status};
+use callgate_console::output;
 
 /// Print a completion script for a shell
 #[derive(Debug, clap::Args)]

@@ -7,10 +7,10 @@ use callgate_facts::{Constant, Constants, Hidden, PartKind, Usage};
 use callgate_syscalls::{Arch, Name};
 use serde::Serialize;
 
-use crate::args::group::{TableArches, TableFormat};
-use crate::args::value::{self, Number};
-use crate::error::{Error, Status};
-use crate::output;
+use callgate_console::args::group::{TableArches, TableFormat};
+use callgate_console::args::value::{self, Number};
+use callgate_console::error::{Error, Status};
+use callgate_console::output;
 
 /// Look up the constants that arguments take: AF_NETLINK, CLONE_NEWUSER, TIOCSTI
 ///

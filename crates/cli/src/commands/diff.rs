@@ -7,8 +7,8 @@ mod text;
 use clap::ValueEnum;
 
 use crate::commands::compare::{Count, Pair};
-use crate::error::{Error, Status};
-use crate::output;
+use callgate_console::error::{Error, Status};
+use callgate_console::output;
 
 use change::Change;
 

@@ -9,12 +9,12 @@ use callgate_prover::{Options, attribute};
 use callgate_syscalls::{Arch, Endian};
 use clap::{ValueEnum, ValueHint};
 
-use crate::args::group::{FilterArgs, ProfileArgs};
-use crate::args::value;
-use crate::decider;
-use crate::error::{Error, Status};
-use crate::input::{self, Input, Source, Subject};
-use crate::output::{self, ListingJson};
+use callgate_console::args::group::{FilterArgs, ProfileArgs};
+use callgate_console::args::value;
+use callgate_console::decider;
+use callgate_console::error::{Error, Status};
+use callgate_console::input::{self, Input, Source, Subject};
+use callgate_console::output::{self, ListingJson};
 
 /// Show a filter program as assembler text, JSON or C
 ///

@@ -14,8 +14,8 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::commands::doctor::check::{Answer, Check, Need};
-use crate::error::{Error, Status};
-use crate::output;
+use callgate_console::error::{Error, Status};
+use callgate_console::output;
 
 /// Find out what this kernel and environment allow
 ///

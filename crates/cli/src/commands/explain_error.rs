@@ -1,7 +1,7 @@
 //! `callgate explain-error`: a page for each code of an error.
 
-use crate::error::{Error, Status};
-use crate::output;
+use callgate_console::error::{Error, Status};
+use callgate_console::output;
 
 /// Explain the code of an error in a policy
 #[derive(Debug, clap::Args)]

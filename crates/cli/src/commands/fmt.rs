@@ -3,9 +3,9 @@
 use callgate_gate::{format, read_syntax};
 use clap::ValueHint;
 
-use crate::error::{Error, Status};
-use crate::input::{self, Source};
-use crate::output;
+use callgate_console::error::{Error, Status};
+use callgate_console::input::{self, Source};
+use callgate_console::output;
 
 /// Format policies in the language (*.gate)
 ///

@@ -7,9 +7,9 @@ use callgate_syscalls::{Arch, Name};
 use clap::ValueEnum;
 use serde::Serialize;
 
-use crate::args::value;
-use crate::error::{Error, Status};
-use crate::output;
+use callgate_console::args::value;
+use callgate_console::error::{Error, Status};
+use callgate_console::output;
 
 /// Look up groups of syscalls: families of variants, blocks of one intent, roles of programs
 ///

@@ -7,8 +7,8 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
 
 use super::parser::parser;
-use crate::error::{Error, Status};
-use crate::output;
+use callgate_console::error::{Error, Status};
+use callgate_console::output;
 
 /// Print a manual page, or write all of them
 #[derive(Debug, clap::Args)]

@@ -5,13 +5,13 @@ use callgate_bpf::{Program, Stack};
 use callgate_syscalls::{Action, Arch, Endian, KernelVersion, SeccompData};
 use clap::ValueHint;
 
-use crate::args::group::{ProfileArgs, ProgramOutput};
-use crate::args::tune::TuneArgs;
-use crate::args::value;
-use crate::error::{Error, Status};
-use crate::input::{self, Input, Source, Subject};
-use crate::measure::{Cacheable, Executed};
-use crate::output;
+use callgate_console::args::group::{ProfileArgs, ProgramOutput};
+use callgate_console::args::tune::TuneArgs;
+use callgate_console::args::value;
+use callgate_console::error::{Error, Status};
+use callgate_console::input::{self, Input, Source, Subject};
+use callgate_console::measure::{Cacheable, Executed};
+use callgate_console::output;
 
 /// Make a filter shorter and faster, or one of several
 ///
@@ -64,7 +64,7 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     input::stdin_once(&args.filters.iter().collect::<Vec<_>>())?;
     let options = args.tune.options(&args.how, &args.filters)?;
     let (before, endian) = read(args)?;
-    let after = optimized(&before, &options).map_err(Error::Filter)?;
+    let after = optimized(&before, &options).map_err(Error::from)?;
     let after = Stack::new([after]);
     output::program(&after.programs()[0], output::style(endian), &args.to)?;
     output::aside(&figures(&before, &after, endian, args.how.kernel()?));

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand as _};
 
 use super::{Command, RUN, with_run_alone};
-use crate::output::ErrorFormat;
+use callgate_console::output::ErrorFormat;
 
 /// Syscall filters: written, compiled, proved, run, read
 ///

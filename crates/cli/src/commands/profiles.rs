@@ -2,9 +2,9 @@
 
 use callgate_formats::{Builtin, list};
 
-use crate::error::{Error, Status};
-use crate::input::Source;
-use crate::output;
+use callgate_console::error::{Error, Status};
+use callgate_console::input::Source;
+use callgate_console::output;
 
 /// List the embedded profiles, or print one
 #[derive(Debug, clap::Args)]

@@ -6,9 +6,9 @@ use std::time::Instant;
 use callgate_prover::Difference;
 
 use crate::commands::compare::{Count, Pair};
-use crate::describe;
-use crate::error::{Error, Status};
-use crate::output;
+use callgate_console::describe;
+use callgate_console::error::{Error, Status};
+use callgate_console::output;
 
 /// Decide whether two filters mean the same
 ///

@@ -13,11 +13,12 @@ use callgate_kernel::{Command, Interruption, Logging, Options, Speculation, Star
 use callgate_syscalls::{Action, ActionKind, Arch, Endian, SeccompData, names};
 use clap::ValueHint;
 
-use crate::args::group::ProfileArgs;
-use crate::args::value;
-use crate::error::{Error, Status};
-use crate::input::{self, Source};
-use crate::{output, prepared};
+use crate::prepared;
+use callgate_console::args::group::ProfileArgs;
+use callgate_console::args::value;
+use callgate_console::error::{Error, Status};
+use callgate_console::input::{self, Source};
+use callgate_console::output;
 
 use handover::{Agent, AgentAddress};
 
@@ -122,7 +123,7 @@ fn made(args: &Args) -> Result<Filters, Error> {
         Some(default) => resolved.policy.with_default(default),
         None => resolved.policy,
     };
-    let filters = FilterStack::from_policy(policy).map_err(Error::Filter)?;
+    let filters = FilterStack::from_policy(policy).map_err(Error::from)?;
     let metadata = resolved.listener_metadata;
     let agent = resolved.listener_path.map(|path| AgentAddress { path: path.into(), metadata });
     Ok(Filters { stack: filters.stack().clone(), flags: resolved.flags, agent })

@@ -5,12 +5,12 @@ use callgate_gate::{Style, show, words_of};
 use callgate_syscalls::Arch;
 use clap::ValueHint;
 
-use crate::args::group::{ProfileArgs, ProgramFormat, ProgramOutput};
-use crate::args::value;
 use crate::commands::test::policy_of;
-use crate::error::{Error, Status};
-use crate::input::{self, Source};
-use crate::output;
+use callgate_console::args::group::{ProfileArgs, ProgramFormat, ProgramOutput};
+use callgate_console::args::value;
+use callgate_console::error::{Error, Status};
+use callgate_console::input::{self, Source};
+use callgate_console::output;
 
 /// Show any filter as a policy in the language (*.gate)
 ///

@@ -6,13 +6,13 @@ use callgate_bpf::{Line, Listing, Outcome, Program, Stack, Trace};
 use callgate_syscalls::{Action, ActionKind, Arch, Errno, SeccompData, SyscallNr};
 use clap::ValueHint;
 
-use crate::args::arguments;
-use crate::args::group::{FilterArgs, ProfileArgs};
-use crate::args::value::{self, Number};
-use crate::decider::said;
-use crate::error::{Error, Status};
-use crate::input::{self, Input, Resolved, Source, Subject, Unresolved};
-use crate::output;
+use callgate_console::args::arguments;
+use callgate_console::args::group::{FilterArgs, ProfileArgs};
+use callgate_console::args::value::{self, Number};
+use callgate_console::decider::said;
+use callgate_console::error::{Error, Status};
+use callgate_console::input::{self, Input, Resolved, Source, Subject, Unresolved};
+use callgate_console::output;
 
 /// Simulate a call under a filter
 ///

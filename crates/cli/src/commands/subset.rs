@@ -1,9 +1,9 @@
 //! `callgate subset`: whether one filter never permits more than another.
 
 use crate::commands::compare::Pair;
-use crate::describe;
-use crate::error::{Error, Status};
-use crate::output;
+use callgate_console::describe;
+use callgate_console::error::{Error, Status};
+use callgate_console::output;
 
 /// Decide whether filter A never permits more than filter B
 ///

@@ -6,10 +6,10 @@ use std::io::{self, Write};
 use callgate_syscalls::{Arch, ArgumentWidth, KernelVersion, Syscall};
 use serde::Serialize;
 
-use crate::args::group::{TableArches, TableFormat};
-use crate::args::value;
-use crate::error::{Error, Status};
-use crate::output;
+use callgate_console::args::group::{TableArches, TableFormat};
+use callgate_console::args::value;
+use callgate_console::error::{Error, Status};
+use callgate_console::output;
 
 /// Look up syscalls: number, first kernel, arguments
 ///

@@ -9,11 +9,11 @@ use callgate_rules::{Code, Diagnostic, Provenance, Sources};
 use callgate_syscalls::Arch;
 use clap::{ValueEnum, ValueHint};
 
-use crate::args::group::ProfileArgs;
-use crate::args::value;
-use crate::error::{Error, Status};
-use crate::input::{self, Source, Subject, gate};
-use crate::output::{self, DiagnosticJson};
+use callgate_console::args::group::ProfileArgs;
+use callgate_console::args::value;
+use callgate_console::error::{Error, Status};
+use callgate_console::input::{self, Source, Subject, gate};
+use callgate_console::output::{self, DiagnosticJson};
 
 /// Prove what policies promise in their tests
 ///

@@ -6,9 +6,9 @@ use callgate::compiler::{Emit, Options, emit};
 use callgate_policy::Policy;
 use clap::ValueEnum;
 
-use crate::draw;
-use crate::error::{Error, Status};
-use crate::output;
+use callgate_console::draw;
+use callgate_console::error::{Error, Status};
+use callgate_console::output;
 
 /// What is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -42,7 +42,7 @@ pub(super) fn write(
         What::Dot | What::Svg => Emit::Dot,
     };
     let text = emit(policy, options, kind);
-    let mut text = text.map_err(|reason| Error::Filter(callgate::Error::Compile(reason)))?;
+    let mut text = text.map_err(|reason| Error::from(callgate::Error::Compile(reason)))?;
     if what == What::Svg {
         text = draw::svg(&text)?;
     }

@@ -4,7 +4,7 @@ use callgate_prover::Difference;
 use callgate_syscalls::{Action, Arch, SyscallNr, X32_BIT};
 use serde::Serialize;
 
-use crate::describe;
+use callgate_console::describe;
 
 /// Calls of one architecture for which the action changed in one way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

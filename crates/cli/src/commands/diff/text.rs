@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::{Change, by_arch};
-use crate::output;
+use callgate_console::output;
 
 /// Writes the changes.
 pub(crate) fn write(out: &mut dyn Write, changes: &[Change]) -> io::Result<()> {

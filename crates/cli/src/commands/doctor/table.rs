@@ -7,7 +7,7 @@ use clap::ValueEnum;
 
 use super::check::{Answer, Check, Group, Need, Value};
 use super::verdict;
-use crate::output::{BAD, FAINT, GOOD, HEADING};
+use callgate_console::output::{BAD, FAINT, GOOD, HEADING};
 
 /// Writes the groups, each answer with its value or reason, and what to do below it; then what is usable.
 pub(super) fn write(out: &mut dyn Write, checks: &[Check]) -> io::Result<()> {

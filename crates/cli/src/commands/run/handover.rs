@@ -12,7 +12,7 @@ use std::{env, process};
 use callgate_kernel::notify::handover;
 use serde::Serialize;
 
-use crate::error::Error;
+use callgate_console::error::Error;
 
 /// How long the agent may take to read what it is sent. Agents that work take microseconds.
 const TIME_MAX: Duration = Duration::from_secs(10);

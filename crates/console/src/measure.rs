@@ -10,7 +10,7 @@ use callgate_syscalls::{Action, Arch, Endian, KernelVersion, SeccompData};
 
 /// How many instructions a program executes for the syscalls that have rules in a policy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Executed {
+pub struct Executed {
     calls: usize,
     sum: usize,
     max: usize,
@@ -18,16 +18,16 @@ pub(crate) struct Executed {
 
 /// How many of the syscalls that a filter allows the kernel answers for without running it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Cacheable {
+pub struct Cacheable {
     /// The syscalls that cost nothing.
-    pub(crate) cacheable: usize,
+    pub cacheable: usize,
     /// The syscalls that are allowed.
-    pub(crate) allowed: usize,
+    pub allowed: usize,
 }
 
 impl Executed {
     /// Counts for filters and the policy they were made from.
-    pub(crate) fn by(stack: &Stack, policy: &Policy) -> Self {
+    pub fn by(stack: &Stack, policy: &Policy) -> Self {
         let calls = policy.arches().flat_map(|(arch, policy)| {
             policy.rules().map(move |(nr, _)| (SeccompData::new(arch, nr), arch.endian()))
         });
@@ -35,7 +35,7 @@ impl Executed {
     }
 
     /// Counts for filters, over the syscalls that a kernel has on these architectures.
-    pub(crate) fn on(stack: &Stack, arches: &[Arch], kernel: KernelVersion) -> Self {
+    pub fn on(stack: &Stack, arches: &[Arch], kernel: KernelVersion) -> Self {
         let calls = arches.iter().flat_map(|&arch| {
             let syscalls = arch.syscalls().filter(|syscall| syscall.since <= kernel);
             syscalls.map(move |syscall| (SeccompData::new(arch, syscall.nr), arch.endian()))
@@ -44,12 +44,13 @@ impl Executed {
     }
 
     /// The mean to a tenth.
-    pub(crate) fn mean(&self) -> String {
+    pub fn mean(&self) -> String {
         let tenths = self.sum * 10 / self.calls.max(1);
         format!("{}.{}", tenths / 10, tenths % 10)
     }
 
-    pub(crate) const fn max(&self) -> usize {
+    /// The largest of them.
+    pub const fn max(&self) -> usize {
         self.max
     }
 
@@ -74,7 +75,7 @@ impl fmt::Display for Executed {
 
 impl Cacheable {
     /// Counts over the syscalls that a kernel has on an architecture.
-    pub(crate) fn of(stack: &Stack, arch: Arch, kernel: KernelVersion) -> Self {
+    pub fn of(stack: &Stack, arch: Arch, kernel: KernelVersion) -> Self {
         let cached = cached_numbers(arch, kernel).unwrap_or(0);
         let calls = arch.syscalls().filter(|syscall| syscall.since <= kernel);
         let calls = calls.map(|syscall| SeccompData::new(arch, syscall.nr));

@@ -15,25 +15,25 @@ use serde::Serialize;
 
 use crate::error::{Error, Status};
 
-pub(crate) use diagnostics::{DiagnosticJson, rendered};
-pub(crate) use file::file;
-pub(crate) use program::{ListingJson, program, style};
+pub use diagnostics::{DiagnosticJson, rendered};
+pub use file::file;
+pub use program::{ListingJson, program, style};
 
 /// How file names and verdicts are told apart from the text around them, on a terminal.
-pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
+pub const GOOD: Style = AnsiColor::Green.on_default();
 /// What was refused, differs or is wrong.
-pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
+pub const BAD: Style = AnsiColor::Red.on_default().bold();
 /// What may be overlooked.
-pub(crate) const FAINT: Style = Style::new().dimmed();
+pub const FAINT: Style = Style::new().dimmed();
 /// Headings.
-pub(crate) const HEADING: Style = Style::new().bold();
+pub const HEADING: Style = Style::new().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 
 /// Writes text to standard output. Colours reach terminals only, and none if `NO_COLOR` is set.
 ///
 /// # Errors
 /// [`Error::Write`], for a full disk and the like.
-pub(crate) fn text(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
+pub fn text(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
     let mut out = BufWriter::new(anstream::stdout().lock());
     written(write(&mut out).and_then(|()| out.flush()))
 }
@@ -42,7 +42,7 @@ pub(crate) fn text(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Resu
 ///
 /// # Errors
 /// As [`text`].
-pub(crate) fn json(value: &impl Serialize) -> Result<(), Error> {
+pub fn json(value: &impl Serialize) -> Result<(), Error> {
     let json = json_text(value)?;
     text(|out| out.write_all(json.as_bytes()))
 }
@@ -51,7 +51,7 @@ pub(crate) fn json(value: &impl Serialize) -> Result<(), Error> {
 ///
 /// # Errors
 /// [`Error::Write`] for a value that JSON cannot hold.
-pub(crate) fn json_text(value: &impl Serialize) -> Result<String, Error> {
+pub fn json_text(value: &impl Serialize) -> Result<String, Error> {
     match serde_json::to_string_pretty(value) {
         Ok(text) => Ok(text + "\n"),
         Err(reason) => Err(Error::write("JSON", reason.into())),
@@ -62,7 +62,7 @@ pub(crate) fn json_text(value: &impl Serialize) -> Result<String, Error> {
 ///
 /// # Errors
 /// [`Error::BinaryToTerminal`], and as [`text`].
-pub(crate) fn binary(bytes: &[u8]) -> Result<(), Error> {
+pub fn binary(bytes: &[u8]) -> Result<(), Error> {
     let mut out = io::stdout().lock();
     if out.is_terminal() {
         return Err(Error::BinaryToTerminal);
@@ -71,17 +71,17 @@ pub(crate) fn binary(bytes: &[u8]) -> Result<(), Error> {
 }
 
 /// Says something that the user should know although the command goes on.
-pub(crate) fn warning(message: &dyn fmt::Display) {
+pub fn warning(message: &dyn fmt::Display) {
     message_line(WARNING, "warning: ", message);
 }
 
 /// Says something that was decided for the user.
-pub(crate) fn note(message: &dyn fmt::Display) {
+pub fn note(message: &dyn fmt::Display) {
     message_line(FAINT, "note: ", message);
 }
 
 /// Says why the command failed.
-pub(crate) fn error(error: &Error, format: ErrorFormat) {
+pub fn error(error: &Error, format: ErrorFormat) {
     match (format, error) {
         (ErrorFormat::Text, Error::Text(refused)) => {
             aside(&rendered(&refused.diagnostics, &refused.sources));
@@ -111,7 +111,7 @@ fn json_line(diagnostic: &DiagnosticJson<'_>) {
 
 /// How errors are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum ErrorFormat {
+pub enum ErrorFormat {
     /// For people: with the lines of the text
     #[default]
     Text,
@@ -120,13 +120,13 @@ pub(crate) enum ErrorFormat {
 }
 
 /// Writes a block of lines to standard error.
-pub(crate) fn aside(lines: &dyn fmt::Display) {
+pub fn aside(lines: &dyn fmt::Display) {
     // Nothing is left to do where not even a message can be written.
     let _ = write!(anstream::stderr().lock(), "{lines}");
 }
 
 /// Writes what the parser of arguments has to say: help and version, or what is wrong with the arguments.
-pub(crate) fn parser_answer(answer: &clap::Error) -> Status {
+pub fn parser_answer(answer: &clap::Error) -> Status {
     let styled = answer.render().ansi().to_string();
     if answer.use_stderr() {
         // The parser's "error:", in its colours, gives way to the name that all other messages begin with.

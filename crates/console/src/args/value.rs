@@ -8,7 +8,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use crate::error::Error;
 
 /// Parses an architecture's name; help and errors list them.
-pub(crate) fn arch() -> impl TypedValueParser<Value = Arch> {
+pub fn arch() -> impl TypedValueParser<Value = Arch> {
     PossibleValuesParser::new(Arch::ALL.map(Arch::name)).try_map(|name| name.parse::<Arch>())
 }
 
@@ -16,7 +16,7 @@ pub(crate) fn arch() -> impl TypedValueParser<Value = Arch> {
 ///
 /// # Errors
 /// [`Error::Usage`] on a machine that callgate has no name for.
-pub(crate) fn native() -> Result<Arch, Error> {
+pub fn native() -> Result<Arch, Error> {
     Arch::native().ok_or_else(|| {
         let message = "this machine's architecture has no syscall filters that callgate knows: \
                        choose one with --arch";
@@ -28,7 +28,7 @@ pub(crate) fn native() -> Result<Arch, Error> {
 ///
 /// # Errors
 /// As [`native`].
-pub(crate) fn arches_or_native(arches: &[Arch]) -> Result<Vec<Arch>, Error> {
+pub fn arches_or_native(arches: &[Arch]) -> Result<Vec<Arch>, Error> {
     match arches {
         [] => Ok(vec![native()?]),
         arches => Ok(arches.to_vec()),
@@ -37,7 +37,7 @@ pub(crate) fn arches_or_native(arches: &[Arch]) -> Result<Vec<Arch>, Error> {
 
 /// A number as people write it: decimal, or hexadecimal with `0x`; negative as two's complement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Number(pub(crate) u64);
+pub struct Number(pub u64);
 
 impl FromStr for Number {
     type Err = &'static str;
@@ -57,7 +57,7 @@ impl FromStr for Number {
 ///
 /// # Errors
 /// [`Error::Usage`] with names that are near.
-pub(crate) fn name(text: &str) -> Result<Name, Error> {
+pub fn name(text: &str) -> Result<Name, Error> {
     Name::parse(text).ok_or_else(|| {
         let unknown = format!("no syscall is called {text:?}");
         let near = near(text, syscall_names());
@@ -69,12 +69,12 @@ pub(crate) fn name(text: &str) -> Result<Name, Error> {
 }
 
 /// The names of all syscalls.
-pub(crate) fn syscall_names() -> impl Iterator<Item = &'static str> {
+pub fn syscall_names() -> impl Iterator<Item = &'static str> {
     Name::all().map(Name::as_str)
 }
 
 /// A problem with the names that the word may be a misspelling of, if there are any.
-pub(crate) fn did_you_mean<'n>(
+pub fn did_you_mean<'n>(
     problem: &str,
     word: &str,
     names: impl IntoIterator<Item = &'n str>,
@@ -90,7 +90,7 @@ pub(crate) fn did_you_mean<'n>(
 ///
 /// # Errors
 /// [`Error::Usage`] for a number of more than 32 bits.
-pub(crate) fn syscall_number(text: &str) -> Result<Option<SyscallNr>, Error> {
+pub fn syscall_number(text: &str) -> Result<Option<SyscallNr>, Error> {
     let looks_like_one = text.starts_with(|c: char| c.is_ascii_digit() || c == '-');
     let Some(Number(number)) = text.parse().ok().filter(|_| looks_like_one) else {
         return Ok(None);
@@ -103,7 +103,7 @@ pub(crate) fn syscall_number(text: &str) -> Result<Option<SyscallNr>, Error> {
 }
 
 /// An architecture's names in a sentence.
-pub(crate) fn list(arches: impl IntoIterator<Item = Arch>) -> String {
+pub fn list(arches: impl IntoIterator<Item = Arch>) -> String {
     arches.into_iter().map(Arch::name).collect::<Vec<_>>().join(", ")
 }
 
@@ -126,7 +126,10 @@ fn near<'n>(text: &str, names: impl IntoIterator<Item = &'n str>) -> Vec<&'n str
 }
 
 /// Parses an action for a default.
-pub(crate) fn action(text: &str) -> Result<Action, String> {
+///
+/// # Errors
+/// A sentence that says what an action looks like.
+pub fn action(text: &str) -> Result<Action, String> {
     Ok(match text {
         "allow" => Action::ALLOW,
         "log" => Action::LOG,

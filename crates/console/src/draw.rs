@@ -12,7 +12,7 @@ const TEXT_MAX: usize = 60_000;
 ///
 /// # Errors
 /// [`Error::NotDrawn`] for a graph too large to be drawn.
-pub(crate) fn svg(dot: &str) -> Result<String, Error> {
+pub fn svg(dot: &str) -> Result<String, Error> {
     if dot.len() > TEXT_MAX {
         return Err(Error::NotDrawn { reason: "it is too large".to_owned() });
     }

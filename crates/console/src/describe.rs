@@ -8,7 +8,7 @@ use callgate_syscalls::{
 };
 
 /// A call as a reader would write it: `socket(40, 0, 0) on x86_64`.
-pub(crate) fn call(call: &SeccompData) -> String {
+pub fn call(call: &SeccompData) -> String {
     let arch = Arch::of_call(call.arch, call.nr);
     let name = arch.and_then(|arch| Some((arch, arch.syscall_at(call.nr)?.name)));
     let declared = name.and_then(|(arch, name)| Some(arch.signature(name)?.arguments().len()));
@@ -33,7 +33,7 @@ pub(crate) fn call(call: &SeccompData) -> String {
 }
 
 /// An action as the caller sees it: an errno by its name.
-pub(crate) fn action(action: Action, call: &SeccompData) -> String {
+pub fn action(action: Action, call: &SeccompData) -> String {
     let errno = Errno::new(action.data());
     let name = Arch::of_call(call.arch, call.nr).and_then(|arch| errno.name(arch));
     match name.filter(|_| action.kind() == ActionKind::Errno) {
@@ -43,18 +43,18 @@ pub(crate) fn action(action: Action, call: &SeccompData) -> String {
 }
 
 /// A syscall number: decimal while that is readable.
-pub(crate) fn nr(nr: SyscallNr) -> String {
+pub fn nr(nr: SyscallNr) -> String {
     number(nr.raw().into())
 }
 
 /// The arguments of a syscall, where they are known.
-pub(crate) fn arguments(arch: Arch, nr: SyscallNr) -> Vec<Argument> {
+pub fn arguments(arch: Arch, nr: SyscallNr) -> Vec<Argument> {
     let signature = arch.syscall_at(nr).and_then(|syscall| arch.signature(syscall.name));
     signature.map(|signature| signature.arguments().collect()).unwrap_or_default()
 }
 
 /// A condition on a syscall with these arguments, which are called by their names.
-pub(crate) fn condition(condition: &Condition, arguments: &[Argument]) -> String {
+pub fn condition(condition: &Condition, arguments: &[Argument]) -> String {
     let (list, joint, empty) = match condition.view() {
         View::Compare(one) => return comparison(one, arguments),
         View::All(list) => (list, " and ", "always"),

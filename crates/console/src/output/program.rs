@@ -14,11 +14,7 @@ use crate::output;
 ///
 /// # Errors
 /// [`Error::Write`], [`Error::BinaryToTerminal`].
-pub(crate) fn program(
-    program: &Program,
-    style: Style,
-    to: &ProgramOutput,
-) -> Result<Status, Error> {
+pub fn program(program: &Program, style: Style, to: &ProgramOutput) -> Result<Status, Error> {
     let bytes = match to.format {
         ProgramFormat::Bpf => program.to_bytes(style.endian),
         ProgramFormat::Hex => hex(program, style.endian).into_bytes(),
@@ -35,7 +31,7 @@ pub(crate) fn program(
 }
 
 /// The style for programs of these machines: their byte order, and the names of this one.
-pub(crate) fn style(endian: Endian) -> Style {
+pub fn style(endian: Endian) -> Style {
     Style { endian, arch: Arch::native().filter(|arch| arch.endian() == endian) }
 }
 
@@ -48,13 +44,13 @@ fn hex(program: &Program, endian: Endian) -> String {
 }
 
 /// A program with its disassembly.
-#[derive(Serialize)]
-pub(crate) struct ListingJson {
+#[derive(Debug, Serialize)]
+pub struct ListingJson {
     endian: &'static str,
     instructions: Vec<LineJson>,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 struct LineJson {
     index: usize,
     code: u16,
@@ -72,7 +68,7 @@ struct LineJson {
 
 impl ListingJson {
     /// Disassembles a program.
-    pub(crate) fn new(program: &Program, style: Style) -> Self {
+    pub fn new(program: &Program, style: Style) -> Self {
         let line = |line: callgate_bpf::Line| {
             let Instruction { code, jt, jf, k } = line.instruction;
             let callgate_bpf::Line { index, label, text, comment, next, .. } = line;
@@ -87,7 +83,7 @@ impl ListingJson {
     }
 
     /// The same with the places in a policy for whose calls instructions return.
-    pub(crate) fn owned_by(mut self, owners: &BTreeMap<usize, Vec<String>>) -> Self {
+    pub fn owned_by(mut self, owners: &BTreeMap<usize, Vec<String>>) -> Self {
         for line in &mut self.instructions {
             line.owners = owners.get(&line.index).cloned();
         }

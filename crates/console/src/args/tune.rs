@@ -12,7 +12,7 @@ use crate::input::{self, Source};
 
 /// How often calls are made, and so which of them are decided first. It changes no filter's meaning.
 #[derive(Clone, Debug, Default, clap::Args)]
-pub(crate) struct TuneArgs {
+pub struct TuneArgs {
     /// How often calls are made: uniform, typical, or FILE with what was counted [default: uniform]
     ///
     /// Calls that are made more often are decided in fewer steps; what the filter means stays the same. `typical` is
@@ -52,7 +52,7 @@ impl TuneArgs {
     ///
     /// # Errors
     /// [`Error::Weights`] and as [`input::text`]; [`Error::Usage`] where standard input is among `others` already.
-    pub(crate) fn options(&self, how: &ProfileArgs, others: &[Source]) -> Result<Options, Error> {
+    pub fn options(&self, how: &ProfileArgs, others: &[Source]) -> Result<Options, Error> {
         let weights = match &self.weights {
             None | Some(Chosen::Uniform) => Weights::Uniform,
             Some(Chosen::Typical) => Weights::Typical,

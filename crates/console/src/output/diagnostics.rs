@@ -5,7 +5,7 @@ use callgate_rules::{Diagnostic, Edit, Help, Label, LabelKind, Severity, Source,
 use serde::Serialize;
 
 /// Diagnostics as people read them, coloured; whoever writes them takes the colours off where nobody sees them.
-pub(crate) fn rendered(diagnostics: &[Diagnostic], sources: &Sources) -> String {
+pub fn rendered(diagnostics: &[Diagnostic], sources: &Sources) -> String {
     let renderer = Renderer::styled();
     let mut text = String::new();
     for diagnostic in diagnostics {
@@ -73,8 +73,8 @@ const fn level(severity: Severity) -> Level<'static> {
 }
 
 /// A diagnostic as JSON has it; lines and columns from 1, bytes from 0.
-#[derive(Serialize)]
-pub(crate) struct DiagnosticJson<'a> {
+#[derive(Debug, Serialize)]
+pub struct DiagnosticJson<'a> {
     code: Option<&'a str>,
     severity: &'static str,
     message: String,
@@ -83,7 +83,7 @@ pub(crate) struct DiagnosticJson<'a> {
     helps: Vec<HelpJson<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 struct LabelJson<'a> {
     primary: bool,
     #[serde(flatten)]
@@ -91,20 +91,20 @@ struct LabelJson<'a> {
     text: &'a str,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 struct HelpJson<'a> {
     message: &'a str,
     edit: Option<EditJson<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 struct EditJson<'a> {
     #[serde(flatten)]
     place: Option<PlaceJson<'a>>,
     replacement: &'a str,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 struct PlaceJson<'a> {
     file: &'a str,
     line: usize,
@@ -116,7 +116,8 @@ struct PlaceJson<'a> {
 }
 
 impl<'a> DiagnosticJson<'a> {
-    pub(crate) fn new(diagnostic: &'a Diagnostic, sources: &'a Sources) -> Self {
+    /// One of a text.
+    pub fn new(diagnostic: &'a Diagnostic, sources: &'a Sources) -> Self {
         let severity = match diagnostic.severity {
             Severity::Error => "error",
             Severity::Warning => "warning",
@@ -146,7 +147,7 @@ impl<'a> DiagnosticJson<'a> {
     }
 
     /// An error that has no place in a text.
-    pub(crate) fn without_place(message: String) -> Self {
+    pub fn without_place(message: String) -> Self {
         let labels = Vec::new();
         let helps = Vec::new();
         Self { code: None, severity: "error", message, labels, notes: &[], helps }

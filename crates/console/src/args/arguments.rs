@@ -14,7 +14,7 @@ const COUNT: usize = 6;
 /// # Errors
 /// [`Error::Usage`] for more than six arguments, and for a word that is neither a number nor a constant that the
 /// argument takes.
-pub(crate) fn read(words: &[String], arch: Arch, nr: SyscallNr) -> Result<[u64; COUNT], Error> {
+pub fn read(words: &[String], arch: Arch, nr: SyscallNr) -> Result<[u64; COUNT], Error> {
     if words.len() > COUNT {
         let message = format!("{} arguments given: a syscall has up to six", words.len());
         return Err(Error::Usage(message));

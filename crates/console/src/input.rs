@@ -1,6 +1,6 @@
 //! Reading filters: from files, standard input, processes and callgate itself, in any form.
 
-pub(crate) mod gate;
+pub mod gate;
 mod source;
 
 use std::fs::File;
@@ -19,14 +19,14 @@ use crate::args::group::ProfileArgs;
 use crate::error::Error;
 use crate::output;
 
-pub(crate) use source::{Source, parser, tid};
+pub use source::{Source, parser, tid};
 
 /// The longest input in bytes. The longest program has 32 kB, the longest profile 4 MiB.
 const INPUT_MAX: u64 = 8 << 20;
 
 /// A filter as it came in.
 #[derive(Debug)]
-pub(crate) enum Input {
+pub enum Input {
     /// A container profile, not yet for any machine.
     Profile(Box<Unresolved>),
     /// A program, and the byte order of the machines it is for.
@@ -37,7 +37,7 @@ pub(crate) enum Input {
 
 /// A profile or policy, not yet for any machine.
 #[derive(Debug)]
-pub(crate) struct Unresolved {
+pub struct Unresolved {
     text: Text,
     embedded: bool,
 }
@@ -50,23 +50,23 @@ enum Text {
 
 /// A profile or policy for a machine.
 #[derive(Debug)]
-pub(crate) struct Resolved {
+pub struct Resolved {
     /// What happens to each call.
-    pub(crate) policy: Policy,
+    pub policy: Policy,
     /// Which written rule each of the policy's comes from.
-    pub(crate) provenance: Provenance,
+    pub provenance: Provenance,
     /// What is asked for when it is loaded.
-    pub(crate) flags: Vec<Flag>,
+    pub flags: Vec<Flag>,
     /// The socket that the listener is sent to.
-    pub(crate) listener_path: Option<String>,
+    pub listener_path: Option<String>,
     /// What is sent along.
-    pub(crate) listener_metadata: Option<String>,
+    pub listener_metadata: Option<String>,
     notices: Vec<Notice>,
 }
 
 /// Something that has a meaning.
 #[derive(Debug)]
-pub(crate) enum Subject {
+pub enum Subject {
     /// A resolved profile.
     Policy(Policy),
     /// One program or several.
@@ -77,7 +77,7 @@ pub(crate) enum Subject {
 ///
 /// # Errors
 /// [`Error::Read`], [`Error::TooLarge`], [`Error::Empty`]; [`Error::Usage`] for a process, which has no bytes.
-pub(crate) fn bytes(source: &Source) -> Result<Vec<u8>, Error> {
+pub fn bytes(source: &Source) -> Result<Vec<u8>, Error> {
     let what = || source.to_string();
     let bytes = match source {
         Source::Stdin => limited(io::stdin().lock()),
@@ -106,7 +106,7 @@ fn limited(reader: impl Read) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 /// As [`bytes`]; [`Error::Kernel`] for a process; the reason why the content is no filter.
-pub(crate) fn read(source: &Source) -> Result<Input, Error> {
+pub fn read(source: &Source) -> Result<Input, Error> {
     if let Source::Process(tid) = source {
         let filters = filters_of(*tid).map_err(Error::Kernel)?;
         if filters.is_empty() {
@@ -127,7 +127,7 @@ pub(crate) fn read(source: &Source) -> Result<Input, Error> {
 ///
 /// # Errors
 /// As [`bytes`]; [`Error::Profile`].
-pub(crate) fn profile(source: &Source) -> Result<Unresolved, Error> {
+pub fn profile(source: &Source) -> Result<Unresolved, Error> {
     profile_of(bytes(source)?, source)
 }
 
@@ -137,7 +137,7 @@ impl Unresolved {
     ///
     /// # Errors
     /// [`Error::Profile`], and as [`ProfileArgs::options`].
-    pub(crate) fn resolve(&self, args: &ProfileArgs, arches: &[Arch]) -> Result<Resolved, Error> {
+    pub fn resolve(&self, args: &ProfileArgs, arches: &[Arch]) -> Result<Resolved, Error> {
         let profile = match &self.text {
             Text::Profile(profile) => profile,
             Text::Gate(written) => return Ok(gate::lowered(written, args, arches)?.into()),
@@ -151,7 +151,7 @@ impl Unresolved {
     }
 
     /// `FILE:LINE:COLUMN` of a place in what was read.
-    pub(crate) fn place(&self, span: Span) -> Option<String> {
+    pub fn place(&self, span: Span) -> Option<String> {
         match &self.text {
             Text::Profile(profile) => Some(profile.source().place(span)),
             Text::Gate(written) => written.sources.place(span),
@@ -159,7 +159,7 @@ impl Unresolved {
     }
 
     /// Says what was decided because the profile does not say it.
-    pub(crate) fn explain(&self, resolved: &Resolved) {
+    pub fn explain(&self, resolved: &Resolved) {
         if !self.embedded {
             resolved.notices.iter().for_each(|notice| output::note(notice));
         }
@@ -169,7 +169,7 @@ impl Unresolved {
     ///
     /// # Errors
     /// As [`Unresolved::resolve`].
-    pub(crate) fn covers(&self, args: &ProfileArgs, arch: Arch) -> Result<bool, Error> {
+    pub fn covers(&self, args: &ProfileArgs, arch: Arch) -> Result<bool, Error> {
         if Arch::native().is_none() {
             return Ok(false);
         }
@@ -214,7 +214,7 @@ impl Input {
     ///
     /// # Errors
     /// As [`Unresolved::resolve`].
-    pub(crate) fn subject(self, args: &ProfileArgs, arches: &[Arch]) -> Result<Subject, Error> {
+    pub fn subject(self, args: &ProfileArgs, arches: &[Arch]) -> Result<Subject, Error> {
         Ok(match self {
             Self::Profile(profile) => Subject::Policy(profile.resolve(args, arches)?.policy),
             Self::Program(program, _) => Subject::Stack(Stack::new([program])),
@@ -228,10 +228,10 @@ impl Subject {
     ///
     /// # Errors
     /// [`Error::Filter`].
-    pub(crate) fn into_stack(self) -> Result<Stack, Error> {
+    pub fn into_stack(self) -> Result<Stack, Error> {
         match self {
             Self::Policy(policy) => {
-                let filters = FilterStack::from_policy(policy).map_err(Error::Filter)?;
+                let filters = FilterStack::from_policy(policy).map_err(Error::from)?;
                 Ok(filters.stack().clone())
             }
             Self::Stack(stack) => Ok(stack),
@@ -265,7 +265,7 @@ fn profile_of(bytes: Vec<u8>, source: &Source) -> Result<Unresolved, Error> {
         true => Text::Gate(gate::written(bytes, source)?),
         false => {
             let text = callgate_rules::Source::from_bytes(source.to_string(), bytes);
-            let text = text.map_err(|error| Error::Profile(error.into()))?;
+            let text = text.map_err(|error| Error::from(callgate_formats::Error::from(error)))?;
             let profile = container_profile(text.clone(), source);
             Text::Profile(profile.map_err(|error| refused(error, &text))?)
         }
@@ -287,7 +287,7 @@ fn container_profile(
 /// The error of a profile, with the text where it has a place in it.
 fn refused(error: callgate_formats::Error, text: &callgate_rules::Source) -> Error {
     match error.place() {
-        None => Error::Profile(error),
+        None => error.into(),
         Some(_) => Error::text(Refused {
             sources: text.clone().into(),
             diagnostics: vec![error.diagnostic()],
@@ -305,7 +305,7 @@ fn program_of(bytes: &[u8], source: &Source) -> Result<(Program, Endian), Error>
 ///
 /// # Errors
 /// As [`bytes`]; [`Error::Read`] for what is not UTF-8.
-pub(crate) fn text(source: &Source) -> Result<String, Error> {
+pub fn text(source: &Source) -> Result<String, Error> {
     let invalid = |_| Error::Read {
         what: source.to_string(),
         reason: io::Error::new(io::ErrorKind::InvalidData, "not UTF-8 text"),
@@ -317,7 +317,7 @@ pub(crate) fn text(source: &Source) -> Result<String, Error> {
 ///
 /// # Errors
 /// [`Error::Usage`].
-pub(crate) fn stdin_once(sources: &[&Source]) -> Result<(), Error> {
+pub fn stdin_once(sources: &[&Source]) -> Result<(), Error> {
     match sources.iter().filter(|source| ***source == Source::Stdin).count() {
         0 | 1 => Ok(()),
         _ => Err(Error::Usage("standard input (-) can be read only once".to_owned())),

@@ -13,7 +13,7 @@ use crate::input::{self, Source};
 
 /// One filter: a file, an embedded profile, or what a process runs under.
 #[derive(Debug, clap::Args)]
-pub(crate) struct FilterArgs {
+pub struct FilterArgs {
     /// The filter: FILE, NAME of an embedded profile, or - for standard input
     #[arg(
         value_name = "FILTER",
@@ -32,7 +32,7 @@ impl FilterArgs {
     ///
     /// # Errors
     /// [`Error::Usage`] where neither was given, which the parser of arguments prevents.
-    pub(crate) fn source(&self) -> Result<Source, Error> {
+    pub fn source(&self) -> Result<Source, Error> {
         let given = self.filter.clone().or(self.pid.map(Source::Process));
         given.ok_or_else(|| Error::Usage("name a filter, or a process with --pid".to_owned()))
     }
@@ -41,7 +41,7 @@ impl FilterArgs {
 /// What a profile leaves to whoever runs it.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "How profiles are read")]
-pub(crate) struct ProfileArgs {
+pub struct ProfileArgs {
     /// The capabilities that the program can have, separated by commas, or ALL [default: Docker's set]
     ///
     /// Docker's files have rules that depend on them.
@@ -64,7 +64,7 @@ impl ProfileArgs {
     ///
     /// # Errors
     /// [`Error::Kernel`] where the running kernel's release cannot be read, and as [`value::native`].
-    pub(crate) fn options(&self, arches: &[Arch]) -> Result<Options, Error> {
+    pub fn options(&self, arches: &[Arch]) -> Result<Options, Error> {
         // A profile for other machines only is read as on the first of them.
         let native = match arches {
             [first, ..] => {
@@ -84,7 +84,7 @@ impl ProfileArgs {
     }
 
     /// The kernel version given, if one was.
-    pub(crate) const fn asked_kernel(&self) -> Option<KernelVersion> {
+    pub const fn asked_kernel(&self) -> Option<KernelVersion> {
         self.kernel
     }
 
@@ -92,25 +92,25 @@ impl ProfileArgs {
     ///
     /// # Errors
     /// [`Error::Kernel`] where the running kernel's release cannot be read.
-    pub(crate) fn kernel(&self) -> Result<KernelVersion, Error> {
+    pub fn kernel(&self) -> Result<KernelVersion, Error> {
         self.kernel.map_or_else(|| running_kernel().map_err(Error::Kernel), Ok)
     }
 }
 
 /// Where a program goes, and in what form.
 #[derive(Debug, clap::Args)]
-pub(crate) struct ProgramOutput {
+pub struct ProgramOutput {
     /// Write to this file instead of standard output; it is replaced whole or not at all
     #[arg(short, long, value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
+    pub output: Option<PathBuf>,
     /// The form of the program
     #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: ProgramFormat,
+    pub format: ProgramFormat,
 }
 
 /// The forms of a program.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ProgramFormat {
+pub enum ProgramFormat {
     /// Instructions as the kernel takes them (struct sock_filter), for bwrap, minijail and the like
     #[default]
     Bpf,
@@ -126,7 +126,7 @@ pub(crate) enum ProgramFormat {
 
 /// The architectures that a table is for.
 #[derive(Debug, clap::Args)]
-pub(crate) struct TableArches {
+pub struct TableArches {
     /// An architecture, instead of this machine's own; may be repeated
     #[arg(long = "arch", value_name = "ARCH", value_parser = value::arch())]
     arches: Vec<Arch>,
@@ -140,14 +140,14 @@ impl TableArches {
     ///
     /// # Errors
     /// [`Error::Usage`] where none was and this machine's own is not known.
-    pub(crate) fn list(&self) -> Result<Vec<Arch>, Error> {
+    pub fn list(&self) -> Result<Vec<Arch>, Error> {
         if self.all_arches { Ok(Arch::ALL.to_vec()) } else { value::arches_or_native(&self.arches) }
     }
 }
 
 /// The forms of a table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum TableFormat {
+pub enum TableFormat {
     /// Aligned columns
     #[default]
     Table,

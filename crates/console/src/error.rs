@@ -8,7 +8,7 @@ use callgate_kernel::Tid;
 
 /// The exit status, the same for all commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Status {
+pub enum Status {
     /// Done; for questions: yes.
     Success = 0,
     /// The answer is no: the filters differ, the filter is not accepted.
@@ -32,7 +32,7 @@ impl From<Status> for ExitCode {
 /// Why a command did not do what it was asked to.
 #[derive(Debug)]
 #[non_exhaustive]
-pub(crate) enum Error {
+pub enum Error {
     /// Arguments that are fine alone do not go together, or name something that does not exist.
     Usage(String),
     /// Something could not be read.
@@ -71,7 +71,7 @@ pub(crate) enum Error {
     /// The text is no policy; each error has its place.
     Text(Box<callgate_gate::Refused>),
     /// The profile cannot be used.
-    Profile(callgate_formats::Error),
+    Profile(Box<callgate_formats::Error>),
     /// The file of weights has a line that says nothing.
     Weights {
         /// What was read.
@@ -85,7 +85,7 @@ pub(crate) enum Error {
         reason: String,
     },
     /// There is no proved filter.
-    Filter(callgate::Error),
+    Filter(Box<callgate::Error>),
     /// The prover has no answer.
     Prover(callgate_prover::Error),
     /// The kernel refused.
@@ -98,7 +98,7 @@ pub(crate) enum Error {
         reason: io::Error,
     },
     /// The agent does not work.
-    Agent(callgate_agent::Error),
+    Agent(Box<callgate_agent::Error>),
     /// The command was not executed.
     NotExecuted(callgate_kernel::Error),
     /// The process has no filters.
@@ -119,12 +119,13 @@ pub(crate) enum Error {
 
 impl Error {
     /// The exit status.
-    pub(crate) const fn status(&self) -> Status {
+    #[must_use]
+    pub fn status(&self) -> Status {
         match self {
-            Self::Prover(error) | Self::Filter(callgate::Error::Proof(error)) => match error {
-                callgate_prover::Error::Undecided(_) => Status::Undecided,
-                callgate_prover::Error::NotExpressible { .. } => Status::Failure,
-                _ => Status::No,
+            Self::Prover(error) => unproved(error),
+            Self::Filter(error) => match &**error {
+                callgate::Error::Proof(error) => unproved(error),
+                _ => Status::Failure,
             },
             Self::AgentUnreachable { .. } => Status::NotExecuted,
             Self::NotExecuted(error) => match error.exit_code() {
@@ -136,13 +137,39 @@ impl Error {
     }
 
     /// A text that is no policy.
-    pub(crate) fn text(refused: callgate_gate::Refused) -> Self {
+    pub fn text(refused: callgate_gate::Refused) -> Self {
         Self::Text(Box::new(refused))
     }
 
     /// A file that could not be written.
-    pub(crate) fn write(path: impl Into<PathBuf>, reason: io::Error) -> Self {
+    pub fn write(path: impl Into<PathBuf>, reason: io::Error) -> Self {
         Self::Write { what: path.into().display().to_string(), reason }
+    }
+}
+
+fn unproved(error: &callgate_prover::Error) -> Status {
+    match error {
+        callgate_prover::Error::Undecided(_) => Status::Undecided,
+        callgate_prover::Error::NotExpressible { .. } => Status::Failure,
+        _ => Status::No,
+    }
+}
+
+impl From<callgate_formats::Error> for Error {
+    fn from(error: callgate_formats::Error) -> Self {
+        Self::Profile(Box::new(error))
+    }
+}
+
+impl From<callgate::Error> for Error {
+    fn from(error: callgate::Error) -> Self {
+        Self::Filter(Box::new(error))
+    }
+}
+
+impl From<callgate_agent::Error> for Error {
+    fn from(error: callgate_agent::Error) -> Self {
+        Self::Agent(Box::new(error))
     }
 }
 

@@ -10,7 +10,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 
 /// Where a filter comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Source {
+pub enum Source {
     /// Standard input.
     Stdin,
     /// An embedded profile.
@@ -22,7 +22,7 @@ pub(crate) enum Source {
 }
 
 /// Parses a source for the command line.
-pub(crate) fn parser() -> impl TypedValueParser<Value = Source> {
+pub fn parser() -> impl TypedValueParser<Value = Source> {
     OsStringValueParser::new().try_map(Source::parse)
 }
 
@@ -31,7 +31,7 @@ impl Source {
     ///
     /// # Errors
     /// A sentence that lists the names there are.
-    pub(crate) fn builtin(name: &str) -> Result<Builtin, String> {
+    pub fn builtin(name: &str) -> Result<Builtin, String> {
         list().iter().find(|builtin| builtin.name == name).copied().ok_or_else(|| {
             let names: Vec<_> = list().iter().map(|builtin| builtin.name).collect();
             format!("no embedded profile is called {name:?}; there are: {}", names.join(", "))
@@ -57,7 +57,7 @@ impl Source {
 ///
 /// # Errors
 /// A sentence that says what is expected.
-pub(crate) fn tid(text: &str) -> Result<Tid, String> {
+pub fn tid(text: &str) -> Result<Tid, String> {
     let tid = text.parse().ok().and_then(Tid::new);
     tid.ok_or_else(|| format!("{text:?} is no process id: expected a number from 1 to 2147483647"))
 }

@@ -30,7 +30,7 @@ fn begins_with_policy(bytes: &[u8]) -> bool {
 ///
 /// # Errors
 /// [`Error::Text`].
-pub(crate) fn written(bytes: Vec<u8>, source: &Source) -> Result<Written, Error> {
+pub fn written(bytes: Vec<u8>, source: &Source) -> Result<Written, Error> {
     let text = callgate_rules::Source::from_bytes(source.to_string(), bytes);
     let text = text.map_err(|error| Error::text(error.into()))?;
     let read = match source {
@@ -44,18 +44,14 @@ pub(crate) fn written(bytes: Vec<u8>, source: &Source) -> Result<Written, Error>
 ///
 /// # Errors
 /// [`Error::Text`], and as [`ProfileArgs::options`].
-pub(crate) fn lowered(
-    written: &Written,
-    args: &ProfileArgs,
-    arches: &[Arch],
-) -> Result<Lowered, Error> {
+pub fn lowered(written: &Written, args: &ProfileArgs, arches: &[Arch]) -> Result<Lowered, Error> {
     let lowered = written.lower(&target(args, arches)?).map_err(Error::text)?;
     warn(&lowered.warnings, &written.sources);
     Ok(lowered)
 }
 
 /// Says what is remarkable about a text.
-pub(crate) fn warn(warnings: &[Diagnostic], sources: &Sources) {
+pub fn warn(warnings: &[Diagnostic], sources: &Sources) {
     output::aside(&output::rendered(warnings, sources));
 }
 
@@ -63,7 +59,7 @@ pub(crate) fn warn(warnings: &[Diagnostic], sources: &Sources) {
 ///
 /// # Errors
 /// As [`ProfileArgs::options`].
-pub(crate) fn target(args: &ProfileArgs, arches: &[Arch]) -> Result<Target, Error> {
+pub fn target(args: &ProfileArgs, arches: &[Arch]) -> Result<Target, Error> {
     let options = args.options(arches)?;
     let arches = (!arches.is_empty()).then(|| arches.to_vec());
     Ok(Target { native: options.native, arches, kernel: Some(options.kernel) })

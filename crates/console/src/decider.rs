@@ -11,7 +11,7 @@ use crate::input::{Resolved, Unresolved};
 const NAMED_MAX: usize = 4;
 
 /// One of those who decide: its place, if the text has one for it, and what it is.
-pub(crate) fn said(text: &Unresolved, resolved: &Resolved, by: Decider) -> String {
+pub fn said(text: &Unresolved, resolved: &Resolved, by: Decider) -> String {
     let what = match by {
         Decider::Rule(id) => format!("rule {} of {}", id.index + 1, what(by)),
         _ => what(by),
@@ -23,7 +23,7 @@ pub(crate) fn said(text: &Unresolved, resolved: &Resolved, by: Decider) -> Strin
 }
 
 /// Several of those who decide, by their places: `p.json:5:5 (read, write), the default action`.
-pub(crate) fn together(text: &Unresolved, resolved: &Resolved, by: &[Decider]) -> Vec<String> {
+pub fn together(text: &Unresolved, resolved: &Resolved, by: &[Decider]) -> Vec<String> {
     let mut places: Vec<(Option<String>, Vec<String>)> = Vec::new();
     let mut known: BTreeMap<Option<String>, usize> = BTreeMap::new();
     for &by in by {
@@ -44,7 +44,7 @@ pub(crate) fn together(text: &Unresolved, resolved: &Resolved, by: &[Decider]) -
 }
 
 /// The first of a list, and how many there are besides.
-pub(crate) fn shortened(mut list: Vec<String>, more: &str) -> String {
+pub fn shortened(mut list: Vec<String>, more: &str) -> String {
     let left = list.len().saturating_sub(NAMED_MAX);
     list.truncate(NAMED_MAX);
     let shown = list.join(", ");

@@ -13,7 +13,7 @@ use crate::error::Error;
 ///
 /// # Errors
 /// [`Error::Write`].
-pub(crate) fn file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+pub fn file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let result = match fs::metadata(path) {
         Ok(existing) if existing.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
         Ok(existing) if !existing.is_file() => {
