@@ -1,7 +1,7 @@
 //! Policies and what they consist of.
 
 use callgate_memory::{OutOfMemory, SortedMap, TryClone};
-use callgate_syscalls::{Action, Arch, KernelVersion, SyscallNr};
+use callgate_syscalls::{Action, ActionKind, Arch, KernelVersion, SyscallNr};
 
 use crate::rules::RuleLists;
 use crate::{Condition, Error};
@@ -48,6 +48,38 @@ impl Policy {
         for policy in self.arches.values_mut() {
             policy.default = default;
             policy.unknown = policy.unknown.filter(|_| !executes);
+        }
+        self
+    }
+
+    /// The same policy, but that every call which it does not let through without a word is handed
+    /// to a listener: who answers there sees all that the policy refuses or logs, and nothing else.
+    ///
+    /// A call is allowed by the one exactly where it is by the other.
+    #[must_use]
+    pub fn with_refusals_notified(self) -> Self {
+        self.map_actions(&|action| match action.kind() {
+            ActionKind::Allow => action,
+            ActionKind::KillProcess
+            | ActionKind::KillThread
+            | ActionKind::Trap
+            | ActionKind::Errno
+            | ActionKind::UserNotify
+            | ActionKind::Trace
+            | ActionKind::Log
+            | ActionKind::Unknown => Action::USER_NOTIFY,
+        })
+    }
+
+    /// The same rules with other actions. Each call gets what `map` makes of the action that it got
+    /// before.
+    fn map_actions(mut self, map: &impl Fn(Action) -> Action) -> Self {
+        self.foreign = map(self.foreign);
+        for policy in self.arches.values_mut() {
+            policy.default = map(policy.default);
+            let unknown = policy.unknown;
+            policy.unknown = unknown.map(|it| Unknown { action: map(it.action), ..it });
+            policy.rules.iter_mut().for_each(|rule| rule.action = map(rule.action));
         }
         self
     }
@@ -241,7 +273,10 @@ pub(crate) fn must<T>(made: Result<T, OutOfMemory>) -> T {
 
 #[cfg(test)]
 mod tests {
+    use callgate_syscalls::SeccompData;
+
     use super::*;
+    use crate::{Comparison, Field, Operator};
 
     #[test]
     fn another_default_keeps_the_rules_and_a_permissive_one_drops_the_baseline() {
@@ -259,6 +294,33 @@ mod tests {
             assert_eq!(arch.unknown_action(), expected, "{default}");
             assert_eq!(arch.rules_for(SyscallNr::new(1)).len(), 1);
             assert_eq!(changed.foreign(), policy.foreign());
+        }
+    }
+
+    #[test]
+    fn what_is_not_allowed_is_handed_over_whoever_decides() {
+        let [first, second] = [1, 2].map(SyscallNr::new);
+        let newer = Unknown { known: Known::UpTo(SyscallNr::new(400)), action: Action::LOG };
+        for default in [Action::ALLOW, Action::KILL_THREAD] {
+            let mut x86_64 = ArchPolicy::new(default);
+            x86_64.unknown(newer).rule(first, Condition::always(), Action::trap(3));
+            x86_64.rule(second, Comparison::new(Field::Arg0, Operator::Eq, 1).into(), Action::LOG);
+            x86_64.rule(second, Comparison::new(Field::Arg0, Operator::Eq, 2).into(), default);
+            x86_64.rule(second, Condition::always(), Action::errno(1).unwrap());
+            let policy =
+                Policy::builder(Action::trace(9)).arch(Arch::X86_64, x86_64).build().unwrap();
+            let asking = policy.clone().with_refusals_notified();
+            let numbers = [first, second].into_iter().chain([3, 400, 401].map(SyscallNr::new));
+            for (nr, arg) in numbers.flat_map(|nr| [(nr, 1), (nr, 2), (nr, 3)]) {
+                for arch in [Arch::X86_64, Arch::Aarch64] {
+                    let call = SeccompData::new(arch, nr).with_args([arg, 0, 0, 0, 0, 0]);
+                    let (before, after) = (policy.decisive(&call), asking.decisive(&call));
+                    let handed_over = before.action != Action::ALLOW;
+                    let expected = if handed_over { Action::USER_NOTIFY } else { Action::ALLOW };
+                    assert_eq!(after.action, expected, "{call:?}");
+                    assert_eq!(after.by, before.by, "{call:?}");
+                }
+            }
         }
     }
 }

@@ -60,6 +60,14 @@ impl RuleLists {
         self.numbers.iter().map(|&(nr, place)| (nr, self.lists[place as usize].as_slice()))
     }
 
+    /// All rules, in no order that means anything.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Rule> {
+        self.lists.iter_mut().flat_map(|list| match list {
+            List::One(rule) => std::slice::from_mut(rule),
+            List::Several(rules) => rules,
+        })
+    }
+
     /// The rules of one number; empty where it has none.
     pub(crate) fn of(&self, nr: SyscallNr) -> &[Rule] {
         match self.numbers.binary_search_by_key(&nr, |(nr, _)| *nr) {
