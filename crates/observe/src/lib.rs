@@ -1,6 +1,7 @@
 //! What can be seen of other processes and of the machine.
 //!
 //! - [`filters_of`] reads the filters that another process runs under.
+//! - [`enforce`] runs a command under a filter and shows each call that it refuses.
 //! - [`survey`] finds out what this kernel and environment allow.
 //!
 //! Beside `callgate-kernel`, which attaches filters, because an application that confines itself
@@ -8,6 +9,7 @@
 #![cfg(target_os = "linux")]
 
 mod dump;
+pub mod enforce;
 pub mod survey;
 #[doc(hidden)]
 pub mod sys;

@@ -4,5 +4,9 @@
 pub mod audit;
 pub(crate) mod machine;
 pub(crate) mod quiet;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod registers;
+pub(crate) mod signals;
+pub(crate) mod steer;
 pub(crate) mod trace;
 pub(crate) mod tracing;

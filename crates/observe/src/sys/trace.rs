@@ -115,7 +115,7 @@ fn change(change: Change, tid: Tid, data: usize) -> Result<(), Errno> {
 /// # Safety
 /// The request reads and writes no memory of this process but what `data` points to, alive and
 /// large enough.
-unsafe fn request(
+pub(super) unsafe fn request(
     request: c_long,
     tid: Tid,
     address: usize,

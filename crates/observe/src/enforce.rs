@@ -1,0 +1,152 @@
+//! Enforcing a filter from outside, so that each of its refusals can be seen.
+//!
+//! The command runs under a program that hands over what the filter would not allow. For each of
+//! these calls [`Enforcer::wait`] returns a [`Refused`], and [`Enforcer::answer`] does to it what
+//! the filter would have done: errno, signal, death. What the filter allows costs nothing more than
+//! under the filter itself, as the kernel is not asked anything else about it.
+//!
+//! The command is a child. What signals this process gets, it gets, and
+//! [`Enforcer::leave_with`] ends this process as it ended: for whoever has started this process it
+//! is as if it were the command.
+//!
+//! Who enforces is not under the filter and must not be killed: then calls that the filter would
+//! have refused fail with `ENOSYS`, whatever it says, and never are made.
+//!
+//! References: seccomp_unotify(2).
+
+mod again;
+mod answer;
+mod desk;
+mod ending;
+mod thread;
+mod trap;
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+use callgate_bpf::Program;
+use callgate_kernel::child::Ending;
+use callgate_kernel::notify::{self, Format};
+use callgate_kernel::parts::errno;
+use callgate_kernel::{Command, Error, Interruption, Options, Supervised, Tid};
+use callgate_syscalls::{Errno, SeccompData};
+
+use crate::sys::signals;
+pub use answer::{Answered, Instead};
+use desk::Desk;
+pub use ending::Side;
+pub use thread::{Mapping, Thread};
+
+/// A command whose filter is enforced from here.
+#[derive(Debug)]
+pub struct Enforcer {
+    desk: Desk,
+    command: Tid,
+    signals: OwnedFd,
+    ending: Option<Ending>,
+    /// Whether no process is under the filter any more.
+    over: bool,
+}
+
+/// A call that the filter would not have allowed, which waits for its answer.
+#[derive(Debug)]
+#[must_use = "a call that is not answered waits for ever"]
+pub struct Refused {
+    id: u64,
+    /// The thread; `None` where it is in a pid namespace that can't be seen from here.
+    pub thread: Option<Tid>,
+    /// The call, as the filter saw it.
+    pub call: SeccompData,
+}
+
+/// What happens to a command.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "whoever enforces has to look at each")]
+pub enum Event {
+    /// A call was refused.
+    Refused(Refused),
+    /// The command itself has ended; what it has started may run on. Comes once.
+    Ended(Ending),
+    /// Nothing is under the filter any more.
+    Over,
+}
+
+impl Enforcer {
+    /// Starts a command under a program that hands calls over instead of refusing them.
+    ///
+    /// From then on, this process's signals are the command's. It may have one thread only.
+    ///
+    /// # Errors
+    /// As [`Command::spawn_supervised`]; [`Error::Kernel`] before Linux 5.5, which has no
+    /// listeners that could let a call go on.
+    pub fn start(command: &Command, program: &Program, options: &Options) -> Result<Self, Error> {
+        let format = Format::of_kernel().map_err(|errno| kernel("notifications", errno))?;
+        let format = format.ok_or_else(|| kernel("notifications", errno(libc::EINVAL)))?;
+        let started = command.spawn_supervised(program, options, Interruption::fewest())?;
+        let Supervised { child, listener, .. } = started;
+        // After the start: held back signals are inherited.
+        let signals = signals::redirect().map_err(|errno| kernel("signalfd", errno))?;
+        // Not every kernel can, and it is only faster.
+        let _ = notify::wake_synchronously(listener.as_fd());
+        let desk = Desk::new(listener, format);
+        Ok(Self { desk, command: child.id(), signals, ending: None, over: false })
+    }
+
+    /// The command's process.
+    #[must_use]
+    pub const fn command(&self) -> Tid {
+        self.command
+    }
+
+    /// Waits for what happens next.
+    ///
+    /// # Errors
+    /// [`Error::Kernel`] for what the kernel should not say.
+    pub fn wait(&mut self) -> Result<Event, Error> {
+        loop {
+            if let Some(refused) = self.desk.next_waiting() {
+                return Ok(Event::Refused(refused));
+            }
+            if self.ending.is_none() {
+                if let Some(ending) = self.take_ending()? {
+                    return Ok(Event::Ended(ending));
+                }
+            } else if self.over {
+                return Ok(Event::Over);
+            }
+            self.look()?;
+        }
+    }
+
+    /// Waits for a call, a signal, or the end of all; takes the calls.
+    fn look(&mut self) -> Result<(), Error> {
+        // A listener without callers is always ready. And the command, which was the last of them,
+        // ends at any moment.
+        const MOMENT: Duration = Duration::from_millis(10);
+        let (first, second, time) = match self.over {
+            true => (self.signals.as_fd(), None, Some(MOMENT)),
+            false => (self.desk.listener(), Some(self.signals.as_fd()), None),
+        };
+        let ready = match notify::wait(first, second, time) {
+            Ok(ready) => ready,
+            Err(reason) if reason == errno(libc::EINTR) => return Ok(()),
+            Err(errno) => return Err(kernel("poll", errno)),
+        };
+        if self.over {
+            return self.take_signals();
+        }
+        if ready.call {
+            self.desk.receive().map_err(|errno| kernel("receiving a call", errno))?;
+        } else if ready.ended {
+            self.over = true;
+        }
+        match ready.other {
+            true => self.take_signals(),
+            false => Ok(()),
+        }
+    }
+}
+
+fn kernel(call: &'static str, errno: Errno) -> Error {
+    Error::Kernel { call, errno }
+}

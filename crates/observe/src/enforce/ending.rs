@@ -1,0 +1,120 @@
+//! The end of the command, and its signals on the way there.
+
+use std::fs;
+use std::os::fd::AsFd;
+
+use callgate_kernel::child::{Ending, Signal};
+use callgate_kernel::parts::Fork;
+use callgate_kernel::{Error, Tid, parts};
+use libc::c_int;
+
+use super::{Enforcer, kernel};
+use crate::sys::{signals, steer};
+
+/// Who a process is after [`Enforcer::stay_behind`].
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "there are two sides, and both have work to do")]
+pub enum Side {
+    /// The one that was asked; the other one enforces.
+    Front,
+    /// The other one, which goes on to enforce for what is left.
+    Behind(Enforcer),
+}
+
+impl Enforcer {
+    /// Splits the process in two, of which the new one goes on to enforce: for when the command has
+    /// ended and something that it has started has not.
+    ///
+    /// # Errors
+    /// [`Error::Kernel`] where the process can't be forked.
+    pub fn stay_behind(self) -> Result<Side, Error> {
+        // SAFETY: this process has one thread (`Enforcer::start`), which goes on in the new one with
+        // all that it owns; the old one has nothing of it left to use but the descriptor that is
+        // dropped here.
+        match unsafe { parts::fork() }.map_err(|errno| kernel("fork", errno))? {
+            Fork::Child => Ok(Side::Behind(self)),
+            Fork::Parent(_) => Ok(Side::Front),
+        }
+    }
+
+    /// Ends this process as the command has ended if that was by a signal; else returns its exit
+    /// code, and so does it where the signal does not end this process.
+    #[must_use]
+    pub fn leave_with(ending: Ending) -> u8 {
+        match ending {
+            Ending::Exited { code } => code,
+            Ending::Killed { signal } => {
+                steer::end_by(signal.raw());
+                u8::try_from(signal.raw()).map_or(u8::MAX, |signal| signal.saturating_add(128))
+            }
+        }
+    }
+
+    /// The end of the command, if it has ended. If it was stopped, so is this process, until
+    /// somebody continues it.
+    pub(super) fn take_ending(&mut self) -> Result<Option<Ending>, Error> {
+        loop {
+            let status = steer::stand_of_child(self.command);
+            let Some(status) = status.map_err(|errno| kernel("waitpid", errno))? else {
+                return Ok(None);
+            };
+            if libc::WIFSTOPPED(status) {
+                steer::stop_here();
+                continue;
+            }
+            let ending = ending(status);
+            self.ending = Some(ending);
+            return Ok(Some(ending));
+        }
+    }
+
+    /// Passes on the signals that this process got.
+    pub(super) fn take_signals(&self) -> Result<(), Error> {
+        loop {
+            let signal = signals::next(self.signals.as_fd());
+            let Some(received) = signal.map_err(|errno| kernel("signalfd", errno))? else {
+                return Ok(());
+            };
+            if self.ending.is_none() && self.is_for_command(received) {
+                // It may have ended just now.
+                let _ = steer::send(self.command, received.signal);
+            }
+        }
+    }
+
+    /// Whether a signal is meant for the command: one of a terminal goes to all processes there,
+    /// and the command's own signals, even to its whole group, are not for its parent.
+    fn is_for_command(&self, received: signals::Received) -> bool {
+        match received.sender {
+            Some(sender) => received.signal != libc::SIGCHLD && !self.has_started(sender),
+            None => false,
+        }
+    }
+
+    fn has_started(&self, process: Tid) -> bool {
+        let mut process = Some(process);
+        // Far more than any machine has generations of processes.
+        for _ in 0..10_000 {
+            match process {
+                None => return false,
+                Some(found) if found == self.command => return true,
+                Some(found) => process = parent(found),
+            }
+        }
+        false
+    }
+}
+
+/// How a child ended whose wait status this is.
+fn ending(status: c_int) -> Ending {
+    match u8::try_from(libc::WEXITSTATUS(status)) {
+        Ok(code) if libc::WIFEXITED(status) => Ending::Exited { code },
+        _ => Ending::Killed { signal: Signal::from_kernel(libc::WTERMSIG(status)) },
+    }
+}
+
+fn parent(process: Tid) -> Option<Tid> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("PPid:"))?;
+    line.trim().parse().ok().and_then(Tid::new)
+}

@@ -1,0 +1,187 @@
+//! The ptrace(2) requests that steer a thread: what is needed to make it do what a filter would
+//! have made it do.
+//!
+//! References: ptrace(2), `include/uapi/linux/ptrace.h`, `include/uapi/asm-generic/siginfo.h`.
+
+use std::mem::MaybeUninit;
+use std::ptr;
+
+use callgate_kernel::Tid;
+use callgate_kernel::parts::checked;
+use callgate_syscalls::{Action, Errno, SeccompData};
+use libc::{c_int, c_long};
+
+use super::trace::request;
+
+// As in include/uapi/linux/ptrace.h; the libc crate types them differently for each C library.
+const PTRACE_CONT: c_long = 7;
+const PTRACE_DETACH: c_long = 17;
+const PTRACE_SYSCALL: c_long = 24;
+const PTRACE_SETSIGINFO: c_long = 0x4203;
+const PTRACE_SEIZE: c_long = 0x4206;
+const PTRACE_GETSIGMASK: c_long = 0x420a;
+const PTRACE_SETSIGMASK: c_long = 0x420b;
+
+/// Stops at calls are told from SIGTRAP; a tracer that ends takes the thread with it.
+const OPTIONS: usize = 1 | 1 << 20;
+
+/// How a thread stands, or how it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stand {
+    /// On the way into a call or out of it.
+    AtCall,
+    /// In front of a signal that it is yet to receive.
+    AtSignal(c_int),
+    /// At the tracer's request, or with its whole process.
+    AtEvent,
+    /// It has ended, with this wait status.
+    Ended(c_int),
+}
+
+/// Attaches to a thread without stopping it. Should this process end before it lets go, the thread
+/// ends with it.
+pub(crate) fn seize(tid: Tid) -> Result<(), Errno> {
+    number(PTRACE_SEIZE, tid, 0, OPTIONS)
+}
+
+/// Lets a stopped thread go on, with a signal or without.
+pub(crate) fn detach(tid: Tid, signal: c_int) -> Result<(), Errno> {
+    number(PTRACE_DETACH, tid, 0, usize::try_from(signal).unwrap_or(0))
+}
+
+/// Lets a stopped thread run until it is stopped for something else, and drops the signal that it
+/// stands in front of.
+pub(crate) fn go_on(tid: Tid) -> Result<(), Errno> {
+    number(PTRACE_CONT, tid, 0, 0)
+}
+
+/// As [`go_on`], and stops it on the way into its next call or out of this one.
+pub(crate) fn go_to_call(tid: Tid) -> Result<(), Errno> {
+    number(PTRACE_SYSCALL, tid, 0, 0)
+}
+
+/// How a traced thread stands; `None` while it runs.
+pub(crate) fn stand(tid: Tid) -> Result<Option<Stand>, Errno> {
+    let mut status = 0;
+    let flags = libc::__WALL | libc::WNOHANG;
+    // SAFETY: the pointer is to an int to be written.
+    let found = unsafe { libc::waitpid(tid.as_pid(), &raw mut status, flags) };
+    let found = checked(c_long::from(found))?;
+    Ok((found != 0).then(|| Stand::of(status)))
+}
+
+impl Stand {
+    const fn of(status: c_int) -> Self {
+        const AT_CALL: c_int = libc::SIGTRAP | 0x80;
+        if !libc::WIFSTOPPED(status) {
+            return Self::Ended(status);
+        }
+        match (status >> 16, libc::WSTOPSIG(status)) {
+            (0, AT_CALL) => Self::AtCall,
+            (0, signal) => Self::AtSignal(signal),
+            _ => Self::AtEvent,
+        }
+    }
+}
+
+/// The signals that a stopped thread holds back.
+pub(crate) fn mask(tid: Tid) -> Result<u64, Errno> {
+    let mut mask = 0_u64;
+    // SAFETY: the request writes as many bytes as the address argument says, those of the integer.
+    unsafe { request(PTRACE_GETSIGMASK, tid, size_of::<u64>(), ptr::from_mut(&mut mask).cast()) }?;
+    Ok(mask)
+}
+
+/// Sets the signals that a stopped thread holds back.
+pub(crate) fn set_mask(tid: Tid, mut mask: u64) -> Result<(), Errno> {
+    let data = ptr::from_mut(&mut mask).cast();
+    // SAFETY: the request reads as many bytes as the address argument says, those of the integer.
+    unsafe { request(PTRACE_SETSIGMASK, tid, size_of::<u64>(), data) }.map(drop)
+}
+
+/// What a handler of SIGSYS gets to see: `siginfo_t` with the fields of that signal.
+#[repr(C)]
+struct SignalInfo {
+    signo: c_int,
+    errno: c_int,
+    code: c_int,
+    call_address: usize,
+    syscall: c_int,
+    arch: u32,
+    rest: [u8; SIGNAL_INFO - FIELDS],
+}
+
+/// The size of `siginfo_t` on every architecture.
+const SIGNAL_INFO: usize = 128;
+const FIELDS: usize = if cfg!(target_pointer_width = "64") { 32 } else { 24 };
+const _: () = assert!(size_of::<SignalInfo>() == SIGNAL_INFO);
+
+/// Makes the signal that a thread stands in front of the one that a filter's trap sends.
+pub(crate) fn set_trap(tid: Tid, call: &SeccompData, action: Action) -> Result<(), Errno> {
+    const SYS_SECCOMP: c_int = 1;
+    let mut info = SignalInfo {
+        signo: libc::SIGSYS,
+        errno: action.data().into(),
+        code: SYS_SECCOMP,
+        call_address: usize::try_from(call.instruction_pointer).unwrap_or(usize::MAX),
+        syscall: c_int::from_ne_bytes(call.nr.raw().to_ne_bytes()),
+        arch: call.arch.raw(),
+        rest: [0; SIGNAL_INFO - FIELDS],
+    };
+    // SAFETY: the request reads one siginfo_t, whose size and layout the structure has.
+    unsafe { request(PTRACE_SETSIGINFO, tid, 0, ptr::from_mut(&mut info).cast()) }.map(drop)
+}
+
+/// The requests that take the data argument as a number.
+fn number(kind: c_long, tid: Tid, address: usize, data: usize) -> Result<(), Errno> {
+    // SAFETY: each of the requests that are made here takes the data argument as a number.
+    unsafe { request(kind, tid, address, ptr::without_provenance_mut(data)) }.map(drop)
+}
+
+/// Sends SIGSYS to a thread. What comes with it is not what a filter sends, which nobody else may.
+pub(crate) fn send_sigsys(process: Tid, thread: Tid) -> Result<(), Errno> {
+    let (process, thread) = (process.as_pid(), thread.as_pid());
+    // SAFETY: the call takes numbers.
+    checked(unsafe { libc::syscall(libc::SYS_tgkill, process, thread, libc::SIGSYS) }).map(drop)
+}
+
+/// Sends a signal to a process.
+pub(crate) fn send(process: Tid, signal: c_int) -> Result<(), Errno> {
+    // SAFETY: the call takes numbers.
+    checked(c_long::from(unsafe { libc::kill(process.as_pid(), signal) })).map(drop)
+}
+
+/// How a child stands that is this process's own; `None` where nothing has changed.
+pub(crate) fn stand_of_child(process: Tid) -> Result<Option<c_int>, Errno> {
+    let mut status = 0;
+    let flags = libc::WNOHANG | libc::WUNTRACED;
+    // SAFETY: the pointer is to an int to be written.
+    let found = unsafe { libc::waitpid(process.as_pid(), &raw mut status, flags) };
+    Ok((checked(c_long::from(found))? != 0).then_some(status))
+}
+
+/// Stops this process, as its child has been, until it is continued.
+pub(crate) fn stop_here() {
+    // SAFETY: the call takes a number.
+    unsafe { libc::raise(libc::SIGSTOP) };
+}
+
+/// Ends this process by a signal, as its child has been, and leaves no core of its own.
+pub(crate) fn end_by(signal: c_int) {
+    let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the pointer is to a rlimit that lives through the call.
+    unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const none) };
+    // SAFETY: the default is no handler that could run.
+    unsafe { libc::signal(signal, libc::SIG_DFL) };
+    let mut only = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: the pointer is to a signal set to be written.
+    unsafe { libc::sigemptyset(only.as_mut_ptr()) };
+    // SAFETY: the call above has made it a signal set.
+    let mut only = unsafe { only.assume_init() };
+    // SAFETY: the pointer is to a signal set.
+    unsafe { libc::sigaddset(&raw mut only, signal) };
+    // SAFETY: the pointer is to a signal set, and nothing is asked for in return.
+    unsafe { libc::sigprocmask(libc::SIG_UNBLOCK, &raw const only, ptr::null_mut()) };
+    // SAFETY: the call takes a number.
+    unsafe { libc::raise(signal) };
+}
