@@ -16,6 +16,7 @@
 
 mod again;
 mod answer;
+mod caller;
 mod desk;
 mod ending;
 mod thread;
@@ -33,6 +34,7 @@ use callgate_syscalls::{Errno, SeccompData};
 
 use crate::sys::signals;
 pub use answer::{Answered, Instead};
+pub use caller::{FRAMES_MAX, Frame, Symbols};
 use desk::Desk;
 pub use ending::Side;
 pub use thread::{Mapping, Thread};

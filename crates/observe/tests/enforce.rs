@@ -2,12 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "also what the tests share may panic")]
 
 use std::ffi::CString;
+use std::path::PathBuf;
 use std::process::Command as Process;
 
 use callgate_bpf::Stack;
 use callgate_kernel::child::{Ending, Signal};
 use callgate_kernel::{Command, Options};
-use callgate_observe::enforce::{Answered, Enforcer, Event, Thread};
+use callgate_observe::enforce::{Answered, Enforcer, Event, Frame, Symbols, Thread};
 use callgate_policy::{
     Action, Arch, ArchPolicy, Comparison, Condition, Field, Operator, Policy, SeccompData,
 };
@@ -24,7 +25,7 @@ fn only(name: Name, condition: Condition, action: Action) -> Policy {
 
 /// What was refused, and how the command ended.
 struct Enforced {
-    refused: Vec<(SeccompData, Thread)>,
+    refused: Vec<(SeccompData, Thread, Vec<Frame>)>,
     ending: Ending,
 }
 
@@ -34,13 +35,14 @@ fn enforce(policy: &Policy, words: &[&str]) -> Enforced {
     let words = words.iter().map(|word| CString::new(*word).unwrap()).collect();
     let command = Command::resolve_here(words).unwrap();
     let mut enforcer = Enforcer::start(&command, &asking, &Options::default()).unwrap();
-    let (mut refused, mut ending) = (Vec::new(), None);
+    let (mut refused, mut ending, mut symbols) = (Vec::new(), None, Symbols::default());
     loop {
         match enforcer.wait().unwrap() {
             Event::Refused(call) => {
                 let action = filter.run(&call.call, Endian::native()).action;
                 assert_ne!(action, Action::ALLOW, "{call:?}");
-                refused.push((call.call, enforcer.thread(&call).unwrap()));
+                let caller = enforcer.caller(&call, &mut symbols);
+                refused.push((call.call, enforcer.thread(&call).unwrap(), caller));
                 assert_eq!(enforcer.answer(&call, action).unwrap(), Answered::AsTheFilter);
             }
             Event::Ended(how) => ending = Some(how),
@@ -66,7 +68,7 @@ fn each_action_does_to_uname_what_a_filter_does() {
         let policy = only(names::UNAME, Condition::always(), action);
         let enforced = enforce(&policy, &["uname"]);
         assert_eq!(enforced.ending, ending, "{action}");
-        let [(call, thread)] = &enforced.refused[..] else { panic!("{:?}", enforced.refused) };
+        let [(call, thread, _)] = &enforced.refused[..] else { panic!("{:?}", enforced.refused) };
         assert_eq!(call.nr, Arch::native().unwrap().syscall(names::UNAME).unwrap().nr);
         assert_eq!(thread.name, "uname");
         assert!(thread.executable.as_ref().unwrap().ends_with("/uname"), "{thread:?}");
@@ -122,7 +124,7 @@ fn conditions_decide_by_what_the_call_was_made_with() {
                   except OSError as e: exit(e.errno)";
     let enforced = enforce(&policy, &["python3", "-c", script]);
     assert_eq!(enforced.ending, EXITED(97));
-    let [(call, _)] = &enforced.refused[..] else { panic!("{:?}", enforced.refused) };
+    let [(call, ..)] = &enforced.refused[..] else { panic!("{:?}", enforced.refused) };
     assert_eq!(call.args[0], 16);
 }
 
@@ -136,18 +138,55 @@ fn what_the_command_leaves_behind_is_enforced_as_well() {
 
 #[test]
 fn a_trap_looks_to_its_handler_as_the_kernels() {
-    let folder = std::env::temp_dir().join(format!("callgate-enforce-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let (source, program) = (folder.join("trap.c"), folder.join("trap"));
-    std::fs::write(&source, include_str!("trap.c")).unwrap();
-    let compiled = Process::new("cc").args(["-O1", "-o"]).arg(&program).arg(&source).status();
-    assert!(compiled.unwrap().success());
+    let program = Compiled::new("trap", include_str!("trap.c"));
     // Before this thread holds its signals back.
-    let plain = Process::new(&program).arg("alone").status().unwrap();
+    let plain = Process::new(&program.file).arg("alone").status().unwrap();
     assert_eq!(plain.code(), Some(0), "the program tests nothing");
     let policy = only(names::GETPPID, Condition::always(), Action::trap(513));
-    let enforced = enforce(&policy, &[program.to_str().unwrap()]);
+    let enforced = enforce(&policy, &[&program.file]);
     // What the program checks is what the kernel's own trap sends.
     assert_eq!((enforced.ending, enforced.refused.len()), (EXITED(0), 3));
-    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn the_callers_functions_are_named_from_the_inside_out() {
+    let source = "#include <sys/syscall.h>\n#include <unistd.h>\n\
+        __attribute__((noinline)) int inner(int i) { return syscall(SYS_getppid, i) + 1; }\n\
+        __attribute__((noinline)) int middle(int i) { return inner(i) + 1; }\n\
+        int main(void) { return middle(1) + 1; }\n";
+    let program = Compiled::new("caller", source);
+    let errno = Action::errno(1).unwrap();
+    let enforced = enforce(&only(names::GETPPID, Condition::always(), errno), &[&program.file]);
+    let [(.., caller)] = &enforced.refused[..] else { panic!("{:?}", enforced.refused) };
+    let name = |frame: &Frame| frame.symbol.as_ref().map(|(name, _)| name.clone());
+    let called: Vec<_> = caller.iter().filter_map(name).collect();
+    assert_eq!(called[..4], ["syscall", "inner", "middle", "main"], "{caller:?}");
+    assert!(caller[0].file.as_ref().unwrap().contains("libc"), "{caller:?}");
+    assert_eq!(caller[1].file.as_deref(), Some(&*program.file));
+}
+
+/// A program in C, compiled.
+struct Compiled {
+    folder: PathBuf,
+    file: String,
+}
+
+impl Compiled {
+    fn new(name: &str, text: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("callgate-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let (source, file) = (folder.join("source.c"), folder.join(name));
+        std::fs::write(&source, text).unwrap();
+        let flags = ["-O1", "-fno-optimize-sibling-calls", "-o"];
+        let compiled = Process::new("cc").args(flags).arg(&file).arg(&source).status();
+        assert!(compiled.unwrap().success());
+        Self { folder, file: file.to_str().unwrap().to_owned() }
+    }
+}
+
+impl Drop for Compiled {
+    fn drop(&mut self) {
+        // A test that failed has its own message.
+        drop(std::fs::remove_dir_all(&self.folder));
+    }
 }

@@ -34,7 +34,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("callgate-order", &["callgate-memory", "callgate-policy", "callgate-syscalls"]),
     ("callgate-kernel", &["callgate-bpf", "callgate-syscalls", "libc"]),
-    ("callgate-observe", &["callgate-bpf", "callgate-kernel", "callgate-syscalls", "libc"]),
+    (
+        "callgate-observe",
+        &["callgate-bpf", "callgate-kernel", "callgate-syscalls", "framehop", "libc", "object"],
+    ),
     (
         "callgate-lab",
         &["callgate-bpf", "callgate-kernel", "callgate-observe", "callgate-syscalls", "libc"],
