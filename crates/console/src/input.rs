@@ -12,7 +12,7 @@ use callgate_formats::{Flag, Notice, Profile, builtin};
 use callgate_gate::{Lowered, Refused, Written};
 use callgate_observe::filters_of;
 use callgate_policy::Policy;
-use callgate_rules::{Provenance, Span};
+use callgate_rules::{Provenance, Sources, Span};
 use callgate_syscalls::{Arch, Endian};
 
 use crate::args::group::ProfileArgs;
@@ -155,6 +155,15 @@ impl Unresolved {
         match &self.text {
             Text::Profile(profile) => Some(profile.source().place(span)),
             Text::Gate(written) => written.sources.place(span),
+        }
+    }
+
+    /// What was read, for who explains a decision.
+    #[must_use]
+    pub fn sources(&self) -> Sources {
+        match &self.text {
+            Text::Profile(profile) => profile.source().clone().into(),
+            Text::Gate(written) => written.sources.clone(),
         }
     }
 

@@ -67,6 +67,20 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "strsim",
         ],
     ),
+    (
+        "callgate-explain",
+        &[
+            "callgate-bpf",
+            "callgate-facts",
+            "callgate-gate",
+            "callgate-policy",
+            "callgate-prover",
+            "callgate-rules",
+            "callgate-syscalls",
+            "serde",
+            "serde_json",
+        ],
+    ),
     // tokio only where its feature asks for it.
     ("callgate-supervise", &["callgate-kernel", "callgate-syscalls", "libc", "tokio"]),
     (

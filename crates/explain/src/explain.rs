@@ -1,0 +1,85 @@
+//! The explanation of a denial.
+
+use callgate_syscalls::ActionKind;
+
+use crate::{Answer, Call, Change, Denial, Filter, Intent, Knowledge, Ruling, change, intent};
+
+/// Why a call was refused, and what to change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Explanation {
+    /// What was known.
+    pub denial: Denial,
+    /// The call with names.
+    pub call: Call,
+    /// What the filter says: several rulings where that depends on arguments that are not known;
+    /// none where no filter was given, or the prover had no answer.
+    pub rulings: Vec<Ruling>,
+    /// Whether a filter was given.
+    pub has_filter: bool,
+    /// Whether one of the rulings gives the answer that was seen. If none does, another filter is in
+    /// force, or no filter refused the call.
+    pub is_consistent: bool,
+    /// What programs want with the call.
+    pub intents: Vec<Intent>,
+    /// What would cure it, the narrowest first.
+    pub changes: Vec<Change>,
+    /// What the source can't know.
+    pub unknown: Vec<&'static str>,
+}
+
+/// Explains a denial, with the filter that is meant to have refused it.
+#[must_use]
+pub fn explain(denial: &Denial, filter: Option<&Filter<'_>>) -> Explanation {
+    let call = Call::of(denial);
+    let rulings = filter.map(|filter| filter.rulings(denial)).unwrap_or_default();
+    let is_consistent =
+        rulings.is_empty() || rulings.iter().any(|ruling| denial.answer.agrees_with(ruling.action));
+    // Of several rulings, those that contradict what was seen are none.
+    let agreeing = |ruling: &&Ruling| !is_consistent || denial.answer.agrees_with(ruling.action);
+    let rulings: Vec<Ruling> = rulings.iter().filter(agreeing).cloned().collect();
+    let intents = intent::of(&call);
+    let policy = filter.and_then(Filter::policy);
+    let changes = match denial.answer.kind().is_some_and(ActionKind::executes) {
+        true => Vec::new(),
+        false => change::of(denial, &call, &intents, &rulings, policy),
+    };
+    Explanation {
+        call,
+        has_filter: filter.is_some(),
+        is_consistent,
+        intents,
+        changes,
+        unknown: unknown(denial, &rulings),
+        rulings,
+        denial: denial.clone(),
+    }
+}
+
+/// What a reader may look for and the source does not have.
+fn unknown(denial: &Denial, rulings: &[Ruling]) -> Vec<&'static str> {
+    let mut unknown = Vec::new();
+    let takes_any = denial.arch().is_none_or(|arch| {
+        let name = arch.syscall_at(denial.nr).map(|syscall| syscall.name);
+        let signature = name.and_then(|name| arch.signature(name));
+        signature.is_none_or(|signature| signature.arguments().len() > 0)
+    });
+    if takes_any && denial.args.iter().all(Option::is_none) {
+        unknown.push("the arguments");
+    }
+    match denial.answer {
+        Answer::Unknown if rulings.is_empty() => unknown.push("what happened to the call"),
+        Answer::Kind(ActionKind::Errno) if rulings.len() != 1 => unknown.push("the errno"),
+        Answer::Returned(_) if rulings.is_empty() => {
+            unknown.push("whether a filter said so (--check makes the call without one)");
+        }
+        Answer::Sigsys(_) if rulings.is_empty() => {
+            unknown.push("whether the filter said trap or kill");
+        }
+        _ => {}
+    }
+    if denial.knowledge == Knowledge::Audit {
+        unknown.push("how many more there were: the kernel log drops most records");
+    }
+    unknown
+}

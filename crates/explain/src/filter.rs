@@ -1,0 +1,169 @@
+//! The filter that refused a call, and who in it says so.
+
+use callgate_bpf::{Listing, Operation, Stack, Style};
+use callgate_policy::{Decider, Decision, Policy};
+use callgate_prover::Prover;
+use callgate_rules::{Origin, Provenance, Sources};
+use callgate_syscalls::{Action, Endian};
+
+use crate::{Denial, partial};
+
+/// A filter as far as it is known: by the rules that were written, or by its programs alone.
+#[derive(Debug)]
+pub struct Filter<'f>(Kind<'f>);
+
+#[derive(Debug)]
+enum Kind<'f> {
+    Rules { policy: &'f Policy, provenance: &'f Provenance, sources: &'f Sources },
+    Programs { stack: &'f Stack, policy: Option<Box<Policy>> },
+}
+
+/// What a filter says of a call, and who in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Ruling {
+    /// What happens to the call.
+    pub action: Action,
+    /// `FILE:LINE:COLUMN` of the rule or of the default.
+    pub place: Option<String>,
+    /// The line of the text that stands there.
+    pub line: Option<String>,
+    /// The rule in words: `rule 2 of socket`, `the default action`.
+    pub by: String,
+    /// Whether the filter is not for the architecture of the call.
+    pub is_foreign: bool,
+}
+
+impl<'f> Filter<'f> {
+    /// A filter by its rules, with the places where they stand.
+    #[must_use]
+    pub const fn rules(
+        policy: &'f Policy,
+        provenance: &'f Provenance,
+        sources: &'f Sources,
+    ) -> Self {
+        Self(Kind::Rules { policy, provenance, sources })
+    }
+
+    /// The filters of a process, or one that was read without its rules.
+    #[must_use]
+    pub fn programs(stack: &'f Stack) -> Self {
+        let mut prover = Prover::default();
+        // Without an answer nothing is said of changes; the programs themselves can be asked.
+        let meant = prover.stack(stack).and_then(|meaning| prover.to_policy(&meaning));
+        Self(Kind::Programs { stack, policy: meant.ok().map(Box::new) })
+    }
+
+    /// What the filter means, if that could be found out.
+    #[must_use]
+    pub fn policy(&self) -> Option<&Policy> {
+        match &self.0 {
+            Kind::Rules { policy, .. } => Some(policy),
+            Kind::Programs { policy, .. } => policy.as_deref(),
+        }
+    }
+
+    /// What the filter says of a call: several rulings where it depends on arguments that are not
+    /// known, none where it could not be found out.
+    #[must_use]
+    pub fn rulings(&self, denial: &Denial) -> Vec<Ruling> {
+        let mut rulings: Vec<Ruling> = match &self.0 {
+            Kind::Rules { policy, provenance, sources } => {
+                let decisions = partial::decisions(policy, denial);
+                decisions.into_iter().map(|one| written(one, provenance, sources)).collect()
+            }
+            Kind::Programs { stack, policy } => match certain(stack, denial) {
+                Some(ruling) => vec![ruling],
+                None => policy.iter().flat_map(|policy| possible(policy, denial)).collect(),
+            },
+        };
+        rulings.dedup();
+        rulings
+    }
+}
+
+fn written(decision: Decision, provenance: &Provenance, sources: &Sources) -> Ruling {
+    let Decision { action, by } = decision;
+    let origin = match by {
+        Decider::Rule(id) => provenance.rule(id).map(|written| written.origin),
+        Decider::Default(_) => provenance.default,
+        Decider::Unknown(_) => provenance.unknown,
+        Decider::Foreign => provenance.foreign,
+    };
+    let span = match origin {
+        Some(Origin::Text(span)) => Some(span),
+        _ => None,
+    };
+    let line = span.and_then(|span| {
+        let source = sources.get(span.source())?;
+        Some(source.line(source.position(span.start()).line)?.trim().to_owned())
+    });
+    let place = span.and_then(|span| sources.place(span));
+    Ruling { action, place, line, by: in_words(by), is_foreign: by == Decider::Foreign }
+}
+
+/// A part of a policy in words.
+fn in_words(by: Decider) -> String {
+    match by {
+        Decider::Rule(id) => {
+            let syscall = id.arch.syscall_at(id.nr).map(|syscall| syscall.name.to_string());
+            let subject = syscall.unwrap_or_else(|| format!("number {}", id.nr));
+            format!("rule {} of {subject}", id.index + 1)
+        }
+        Decider::Default(_) => "the default action".to_owned(),
+        Decider::Unknown(_) => "the action for syscalls that are newer than the filter".to_owned(),
+        Decider::Foreign => "the action for architectures that the filter is not for".to_owned(),
+    }
+}
+
+/// The ruling of programs on whose paths nothing is looked at that is not known.
+fn certain(stack: &Stack, denial: &Denial) -> Option<Ruling> {
+    let call = partial::call(denial);
+    let endian = denial.arch().map_or(Endian::native(), |arch| arch.endian());
+    let programs = stack.programs();
+    for program in programs {
+        let operations: Vec<Operation> = program.operations().collect();
+        let steps = program.trace(&call, endian).steps;
+        if steps.iter().any(|step| reads_unknown(operations.get(step.index), denial)) {
+            return None;
+        }
+    }
+    let decision = stack.run(&call, endian);
+    // Where all allow, none decides.
+    let index = decision.filter.unwrap_or(0);
+    let program = programs.get(index)?;
+    let last = program.trace(&call, endian).steps.last()?.index;
+    let style = Style { endian, arch: denial.arch() };
+    let text = Listing::new(program, style).lines.into_iter().nth(last)?.text;
+    let of = match programs.len() {
+        1 => String::new(),
+        count => format!(" of filter {index}, counted from the oldest of {count}"),
+    };
+    let by = format!("instruction {last}{of}: {text}");
+    Some(Ruling { action: decision.action, place: None, line: None, by, is_foreign: false })
+}
+
+/// Whether an instruction loads a word of an argument, or of the address, that is not known.
+fn reads_unknown(operation: Option<&Operation>, denial: &Denial) -> bool {
+    const ADDRESS: u32 = 8;
+    const ARGUMENTS: u32 = 16;
+    let Some(Operation::LoadData(word)) = operation.copied() else { return false };
+    match word.offset() {
+        ..ADDRESS => false,
+        ADDRESS..ARGUMENTS => denial.ip.is_none(),
+        offset => denial.args.get((offset - ARGUMENTS) as usize / 8).copied().flatten().is_none(),
+    }
+}
+
+fn possible(policy: &Policy, denial: &Denial) -> Vec<Ruling> {
+    let mut actions: Vec<Action> = Vec::new();
+    for decision in partial::decisions(policy, denial) {
+        if !actions.contains(&decision.action) {
+            actions.push(decision.action);
+        }
+    }
+    let by = "the programs, by arguments".to_owned();
+    let ruling =
+        |action| Ruling { action, place: None, line: None, by: by.clone(), is_foreign: false };
+    actions.into_iter().map(ruling).collect()
+}

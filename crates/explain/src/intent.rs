@@ -1,0 +1,127 @@
+//! What programs want with a call, and what they do when it is refused.
+
+use callgate_facts::{Confidence, Constant, Drift, Fallback};
+use callgate_syscalls::{Arch, Name};
+
+use crate::Call;
+
+/// What is known of programs that make such a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Intent {
+    /// Who makes it and since when: `glibc 2.34: pthread_create()`.
+    pub caller: String,
+    /// The call, with the argument that matters.
+    pub call: &'static str,
+    /// What users see, where a report says so.
+    pub symptom: Option<&'static str>,
+    /// What happens on `ENOSYS`.
+    pub on_enosys: &'static str,
+    /// What happens on `EPERM`.
+    pub on_eperm: &'static str,
+    /// What happens on `ENOSYS`, as one of a few kinds.
+    pub effect: Effect,
+    /// What was found to help, where a report says so.
+    pub remedy: Option<&'static str>,
+    /// What that opens.
+    pub risk: Option<&'static str>,
+    /// How this is known.
+    pub confidence: Confidence,
+    /// Where it is known from; empty where it is generally known.
+    pub source: &'static str,
+}
+
+/// What a caller does when it is told that the kernel does not have a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Effect {
+    /// It takes another way, and only then.
+    OnlyEnosysHelps,
+    /// It takes another way, as on any other error; being killed is what hurts.
+    AnyErrorHelps,
+    /// It fails.
+    Fails,
+    /// Nobody looked.
+    Unknown,
+}
+
+/// The most intents that are told.
+const SHOWN_MAX: usize = 3;
+
+/// What is known of a call: what fits its arguments before what is about the syscall as such.
+pub(crate) fn of(call: &Call) -> Vec<Intent> {
+    let (Some(arch), Some(name)) = (call.arch, call.name) else { return Vec::new() };
+    let drift = Drift::of(name).filter(|drift| drift.is_on(arch)).map(Intent::from);
+    let denials = callgate_facts::Denial::of(name).map(|row| Intent::of_denial(row, name, arch));
+    let mut intents: Vec<(usize, Intent)> = denials
+        .chain(drift)
+        .filter_map(|intent| Some((mismatch(call, intent.call)?, intent)))
+        .collect();
+    intents.sort_by_key(|(rank, _)| *rank);
+    intents.into_iter().map(|(_, intent)| intent).take(SHOWN_MAX).collect()
+}
+
+/// How far a description is from the call's arguments: 0 where it names a constant that is among
+/// them, 1 where it names none; none at all where it is about other arguments.
+fn mismatch(call: &Call, description: &str) -> Option<usize> {
+    let words = description.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let constants: Vec<Constant> = words.filter_map(Constant::parse).collect();
+    if constants.is_empty() || call.arguments.iter().any(|argument| argument.value.is_none()) {
+        return Some(1);
+    }
+    let shown = |constant: &Constant| {
+        let is_word = |text: &str| text.split('|').any(|word| word == constant.name());
+        call.arguments.iter().any(|argument| is_word(&argument.text))
+    };
+    constants.iter().any(shown).then_some(0)
+}
+
+impl From<Drift> for Intent {
+    fn from(drift: Drift) -> Self {
+        let version = match drift.since() {
+            "all" | "any" => String::new(),
+            since => format!(" {since} and newer"),
+        };
+        Self {
+            caller: format!("{}{version}: {}", drift.part(), drift.caller()),
+            call: drift.call(),
+            symptom: None,
+            on_enosys: drift.on_enosys(),
+            on_eperm: drift.on_eperm(),
+            effect: match drift.fallback() {
+                Fallback::Enosys => Effect::OnlyEnosysHelps,
+                Fallback::Any | Fallback::Ignored | Fallback::Probe => Effect::AnyErrorHelps,
+                Fallback::None | Fallback::Abort => Effect::Fails,
+                _ => Effect::Unknown,
+            },
+            remedy: None,
+            risk: None,
+            confidence: drift.confidence(),
+            source: drift.source(),
+        }
+    }
+}
+
+impl Intent {
+    fn of_denial(row: callgate_facts::Denial, name: Name, arch: Arch) -> Self {
+        // What falls back is told by the history of the callers, where it was read.
+        let fallbacks = Drift::of(name).filter(|drift| drift.is_on(arch));
+        let known = fallbacks.map(|drift| Self::from(drift).effect).min();
+        Self {
+            caller: row.caller().to_owned(),
+            call: row.call(),
+            symptom: Some(row.symptom()),
+            on_enosys: row.on_enosys(),
+            on_eperm: row.on_eperm(),
+            effect: match row.on_enosys() {
+                "failure" | "error" | "same" | "fatal" | "dies" | "silent hang" => Effect::Fails,
+                "-" | "n/a" => known.unwrap_or(Effect::Unknown),
+                same if same == row.on_eperm() => Effect::AnyErrorHelps,
+                _ => known.unwrap_or(Effect::OnlyEnosysHelps),
+            },
+            remedy: Some(row.remedy()),
+            risk: Some(row.risk()),
+            confidence: row.confidence(),
+            source: row.source(),
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! Explanations for people.
+
+use std::fmt;
+
+use callgate_gate::in_words;
+use callgate_syscalls::{Action, ActionKind, Arch};
+
+use crate::call::number;
+use crate::json::kind_word;
+use crate::{Answer, Change, Cost, Denial, Effect, Explanation, Frame, Intent, Ruling};
+
+/// The most frames of a stack, and the most syscalls of a cost, that are shown.
+const FRAMES_MAX: usize = 5;
+const NAMES_MAX: usize = 6;
+
+impl fmt::Display for Explanation {
+    /// A headline, then what is known, a line for each, indented.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let times = match self.denial.count {
+            1 => String::new(),
+            count => format!(", {count} times"),
+        };
+        writeln!(f, "{}: {}{times}", self.call, self.outcome())?;
+        write_process(f, &self.denial)?;
+        for (index, frame) in self.denial.caller.iter().take(FRAMES_MAX).enumerate() {
+            line(f, if index == 0 { "caller" } else { "" }, frame)?;
+        }
+        self.write_rulings(f)?;
+        for intent in &self.intents {
+            write_intent(f, intent)?;
+        }
+        for (index, change) in self.changes.iter().enumerate() {
+            write_change(f, index + 1, change)?;
+        }
+        if !self.unknown.is_empty() {
+            let source = self.denial.knowledge.words();
+            line(f, "not said", &format_args!("by {source}: {}", self.unknown.join(", ")))?;
+        }
+        Ok(())
+    }
+}
+
+impl Explanation {
+    /// What happened to the call, as a predicate.
+    fn outcome(&self) -> String {
+        let arch = self.call.arch.unwrap_or(Arch::X86_64);
+        match self.denial.answer {
+            Answer::Action(action) => said(action, arch),
+            Answer::Kind(ActionKind::Errno) => match &self.rulings[..] {
+                [one] => said(one.action, arch),
+                _ => "refused with an errno".to_owned(),
+            },
+            Answer::Kind(kind) => format!("{} ({})", kind_in_words(kind), kind_word(kind)),
+            Answer::Returned(errno) => format!("failed with {}", self.errno(errno)),
+            Answer::Sigsys(None) => "ended by SIGSYS".to_owned(),
+            Answer::Sigsys(Some(data)) => format!("SIGSYS with {data} from the filter"),
+            Answer::Unknown => match &self.rulings[..] {
+                [one] => said(one.action, arch),
+                [] => "what happens to it depends on the filter (--policy)".to_owned(),
+                _ => "what happens to it depends on its arguments".to_owned(),
+            },
+        }
+    }
+
+    fn write_rulings(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let several = self.rulings.len() > 1;
+        for Ruling { action, place, line: text, by, .. } in &self.rulings {
+            let place = place.as_deref().map_or_else(String::new, |place| format!("{place}, "));
+            let possible = if several { " (possibly)" } else { "" };
+            line(f, "rule", &format_args!("{place}{by}: {action}{possible}"))?;
+            if let Some(text) = text {
+                line(f, "", &format_args!("| {text}"))?;
+            }
+        }
+        let is_foreign = self.rulings.iter().any(|ruling| ruling.is_foreign);
+        if let Some(arch) = self.call.arch.filter(|_| is_foreign) {
+            line(
+                f,
+                "",
+                &format_args!("add `{arch}` to the filter's architectures to have its rules count"),
+            )?;
+        }
+        match (self.has_filter, self.is_consistent) {
+            (true, false) => line(
+                f,
+                "but",
+                &"this filter does not do what was seen: another one is in force, or none refused the call",
+            ),
+            (true, true) if self.rulings.is_empty() => {
+                line(f, "rule", &"not found out: the prover has no answer for these programs")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A line with a word before it.
+fn line(f: &mut fmt::Formatter<'_>, word: &str, text: &dyn fmt::Display) -> fmt::Result {
+    writeln!(f, "  {word:<9} {text}")
+}
+
+fn said(action: Action, arch: Arch) -> String {
+    format!("{} ({action})", in_words(action, arch))
+}
+
+const fn kind_in_words(kind: ActionKind) -> &'static str {
+    match kind {
+        ActionKind::KillProcess | ActionKind::Unknown => "kills the process",
+        ActionKind::KillThread => "kills the thread",
+        ActionKind::Trap => "is not executed, and the thread gets SIGSYS",
+        ActionKind::Errno => "refused with an errno",
+        ActionKind::UserNotify => "is handed to the filter's supervisor",
+        ActionKind::Trace => "is handed to a tracer",
+        ActionKind::Log => "is executed and logged",
+        ActionKind::Allow => "is executed",
+    }
+}
+
+fn write_process(f: &mut fmt::Formatter<'_>, denial: &Denial) -> fmt::Result {
+    let process = &denial.process;
+    let mut parts = Vec::new();
+    match (process.pid, process.tid) {
+        (Some(pid), Some(tid)) if pid != tid => parts.push(format!("{pid}, thread {tid}")),
+        (Some(id), _) => parts.push(id.to_string()),
+        (None, Some(tid)) => parts.push(format!("thread {tid}")),
+        (None, None) => {}
+    }
+    parts.extend(process.comm.as_ref().map(|comm| format!("{comm:?}")));
+    parts.extend(process.exe.clone());
+    if !parts.is_empty() {
+        line(f, "process", &parts.join(", "))?;
+    }
+    match (denial.first, denial.last) {
+        (Some(first), Some(last)) if first != last => {
+            line(f, "when", &format_args!("{first} to {last}"))
+        }
+        (Some(time), _) | (None, Some(time)) => line(f, "when", &time),
+        (None, None) => Ok(()),
+    }
+}
+
+impl fmt::Display for Frame {
+    /// `connect+0x14 (libc.so.6+0x10a3b4)`, as far as it is known.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = match &self.object {
+            Some(object) => format!("{object}+{:#x}", self.offset),
+            None => format!("{:#x}", self.offset),
+        };
+        match &self.symbol {
+            Some((name, offset)) => write!(f, "{name}+{offset:#x} ({place})"),
+            None => f.write_str(&place),
+        }
+    }
+}
+
+fn write_intent(f: &mut fmt::Formatter<'_>, intent: &Intent) -> fmt::Result {
+    line(f, "why", &format_args!("{} makes {}", intent.caller, intent.call))?;
+    if let Some(symptom) = intent.symptom {
+        line(f, "", &format_args!("seen as: {symptom}"))?;
+    }
+    let after = match intent.effect {
+        Effect::OnlyEnosysHelps => "; it falls back on ENOSYS, not on EPERM",
+        Effect::AnyErrorHelps => "; it falls back on any error, but not where it is killed",
+        Effect::Fails | Effect::Unknown => "",
+    };
+    let answers = format!("EPERM: {}; ENOSYS: {}{after}", intent.on_eperm, intent.on_enosys);
+    line(f, "", &answers)?;
+    if let (Some(remedy), Some(risk)) = (intent.remedy, intent.risk) {
+        let risk = if risk == "-" { String::new() } else { format!(" (opens: {risk})") };
+        line(f, "", &format_args!("what helped others: {remedy}{risk}"))?;
+    }
+    Ok(())
+}
+
+fn write_change(f: &mut fmt::Formatter<'_>, number: usize, change: &Change) -> fmt::Result {
+    let word = format!("change {number}");
+    line(f, &word, &change.line)?;
+    if let Some(rule) = &change.profile_rule {
+        line(f, "", &format_args!("in a container profile: {rule}"))?;
+    }
+    match &change.cost {
+        Some(cost) => line(f, "", cost)?,
+        None => line(f, "", &"what it permits beyond is known with --policy")?,
+    }
+    match change.risks {
+        [] => Ok(()),
+        risks => {
+            let risks: Vec<&str> = risks.iter().map(|risk| risk.name()).collect();
+            line(f, "", &format_args!("risks: {}", risks.join(", ")))
+        }
+    }
+}
+
+impl fmt::Display for Cost {
+    /// `permits nothing more`, or `permits 2 calls more: bind, socket (in part)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_nothing() {
+            return f.write_str("permits nothing more");
+        }
+        let name = |(_, name, whole): &(Arch, String, bool)| match whole {
+            true => name.clone(),
+            false => format!("{name} (in part)"),
+        };
+        let mut names: Vec<String> = self.permits.iter().take(NAMES_MAX).map(name).collect();
+        let left = self.permits.len().saturating_sub(NAMES_MAX);
+        if left > 0 {
+            names.push(format!("{left} others"));
+        }
+        if self.unnamed > 0 {
+            names.push(format!("{} numbers without a name", number(self.unnamed)));
+        }
+        let calls = match self.permits.len() {
+            1 => "1 call".to_owned(),
+            count => format!("{count} calls"),
+        };
+        write!(f, "permits {calls} more: {}", names.join(", "))
+    }
+}

@@ -1,0 +1,210 @@
+//! Explanations of denials that users meet, as they are shown.
+#![expect(clippy::unwrap_used, reason = "a helper fails its test by panicking")]
+
+use callgate_explain::{Answer, ChangeKind, Denial, Explanation, Filter, Knowledge, explain};
+use callgate_gate::{nothing, read};
+use callgate_policy::Policy;
+use callgate_rules::{Provenance, Source, Sources, Target};
+use callgate_syscalls::{Action, ActionKind, Arch, Errno, Name, names};
+
+const POLICY: &str = "\
+policy 1
+arch x86_64
+default errno EPERM
+allow { read, write, exit_group }
+allow socket where family == AF_UNIX
+kill ptrace
+";
+
+struct Written {
+    policy: Policy,
+    provenance: Provenance,
+    sources: Sources,
+}
+
+fn written(text: &str) -> Written {
+    let written = read(Source::new("p.gate", text).unwrap(), &mut nothing).unwrap();
+    let lowered = written.lower(&Target::new(Arch::X86_64)).unwrap();
+    let (policy, provenance) = (lowered.policy, lowered.provenance);
+    Written { policy, provenance, sources: written.sources }
+}
+
+fn denial(arch: Arch, name: Name, args: &[u64], answer: Answer) -> Denial {
+    let nr = arch.syscall(name).unwrap().nr;
+    let mut denial = Denial::new(arch.token(), nr, Knowledge::Notification);
+    if !args.is_empty() {
+        denial.args = [Some(0); 6];
+    }
+    for (register, value) in denial.args.iter_mut().zip(args) {
+        *register = Some(*value);
+    }
+    denial.answer = answer;
+    denial
+}
+
+fn explained(text: &str, denial: &Denial) -> Explanation {
+    let Written { policy, provenance, sources } = &written(text);
+    explain(denial, Some(&Filter::rules(policy, provenance, sources)))
+}
+
+fn eperm() -> Answer {
+    Answer::Action(Action::errno(1).unwrap())
+}
+
+fn kinds(explanation: &Explanation) -> Vec<(ChangeKind, &str)> {
+    explanation.changes.iter().map(|change| (change.kind, &*change.line)).collect()
+}
+
+#[test]
+fn the_whole_text_of_one() {
+    let netlink = denial(Arch::X86_64, names::SOCKET, &[16, 3, 0], eperm());
+    let text = explained(POLICY, &netlink).to_string();
+    let expected = include_str!("netlink.txt");
+    assert_eq!(text, expected, "\n{text}");
+}
+
+#[test]
+fn callers_that_fall_back_are_told_enosys_first_and_it_permits_nothing() {
+    let clone3 = denial(Arch::X86_64, names::CLONE3, &[0x7000, 88], eperm());
+    let explanation = explained(POLICY, &clone3);
+    let first = &explanation.changes[0];
+    assert_eq!((first.kind, &*first.line), (ChangeKind::Enosys, "enosys clone3"));
+    assert!(first.cost.as_ref().unwrap().is_nothing());
+    let exact = explanation.changes[1].cost.as_ref().unwrap();
+    assert_eq!(exact.permits, [(Arch::X86_64, "clone3".to_owned(), true)]);
+    let text = explanation.to_string();
+    assert!(text.contains("falls back on ENOSYS, not on EPERM"), "{text}");
+    // Told already, it is no advice.
+    let enosys = Answer::Returned(Errno::new(38));
+    let told = denial(Arch::X86_64, names::CLONE3, &[0x7000, 88], enosys);
+    let kinds_told = kinds(&explained(&POLICY.replace("EPERM", "ENOSYS"), &told)).len();
+    assert_eq!(kinds_told, kinds(&explanation).len() - 1);
+}
+
+#[test]
+fn what_was_seen_and_what_the_filter_says_are_held_against_each_other() {
+    let read_denied = denial(Arch::X86_64, names::READ, &[0, 0, 1], eperm());
+    let explanation = explained(POLICY, &read_denied);
+    assert!(!explanation.is_consistent);
+    assert_eq!(kinds(&explanation), []);
+    assert!(explanation.to_string().contains("another one is in force"), "{explanation}");
+}
+
+#[test]
+fn audit_records_know_neither_arguments_nor_errno_and_the_filter_may() {
+    let audit = |name, kind| {
+        let mut denial = denial(Arch::X86_64, name, &[], Answer::Kind(kind));
+        denial.knowledge = Knowledge::Audit;
+        denial
+    };
+    let kill = explained(POLICY, &audit(names::PTRACE, ActionKind::KillProcess));
+    assert_eq!(kill.rulings[0].place.as_deref(), Some("p.gate:6:1"));
+    assert_eq!(kill.rulings[0].line.as_deref(), Some("kill ptrace"));
+    // Of the two rulings that are possible for a socket, only one is an errno.
+    let socket = explained(POLICY, &audit(names::SOCKET, ActionKind::Errno));
+    assert_eq!(socket.rulings.len(), 1);
+    assert!(socket.to_string().contains("fails with EPERM"), "{socket}");
+    assert!(socket.unknown.contains(&"the arguments"));
+    let alone = explain(&audit(names::SOCKET, ActionKind::Errno), None);
+    assert!(alone.unknown.contains(&"the errno"));
+    assert_eq!(kinds(&alone)[0], (ChangeKind::Exact, "allow socket"));
+}
+
+#[test]
+fn a_call_of_an_architecture_that_the_filter_is_not_for_has_its_own_rule() {
+    let kill = Answer::Action(Action::KILL_PROCESS);
+    let i386 = denial(Arch::X86, names::SOCKET, &[1, 1, 0], kill);
+    let explanation = explained(POLICY, &i386);
+    let by = &explanation.rulings[0].by;
+    assert_eq!(by, "the action for architectures that the filter is not for");
+    assert!(explanation.changes.is_empty());
+    let text = explanation.to_string();
+    assert!(text.contains("add `x86` to"), "{text}");
+}
+
+#[test]
+fn programs_without_rules_are_asked_too() {
+    let policy = &written(POLICY).policy;
+    let program = compiled(policy);
+    let stack = callgate_bpf::Stack::new([program]);
+    let filter = Filter::programs(&stack);
+    let netlink = denial(Arch::X86_64, names::SOCKET, &[16, 3, 0], eperm());
+    let whole = explain(&netlink, Some(&filter));
+    assert!(whole.rulings[0].by.starts_with("instruction "), "{whole}");
+    assert_eq!(whole.changes[0].cost.as_ref().unwrap().permits.len(), 1);
+    // Without the arguments, either may be.
+    let unknown = denial(Arch::X86_64, names::SOCKET, &[], Answer::Unknown);
+    let actions: Vec<Action> =
+        explain(&unknown, Some(&filter)).rulings.iter().map(|ruling| ruling.action).collect();
+    assert_eq!(actions, [Action::ALLOW, Action::errno(1).unwrap()]);
+    let exit = denial(Arch::X86_64, names::EXIT_GROUP, &[], Answer::Unknown);
+    assert_eq!(explain(&exit, Some(&filter)).rulings.len(), 1);
+}
+
+/// A program that means what `POLICY` does, by hand: this crate knows no compiler.
+fn compiled(policy: &Policy) -> callgate_bpf::Program {
+    use callgate_bpf::Instruction;
+    let equal = |k, jt, jf| Instruction { code: 0x15, jt, jf, k };
+    let program = callgate_bpf::Program::new([
+        Instruction::new(0x20, 4),
+        equal(0xc000_003e, 1, 0),
+        Instruction::new(0x06, 0x8000_0000),
+        Instruction::new(0x20, 0),
+        equal(0, 6, 0),
+        equal(1, 5, 0),
+        equal(231, 4, 0),
+        equal(101, 5, 0),
+        equal(41, 0, 5),
+        Instruction::new(0x20, 16),
+        equal(1, 0, 3),
+        Instruction::new(0x06, Action::ALLOW.raw()),
+        Instruction::new(0x06, 0),
+        Instruction::new(0x06, 0x8000_0000),
+        Instruction::new(0x06, 0x0005_0001),
+        Instruction::new(0x06, 0x0005_0001),
+    ]);
+    let program = program.unwrap();
+    let mut call =
+        callgate_syscalls::SeccompData::new(Arch::X86_64, callgate_syscalls::SyscallNr::new(0));
+    for nr in [0, 1, 41, 101, 231, 300] {
+        call.nr = callgate_syscalls::SyscallNr::new(nr);
+        for family in [1, 16] {
+            call.args[0] = family;
+            let stack = callgate_bpf::Stack::new([program.clone()]);
+            let action = stack.run(&call, Arch::X86_64.endian()).action;
+            assert_eq!(action, policy.decide(&call), "{call:?}");
+        }
+    }
+    program
+}
+
+#[test]
+fn json_has_what_the_text_has() {
+    let netlink = denial(Arch::X86_64, names::SOCKET, &[16, 3, 0], eperm());
+    let line = explained(POLICY, &netlink).json_line();
+    let json: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(json["call"]["text"], "socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE) on x86_64");
+    assert_eq!(json["rulings"][0]["place"], "p.gate:3:1");
+    assert_eq!(json["rulings"][0]["errno"], "EPERM");
+    assert_eq!(json["changes"][0]["permits"][0]["name"], "socket");
+    assert_eq!(json["changes"][0]["permits"][0]["whole"], false);
+    assert_eq!(json["consistent"], true);
+    assert!(!line.contains('\n'));
+}
+
+#[test]
+fn every_syscall_of_every_architecture_is_explained() {
+    for arch in Arch::ALL {
+        for syscall in arch.syscalls() {
+            let mut asked = Denial::new(arch.token(), syscall.nr, Knowledge::Asked);
+            asked.args = [Some(u64::MAX); 6];
+            let explanation = explain(&asked, None);
+            assert_eq!(explanation.call.name, Some(syscall.name));
+            // The advice is understood by the language on that architecture.
+            assert!(
+                explanation.changes.iter().any(|change| change.kind == ChangeKind::Exact),
+                "{arch} {explanation}"
+            );
+        }
+    }
+}
