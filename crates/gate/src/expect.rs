@@ -1,5 +1,7 @@
 //! `test` lines: what a policy must answer, proved for every call that they describe.
 
+mod samples;
+
 use callgate_policy::{Action, ArchPolicy, Condition, Decider, Policy, SeccompData};
 use callgate_prover::{Options, Prover, Scope};
 use callgate_rules::{

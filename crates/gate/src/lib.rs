@@ -33,7 +33,7 @@ pub use check::Lowered;
 pub use expect::{Expected, Failure, NoOutcome, Test};
 pub use format::format;
 pub use pages::codes;
-pub use report::failure;
+pub use report::{call_text, failure};
 pub use resolve::{Loader, Refused, Written, from_folder, nothing, read, read_syntax, read_tests};
 pub use show::{NotShown, Shown, Style, in_words, show, words_of};
 pub use syntax::{File, Gate, Node, SyntaxError, SyntaxKind, Token, words};

@@ -42,7 +42,8 @@ fn decider(by: Decider, provenance: Option<&Provenance>) -> Option<Span> {
 }
 
 /// A call as C would write it, with the names of its arguments.
-fn call_text(arch: Arch, call: &SeccompData) -> String {
+#[must_use]
+pub fn call_text(arch: Arch, call: &SeccompData) -> String {
     let number = |value: u64| match value {
         0..=9 => value.to_string(),
         _ => format!("{value:#x}"),

@@ -15,6 +15,7 @@ use crate::{Error, Tid};
 
 #[cfg(feature = "test-support")]
 mod absent;
+mod ask;
 #[cfg(feature = "test-support")]
 mod outcome;
 #[cfg(feature = "test-support")]
@@ -24,6 +25,7 @@ mod trial;
 
 #[cfg(feature = "test-support")]
 pub use absent::AbsentMemory;
+pub use ask::{Answer, PASSED, Question, ask};
 #[cfg(feature = "test-support")]
 pub use outcome::{Call, Outcome, outcomes};
 #[cfg(feature = "test-support")]

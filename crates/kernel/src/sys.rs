@@ -52,6 +52,26 @@ pub fn set_mode_filter(flags: c_ulong, instructions: &[Instruction]) -> Result<c
     unsafe { seccomp(libc::SECCOMP_SET_MODE_FILTER, flags, ptr::from_ref(&program).cast()) }
 }
 
+/// Attaches a filter to the calling thread, with a value in the last argument, which the kernel
+/// does not read and filters that are attached already do.
+pub(crate) fn set_mode_filter_with_password(
+    instructions: &[Instruction],
+    password: u32,
+) -> Result<(), Errno> {
+    let Ok(len) = u16::try_from(instructions.len()) else {
+        return Err(errno(libc::EINVAL));
+    };
+    let filter = instructions.as_ptr().cast_mut().cast::<libc::sock_filter>();
+    let program = libc::sock_fprog { len, filter };
+    let (operation, unused) = (c_ulong::from(libc::SECCOMP_SET_MODE_FILTER), c_ulong::from(0u8));
+    let (program, password) = (ptr::from_ref(&program), c_ulong::from(password));
+    // SAFETY: as in `set_mode_filter`; the further arguments are numbers that the call ignores.
+    let result = unsafe {
+        libc::syscall(libc::SYS_seccomp, operation, unused, program, unused, unused, password)
+    };
+    checked(result).map(drop)
+}
+
 /// Attaches a filter to the calling thread the oldest way (`PR_SET_SECCOMP`).
 pub(crate) fn set_seccomp(instructions: &[Instruction]) -> Result<(), Errno> {
     let Ok(len) = u16::try_from(instructions.len()) else {

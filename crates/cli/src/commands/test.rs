@@ -1,7 +1,10 @@
 //! `callgate test`: whether filters do what their tests expect.
 
+mod live;
+
 use std::path::PathBuf;
 
+use callgate_bpf::Stack;
 use callgate_gate::{Test, failure, read_tests};
 use callgate_policy::Policy;
 use callgate_prover::{Options, Prover};
@@ -20,12 +23,17 @@ use callgate_console::output::{self, DiagnosticJson};
 /// A policy in the language has lines such as `test socket(AF_ALG, _, _) -> errno EPERM`; a file *.tests has nothing
 /// but such lines, for any filter. Every test is proved for all calls that it describes, on every architecture that
 /// the filter is for: `_` is every value, and so are the bits of an argument that the kernel does not read.
+///
+/// With --live, calls of each test are also made, in forked children under the loaded filter, as far as the filter is
+/// for this machine. The kernel asks the filter and executes none of them, whatever it answers: an older filter
+/// refuses what this one lets through. So kills, traps and errors are seen as they are, and all else as passed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   callgate test nginx.gate                             the tests in the policy
   callgate test nginx.tests --filter nginx.json        a table, for a profile or program
   callgate test nginx.tests                            the same for nginx.gate beside it
+  callgate test --live nginx.gate                      ask this machine's kernel too
 
 Exit status:
   0  every test holds, for every call
@@ -43,6 +51,9 @@ pub(crate) struct Args {
     /// An architecture to test for, instead of those of the filter; may be repeated
     #[arg(long = "arch", value_name = "ARCH", value_parser = value::arch())]
     arches: Vec<Arch>,
+    /// Make calls of each test under the loaded filter as well
+    #[arg(long)]
+    live: bool,
     /// How failures are shown
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -65,6 +76,8 @@ struct Suite {
     /// The texts that the tests stand in.
     sources: Sources,
     policy: Policy,
+    /// The programs, where the filter is no policy but these.
+    programs: Option<Stack>,
     provenance: Option<Provenance>,
 }
 
@@ -73,20 +86,31 @@ struct Suite {
 struct Counts {
     tests: usize,
     failed: usize,
+    /// How many calls were made, with `--live`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    calls: Option<usize>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     let mut counts = Counts::default();
     for source in &args.files {
         let suite = suite(args, source)?;
+        let mut live = if args.live { Some(live::Live::new(&suite)?) } else { None };
         for test in &suite.tests {
             counts.tests += 1;
-            let failures = failures(test, &suite)?;
+            let mut failures = failures(test, &suite)?;
+            if let Some(live) = &mut live {
+                failures.extend(live.failures(test)?);
+            }
             counts.failed += usize::from(!failures.is_empty());
             write(args.format, &failures, &suite.sources)?;
         }
+        if let Some(live) = live {
+            *counts.calls.get_or_insert(0) += live.calls;
+            live.say_what_was_skipped(&suite.sources);
+        }
     }
-    let Counts { tests, failed } = counts;
+    let Counts { tests, failed, calls } = counts;
     if tests == 0 {
         return Err(Error::Usage(
             "no file has a test: write `test CALL(...) -> VERDICT`".to_owned(),
@@ -99,8 +123,13 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
         })?,
         (Format::Text, 0) => {
             let good = output::GOOD;
+            let hold = if tests == 1 { "holds" } else { "hold" };
             output::text(|out| {
-                writeln!(out, "{good}{tests} hold{good:#}  for every call, proved")
+                write!(out, "{good}{tests} {hold}{good:#}  for every call, proved")?;
+                match calls {
+                    Some(calls) => writeln!(out, "; the kernel answered {calls} calls so"),
+                    None => writeln!(out),
+                }
             })?;
         }
         (Format::Text, _) => {
@@ -122,17 +151,22 @@ fn suite(args: &Args, source: &Source) -> Result<Suite, Error> {
         let lowered = gate::lowered(&written, &args.how, &args.arches)?;
         let provenance = Some(lowered.provenance);
         let (tests, sources) = (written.tests, written.sources);
-        return Ok(Suite { tests, sources, policy: lowered.policy, provenance });
+        return Ok(Suite { tests, sources, policy: lowered.policy, programs: None, provenance });
     }
     let filter = args.filter.clone().or_else(|| beside(source)).ok_or_else(|| {
         Error::Usage("say which filter the table is for: --filter FILTER".to_owned())
     })?;
-    let policy = policy(&filter, args)?;
+    let subject = input::read(&filter)?.subject(&args.how, &args.arches)?;
+    let programs = match &subject {
+        Subject::Policy(_) => None,
+        Subject::Stack(stack) => Some(stack.clone()),
+    };
+    let policy = policy_of(subject)?;
     let arches: Vec<Arch> = policy.arches().map(|(arch, _)| arch).collect();
     let text = callgate_rules::Source::from_bytes(source.to_string(), bytes);
     let text = text.map_err(|error| Error::text(error.into()))?;
     let (sources, tests) = read_tests(text, &arches).map_err(Error::text)?;
-    Ok(Suite { tests, sources, policy, provenance: None })
+    Ok(Suite { tests, sources, policy, programs, provenance: None })
 }
 
 /// The policy of the same name beside a table.
@@ -153,10 +187,6 @@ pub(crate) fn policy_of(subject: Subject) -> Result<Policy, Error> {
             prover.to_policy(&meaning).map_err(Error::Prover)
         }
     }
-}
-
-fn policy(filter: &Source, args: &Args) -> Result<Policy, Error> {
-    policy_of(input::read(filter)?.subject(&args.how, &args.arches)?)
 }
 
 /// What is wrong with a test's promise: a call for each kind of calls that is decided otherwise.

@@ -286,3 +286,53 @@ fn a_servers_policy_is_formatted_and_keeps_its_promises() {
     callgate(&["fmt", "--check", policy]).succeeds();
     assert!(callgate(&["test", policy]).succeeds().starts_with("5 hold"));
 }
+
+#[test]
+fn calls_are_made_under_the_loaded_filter() {
+    let arch = callgate_syscalls::Arch::native().unwrap();
+    let folder = Folder::new();
+    let text = format!(
+        "policy 1\narch {arch}\ndefault errno EPERM\nallow {{ read, exit_group, seccomp }}\n\
+         kill ptrace\ntrap 3 personality\nerrno 95 {{ reboot, kill }}\nlog getpid\n\
+         allow socket where family in {{AF_UNIX, AF_INET}}\n\
+         test socket(AF_NETLINK, _, _) -> errno EPERM\ntest socket(AF_INET, _, _) -> allow\n\
+         test {{ read, exit_group, seccomp }} -> allow\ntest ptrace -> kill\n\
+         test personality(0xffffffff) -> trap 3\ntest reboot -> errno 95\n\
+         test kill(-1, 9) -> errno 95\ntest getpid -> log\ntest mount -> errno EPERM\n"
+    );
+    let policy = folder.file("a.gate", &text);
+    let run = callgate(&["test", "--live", &policy]);
+    assert_eq!(run.succeeds(), "9 hold  for every call, proved; the kernel answered 44 calls so\n");
+    // The other direction: a program that is no policy, and a test that does not hold of it.
+    let (program, table) = (folder.at("a.bpf"), "test { socket, ptrace } -> allow\n");
+    callgate(&["compile", &policy, "-o", &program]).succeeds();
+    let table = folder.file("b.tests", table);
+    let run = callgate(&["test", "--live", &table, "--filter", &program]);
+    assert_eq!(run.code, Some(1));
+    for words in [
+        "error[E0393]: under the loaded filter, socket(family: 0, type: 0, protocol: 0) fails with EPERM",
+        "ptrace(request: 0, pid: 0, addr: 0, data: 0) ends its process by signal 31",
+        "b.tests:1:1",
+        "expected `allow`",
+    ] {
+        assert!(run.text().contains(words), "no {words:?} in {}", run.text());
+    }
+}
+
+#[test]
+fn what_is_not_tried_is_named() {
+    let native = callgate_syscalls::Arch::native().unwrap();
+    let other = if native == callgate_syscalls::Arch::S390x { "x86_64" } else { "s390x" };
+    let folder = Folder::new();
+    let text = |arch: &str| {
+        format!("policy 1\narch {arch}\ndefault errno EPERM\ntest read -> errno EPERM\n")
+    };
+    let run = callgate(&["test", "--live", &folder.file("a.gate", text(other))]);
+    assert!(run.succeeds().ends_with("the kernel answered 0 calls so\n"), "{run:?}");
+    run.says(&["no call of the test at", "a.gate:4:1 was made: the filter is not for"]);
+    let both = format!("{}on {other} {{ test write -> errno EPERM }}\n", text(native.name()));
+    let both = both.replace(native.name(), &format!("{native}, {other}"));
+    let run = callgate(&["test", "--live", &folder.file("b.gate", both)]);
+    assert!(run.succeeds().ends_with("the kernel answered 4 calls so\n"), "{run:?}");
+    run.says(&["they are about no call of"]);
+}
