@@ -116,7 +116,7 @@ impl Command {
     /// As [`Command::exec`].
     #[must_use = "returning is failure"]
     pub fn exec_under(&self, stack: &Stack, options: &Options) -> Error {
-        if let Some(action) = stack.programs().iter().find_map(|filter| self.obstacle(filter)) {
+        if let Some(action) = self.refused_by(stack) {
             return Error::CommandFiltered { action };
         }
         let sigpipe = match process::set_sigpipe(Disposition::of_ignored(self.ignores_sigpipe)) {
@@ -132,6 +132,13 @@ impl Command {
                 error
             }
         }
+    }
+
+    /// What filters say to the call that executes the command, unless they let it happen or hand it
+    /// to somebody.
+    #[must_use]
+    pub fn refused_by(&self, stack: &Stack) -> Option<Action> {
+        stack.programs().iter().find_map(|filter| self.obstacle(filter))
     }
 
     /// Replaces the process by the command, with filters or without. The calls made are `execve`

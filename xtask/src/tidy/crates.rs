@@ -148,6 +148,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "callgate-bpf",
             "callgate-compiler",
             "callgate-console",
+            "callgate-explain",
             "callgate-facts",
             "callgate-kernel",
             "callgate-observe",

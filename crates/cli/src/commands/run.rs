@@ -1,5 +1,6 @@
 //! `callgate run`: a command under a filter.
 
+mod explain;
 mod handover;
 
 use std::ffi::{CString, OsString};
@@ -20,6 +21,7 @@ use callgate_console::error::{Error, Status};
 use callgate_console::input::{self, Source};
 use callgate_console::output;
 
+use explain::{Enforced, ExplainArgs};
 use handover::{Agent, AgentAddress};
 
 /// Run a command under a profile
@@ -30,12 +32,17 @@ use handover::{Agent, AgentAddress};
 ///
 /// Calls to which the profile answers SCMP_ACT_NOTIFY are handed to the agent that listens at its listenerPath, as a
 /// container runtime does it; the id of the container is `callgate-run-PID`.
+///
+/// With --explain, callgate stays as the command's parent, is handed each call that the profile does not allow, says
+/// which and why, and does to it what the profile says. The command ends as it would without.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   callgate run -- sh -c 'grep Seccomp: /proc/self/status; unshare -U true'
   callgate run --profile seccomp.json --caps NET_ADMIN -- ./server --port 80
   callgate run --default log -- ./program     what the profile does not list is logged, not refused
+  callgate run --explain --profile my.gate -- ./program          why it fails under this profile
+  callgate run --explain --retry --profile my.gate -- ./program  all that is missing, in one run
 
 Exit status:
   that of the command, which takes callgate's place; else
@@ -74,9 +81,14 @@ pub(crate) struct Args {
     command: Vec<OsString>,
     #[command(flatten)]
     how: ProfileArgs,
+    #[command(flatten)]
+    explain: ExplainArgs,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Status, Error> {
+    if args.explain.asks()? {
+        return run_explained(args);
+    }
     let Filters { stack, flags, agent } = match ready(args)? {
         Some(program) => Filters { stack: Stack::new([program]), ..Filters::default() },
         None => made(args)?,
@@ -85,9 +97,7 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     refuse_unanswered(&stack, agent.is_some())?;
     warn_of_tracing(&stack);
     warn_of_no_end(&stack);
-    let ignores_sigpipe = Start::get().is_some_and(|start| start.ignores_sigpipe);
-    let command = Command::resolve_here(c_strings(&args.command)?).map_err(Error::NotExecuted)?;
-    let command = command.ignoring_sigpipe(ignores_sigpipe);
+    let command = command(args)?;
     let options = options(args.log, &flags);
     Err(Error::NotExecuted(match agent {
         None => command.exec_under(&stack, &options),
@@ -96,6 +106,28 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
             command.exec_with_listener(&stack, &options, interruption(&flags), give)
         }
     }))
+}
+
+/// The command, found and laid out.
+fn command(args: &Args) -> Result<Command, Error> {
+    let ignores_sigpipe = Start::get().is_some_and(|start| start.ignores_sigpipe);
+    let command = Command::resolve_here(c_strings(&args.command)?).map_err(Error::NotExecuted)?;
+    Ok(command.ignoring_sigpipe(ignores_sigpipe))
+}
+
+/// Runs the command with its refusals explained. Nothing is to be warned of beforehand that is said when it happens.
+fn run_explained(args: &Args) -> Result<Status, Error> {
+    let text = input::profile(&args.profile)?;
+    let resolved = text.resolve(&args.how, &args.arches)?;
+    let (mut policy, mut provenance) = (resolved.policy, resolved.provenance);
+    if let Some(default) = args.default {
+        policy = policy.with_default(default);
+        provenance.default = None;
+    }
+    let options = options(args.log, &resolved.flags);
+    let sources = text.sources();
+    let rules = Enforced { policy: &policy, provenance: &provenance, sources: &sources };
+    explain::run(&args.explain, &rules, &command(args)?, &options)
 }
 
 /// What is loaded, and what the profile says beside it.

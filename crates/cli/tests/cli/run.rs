@@ -1,5 +1,6 @@
 //! `callgate run`.
 
+mod explain;
 mod handover;
 mod traces;
 

@@ -50,7 +50,7 @@ impl Command {
         interruption: Interruption,
         give: impl FnOnce(OwnedFd) -> io::Result<()> + Send + 'static,
     ) -> Error {
-        if let Some(action) = stack.programs().iter().find_map(|filter| self.obstacle(filter)) {
+        if let Some(action) = self.refused_by(stack) {
             return Error::CommandFiltered { action };
         }
         let filters = stack.programs().iter().filter(|program| hands_over(program)).count();

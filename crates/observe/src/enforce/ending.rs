@@ -2,52 +2,63 @@
 
 use std::fs;
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 use callgate_kernel::child::{Ending, Signal};
 use callgate_kernel::parts::Fork;
-use callgate_kernel::{Error, Tid, parts};
+use callgate_kernel::{Error, Tid, notify, parts};
 use libc::c_int;
 
 use super::{Enforcer, kernel};
 use crate::sys::{signals, steer};
 
-/// Who a process is after [`Enforcer::stay_behind`].
-#[derive(Debug)]
+/// Which of two processes this one is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "there are two sides, and both have work to do")]
 pub enum Side {
-    /// The one that was asked; the other one enforces.
+    /// The one that was there before, which has nothing left to do but to [leave](Enforcer::leave_with).
     Front,
-    /// The other one, which goes on to enforce for what is left.
-    Behind(Enforcer),
+    /// The new one, which enforces.
+    Behind,
 }
 
 impl Enforcer {
+    /// Whether nothing is under the filter any more.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        let now = notify::wait(self.desk.listener(), None, Some(Duration::ZERO));
+        self.over || now.is_ok_and(|ready| ready.ended && !ready.call)
+    }
+
     /// Splits the process in two, of which the new one goes on to enforce: for when the command has
-    /// ended and something that it has started has not.
+    /// ended and something that it has started has not. The new one keeps standard error, and
+    /// neither of the other two.
     ///
     /// # Errors
     /// [`Error::Kernel`] where the process can't be forked.
-    pub fn stay_behind(self) -> Result<Side, Error> {
+    pub fn stay_behind(&mut self) -> Result<Side, Error> {
         // SAFETY: this process has one thread (`Enforcer::start`), which goes on in the new one with
-        // all that it owns; the old one has nothing of it left to use but the descriptor that is
-        // dropped here.
+        // a copy of all that it owns.
         match unsafe { parts::fork() }.map_err(|errno| kernel("fork", errno))? {
-            Fork::Child => Ok(Side::Behind(self)),
+            Fork::Child => {
+                steer::close_input_and_output();
+                Ok(Side::Behind)
+            }
             Fork::Parent(_) => Ok(Side::Front),
         }
     }
 
-    /// Ends this process as the command has ended if that was by a signal; else returns its exit
-    /// code, and so does it where the signal does not end this process.
-    #[must_use]
-    pub fn leave_with(ending: Ending) -> u8 {
-        match ending {
+    /// Ends this process as the command has ended: with its exit code, or by its signal.
+    pub fn leave_with(ending: Ending) -> ! {
+        let code = match ending {
             Ending::Exited { code } => code,
             Ending::Killed { signal } => {
                 steer::end_by(signal.raw());
+                // As shells have it, should the signal not end a process by default.
                 u8::try_from(signal.raw()).map_or(u8::MAX, |signal| signal.saturating_add(128))
             }
-        }
+        };
+        parts::exit_now(code)
     }
 
     /// The end of the command, if it has ended. If it was stopped, so is this process, until

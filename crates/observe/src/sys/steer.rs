@@ -3,7 +3,9 @@
 //!
 //! References: ptrace(2), `include/uapi/linux/ptrace.h`, `include/uapi/asm-generic/siginfo.h`.
 
+use std::fs::File;
 use std::mem::MaybeUninit;
+use std::os::fd::AsRawFd;
 use std::ptr;
 
 use callgate_kernel::Tid;
@@ -164,6 +166,16 @@ pub(crate) fn stand_of_child(process: Tid) -> Result<Option<c_int>, Errno> {
 pub(crate) fn stop_here() {
     // SAFETY: the call takes a number.
     unsafe { libc::raise(libc::SIGSTOP) };
+}
+
+/// Reads from nowhere and writes to nowhere from now on, so that nobody waits for this process's
+/// output to end.
+pub(crate) fn close_input_and_output() {
+    let Ok(nowhere) = File::options().read(true).write(true).open("/dev/null") else { return };
+    for standard in [libc::STDIN_FILENO, libc::STDOUT_FILENO] {
+        // SAFETY: nobody in this process owns the descriptor that is replaced.
+        unsafe { libc::dup2(nowhere.as_raw_fd(), standard) };
+    }
 }
 
 /// Ends this process by a signal, as its child has been, and leaves no core of its own.

@@ -1,0 +1,90 @@
+//! Where explanations go: to standard error for people, or to a file as lines of JSON.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use callgate_explain::{Denial, Explanation, Filter, explain};
+use serde_json::{Value, json};
+
+use callgate_console::error::Error;
+use callgate_console::output;
+
+use super::record::Record;
+
+/// Where explanations go.
+pub(super) struct Report {
+    file: Option<(PathBuf, File)>,
+    told: u64,
+}
+
+impl Report {
+    /// To a file if there is one.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub(super) fn new(path: Option<&Path>) -> Result<Self, Error> {
+        let file = path.map(|path| {
+            let file = File::create(path).map_err(|reason| Error::write(path, reason))?;
+            Ok::<_, Error>((path.to_owned(), file))
+        });
+        Ok(Self { file: file.transpose()?, told: 0 })
+    }
+
+    /// Explains a call that was refused for the first time.
+    pub(super) fn first(&mut self, denial: &Denial, filter: &Filter<'_>) {
+        let explanation = explain(denial, Some(filter));
+        match &self.file {
+            Some(_) => self.line(&event("refused", &explanation)),
+            None => output::aside(&format_args!("callgate: {explanation}")),
+        }
+    }
+
+    /// Says how often each call was refused, if that is not said yet.
+    pub(super) fn totals(&mut self, record: &Record) {
+        let calls = record.denials().iter().map(|denial| denial.count).sum::<u64>();
+        let calls = calls + record.beyond();
+        if calls == self.told {
+            return;
+        }
+        self.told = calls;
+        let kinds = record.denials().len();
+        if self.file.is_some() {
+            for denial in record.denials().iter().filter(|denial| denial.count > 1) {
+                self.line(&event("total", &explain(denial, None)));
+            }
+            self.line(&json!({ "event": "end", "kinds": kinds, "calls": calls }));
+            return;
+        }
+        let counted = |count: u64, what: &str| match count {
+            1 => format!("1 {what}"),
+            count => format!("{count} {what}s"),
+        };
+        let kinds = counted(kinds as u64, "kind");
+        let mut text = format!("callgate: {} of {kinds} refused\n", counted(calls, "call"));
+        for denial in record.denials().iter().filter(|denial| denial.count > 1) {
+            let Explanation { call, .. } = explain(denial, None);
+            let comm = denial.process.comm.as_deref().unwrap_or("?");
+            text += &format!("{:>9}  {call} by {comm}\n", denial.count);
+        }
+        output::aside(&text);
+    }
+
+    /// Writes a line to the file. A full disk is told once and ends nothing: the command runs on.
+    fn line(&mut self, value: &Value) {
+        let Some((path, file)) = &mut self.file else { return };
+        if let Err(reason) = file.write_all(format!("{value}\n").as_bytes()) {
+            output::warning(&Error::write(path.clone(), reason));
+            self.file = None;
+        }
+    }
+}
+
+/// A line of the file: what happened, and the explanation.
+fn event(name: &str, explanation: &Explanation) -> Value {
+    let mut value = serde_json::from_str(&explanation.json_line()).unwrap_or_default();
+    if let Value::Object(fields) = &mut value {
+        fields.insert("event".to_owned(), name.into());
+    }
+    value
+}

@@ -1,0 +1,142 @@
+//! `callgate run --explain`: what is said of refused calls, and that nothing else is different.
+
+use serde_json::Value;
+
+use crate::harness::{Folder, Run, callgate, command, deny, deny_list};
+
+/// A profile whose second line refuses uname with an action, and its path.
+fn refusing(folder: &Folder, action: &str) -> String {
+    let rule = format!("\n{{\"names\": [\"uname\"], \"action\": \"{action}\"}}");
+    folder.file("p.json", deny_list(&rule))
+}
+
+/// Runs a script under a profile both ways, and expects the same of both but for what is explained. The explanations are
+/// returned.
+fn both_ways(folder: &Folder, profile: &str, script: &[&str]) -> Vec<Value> {
+    let to = folder.file("explained", "");
+    let plain = callgate(&[&["run", "--profile", profile, "--"], script].concat());
+    let options = ["run", "--explain-to", &to, "--profile", profile, "--"];
+    let explained = callgate(&[&options[..], script].concat());
+    assert_eq!((explained.code, explained.signal), (plain.code, plain.signal), "{script:?}");
+    assert_eq!(explained.stdout, plain.stdout, "{script:?}");
+    // What happens is not warned of beforehand.
+    let told =
+        plain.stderr.split_inclusive('\n').filter(|line| !line.starts_with("callgate: warning: "));
+    assert_eq!(explained.stderr, told.collect::<String>(), "{script:?}");
+    let text = std::fs::read_to_string(&to).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn a_refusal_is_explained_by_its_line_and_the_command_ends_as_without() {
+    let folder = Folder::new();
+    for (action, code, signal) in [
+        ("SCMP_ACT_ERRNO", Some(1), None),
+        ("SCMP_ACT_KILL_PROCESS", None, Some(31)),
+        ("SCMP_ACT_KILL_THREAD", None, Some(31)),
+        ("SCMP_ACT_TRAP", None, Some(31)),
+        ("SCMP_ACT_LOG", Some(0), None),
+    ] {
+        let profile = refusing(&folder, action);
+        let run = callgate(&["run", "--explain", "--profile", &profile, "--", "uname"]);
+        assert_eq!((run.code, run.signal), (code, signal), "{action}: {run:?}");
+        run.says(&["callgate: uname(", " on ", &format!("{profile}:2:"), "1 call of 1 kind"]);
+        let lines = both_ways(&folder, &profile, &["uname"]);
+        let [refused, end] = &lines[..] else { panic!("{lines:?}") };
+        assert_eq!((&refused["event"], &end["event"]), (&"refused".into(), &"end".into()));
+        assert_eq!(refused["call"]["name"], "uname");
+        assert_eq!(refused["comm"], "uname");
+        let place = refused["rulings"][0]["place"].as_str().unwrap();
+        assert!(place.starts_with(&format!("{profile}:2:")), "{place}");
+    }
+}
+
+#[test]
+fn the_default_has_a_place_too() {
+    let folder = Folder::new();
+    let text = "policy 1\ndefault allow\nerrno EACCES uname\n";
+    let policy = folder.file("deny.gate", text);
+    let lines = both_ways(&folder, &policy, &["uname"]);
+    assert_eq!(lines[0]["rulings"][0]["place"], format!("{policy}:3:1"));
+    let text = "policy 1\ndefault errno EPERM\nallow { execve, exit_group }\n";
+    let policy = folder.file("default.gate", text);
+    let lines = both_ways(&folder, &policy, &["true"]);
+    assert_eq!(lines[0]["rulings"][0]["place"], format!("{policy}:2:1"));
+    let run = callgate(&["run", "--explain", "--default", "errno:EACCES", "--", "uname", "--help"]);
+    assert!(!run.stderr.contains("container:1:"), "the default is not the profile's: {run:?}");
+}
+
+#[test]
+fn calls_that_are_alike_are_told_once_and_counted() {
+    let folder = Folder::new();
+    let profile = refusing(&folder, "SCMP_ACT_ERRNO");
+    let script = "for i in 1 2 3 4 5; do uname; done; exit 6";
+    let run = callgate(&["run", "--explain", "--profile", &profile, "--", "sh", "-c", script]);
+    assert_eq!(run.code, Some(6), "{run:?}");
+    assert_eq!(run.stderr.matches("callgate: uname(").count(), 1, "{run:?}");
+    run.says(&["5 calls of 1 kind refused", "        5  uname("]);
+    let lines = both_ways(&folder, &profile, &["sh", "-c", script]);
+    assert_eq!(lines[1]["count"], 5);
+    assert_eq!((&lines[2]["event"], &lines[2]["calls"]), (&"end".into(), &5.into()));
+}
+
+#[test]
+fn without_refusals_nothing_is_said() {
+    let run = callgate(&["run", "--explain", "--", "sh", "-c", "echo out; exit 3"]);
+    assert_eq!((run.code, run.text(), &*run.stderr), (Some(3), "out\n", ""));
+}
+
+#[test]
+fn a_retry_lets_calls_go_on_and_says_so() {
+    let folder = Folder::new();
+    let profile = refusing(&folder, "SCMP_ACT_KILL_PROCESS");
+    let options = ["run", "--explain", "--retry", "--profile", &profile, "--", "uname"];
+    let run = callgate(&options);
+    assert_eq!(run.succeeds(), "Linux\n");
+    run.says(&["not confined", "callgate: uname("]);
+    callgate(&["run", "--retry", "--", "uname"]).fails(2, &["--retry", "--explain"]);
+}
+
+#[test]
+fn what_plain_run_would_not_start_is_not_started() {
+    let folder = Folder::new();
+    let file = folder.file("p.json", deny_list(&deny("execve", 1)));
+    let run = callgate(&["run", "--explain", "--profile", &file, "--", "true"]);
+    run.fails(126, &["execve", "ERRNO(1)"]);
+    callgate(&["run", "--explain", "--", "/no/such/file"]).fails(127, &["/no/such/file"]);
+    let to = folder.at("no/such/folder");
+    callgate(&["run", "--explain-to", &to, "--", "true"]).fails(2, &[&to]);
+}
+
+#[test]
+fn signals_reach_the_command_and_are_its_end() {
+    let folder = Folder::new();
+    let profile = refusing(&folder, "SCMP_ACT_ERRNO");
+    let script = "echo $$; uname; exec sleep 100";
+    let mut command =
+        command(&["run", "--explain", "--profile", &profile, "--", "sh", "-c", script]);
+    let mut child = command
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The command runs once it has said so; its refusal is told while it does.
+    let mut line = String::new();
+    let mut out = std::io::BufReader::new(child.stdout.take().unwrap());
+    std::io::BufRead::read_line(&mut out, &mut line).unwrap();
+    let mut err = std::io::BufReader::new(child.stderr.take().unwrap());
+    line.clear();
+    while !line.contains("rule") {
+        line.clear();
+        assert_ne!(std::io::BufRead::read_line(&mut err, &mut line).unwrap(), 0);
+    }
+    let id = child.id().to_string();
+    let kill = std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap();
+    assert!(kill.success());
+    let run = Run::from(std::process::Output {
+        status: child.wait().unwrap(),
+        stdout: Vec::new(),
+        stderr: Vec::new(),
+    });
+    assert_eq!(run.signal, Some(15));
+}
