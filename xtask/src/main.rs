@@ -47,6 +47,11 @@ const TASKS: &[Task] = &[
         run: |args| start("conformance-abi", args),
     },
     Task {
+        name: "arrive",
+        about: "try every way of installing, in bare roots [--quick] [WAY...]",
+        run: |args| start("arrive", args),
+    },
+    Task {
         name: "stage",
         about: "lay out DIR as packages install it; --headers renews the generated header",
         run: house::stage::run,
