@@ -113,8 +113,8 @@ fn help(name: &str) -> ExitCode {
 }
 
 /// The suites of `conformance`; the package of each is `conformance-NAME`.
-const SUITES: [&str; 7] =
-    ["constants", "kernel", "libseccomp", "live", "notify", "prover", "readings"];
+const SUITES: [&str; 8] =
+    ["constants", "denials", "kernel", "libseccomp", "live", "notify", "prover", "readings"];
 
 /// Runs the suite that the first argument names with the other arguments.
 fn conformance(args: &[String]) -> Result<(), String> {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::fd::AsFd;
+use std::process;
 use std::time::Duration;
 
 use callgate_kernel::child::{Ending, Signal};
@@ -94,25 +95,21 @@ impl Enforcer {
     }
 
     /// Whether a signal is meant for the command: one of a terminal goes to all processes there,
-    /// and the command's own signals, even to its whole group, are not for its parent.
+    /// the command's own signals, even to its whole group, are not for its parent, and what this
+    /// process does to itself, such as SIGPIPE, is its own affair.
     fn is_for_command(&self, received: signals::Received) -> bool {
         match received.sender {
+            Some(sender) if sender.raw() == process::id() => false,
             Some(sender) => received.signal != libc::SIGCHLD && !self.has_started(sender),
             None => false,
         }
     }
 
     fn has_started(&self, process: Tid) -> bool {
-        let mut process = Some(process);
         // Far more than any machine has generations of processes.
-        for _ in 0..10_000 {
-            match process {
-                None => return false,
-                Some(found) if found == self.command => return true,
-                Some(found) => process = parent(found),
-            }
-        }
-        false
+        const GENERATIONS_MAX: usize = 10_000;
+        let ancestors = std::iter::successors(Some(process), |found| parent(*found));
+        ancestors.take(GENERATIONS_MAX).any(|found| found == self.command)
     }
 }
 
