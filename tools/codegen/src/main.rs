@@ -1,4 +1,5 @@
-//! `cargo xtask codegen`: the tables of `callgate-syscalls` from the facts under `data/`.
+//! `cargo xtask codegen`: the tables of `callgate-syscalls` and `callgate-facts` from the facts under
+//! `data/`, and grammars for editors from the words of the language.
 //!
 //! Without arguments the generated files are written. `--check` compares them instead, for CI.
 //! `import --linux DIR` reads an unpacked kernel tree and brings the facts up to date;
@@ -12,6 +13,7 @@ mod arguments;
 mod conditions;
 mod constants;
 mod definitions;
+mod editors;
 mod errnos;
 mod facts;
 mod groups;
@@ -76,6 +78,7 @@ fn render_all(root: &Path) -> Result<BTreeMap<PathBuf, String>, String> {
         files.into_iter().map(|(name, text)| (folder.join(name), text)).collect();
     let folder = root.join(FACTS);
     files.extend(of_facts.into_iter().map(|(name, text)| (folder.join(name), text)));
+    files.extend(editors::render(root));
     Ok(files)
 }
 
@@ -98,7 +101,7 @@ fn check(root: &Path) -> Result<(), String> {
     match stale {
         0 => Ok(()),
         _ => Err(format!(
-            "{stale} generated files do not follow from data/: run cargo xtask codegen"
+            "{stale} generated files are not what they are made from: run cargo xtask codegen"
         )),
     }
 }

@@ -38,6 +38,17 @@ const COMPLETIONS: [(&str, &str); 3] = [
     ("zsh", "share/zsh/vendor-completions/_callgate"),
 ];
 
+/// What editors know of the language: the folder in this project, where it goes, and its files.
+const EDITORS: &str = "packaging/editors";
+const EDITOR_FILES: [(&str, &str, &[&str]); 2] = [
+    ("vim", "share/vim/vimfiles", &["ftdetect/gate.vim", "ftplugin/gate.vim", "syntax/gate.vim"]),
+    (
+        "vscode",
+        "share/callgate/vscode",
+        &["package.json", "language-configuration.json", "syntaxes/gate.tmLanguage.json"],
+    ),
+];
+
 /// The C library's profile in `Cargo.toml`.
 pub const LIBRARY_PROFILE: &str = "dist";
 
@@ -74,7 +85,7 @@ pub fn run(args: &[String]) -> Result<(), String> {
     }
 }
 
-/// Lays out the command with its pages and completions.
+/// Lays out the command with its pages and completions, and files for editors.
 fn command(folder: &Path) -> Result<(), String> {
     let built = build_command()?;
     copy(&built, &folder.join("bin/callgate"))?;
@@ -84,6 +95,12 @@ fn command(folder: &Path) -> Result<(), String> {
     for (shell, path) in COMPLETIONS {
         let text = output(Command::new(&built).args(["completions", shell]))?;
         write(&folder.join(path), &text)?;
+    }
+    for (editor, place, files) in EDITOR_FILES {
+        for file in files {
+            let from = root().join(EDITORS).join(editor).join(file);
+            copy(&from, &folder.join(place).join(file))?;
+        }
     }
     Ok(())
 }

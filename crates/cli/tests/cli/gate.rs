@@ -336,3 +336,20 @@ fn what_is_not_tried_is_named() {
     assert!(run.succeeds().ends_with("the kernel answered 4 calls so\n"), "{run:?}");
     run.says(&["they are about no call of"]);
 }
+
+#[test]
+fn the_files_for_vs_code_are_json_and_their_patterns_find_words() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../packaging/editors/vscode/");
+    let read = |name: &str| -> serde_json::Value {
+        serde_json::from_str(&fs::read_to_string(format!("{folder}{name}")).unwrap()).unwrap()
+    };
+    let package = read("package.json");
+    let grammar = &package["contributes"]["grammars"][0];
+    let grammar_file = read(grammar["path"].as_str().unwrap());
+    assert_eq!(grammar["scopeName"], grammar_file["scopeName"]);
+    read(package["contributes"]["languages"][0]["configuration"].as_str().unwrap());
+    let patterns = grammar_file["patterns"].as_array().unwrap();
+    let verdicts = patterns.iter().find(|rule| rule["name"] == "keyword.control.verdict.gate");
+    let verdicts = verdicts.unwrap()["match"].as_str().unwrap();
+    assert!(verdicts.contains("kill-thread|"), "{verdicts}");
+}

@@ -1,0 +1,2 @@
+" Policies of callgate, and tables of tests for them.
+autocmd BufRead,BufNewFile *.gate setfiletype gate
