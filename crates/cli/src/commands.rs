@@ -14,6 +14,7 @@ mod doctor;
 mod explain_error;
 mod fmt;
 mod groups;
+mod lsp;
 mod man;
 mod optimize;
 pub(crate) mod parser;
@@ -53,6 +54,7 @@ pub(crate) enum Command {
     Test(test::Args),
     Show(show::Args),
     ExplainError(explain_error::Args),
+    Lsp(lsp::Args),
     Agent(agent::Args),
     Doctor(doctor::Args),
     Completions(completions::Args),
@@ -93,6 +95,7 @@ pub(crate) fn run(command: &Command) -> Result<Status, Error> {
         Command::Test(args) => test::run(args),
         Command::Show(args) => show::run(args),
         Command::ExplainError(args) => explain_error::run(args),
+        Command::Lsp(args) => lsp::run(args),
         Command::Agent(args) => agent::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Completions(args) => completions::run(args),

@@ -81,6 +81,19 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "serde_json",
         ],
     ),
+    (
+        "callgate-lsp",
+        &[
+            "callgate-facts",
+            "callgate-gate",
+            "callgate-rules",
+            "callgate-syscalls",
+            "lsp-server",
+            "lsp-types",
+            "serde",
+            "serde_json",
+        ],
+    ),
     // tokio only where its feature asks for it.
     ("callgate-supervise", &["callgate-kernel", "callgate-syscalls", "libc", "tokio"]),
     (
@@ -155,6 +168,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "callgate-policy",
             "callgate-formats",
             "callgate-gate",
+            "callgate-lsp",
             "callgate-prover",
             "callgate-rules",
             "callgate-syscalls",

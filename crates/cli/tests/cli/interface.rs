@@ -26,6 +26,7 @@ const COMMANDS: &[&str] = &[
     "test",
     "show",
     "explain-error",
+    "lsp",
     "agent",
     "doctor",
     "completions",

@@ -10,6 +10,7 @@ mod facts;
 mod gate;
 mod harness;
 mod interface;
+mod lsp;
 mod optimize;
 mod origins;
 mod programs;
