@@ -11,6 +11,7 @@ mod constants;
 mod diff;
 mod disasm;
 mod doctor;
+mod explain;
 mod explain_error;
 mod fmt;
 mod groups;
@@ -53,6 +54,7 @@ pub(crate) enum Command {
     Fmt(fmt::Args),
     Test(test::Args),
     Show(show::Args),
+    Explain(explain::Args),
     ExplainError(explain_error::Args),
     Lsp(lsp::Args),
     Agent(agent::Args),
@@ -94,6 +96,7 @@ pub(crate) fn run(command: &Command) -> Result<Status, Error> {
         Command::Fmt(args) => fmt::run(args),
         Command::Test(args) => test::run(args),
         Command::Show(args) => show::run(args),
+        Command::Explain(args) => explain::run(args),
         Command::ExplainError(args) => explain_error::run(args),
         Command::Lsp(args) => lsp::run(args),
         Command::Agent(args) => agent::run(args),

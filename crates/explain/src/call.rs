@@ -111,6 +111,9 @@ fn shown(denial: &Denial, arch: Arch, name: Name, arguments: &[Argument]) -> Vec
         let set = set(denial, arch, name, arguments, index).filter(|_| !is_mode(argument));
         let (text, is_named) = match (value, set) {
             (None, _) => (UNKNOWN.to_owned(), false),
+            (Some(0), Some(_)) if Form::of(*argument) == Some(Form::Address) => {
+                ("NULL".to_owned(), false)
+            }
             (Some(value), Some(set)) => {
                 let spelling = set.spell(read_part(value, argument.width), arch);
                 (spelling.to_string(), !spelling.constants.is_empty())

@@ -56,6 +56,23 @@ pub fn explain(denial: &Denial, filter: Option<&Filter<'_>>) -> Explanation {
     }
 }
 
+impl Explanation {
+    /// Whether a refusal by a filter is likely. Of calls that failed with some errno, as a log of all
+    /// calls has them, most were not refused: without a filter those with `EPERM` and `ENOSYS` are
+    /// likely, with one those to which it gives that errno.
+    #[must_use]
+    pub fn is_likely(&self) -> bool {
+        let Answer::Returned(errno) = self.denial.answer else { return true };
+        let refuses = |ruling: &Ruling| !ruling.action.kind().executes();
+        match (self.has_filter, self.call.arch) {
+            (true, _) if self.is_consistent && self.rulings.iter().any(refuses) => true,
+            (true, Some(arch)) => errno.name(arch) == Some("EPERM"),
+            (_, Some(arch)) => matches!(errno.name(arch), Some("EPERM" | "ENOSYS")),
+            (_, None) => true,
+        }
+    }
+}
+
 /// What a reader may look for and the source does not have.
 fn unknown(denial: &Denial, rulings: &[Ruling]) -> Vec<&'static str> {
     let mut unknown = Vec::new();

@@ -25,6 +25,9 @@ pub struct Intent {
     pub remedy: Option<&'static str>,
     /// What that opens.
     pub risk: Option<&'static str>,
+    /// Whether it is about this call for certain: not where it depends on arguments that are not
+    /// known.
+    pub is_certain: bool,
     /// How this is known.
     pub confidence: Confidence,
     /// Where it is known from; empty where it is generally known.
@@ -45,7 +48,7 @@ pub enum Effect {
 }
 
 /// The most intents that are told.
-const SHOWN_MAX: usize = 3;
+const SHOWN_MAX: usize = 2;
 
 /// What is known of a call: what fits its arguments before what is about the syscall as such.
 pub(crate) fn of(call: &Call) -> Vec<Intent> {
@@ -54,25 +57,35 @@ pub(crate) fn of(call: &Call) -> Vec<Intent> {
     let denials = callgate_facts::Denial::of(name).map(|row| Intent::of_denial(row, name, arch));
     let mut intents: Vec<(usize, Intent)> = denials
         .chain(drift)
-        .filter_map(|intent| Some((mismatch(call, intent.call)?, intent)))
+        .filter_map(|intent| {
+            let rank = mismatch(call, intent.call)?;
+            Some((rank, Intent { is_certain: rank <= CERTAIN, ..intent }))
+        })
         .collect();
     intents.sort_by_key(|(rank, _)| *rank);
     intents.into_iter().map(|(_, intent)| intent).take(SHOWN_MAX).collect()
 }
 
+/// The rank of a description that names none of the arguments that are not known.
+const CERTAIN: usize = 1;
+
 /// How far a description is from the call's arguments: 0 where it names a constant that is among
-/// them, 1 where it names none; none at all where it is about other arguments.
+/// them, 1 where it names none, 2 where they are not known; none at all where it is about others.
 fn mismatch(call: &Call, description: &str) -> Option<usize> {
     let words = description.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     let constants: Vec<Constant> = words.filter_map(Constant::parse).collect();
-    if constants.is_empty() || call.arguments.iter().any(|argument| argument.value.is_none()) {
-        return Some(1);
+    if constants.is_empty() {
+        return Some(CERTAIN);
     }
     let shown = |constant: &Constant| {
         let is_word = |text: &str| text.split('|').any(|word| word == constant.name());
         call.arguments.iter().any(|argument| is_word(&argument.text))
     };
-    constants.iter().any(shown).then_some(0)
+    let is_unknown = call.arguments.iter().any(|argument| argument.value.is_none());
+    match constants.iter().any(shown) {
+        true => Some(0),
+        false => is_unknown.then_some(CERTAIN + 1),
+    }
 }
 
 impl From<Drift> for Intent {
@@ -95,6 +108,7 @@ impl From<Drift> for Intent {
             },
             remedy: None,
             risk: None,
+            is_certain: false,
             confidence: drift.confidence(),
             source: drift.source(),
         }
@@ -120,6 +134,7 @@ impl Intent {
             },
             remedy: Some(row.remedy()),
             risk: Some(row.risk()),
+            is_certain: false,
             confidence: row.confidence(),
             source: row.source(),
         }

@@ -44,6 +44,7 @@ mod filter;
 mod intent;
 mod json;
 mod partial;
+mod read;
 mod text;
 mod time;
 
@@ -55,4 +56,5 @@ pub use denial::{Answer, Denial, Frame, Knowledge, Process};
 pub use explain::{Explanation, explain};
 pub use filter::{Filter, Ruling};
 pub use intent::{Effect, Intent};
+pub use read::{Ended, Found, NoDenial, Reader, read_core};
 pub use time::Time;

@@ -52,7 +52,7 @@ impl Explanation {
             },
             Answer::Kind(kind) => format!("{} ({})", kind_in_words(kind), kind_word(kind)),
             Answer::Returned(errno) => format!("failed with {}", self.errno(errno)),
-            Answer::Sigsys(None) => "ended by SIGSYS".to_owned(),
+            Answer::Sigsys(None | Some(0)) => "ended by SIGSYS".to_owned(),
             Answer::Sigsys(Some(data)) => format!("SIGSYS with {data} from the filter"),
             Answer::Unknown => match &self.rulings[..] {
                 [one] => said(one.action, arch),
@@ -154,19 +154,20 @@ impl fmt::Display for Frame {
 }
 
 fn write_intent(f: &mut fmt::Formatter<'_>, intent: &Intent) -> fmt::Result {
-    line(f, "why", &format_args!("{} makes {}", intent.caller, intent.call))?;
+    line(f, "why", &format_args!("{}, by {}", intent.call, intent.caller))?;
     if let Some(symptom) = intent.symptom {
         line(f, "", &format_args!("seen as: {symptom}"))?;
     }
     let after = match intent.effect {
-        Effect::OnlyEnosysHelps => "; it falls back on ENOSYS, not on EPERM",
-        Effect::AnyErrorHelps => "; it falls back on any error, but not where it is killed",
+        Effect::OnlyEnosysHelps => " (so the caller falls back on ENOSYS, not on EPERM)",
+        Effect::AnyErrorHelps => " (so the caller takes any error, but not being killed)",
         Effect::Fails | Effect::Unknown => "",
     };
     let answers = format!("EPERM: {}; ENOSYS: {}{after}", intent.on_eperm, intent.on_enosys);
     line(f, "", &answers)?;
     if let (Some(remedy), Some(risk)) = (intent.remedy, intent.risk) {
-        let risk = if risk == "-" { String::new() } else { format!(" (opens: {risk})") };
+        let risk =
+            if matches!(risk, "" | "-") { String::new() } else { format!(" (opens: {risk})") };
         line(f, "", &format_args!("what helped others: {remedy}{risk}"))?;
     }
     Ok(())

@@ -1,0 +1,326 @@
+//! `callgate explain`: why a call was refused, by whatever told of it.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use callgate_console::args::group::ProfileArgs;
+use callgate_console::args::{arguments, value};
+use callgate_console::error::{Error, Status};
+use callgate_console::input::{self, Input, Resolved, Source, Unresolved};
+use callgate_console::output;
+use callgate_explain::{
+    Denial, Denials, Ended, Explanation, Filter, Found, Knowledge, Reader, explain, read_core,
+};
+use callgate_syscalls::{Arch, Name};
+use clap::ValueHint;
+
+/// Say why a call was refused, by which rule, and what to change
+///
+/// Reads what told of it, from files or standard input: audit records (kernel log, journal, auditd, ausearch), lines of
+/// strace, the fields of a SIGSYS as programs print them, the cores of killed processes, and the phrases of systemd, Docker
+/// and Kubernetes. Or takes a call: its name, and its arguments separated by commas.
+///
+/// With the filter (--policy) it finds the rule with file, line and column, and counts what each change would permit beyond.
+/// What the source can't know is said. Lines that are none of these are counted.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  journalctl -k | callgate explain --policy my.json
+  journalctl -kf | callgate explain --policy my.json -f
+  strace -f ./program 2>&1 | callgate explain --policy my.gate
+  callgate explain --policy my.gate core.4711
+  callgate explain --policy my.gate socket AF_VSOCK,SOCK_STREAM,0
+  callgate explain --policy pid:4711 clone3
+  callgate explain 'x.service: Main process exited, code=killed, status=31/SYS'
+
+Exit status:
+  0  something was explained
+  1  nothing in the input is about a refused call
+  2  wrong arguments, or something could not be read
+")]
+pub(crate) struct Args {
+    /// The filter that is meant to have refused the call: NAME of an embedded profile, FILE, or pid:N
+    #[arg(
+        long,
+        value_name = "FILTER",
+        value_parser = input::parser(),
+        value_hint = ValueHint::FilePath
+    )]
+    policy: Option<Source>,
+    /// The architecture of the machine that is told about [default: this machine's]
+    #[arg(long, value_name = "ARCH", value_parser = value::arch())]
+    arch: Option<Arch>,
+    /// Explain each denial as it comes, and wait for more at the end of the input
+    #[arg(short, long)]
+    follow: bool,
+    /// Write JSON, an object a line
+    #[arg(long)]
+    json: bool,
+    /// Files, a line in quotes, or a call with its arguments; nothing for standard input
+    #[arg(value_name = "FILE|LINE|CALL", value_hint = ValueHint::FilePath)]
+    what: Vec<String>,
+    #[command(flatten)]
+    how: ProfileArgs,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Status, Error> {
+    let arch = args.arch.map_or_else(value::native, Ok)?;
+    let known = args.policy.as_ref().map(|source| Known::read(source, args, arch)).transpose()?;
+    let sources = known.as_ref().map(Known::sources);
+    let filter = known.as_ref().zip(sources.as_ref()).map(|(known, sources)| known.filter(sources));
+    let mut told = Told {
+        reader: Reader::new(arch),
+        filter: filter.as_ref(),
+        denials: Denials::default(),
+        ended: Vec::new(),
+        lines: Lines::default(),
+        follow: args.follow,
+        json: args.json,
+    };
+    read(args, arch, &mut told)?;
+    told.finish()
+}
+
+/// The filter as it was read.
+enum Known {
+    Rules(Box<Unresolved>, Box<Resolved>),
+    Programs(callgate_bpf::Stack),
+}
+
+impl Known {
+    /// Reads a filter. A profile for a machine that this one can't be is read as on that machine.
+    fn read(source: &Source, args: &Args, arch: Arch) -> Result<Self, Error> {
+        let profile = match input::read(source)? {
+            Input::Profile(profile) => profile,
+            other => return Ok(Self::Programs(other.subject(&args.how, &[])?.into_stack()?)),
+        };
+        let here = runs_here(arch) || profile.covers(&args.how, arch)?;
+        let arches = if here { &[][..] } else { &[arch] };
+        let resolved = profile.resolve(&args.how, arches)?;
+        Ok(Self::Rules(profile, Box::new(resolved)))
+    }
+
+    fn sources(&self) -> callgate_rules::Sources {
+        match self {
+            Self::Rules(text, _) => text.sources(),
+            Self::Programs(_) => callgate_rules::Sources::new(),
+        }
+    }
+
+    fn filter<'f>(&'f self, sources: &'f callgate_rules::Sources) -> Filter<'f> {
+        match self {
+            Self::Rules(_, resolved) => {
+                Filter::rules(&resolved.policy, &resolved.provenance, sources)
+            }
+            Self::Programs(stack) => Filter::programs(stack),
+        }
+    }
+}
+
+/// Whether this machine may run programs of an architecture.
+fn runs_here(arch: Arch) -> bool {
+    match Arch::native() {
+        Some(Arch::X86_64) => matches!(arch, Arch::X86_64 | Arch::X86 | Arch::X32),
+        Some(Arch::Aarch64) => matches!(arch, Arch::Aarch64 | Arch::Arm),
+        native => native == Some(arch),
+    }
+}
+
+/// Reads what the arguments name: a call, lines, files or standard input.
+fn read(args: &Args, arch: Arch, told: &mut Told<'_>) -> Result<(), Error> {
+    if let Some(denial) = asked(args, arch)? {
+        return told.denial(denial);
+    }
+    if let ["159"] = args.what.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        return told.ended(Ended::by_status());
+    }
+    if args.what.is_empty() {
+        return told.input(io::stdin().lock(), "standard input");
+    }
+    for word in &args.what {
+        match word.as_str() {
+            "-" => told.input(io::stdin().lock(), "standard input")?,
+            path if Path::new(path).exists() => {
+                let file = File::open(path).map_err(|reason| unreadable(path, reason))?;
+                told.input(BufReader::new(file), path)?;
+            }
+            line if line.contains([' ', '=', '(']) => told.line(line)?,
+            other => {
+                let message = format!("{other:?} is neither a file nor a syscall of {arch}");
+                return Err(Error::Usage(value::did_you_mean(
+                    &message,
+                    other,
+                    value::syscall_names(),
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn unreadable(what: &str, reason: io::Error) -> Error {
+    Error::Read { what: what.to_owned(), reason }
+}
+
+/// The call that the arguments are, if the first is the name of one or a number with arguments behind it.
+fn asked(args: &Args, arch: Arch) -> Result<Option<Denial>, Error> {
+    let (first, rest) = match &args.what[..] {
+        [first] if Name::parse(first).is_some() && !Path::new(first).is_file() => (first, None),
+        [first, rest] if !Path::new(first).exists() => (first, Some(rest)),
+        _ => return Ok(None),
+    };
+    let nr = match value::syscall_number(first)? {
+        Some(nr) => nr,
+        None if Name::parse(first).is_none() => return Ok(None),
+        None => {
+            let name = value::name(first)?;
+            let missing =
+                || Error::Usage(format!("{name} does not exist on {arch}: choose with --arch"));
+            arch.syscall(name).ok_or_else(missing)?.nr
+        }
+    };
+    let mut denial = Denial::new(arch.token(), nr, Knowledge::Asked);
+    if let Some(rest) = rest {
+        let words: Vec<String> = rest.split(',').map(|word| word.trim().to_owned()).collect();
+        // Those that are not given are not known.
+        let registers = arguments::read(&words, arch, nr)?;
+        for (known, value) in denial.args.iter_mut().zip(registers).take(words.len()) {
+            *known = Some(value);
+        }
+    }
+    Ok(Some(denial))
+}
+
+/// What was read, and what is made of it.
+struct Told<'f> {
+    reader: Reader,
+    filter: Option<&'f Filter<'f>>,
+    denials: Denials,
+    ended: Vec<Ended>,
+    lines: Lines,
+    follow: bool,
+    json: bool,
+}
+
+#[derive(Default)]
+struct Lines {
+    all: u64,
+    unknown: u64,
+    shown: u64,
+}
+
+impl Told<'_> {
+    /// Reads a core, or lines.
+    fn input(&mut self, mut from: impl BufRead, what: &str) -> Result<(), Error> {
+        /// The notes are at the beginning of a core; what follows is memory.
+        const CORE_MAX: u64 = 64 << 20;
+        let start = from.fill_buf().map_err(|reason| unreadable(what, reason))?;
+        if start.starts_with(b"\x7fELF") {
+            let mut bytes = Vec::new();
+            let read = from.take(CORE_MAX).read_to_end(&mut bytes);
+            read.map_err(|reason| unreadable(what, reason))?;
+            let denial = read_core(&bytes).map_err(|reason| {
+                unreadable(what, io::Error::new(io::ErrorKind::InvalidData, reason))
+            })?;
+            return self.denial(denial);
+        }
+        self.lines(from, what)
+    }
+
+    fn lines(&mut self, mut from: impl BufRead, what: &str) -> Result<(), Error> {
+        /// How long a file is left alone that has grown no further.
+        const PAUSE: Duration = Duration::from_millis(250);
+        let mut bytes = Vec::new();
+        loop {
+            let read = from.read_until(b'\n', &mut bytes);
+            let count = read.map_err(|reason| unreadable(what, reason))?;
+            let is_whole = bytes.ends_with(b"\n");
+            match (count, self.follow && what != "standard input") {
+                // A line that is still being written is read on.
+                (_, true) if !is_whole => {
+                    thread::sleep(PAUSE);
+                    continue;
+                }
+                (0, _) => return Ok(()),
+                _ => {}
+            }
+            self.line(&String::from_utf8_lossy(&bytes))?;
+            bytes.clear();
+        }
+    }
+
+    fn line(&mut self, line: &str) -> Result<(), Error> {
+        self.lines.all += 1;
+        match self.reader.line(line) {
+            Found::Denial(denial) => self.denial(*denial),
+            Found::Ended(ended) => self.ended(ended),
+            Found::Understood => Ok(()),
+            _ => {
+                self.lines.unknown += u64::from(!line.trim().is_empty());
+                Ok(())
+            }
+        }
+    }
+
+    fn denial(&mut self, denial: Denial) -> Result<(), Error> {
+        if !self.follow {
+            self.denials.add(denial);
+            return Ok(());
+        }
+        let explanation = explain(&denial, self.filter);
+        match explanation.is_likely() && self.denials.add(denial) {
+            true => self.show(&explanation),
+            false => Ok(()),
+        }
+    }
+
+    fn ended(&mut self, ended: Ended) -> Result<(), Error> {
+        if self.ended.contains(&ended) {
+            return Ok(());
+        }
+        self.lines.shown += 1;
+        let line =
+            serde_json::json!({ "ended_by": "SIGSYS", "source": ended.by, "line": ended.line });
+        let json = self.json;
+        output::text(|out| if json { writeln!(out, "{line}") } else { writeln!(out, "{ended}") })?;
+        self.ended.push(ended);
+        Ok(())
+    }
+
+    fn show(&mut self, explanation: &Explanation) -> Result<(), Error> {
+        self.lines.shown += 1;
+        let json = self.json;
+        output::text(|out| match json {
+            true => writeln!(out, "{}", explanation.json_line()),
+            false => writeln!(out, "{explanation}"),
+        })
+    }
+
+    /// Shows what was collected, and says what was not understood.
+    fn finish(mut self) -> Result<Status, Error> {
+        let collected =
+            if self.follow { Denials::default() } else { std::mem::take(&mut self.denials) };
+        for denial in collected.list() {
+            let explanation = explain(denial, self.filter);
+            if explanation.is_likely() {
+                self.show(&explanation)?;
+            }
+        }
+        let Lines { all, unknown, shown } = self.lines;
+        if unknown > 0 {
+            let of =
+                format!("{unknown} of {all} lines tell of no refused call in a form that is known");
+            output::note(&of);
+        }
+        match shown {
+            0 => {
+                output::warning(&"nothing in the input is about a refused call");
+                Ok(Status::No)
+            }
+            _ => Ok(Status::Success),
+        }
+    }
+}

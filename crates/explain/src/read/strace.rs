@@ -1,0 +1,282 @@
+//! Lines of strace.
+
+use std::collections::BTreeMap;
+
+use callgate_facts::kernel_name;
+use callgate_syscalls::{Arch, Argument, Errno, Name};
+
+use super::{Found, siginfo, words};
+use crate::call::set;
+use crate::{Answer, Denial, Knowledge};
+
+/// How many processes are remembered with their last call and their word size.
+const PROCESSES_MAX: usize = 4096;
+
+/// What lines said before: a signal is about the call before it.
+#[derive(Debug)]
+pub(super) struct Strace {
+    native: Arch,
+    last: BTreeMap<u32, Denial>,
+    arches: BTreeMap<u32, Arch>,
+}
+
+impl Strace {
+    pub(super) const fn new(native: Arch) -> Self {
+        Self { native, last: BTreeMap::new(), arches: BTreeMap::new() }
+    }
+
+    pub(super) fn line(&mut self, line: &str) -> Option<Found> {
+        if let Some(found) = self.mode(line) {
+            return Some(found);
+        }
+        let (pid, rest) = without_prefix(line);
+        if let Some(signal) = rest.strip_prefix("--- SIGSYS {") {
+            return self.signal(pid, signal);
+        }
+        if rest.starts_with("+++ killed by SIGSYS") {
+            // The signal's own line told more, or the last call does.
+            return Some(match self.last.remove(&pid.unwrap_or(0)) {
+                Some(mut denial) => {
+                    denial.answer = Answer::Sigsys(None);
+                    denial.into()
+                }
+                None => Found::Understood,
+            });
+        }
+        if rest.starts_with("+++ exited") || rest.starts_with("--- SIG") {
+            return Some(Found::Understood);
+        }
+        self.call(pid, rest)
+    }
+
+    /// `[ Process PID=1234 runs in 32 bit mode. ]`
+    fn mode(&mut self, line: &str) -> Option<Found> {
+        let (_, rest) = line.split_once("[ Process PID=")?;
+        let (pid, mode) = rest.split_once(" runs in ")?;
+        let arch = match (mode.split_once(" mode")?.0, self.native) {
+            ("32 bit", Arch::X86_64 | Arch::X32 | Arch::X86) => Arch::X86,
+            ("32 bit", Arch::Aarch64) => Arch::Arm,
+            ("64 bit", Arch::X86 | Arch::X32) => Arch::X86_64,
+            ("x32", _) => Arch::X32,
+            _ => self.native,
+        };
+        bounded(&mut self.arches, pid.parse().ok()?, arch);
+        Some(Found::Understood)
+    }
+
+    /// A signal with its fields, and the call that it is about.
+    fn signal(&mut self, pid: Option<u32>, fields: &str) -> Option<Found> {
+        let mut denial = siginfo::denial(fields, self.native)?;
+        denial.knowledge = Knowledge::Strace;
+        let last = self.last.remove(&pid.unwrap_or(0));
+        if let Some(last) = last.filter(|last| last.nr == denial.nr && last.token == denial.token) {
+            denial.args = last.args;
+            denial.texts = last.texts;
+        }
+        denial.process.tid = pid;
+        Some(denial.into())
+    }
+
+    /// `mkdir("x", 0777) = -1 EPERM (Operation not permitted)`
+    fn call(&mut self, pid: Option<u32>, line: &str) -> Option<Found> {
+        let (name, rest) = line.split_once('(')?;
+        let name = Name::parse(words::alias(name))?;
+        let key = pid.unwrap_or(0);
+        let arch = self.arches.get(&key).copied().unwrap_or(self.native);
+        let syscall = arch.syscall(name)?;
+        let mut denial = Denial::new(arch.token(), syscall.nr, Knowledge::Strace);
+        denial.process.tid = pid;
+        let (arguments, result) = split(rest);
+        read_arguments(&mut denial, arch, name, &arguments);
+        let Some(errno) = result.and_then(failure) else {
+            // What was killed has the number as its result, or none.
+            bounded(&mut self.last, key, denial);
+            return Some(Found::Understood);
+        };
+        self.last.remove(&key);
+        denial.answer = Answer::Returned(Errno::from_name(errno, arch)?);
+        Some(denial.into())
+    }
+}
+
+/// Inserts, unless there is no room: a log of more processes than that loses signals' arguments.
+fn bounded<V>(map: &mut BTreeMap<u32, V>, key: u32, value: V) {
+    if map.len() < PROCESSES_MAX || map.contains_key(&key) {
+        map.insert(key, value);
+    } else if let Some((oldest, _)) = map.pop_first() {
+        debug_assert!(oldest != key, "it was not there");
+        map.insert(key, value);
+    }
+}
+
+/// The process and the rest of a line: `[pid  1234] …`, `1234  …`, with or without a time.
+fn without_prefix(line: &str) -> (Option<u32>, &str) {
+    let mut rest = line.trim_start();
+    let mut pid = None;
+    if let Some(inside) = rest.strip_prefix("[pid ") {
+        if let Some((number, after)) = inside.split_once(']') {
+            pid = number.trim().parse().ok();
+            rest = after.trim_start();
+        }
+    }
+    // A pid comes before a time; a time has punctuation, a pid none.
+    for _ in 0..2 {
+        let Some((word, after)) = rest.split_once(' ') else { break };
+        let is_time = word.starts_with(|c: char| c.is_ascii_digit())
+            && word.contains([':', '.'])
+            && word.chars().all(|c| c.is_ascii_digit() || matches!(c, ':' | '.'));
+        if !is_time {
+            match word.parse() {
+                Ok(number) if pid.is_none() => pid = Some(number),
+                _ => break,
+            }
+        }
+        rest = after.trim_start();
+    }
+    (pid, rest)
+}
+
+/// The arguments of a call, and what follows behind them.
+fn split(text: &str) -> (Vec<&str>, Option<&str>) {
+    let mut arguments = Vec::new();
+    let (mut depth, mut start, mut quoted, mut escaped) = (0_usize, 0, false, false);
+    for (at, byte) in text.bytes().enumerate() {
+        if quoted {
+            quoted = byte != b'"' || escaped;
+            escaped = byte == b'\\' && !escaped;
+            continue;
+        }
+        match byte {
+            b'"' => quoted = true,
+            b'(' | b'{' | b'[' => depth += 1,
+            b')' if depth == 0 => {
+                push(&mut arguments, &text[start..at]);
+                return (arguments, Some(&text[at + 1..]));
+            }
+            b')' | b'}' | b']' => depth = depth.saturating_sub(1),
+            b',' if depth == 0 => {
+                push(&mut arguments, &text[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    push(&mut arguments, &text[start..]);
+    (arguments, None)
+}
+
+fn push<'t>(arguments: &mut Vec<&'t str>, text: &'t str) {
+    let text = text.trim();
+    if !text.is_empty() {
+        arguments.push(text);
+    }
+}
+
+/// The errno in ` = -1 EPERM (Operation not permitted)`.
+fn failure(result: &str) -> Option<&str> {
+    let rest = result.trim_start().strip_prefix('=')?.trim_start().strip_prefix("-1 ")?;
+    rest.split_ascii_whitespace().next().filter(|word| word.starts_with('E'))
+}
+
+fn read_arguments(denial: &mut Denial, arch: Arch, name: Name, texts: &[&str]) {
+    let Some(signature) = arch.signature(name) else { return };
+    let arguments: Vec<Argument> = signature.arguments().collect();
+    // A call that takes none has nothing that is not known.
+    for (place, text) in texts.iter().enumerate().take(denial.args.len()) {
+        let Some((index, text)) = placed(name, &arguments, place, text) else { continue };
+        if let Some(string) = text.strip_prefix('"') {
+            let end = string.rfind('"').unwrap_or(string.len());
+            denial.texts.push((index, unescaped(&string[..end])));
+            continue;
+        }
+        // `3</path>` is a descriptor with its file, and `0777 /* … */` a number with words.
+        let text = text.split(['<', ' ']).next().unwrap_or(text);
+        let taken = set(denial, arch, name, &arguments, index);
+        denial.args[index] = words::value(text, taken, arch);
+    }
+}
+
+/// Which argument a text is for: mostly that of its place; `flags=CLONE_VM|SIGCHLD` says it, in
+/// clone's lines, which have an order of their own.
+fn placed<'t>(
+    name: Name,
+    arguments: &[Argument],
+    place: usize,
+    text: &'t str,
+) -> Option<(usize, &'t str)> {
+    let is_word = |key: &str| key.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase());
+    let Some((key, value)) = text.split_once('=').filter(|(key, _)| is_word(key)) else {
+        return (place < arguments.len()).then_some((place, text));
+    };
+    let kernel = match key {
+        "child_stack" => "newsp",
+        _ => kernel_name(name, key).unwrap_or(key),
+    };
+    let index = arguments.iter().position(|argument| argument.name == kernel)?;
+    Some((index, value))
+}
+
+/// A string without its escapes for quotes and backslashes; others stay as they are.
+fn unescaped(text: &str) -> String {
+    text.replace("\\\"", "\"").replace("\\\\", "\\")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Call;
+
+    fn lines(lines: &[&str]) -> Vec<String> {
+        let mut strace = Strace::new(Arch::X86_64);
+        let mut calls = Vec::new();
+        for line in lines {
+            if let Some(Found::Denial(denial)) = strace.line(line) {
+                calls.push(format!("{} {:?}", Call::of(&denial), denial.process.tid));
+            }
+        }
+        calls
+    }
+
+    #[test]
+    fn arguments_are_read_with_their_constants() {
+        for (line, call) in [
+            (
+                "socket(AF_NETLINK, SOCK_RAW|SOCK_CLOEXEC, NETLINK_ROUTE) = -1 EPERM (Operation not permitted)",
+                "socket(AF_NETLINK, SOCK_RAW|SOCK_CLOEXEC, NETLINK_ROUTE) on x86_64 None",
+            ),
+            (
+                "[pid  12] 10:11:12.5 mkdir(\"a, \\\"b\", 0777) = -1 EPERM (Operation not permitted)",
+                "mkdir(\"a, \\\"b\", 0777) on x86_64 Some(12)",
+            ),
+            (
+                "77 clone(child_stack=NULL, flags=CLONE_NEWUSER|SIGCHLD) = -1 EPERM (Operation not permitted)",
+                "clone(SIGCHLD|CLONE_NEWUSER, 0, ?, ?, ?) on x86_64 Some(77)",
+            ),
+            (
+                "5 1700000000.123456 fchdir(3</tmp/a, b>) = -1 ENOSYS (Function not implemented)",
+                "fchdir(3) on x86_64 Some(5)",
+            ),
+        ] {
+            assert_eq!(lines(&[line]), [call], "{line}");
+        }
+    }
+
+    #[test]
+    fn a_signal_is_about_the_call_before_it() {
+        let call = "mkdir(\"x\", 0700) = 83";
+        let signal = "--- SIGSYS {si_signo=SIGSYS, si_code=SYS_SECCOMP, si_call_addr=0x7f0, si_syscall=__NR_mkdir, \
+                      si_arch=AUDIT_ARCH_X86_64} ---";
+        let killed = "+++ killed by SIGSYS (core dumped) +++";
+        let expected = ["mkdir(\"x\", 0700) on x86_64 None"];
+        assert_eq!(lines(&[call, signal, killed]), expected);
+        assert_eq!(lines(&["mkdir(\"x\", 0700)  = ?", killed]), expected);
+        assert_eq!(lines(&[killed]), [""; 0]);
+    }
+
+    #[test]
+    fn processes_of_another_word_size_are_told_apart() {
+        let mode = "[ Process PID=9 runs in 32 bit mode. ]";
+        let call = "9 mkdir(\"x\", 0700) = -1 EPERM (Operation not permitted)";
+        assert_eq!(lines(&[mode, call]), ["mkdir(\"x\", 0700) on x86 Some(9)"]);
+    }
+}

@@ -1,0 +1,127 @@
+//! Words that several forms share: numbers, architectures, calls, values of arguments.
+
+use callgate_facts::{Constant, Constants};
+use callgate_syscalls::{Arch, ArchToken, Name, SyscallNr};
+
+/// A number in decimal, in hexadecimal with `0x`, or in octal with a leading 0; negative in two's
+/// complement.
+pub(crate) fn number(word: &str) -> Option<u64> {
+    let (negative, digits) = word.strip_prefix('-').map_or((false, word), |rest| (true, rest));
+    // A second sign is none.
+    if !digits.starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    let value = match (digits.strip_prefix("0x"), digits.strip_prefix('0')) {
+        (Some(hexadecimal), _) => u64::from_str_radix(hexadecimal, 16).ok()?,
+        (None, Some(octal)) if !octal.is_empty() => u64::from_str_radix(octal, 8).ok()?,
+        _ => digits.parse().ok()?,
+    };
+    Some(if negative { value.wrapping_neg() } else { value })
+}
+
+/// A number of 32 bits, which may be negative.
+pub(crate) fn number32(word: &str) -> Option<u32> {
+    match word.strip_prefix('-') {
+        Some(_) => word.parse::<i32>().ok().map(|n| u32::from_ne_bytes(n.to_ne_bytes())),
+        None => u32::try_from(number(word)?).ok(),
+    }
+}
+
+/// An architecture: `AUDIT_ARCH_X86_64`, `x86_64`, `i386`, or a number.
+pub(crate) fn token(word: &str) -> Option<ArchToken> {
+    if let Some(number) = number32(word) {
+        return Some(ArchToken::new(number));
+    }
+    let name = word.strip_prefix("AUDIT_ARCH_").unwrap_or(word).to_ascii_lowercase();
+    let arch = match &*name {
+        "i386" | "i486" | "i586" | "i686" => Some(Arch::X86),
+        "amd64" => Some(Arch::X86_64),
+        "arm64" => Some(Arch::Aarch64),
+        "armeb" | "armv7l" => Some(Arch::Arm),
+        "ppc64le" | "powerpc64le" => Some(Arch::Ppc64le),
+        name => Arch::from_name(name),
+    };
+    arch.map(Arch::token)
+}
+
+/// The architecture of a token for calls whose number is not known yet.
+pub(crate) fn arch_of(token: ArchToken) -> Option<Arch> {
+    Arch::of_call(token, SyscallNr::new(0))
+}
+
+/// The number of a call: a number, `mkdir`, `__NR_mkdir` or `SYS_mkdir`.
+pub(crate) fn call(word: &str, token: ArchToken) -> Option<SyscallNr> {
+    if let Some(number) = number32(word) {
+        return Some(SyscallNr::new(number));
+    }
+    let name = word.strip_prefix("__NR_").or_else(|| word.strip_prefix("SYS_")).unwrap_or(word);
+    let (arch, name) = (arch_of(token)?, Name::parse(alias(name))?);
+    Some(arch.syscall(name)?.nr)
+}
+
+/// The kernel's name of a call that strace and audit name otherwise.
+pub(crate) fn alias(name: &str) -> &str {
+    match name {
+        "pread" => "pread64",
+        "pwrite" => "pwrite64",
+        other => other,
+    }
+}
+
+/// The value of an argument: a number, or names of constants joined by `|`.
+pub(crate) fn value(text: &str, set: Option<Constants>, arch: Arch) -> Option<u64> {
+    text.split('|').try_fold(0, |union, part| Some(union | one(part.trim(), set, arch)?))
+}
+
+fn one(word: &str, set: Option<Constants>, arch: Arch) -> Option<u64> {
+    if word == "NULL" {
+        return Some(0);
+    }
+    if let Some(number) = number(word) {
+        return Some(number);
+    }
+    // What the set does not have may be an old name of what it has.
+    let known = set.and_then(|set| set.value(word, arch).ok());
+    known.or_else(|| Some(0_u64.wrapping_add_signed(Constant::parse(word)?.on(arch)?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_as_programs_print_them() {
+        for (word, expected) in [
+            ("0", Some(0)),
+            ("0777", Some(0o777)),
+            ("0x1f", Some(0x1f)),
+            ("-1", Some(u64::MAX)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("18446744073709551616", None),
+            ("--1", None),
+            ("-+1", None),
+            ("+1", None),
+            ("0x", None),
+            ("09", None),
+            ("", None),
+            ("-", None),
+        ] {
+            assert_eq!(number(word), expected, "{word:?}");
+        }
+        assert_eq!(number32("-1"), Some(u32::MAX));
+        assert_eq!(number32("4294967296"), None);
+    }
+
+    #[test]
+    fn architectures_and_calls_have_several_names() {
+        let x86_64 = Arch::X86_64.token();
+        for word in ["AUDIT_ARCH_X86_64", "x86_64", "0xc000003e", "3221225534"] {
+            assert_eq!(token(word), Some(x86_64), "{word}");
+        }
+        assert_eq!(token("AUDIT_ARCH_I386"), Some(Arch::X86.token()));
+        assert_eq!(token("pdp11"), None);
+        for word in ["mkdir", "__NR_mkdir", "83", "SYS_mkdir"] {
+            assert_eq!(call(word, x86_64), Some(SyscallNr::new(83)), "{word}");
+        }
+    }
+}
