@@ -103,7 +103,13 @@ fn installed() -> Vec<Row> {
     }
     let socket =
         "import socket\ntry: socket.socket(socket.AF_UNIX)\nexcept OSError as e: exit(e.errno)";
-    add(&["/usr/bin/python3", "-c", socket], "errno EACCES", "socket", "python3", Some("/usr/bin/python3"));
+    add(
+        &["/usr/bin/python3", "-c", socket],
+        "errno EACCES",
+        "socket",
+        "python3",
+        Some("/usr/bin/python3"),
+    );
     add(&["go", "version"], "errno ENOSYS", "sched_getaffinity", "go", Some("go"));
     add(&["ping", "-V"], "errno EPERM", "capget", "ping", Some("ping"));
     rows
