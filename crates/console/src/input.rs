@@ -138,13 +138,36 @@ impl Unresolved {
     /// # Errors
     /// [`Error::Profile`], and as [`ProfileArgs::options`].
     pub fn resolve(&self, args: &ProfileArgs, arches: &[Arch]) -> Result<Resolved, Error> {
+        self.resolve_and(args, arches, true)
+    }
+
+    /// As [`Unresolved::resolve`], without warnings.
+    ///
+    /// # Errors
+    /// As [`Unresolved::resolve`].
+    pub fn resolve_quietly(&self, args: &ProfileArgs, arches: &[Arch]) -> Result<Resolved, Error> {
+        self.resolve_and(args, arches, false)
+    }
+
+    fn resolve_and(
+        &self,
+        args: &ProfileArgs,
+        arches: &[Arch],
+        warns: bool,
+    ) -> Result<Resolved, Error> {
         let profile = match &self.text {
             Text::Profile(profile) => profile,
-            Text::Gate(written) => return Ok(gate::lowered(written, args, arches)?.into()),
+            Text::Gate(written) if warns => {
+                return Ok(gate::lowered(written, args, arches)?.into());
+            }
+            Text::Gate(written) => {
+                let target = gate::target(args, arches)?;
+                return Ok(written.lower(&target).map_err(Error::text)?.into());
+            }
         };
         let resolved = profile.resolve(&args.options(arches)?);
         let resolved = resolved.map_err(|error| refused(error, profile.source()))?;
-        if !self.embedded {
+        if warns && !self.embedded {
             resolved.warnings.iter().for_each(|warning| output::warning(warning));
         }
         Ok(resolved.into())

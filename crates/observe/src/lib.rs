@@ -2,6 +2,7 @@
 //!
 //! - [`filters_of`] reads the filters that another process runs under.
 //! - [`enforce`] runs a command under a filter and shows each call that it refuses.
+//! - [`interpreter_of`] tells dynamically linked programs from others.
 //! - [`survey`] finds out what this kernel and environment allow.
 //!
 //! Beside `callgate-kernel`, which attaches filters, because an application that confines itself
@@ -10,8 +11,10 @@
 
 mod dump;
 pub mod enforce;
+mod program;
 pub mod survey;
 #[doc(hidden)]
 pub mod sys;
 
 pub use dump::{DumpedFilter, filters_of};
+pub use program::interpreter_of;

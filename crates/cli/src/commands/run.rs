@@ -2,13 +2,13 @@
 
 mod explain;
 mod handover;
+mod warnings;
 
 use std::ffi::{CString, OsString};
-use std::fs;
 use std::os::unix::ffi::OsStringExt;
 
 use callgate::FilterStack;
-use callgate_bpf::{Operation, Program, Stack};
+use callgate_bpf::{Program, Stack};
 use callgate_formats::Flag;
 use callgate_kernel::{Command, Interruption, Logging, Options, Speculation, Start, hands_over};
 use callgate_syscalls::{Action, ActionKind, Arch, Endian, SeccompData, names};
@@ -18,8 +18,7 @@ use crate::prepared;
 use callgate_console::args::group::ProfileArgs;
 use callgate_console::args::value;
 use callgate_console::error::{Error, Status};
-use callgate_console::input::{self, Source};
-use callgate_console::output;
+use callgate_console::input::{self, Resolved, Source, Unresolved};
 
 use explain::{Enforced, ExplainArgs};
 use handover::{Agent, AgentAddress};
@@ -45,7 +44,8 @@ Examples:
   callgate run --explain --retry --profile my.gate -- ./program  all that is missing, in one run
 
 Exit status:
-  that of the command, which takes callgate's place; else
+  that of the command, which takes callgate's place (159 in a shell: a filter killed it, and --explain names the call);
+  else
   2    wrong arguments, or a profile that cannot be used
   126  the command cannot be executed, the filter would not let it, the kernel did not load it, or the agent at its
        listenerPath can't be reached
@@ -68,6 +68,9 @@ pub(crate) struct Args {
     /// Let the kernel log every call that is not allowed
     #[arg(long)]
     log: bool,
+    /// Warn of nothing
+    #[arg(short, long)]
+    quiet: bool,
     /// An architecture to allow, instead of those of the profile; may be repeated
     #[arg(long = "arch", value_name = "ARCH", value_parser = value::arch())]
     arches: Vec<Arch>,
@@ -95,9 +98,12 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     };
     let agent = connect(&stack, agent.as_ref())?;
     refuse_unanswered(&stack, agent.is_some())?;
-    warn_of_tracing(&stack);
-    warn_of_no_end(&stack);
     let command = command(args)?;
+    if !args.quiet {
+        // callgate's own profiles are known to be right.
+        let file = (!matches!(args.profile, Source::Builtin(_))).then(|| command.file());
+        warnings::all(&stack, file, args.default);
+    }
     let options = options(args.log, &flags);
     Err(Error::NotExecuted(match agent {
         None => command.exec_under(&stack, &options),
@@ -118,7 +124,7 @@ fn command(args: &Args) -> Result<Command, Error> {
 /// Runs the command with its refusals explained. Nothing is to be warned of beforehand that is said when it happens.
 fn run_explained(args: &Args) -> Result<Status, Error> {
     let text = input::profile(&args.profile)?;
-    let resolved = text.resolve(&args.how, &args.arches)?;
+    let resolved = resolved(&text, args)?;
     let (mut policy, mut provenance) = (resolved.policy, resolved.provenance);
     if let Some(default) = args.default {
         policy = policy.with_default(default);
@@ -150,7 +156,8 @@ fn ready(args: &Args) -> Result<Option<Program>, Error> {
 
 /// Compiles the profile and proves the filters equal to it; with what else it asks for.
 fn made(args: &Args) -> Result<Filters, Error> {
-    let resolved = input::profile(&args.profile)?.resolve(&args.how, &args.arches)?;
+    let text = input::profile(&args.profile)?;
+    let resolved = resolved(&text, args)?;
     let policy = match args.default {
         Some(default) => resolved.policy.with_default(default),
         None => resolved.policy,
@@ -159,6 +166,13 @@ fn made(args: &Args) -> Result<Filters, Error> {
     let metadata = resolved.listener_metadata;
     let agent = resolved.listener_path.map(|path| AgentAddress { path: path.into(), metadata });
     Ok(Filters { stack: filters.stack().clone(), flags: resolved.flags, agent })
+}
+
+fn resolved(text: &Unresolved, args: &Args) -> Result<Resolved, Error> {
+    match args.quiet {
+        true => text.resolve_quietly(&args.how, &args.arches),
+        false => text.resolve(&args.how, &args.arches),
+    }
 }
 
 /// Connects to the agent that the profile names, if the filters hand calls over. Without an agent nobody would answer
@@ -218,48 +232,6 @@ fn refuse_unanswered(filters: &Stack, listener: bool) -> Result<(), Error> {
              `run` has no listener or tracer to ask, so the call would fail"
         ))),
     }
-}
-
-/// Says that calls for a tracer fail where there is none. A tracer from outside (ptrace(2), `PTRACE_O_TRACESECCOMP`) may be
-/// meant.
-fn warn_of_tracing(filters: &Stack) {
-    let traces = |operation| match operation {
-        Operation::Return(word) => Action::from_raw(word).kind() == ActionKind::Trace,
-        _ => false,
-    };
-    let asks = filters.programs().iter().flat_map(Program::operations).any(traces);
-    if asks && !is_traced() {
-        output::warning(
-            &"the profile hands calls to a tracer (SCMP_ACT_TRACE), and there is none: they fail with ENOSYS",
-        );
-    }
-}
-
-/// Says that a command can start, but not do what every command does sooner or later. The calls have no arguments that a
-/// filter would tell apart.
-fn warn_of_no_end(filters: &Stack) {
-    let Some(arch) = Arch::native() else { return };
-    let needs = [
-        (names::EXIT_GROUP, "no command can end, but is killed or runs on"),
-        (names::RT_SIGRETURN, "no command can go on after a signal that it handles"),
-    ];
-    for (name, what) in needs {
-        let Some(syscall) = arch.syscall(name) else { continue };
-        let action = filters.run(&SeccompData::new(arch, syscall.nr), Endian::native()).action;
-        let happens = matches!(
-            action.kind(),
-            ActionKind::Allow | ActionKind::Log | ActionKind::UserNotify | ActionKind::Trace
-        );
-        if !happens {
-            output::warning(&format!("the profile answers {action} to {name}: {what}"));
-        }
-    }
-}
-
-fn is_traced() -> bool {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let tracer = status.lines().find_map(|line| line.strip_prefix("TracerPid:"));
-    tracer.is_some_and(|pid| pid.trim() != "0")
 }
 
 fn c_strings(words: &[OsString]) -> Result<Vec<CString>, Error> {

@@ -169,6 +169,33 @@ fn a_profile_under_which_commands_start_and_cannot_end_is_warned_of() {
 }
 
 #[test]
+fn a_profile_under_which_no_dynamically_linked_program_starts_is_warned_of() {
+    let folder = Folder::new();
+    let file = folder.file("p.json", deny_list(&deny("mmap", 1)));
+    let run = callgate(&["run", "--profile", &file, "--", "true"]);
+    run.says(&["warning", "/true is dynamically linked", "refuses mmap.", "@startup.dynamic"]);
+    assert_ne!(run.code, Some(0), "the warning is wrong");
+    // What is refused with an errno and goes on without is not warned of; what is killed is.
+    let file = folder.file("q.json", deny_list(&deny("rseq", 38)));
+    let run = callgate(&["run", "--profile", &file, "--", "true"]);
+    assert_eq!((run.succeeds(), run.stderr.as_str()), ("", ""));
+    let kill = r#"{"names": ["rseq"], "action": "SCMP_ACT_KILL"}"#;
+    let file = folder.file("r.json", deny_list(kill));
+    let run = callgate(&["run", "--profile", &file, "--", "true"]);
+    run.says(&["refuses rseq."]);
+    assert_eq!(run.signal, Some(31), "the warning is wrong");
+    let run = callgate(&["run", "-q", "--profile", &file, "--", "true"]);
+    assert_eq!(run.stderr, "");
+}
+
+#[test]
+fn that_the_kernels_log_is_not_all_is_said() {
+    let run = callgate(&["run", "--default", "log", "--", "true"]);
+    run.says(&["note: the kernel's log drops", "--explain"]);
+    assert_eq!(callgate(&["run", "-q", "--default", "log", "--", "true"]).stderr, "");
+}
+
+#[test]
 fn without_permission_to_load_nothing_runs() {
     let folder = Folder::new();
     let sandbox = folder.file("p.json", deny_list(&deny("seccomp", 1)));

@@ -60,6 +60,14 @@ pub(super) struct Enforced<'r> {
     pub(super) sources: &'r Sources,
 }
 
+impl Enforced<'_> {
+    /// Whether the rules are those of a container profile.
+    fn is_json(&self) -> bool {
+        let first = self.sources.iter().next();
+        first.is_some_and(|text| text.text().trim_start().starts_with(['{', '[', '/']))
+    }
+}
+
 /// Runs the command, and ends this process as it ends.
 ///
 /// # Errors
@@ -111,6 +119,9 @@ impl Session<'_> {
                 Event::Refused(refused) => self.answer(&refused)?,
                 Event::Ended(ending) => {
                     self.report.totals(&self.record);
+                    if self.retry {
+                        self.report.cures(self.rules.is_json());
+                    }
                     let alone = self.enforcer.is_over();
                     if alone || self.enforcer.stay_behind().map_err(Error::Kernel)? == Side::Front {
                         Enforcer::leave_with(ending)

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use callgate_explain::{Denial, Explanation, Filter, explain};
+use callgate_explain::{ChangeKind, Denial, Explanation, Filter, explain};
 use serde_json::{Value, json};
 
 use callgate_console::error::Error;
@@ -16,6 +16,8 @@ use super::record::Record;
 pub(super) struct Report {
     file: Option<(PathBuf, File)>,
     told: u64,
+    /// Lines that would allow what was refused, each with the same as a rule of a container profile.
+    cures: Vec<(String, Option<String>)>,
 }
 
 impl Report {
@@ -28,12 +30,15 @@ impl Report {
             let file = File::create(path).map_err(|reason| Error::write(path, reason))?;
             Ok::<_, Error>((path.to_owned(), file))
         });
-        Ok(Self { file: file.transpose()?, told: 0 })
+        Ok(Self { file: file.transpose()?, told: 0, cures: Vec::new() })
     }
 
     /// Explains a call that was refused for the first time.
     pub(super) fn first(&mut self, denial: &Denial, filter: &Filter<'_>) {
         let explanation = explain(denial, Some(filter));
+        let exact = explanation.changes.iter().find(|change| change.kind == ChangeKind::Exact);
+        let cure = exact.map(|change| (change.line.clone(), change.profile_rule.clone()));
+        self.cures.extend(cure.filter(|cure| !self.cures.contains(cure)));
         match &self.file {
             Some(_) => self.line(&event("refused", &explanation)),
             None => output::aside(&format_args!("callgate: {explanation}")),
@@ -68,6 +73,19 @@ impl Report {
             text += &format!("{:>9}  {call} by {comm}\n", denial.count);
         }
         output::aside(&text);
+    }
+
+    /// Says what would allow all that was refused, in the form of the profile: the lines alone, to be put into it.
+    pub(super) fn cures(&self, is_json: bool) {
+        if self.cures.is_empty() || self.file.is_some() {
+            return;
+        }
+        let lines: Vec<&str> = match is_json {
+            true => self.cures.iter().filter_map(|(_, rule)| rule.as_deref()).collect(),
+            false => self.cures.iter().map(|(line, _)| &**line).collect(),
+        };
+        let text = lines.join(if is_json { ",\n" } else { "\n" });
+        output::aside(&format_args!("callgate: all of it is allowed by\n{text}\n"));
     }
 
     /// Writes a line to the file. A full disk is told once and ends nothing: the command runs on.
