@@ -27,7 +27,9 @@ pub fn failure(test: &Test, failure: &Failure, provenance: Option<&Provenance>) 
     }
 }
 
-fn decider(by: Decider, provenance: Option<&Provenance>) -> Option<Span> {
+/// The place of what decides, where the policy was written somewhere.
+#[must_use]
+pub fn decider(by: Decider, provenance: Option<&Provenance>) -> Option<Span> {
     let provenance = provenance?;
     let origin = match by {
         Decider::Rule(rule) => provenance.rule(rule).map(|written| written.origin),

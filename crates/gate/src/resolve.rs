@@ -89,9 +89,11 @@ pub fn read_syntax(source: Source) -> Result<File, Refused> {
     if file.errors().is_empty() {
         return Ok(file);
     }
+    let other = crate::other_form::in_place_of_policy(source.text());
     let mut sources = Sources::new();
     let id = sources.add(source);
-    let errors = file.errors().iter().take(MISTAKES_MAX);
+    let errors = other.as_ref().map_or(file.errors(), std::slice::from_ref);
+    let errors = errors.iter().take(MISTAKES_MAX);
     let diagnostics = shown(errors.map(|error| diagnostic(error, id)).collect());
     Err(Refused { sources, diagnostics })
 }
@@ -164,8 +166,13 @@ impl<'a, 'l> Reader<'a, 'l> {
 
     /// Adds a text and reads its tree; none where it is not understood.
     fn parsed(&mut self, source: Source) -> Option<Node> {
+        let other = crate::other_form::in_place_of_policy(source.text());
         let file = File::parse(source.text());
         self.source = self.sources.add(source);
+        if let Some(other) = other.filter(|_| !file.errors().is_empty()) {
+            self.report(diagnostic(&other, self.source));
+            return None;
+        }
         let left = MISTAKES_MAX.saturating_sub(self.diagnostics.len());
         let errors = file.errors().iter().take(left).map(|error| diagnostic(error, self.source));
         self.diagnostics.extend(errors);

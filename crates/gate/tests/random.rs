@@ -150,7 +150,7 @@ impl Writer {
                 self.put("test");
                 self.subject();
                 if self.one_in(2) {
-                    self.list("(", ")", |w| match w.rng.usize(..3) {
+                    self.list(0, "(", ")", |w| match w.rng.usize(..3) {
                         0 => w.put("_"),
                         1 => w.put(".."),
                         _ => w.value(),
@@ -226,7 +226,7 @@ impl Writer {
     fn subject(&mut self) {
         match self.one_in(2) {
             true => self.call(),
-            false => self.list("{", "}", Self::call),
+            false => self.list(1, "{", "}", Self::call),
         }
     }
 
@@ -234,10 +234,10 @@ impl Writer {
         self.pick(&["read", "kill", "allow", "test", "nr 512", "nr 0x1_ff", "@threads", "~stat"]);
     }
 
-    fn list(&mut self, open: &str, close: &str, mut item: impl FnMut(&mut Self)) {
+    fn list(&mut self, least: usize, open: &str, close: &str, mut item: impl FnMut(&mut Self)) {
         self.nesting += 1;
         self.put(open);
-        let count = self.rng.usize(..20);
+        let count = self.rng.usize(least..20);
         for index in 0..count {
             item(self);
             if index + 1 < count || self.one_in(4) {
@@ -283,7 +283,7 @@ impl Writer {
         match self.rng.usize(..3) {
             0 => {
                 self.joint("in");
-                self.list("{", "}", |w| {
+                self.list(0, "{", "}", |w| {
                     w.value();
                     if w.one_in(4) {
                         w.put("..");

@@ -1,8 +1,10 @@
 //! `callgate show`: any filter as a policy that people can read.
 
 use callgate_bpf::Program;
+use callgate_facts::{Block, Groups};
 use callgate_gate::{Style, show, words_of};
-use callgate_syscalls::Arch;
+use callgate_policy::Policy;
+use callgate_syscalls::{Arch, Name, SyscallNr};
 use clap::ValueHint;
 
 use crate::commands::test::policy_of;
@@ -25,6 +27,7 @@ Examples:
   callgate show filter.bpf                   what somebody's program does
   callgate show pid:4711                     all filters of a process together
   callgate show container socket             what becomes of one syscall, in words
+  callgate show container @modules           the same for the calls of a block, or of a ~family
 
 Exit status:
   0  shown
@@ -35,7 +38,7 @@ pub(crate) struct Args {
     /// The filter: FILE, NAME of an embedded profile, pid:N, or - for standard input
     #[arg(value_name = "FILTER", value_parser = input::parser(), value_hint = ValueHint::FilePath)]
     filter: Source,
-    /// A syscall: say in words what becomes of it
+    /// A syscall by name or number, a @block or a ~family: say in words what becomes of it
     #[arg(value_name = "CALL")]
     call: Option<String>,
     /// Name each syscall instead of families and blocks
@@ -63,9 +66,11 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
         Err(error) => return Err(error),
     };
     if let Some(call) = &args.call {
-        let words = words_of(&policy, value::name(call)?);
-        let words = words.map_err(|error| Error::Usage(error.to_string()))?;
-        output::text(|out| write!(out, "{words}"))?;
+        for name in called(call, &policy)? {
+            let words = words_of(&policy, name);
+            let words = words.map_err(|error| Error::Usage(error.to_string()))?;
+            output::text(|out| write!(out, "{words}"))?;
+        }
         return Ok(Status::Success);
     }
     let style = if args.expand { Style::Expanded } else { Style::Folded };
@@ -82,6 +87,47 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
             false => as_program(&programs, &error.to_string()),
         },
     }
+}
+
+/// The syscalls that a word stands for: one by name or number, those of a block, role or family.
+fn called(word: &str, policy: &Policy) -> Result<Vec<Name>, Error> {
+    let groups = Groups::LATEST;
+    let arches = || policy.arches().map(|(arch, _)| arch);
+    if let Some(family) = word.strip_prefix('~') {
+        let family = groups.family(family).ok_or_else(|| unknown(word))?;
+        return Ok(family
+            .members()
+            .filter(|name| arches().any(|a| a.syscall(*name).is_some()))
+            .collect());
+    }
+    if let Some(name) = word.strip_prefix('@') {
+        let block = groups.block(name).map(|block| vec![block]);
+        let blocks = block.or_else(|| Some(groups.role(name)?.blocks().collect()));
+        let blocks = blocks.ok_or_else(|| unknown(word))?;
+        let members =
+            |block: &Block| arches().flat_map(|arch| block.members(arch)).collect::<Vec<_>>();
+        let mut names: Vec<Name> = blocks.iter().flat_map(members).map(|(name, _)| name).collect();
+        names.sort_by_key(|name| name.as_str());
+        names.dedup();
+        return Ok(names);
+    }
+    let Ok(nr) = word.parse::<u32>() else { return Ok(vec![value::name(word)?]) };
+    let mut names: Vec<Name> =
+        arches().filter_map(|arch| arch.syscall_at(SyscallNr::new(nr))).map(|c| c.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    match names.is_empty() {
+        true => {
+            Err(Error::Usage(format!("no architecture of the filter has a syscall number {nr}")))
+        }
+        false => Ok(names),
+    }
+}
+
+fn unknown(group: &str) -> Error {
+    Error::Usage(format!(
+        "nothing is called {group}: `callgate groups` lists families, blocks and roles"
+    ))
 }
 
 /// Shows programs as assembler, which `callgate asm` reads.

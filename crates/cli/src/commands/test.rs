@@ -5,7 +5,7 @@ mod live;
 use std::path::PathBuf;
 
 use callgate_bpf::Stack;
-use callgate_gate::{Test, failure, read_tests};
+use callgate_gate::{Failure, Test, decider, failure, read_tests};
 use callgate_policy::Policy;
 use callgate_prover::{Options, Prover};
 use callgate_rules::{Code, Diagnostic, Provenance, Sources};
@@ -15,7 +15,7 @@ use clap::{ValueEnum, ValueHint};
 use callgate_console::args::group::ProfileArgs;
 use callgate_console::args::value;
 use callgate_console::error::{Error, Status};
-use callgate_console::input::{self, Source, Subject, gate};
+use callgate_console::input::{self, Input, Source, Subject, Unresolved, gate};
 use callgate_console::output::{self, DiagnosticJson};
 
 /// Prove what policies promise in their tests
@@ -78,7 +78,17 @@ struct Suite {
     policy: Policy,
     /// The programs, where the filter is no policy but these.
     programs: Option<Stack>,
+    /// The profile or policy that a table is for, with where its rules stand in it.
+    other: Option<(Unresolved, Provenance)>,
     provenance: Option<Provenance>,
+}
+
+impl Suite {
+    /// Where in the filter of a table stands what decides.
+    fn place(&self, found: &Failure) -> Option<String> {
+        let (filter, provenance) = self.other.as_ref()?;
+        filter.place(decider(found.by, Some(provenance))?)
+    }
 }
 
 /// How many tests there were, and how many of them failed.
@@ -151,22 +161,34 @@ fn suite(args: &Args, source: &Source) -> Result<Suite, Error> {
         let lowered = gate::lowered(&written, &args.how, &args.arches)?;
         let provenance = Some(lowered.provenance);
         let (tests, sources) = (written.tests, written.sources);
-        return Ok(Suite { tests, sources, policy: lowered.policy, programs: None, provenance });
+        return Ok(Suite {
+            tests,
+            sources,
+            policy: lowered.policy,
+            programs: None,
+            other: None,
+            provenance,
+        });
     }
     let filter = args.filter.clone().or_else(|| beside(source)).ok_or_else(|| {
         Error::Usage("say which filter the table is for: --filter FILTER".to_owned())
     })?;
-    let subject = input::read(&filter)?.subject(&args.how, &args.arches)?;
-    let programs = match &subject {
-        Subject::Policy(_) => None,
-        Subject::Stack(stack) => Some(stack.clone()),
+    let (policy, programs, other) = match input::read(&filter)? {
+        Input::Profile(profile) => {
+            let resolved = profile.resolve(&args.how, &args.arches)?;
+            (resolved.policy, None, Some((*profile, resolved.provenance)))
+        }
+        Input::Program(program, _) => {
+            let stack = Stack::new([program]);
+            (policy_of(Subject::Stack(stack.clone()))?, Some(stack), None)
+        }
+        Input::Process(stack) => (policy_of(Subject::Stack(stack.clone()))?, Some(stack), None),
     };
-    let policy = policy_of(subject)?;
     let arches: Vec<Arch> = policy.arches().map(|(arch, _)| arch).collect();
     let text = callgate_rules::Source::from_bytes(source.to_string(), bytes);
     let text = text.map_err(|error| Error::text(error.into()))?;
     let (sources, tests) = read_tests(text, &arches).map_err(Error::text)?;
-    Ok(Suite { tests, sources, policy, programs, provenance: None })
+    Ok(Suite { tests, sources, policy, programs, other, provenance: None })
 }
 
 /// The policy of the same name beside a table.
@@ -195,7 +217,15 @@ fn failures(test: &Test, suite: &Suite) -> Result<Vec<Diagnostic>, Error> {
     match test.failures(&suite.policy) {
         Ok(failures) => {
             let each = failures.iter();
-            Ok(each.map(|found| failure(test, found, suite.provenance.as_ref())).collect())
+            Ok(each
+                .map(|found| {
+                    let diagnostic = failure(test, found, suite.provenance.as_ref());
+                    match suite.place(found) {
+                        Some(place) => diagnostic.note(format!("{place}: this decides")),
+                        None => diagnostic,
+                    }
+                })
+                .collect())
         }
         Err(NoOutcome::Prover(error)) => Err(Error::Prover(error)),
         Err(other) => {

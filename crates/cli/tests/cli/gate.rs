@@ -353,3 +353,42 @@ fn the_files_for_vs_code_are_json_and_their_patterns_find_words() {
     let verdicts = verdicts.unwrap()["match"].as_str().unwrap();
     assert!(verdicts.contains("kill-thread|"), "{verdicts}");
 }
+
+#[test]
+fn groups_and_numbers_are_shown_in_words() {
+    let folder = Folder::new();
+    let policy = folder.file("a.gate", POLICY);
+    let shown = |what: &str| callgate(&["show", &policy, what]).succeeds().to_owned();
+    assert_eq!(shown("0"), "x86_64: read is executed\n");
+    let modules = shown("@modules");
+    assert!(modules.contains("finit_module fails with EPERM"), "{modules}");
+    assert!(shown("~stat").lines().count() > 3);
+    for unknown in ["@modulse", "~nothing", "99999", "raed"] {
+        let run = callgate(&["show", &policy, unknown]);
+        assert_eq!(run.code, Some(2), "{unknown}: {run:?}");
+        run.says(&[unknown]);
+    }
+}
+
+#[test]
+fn a_failure_names_the_line_of_the_filter_that_a_table_is_for() {
+    let folder = Folder::new();
+    let profile = "{ \"defaultAction\": \"SCMP_ACT_ALLOW\",\n  \"architectures\": [\"SCMP_ARCH_X86_64\"],\n\
+                   \"syscalls\": [\n    { \"names\": [\"ptrace\"], \"action\": \"SCMP_ACT_ERRNO\" } ] }\n";
+    let profile = folder.file("p.json", profile);
+    let table = folder.file("a.tests", "test ptrace -> allow\ntest read -> kill\n");
+    let run = callgate(&["test", &table, "--filter", &profile]);
+    assert_eq!(run.code, Some(1));
+    for words in ["p.json:4:", "p.json:1:", "this decides"] {
+        assert!(run.text().contains(words), "no {words:?} in {}", run.text());
+    }
+}
+
+#[test]
+fn what_a_block_allows_may_be_said_again() {
+    let folder = Folder::new();
+    let text = "policy 1\narch x86_64\ndefault errno EPERM\nuse @cli-tool\nallow execve\n";
+    let run = callgate(&["check", &folder.file("a.gate", text), "--arch", "x86_64"]);
+    run.succeeds();
+    run.says(&["warning[E0371]", "a.gate:5:7", "a block of `use` allows it"]);
+}

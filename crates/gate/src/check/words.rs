@@ -1,6 +1,10 @@
 //! What is found, in words.
 
-use callgate_rules::{Code, Diagnostic, Mistake, MistakeKind, Rule, Span, SubjectKind};
+use callgate_policy::Operator;
+use callgate_rules::{
+    Code, CondView, Diagnostic, Mistake, MistakeKind, Relation, Rule, Span, SubjectKind, Which,
+};
+use callgate_syscalls::Arch;
 
 use super::span;
 
@@ -25,7 +29,24 @@ pub(super) fn idle(rule: &Rule, holds: bool) -> Diagnostic {
         Some(span) => diagnostic.primary(span, label),
         None => diagnostic,
     };
-    diagnostic.help(help)
+    match below_zero(rule) {
+        Some(argument) => diagnostic
+            .note(format!("the kernel reads `{argument}` as an unsigned number, never below 0"))
+            .help(format!(
+                "a negative value such as AT_FDCWD or -1 is tested by `{argument} == -1`"
+            )),
+        None => diagnostic.help(help),
+    }
+}
+
+/// The argument of a condition that asks whether it is below 0, or not.
+fn below_zero(rule: &Rule) -> Option<&str> {
+    let CondView::Test(test) = rule.condition.as_ref()?.view() else { return None };
+    let Relation::Compare(Operator::Lt | Operator::Ge, value) = &test.relation else { return None };
+    match (&test.arg.which, value.on(Arch::X86_64)) {
+        (Which::Name(name), Ok(0)) => Some(name),
+        _ => None,
+    }
 }
 
 /// A call of a statement that is never reached, and the statements that decide it before.
@@ -55,7 +76,12 @@ pub(super) fn shadowed(rule: &Rule, subject: usize, before: &[(&Rule, bool)]) ->
             "decided before, for all arguments".to_owned(),
         ),
     };
-    let mut diagnostic = Diagnostic::error(Code::new(code), message);
+    let of_blocks = before.iter().all(|(other, _)| is_of_block(other));
+    // What a block allows, somebody may want to see in the policy itself: no harm is done.
+    let mut diagnostic = match code == "E0371" && of_blocks {
+        true => Diagnostic::warning(Code::new(code), message),
+        false => Diagnostic::error(Code::new(code), message),
+    };
     if let Some(span) = subject.span.or(span(rule)) {
         diagnostic = diagnostic.primary(span, label);
     }
@@ -66,12 +92,24 @@ pub(super) fn shadowed(rule: &Rule, subject: usize, before: &[(&Rule, bool)]) ->
         }
     }
     match code {
+        "E0371" if of_blocks => {
+            diagnostic.help("a block of `use` allows it: nothing is lost without this line")
+        }
         "E0371" => diagnostic.help("take one of them away, or mark the line `# redundant ok`"),
         "E0374" => diagnostic
             .help("`always` stands before all other statements; take it away, or this one"),
         _ => diagnostic
             .help("the first statement that holds decides: put the more special one first"),
     }
+}
+
+/// Whether a rule was made for `use`, for a block of callgate's.
+fn is_of_block(rule: &Rule) -> bool {
+    let is_block = |subject: &callgate_rules::Subject| match &subject.kind {
+        SubjectKind::Group(group) => group.name == "@",
+        SubjectKind::Call(_) | SubjectKind::Number(_) => false,
+    };
+    rule.subjects.iter().all(is_block)
 }
 
 /// Where a statement names a call, or where it stands.

@@ -1,6 +1,6 @@
 //! The arguments of `test` lines.
 
-use callgate_rules::{Code, Diagnostic, Subject, Value};
+use callgate_rules::{Code, Diagnostic, Subject, SubjectKind, Value};
 use callgate_syscalls::{Arch, Name};
 
 use super::value::Place;
@@ -18,11 +18,19 @@ impl Reader<'_, '_> {
     ) -> Option<Vec<Option<Value>>> {
         let Some(node) = node else { return Some(Vec::new()) };
         let arches = self.arches_to_check(scope);
-        let call = subjects.iter().find_map(|subject| subject.kind.names().first().copied());
+        let call = subjects.iter().find_map(|subject| named(subject, &arches));
         let names = call.map_or(Vec::new(), |call| argument_names(call, &arches));
         let mut values = Vec::new();
         let mut rest = false;
         for argument in tree::children(node, SyntaxKind::Argument) {
+            if rest {
+                let span = self.span_of(&argument);
+                let diagnostic = Diagnostic::error(Code::new("E0348"), "`..` is not the last")
+                    .primary(span, "nothing can follow all arguments that follow")
+                    .help("`_` stands for one argument with every value");
+                self.report(diagnostic);
+                return None;
+            }
             let first = tree::tokens(&argument).next();
             rest |= first.as_ref().is_some_and(|token| token.kind() == SyntaxKind::DotDot);
             let value = match tree::child(&argument, SyntaxKind::Value) {
@@ -35,23 +43,40 @@ impl Reader<'_, '_> {
             };
             values.push(value);
         }
-        let wanted = if names.is_empty() { 6 } else { names.len() };
-        let fits = values.len() == wanted || (rest && values.len() <= wanted + 1);
-        if call.is_some_and(|call| arches.iter().any(|arch| arch.signature(call).is_some()))
-            && !fits
-        {
+        let is_known =
+            call.is_some_and(|call| arches.iter().any(|arch| arch.signature(call).is_some()));
+        let given = values.len() - usize::from(rest);
+        let wanted = if is_known { names.len() } else { ARGUMENTS_MAX };
+        // Of a call whose arguments nobody knows, some may be left away.
+        let fits = given == wanted || (given < wanted && (rest || !is_known));
+        if !fits {
             let span = self.span_of(node);
-            let name = call.map_or("it", Name::as_str);
-            let message =
-                format!("{name} has {wanted} arguments, and the test gives {}", values.len());
+            let (name, expected) = match call.filter(|_| is_known) {
+                Some(call) => (call.as_str(), names.join(", ")),
+                None => ("a syscall", format!("at most {ARGUMENTS_MAX} values")),
+            };
+            let message = format!("{name} has {wanted} arguments, and the test gives {given}");
             let diagnostic = Diagnostic::error(Code::new("E0348"), message)
-                .primary(span, format!("expected: {}", names.join(", ")))
+                .primary(span, format!("expected: {expected}"))
                 .help("`_` stands for every value of an argument, `..` for all that follow");
             self.report(diagnostic);
             return None;
         }
-        values.truncate(6);
+        values.truncate(ARGUMENTS_MAX);
         Some(values)
+    }
+}
+
+/// How many arguments syscalls have at most.
+const ARGUMENTS_MAX: usize = 6;
+
+/// The first call of a subject, also of a number that has a name.
+fn named(subject: &Subject, arches: &[Arch]) -> Option<Name> {
+    match &subject.kind {
+        SubjectKind::Number(nr) => {
+            arches.iter().find_map(|arch| arch.syscall_at(*nr)).map(|c| c.name)
+        }
+        kind => kind.names().first().copied(),
     }
 }
 

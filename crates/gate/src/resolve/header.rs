@@ -80,16 +80,15 @@ impl Reader<'_, '_> {
 
     fn no_default(&mut self, root: &Node) {
         let policy = tree::child(root, SyntaxKind::Policy);
-        let end = policy.map_or(0, |line| tree::range(&line).end);
+        let (end, line) = match policy {
+            Some(line) => (tree::range(&line).end, "\ndefault errno EPERM"),
+            None => (0, "default errno EPERM\n"),
+        };
         let span = self.span(end..end);
         let message = "the policy does not say what happens to calls without a statement";
         let diagnostic = Diagnostic::error(Code::new("E0321"), message)
             .primary(span, "expected a `default` line")
-            .help_with_edit(
-                "refuse them, which programs survive most often",
-                span,
-                "\ndefault errno EPERM",
-            );
+            .help_with_edit("refuse them, which programs survive most often", span, line);
         self.report(diagnostic);
     }
 

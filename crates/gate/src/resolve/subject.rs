@@ -244,7 +244,8 @@ fn unknown_call(text: &str, span: Span, arches: &[Arch]) -> Diagnostic {
                 Code::new("E0344"),
                 format!("no syscall that callgate knows is called `{text}`"),
             );
-            let newest = Arch::X86_64.syscalls().map(|call| call.since).max();
+            let all = Arch::ALL.into_iter().flat_map(Arch::syscalls);
+            let newest = all.map(|call| call.since).max();
             if let Some(newest) = newest {
                 diagnostic =
                     diagnostic.primary(span, format!("its tables end with Linux {newest}"));

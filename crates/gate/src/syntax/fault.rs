@@ -37,6 +37,8 @@ impl std::error::Error for SyntaxError {}
 pub(crate) enum Fault {
     /// A line begins with no word of the language.
     Statement,
+    /// A line begins with a word and a colon, as minijail's do.
+    Colon,
     /// Something else should stand here.
     Expected(&'static str),
     /// The statement is complete, but the line goes on.
@@ -77,7 +79,7 @@ impl Fault {
     fn words(self, found: &str) -> (&'static str, String, String) {
         let own = |code, message: String, label: &str| (code, message, label.to_owned());
         match self {
-            Self::Statement => own(
+            Self::Statement | Self::Colon => own(
                 "E0300",
                 format!("a line cannot begin with {found}"),
                 "expected a statement, such as `allow read`",
@@ -138,6 +140,9 @@ impl Fault {
     fn hints(self, found: &str) -> Vec<(String, Option<String>)> {
         let edit = |text: &str, to: &str| vec![(text.to_owned(), Some(to.to_owned()))];
         match (self, found) {
+            (Self::Colon, name) if Name::parse(name).is_some() => {
+                vec![(format!("what minijail writes `{name}: 1` is `allow {name}` here"), None)]
+            }
             (Self::Statement | Self::Verdict, "/") => {
                 vec![("comments begin with `#`".to_owned(), None)]
             }
@@ -169,9 +174,10 @@ impl Fault {
             (Self::Operator, "not") => {
                 vec![("write `not (ARGUMENT in {...})`".to_owned(), None)]
             }
-            (Self::Operand | Self::Operator, "!") => {
-                edit("negation is written `not`, and inequality `!=`", "not ")
-            }
+            (Self::Operand | Self::Operator, "!") => vec![(
+                "negation is written `not (ARGUMENT == VALUE)`, and inequality `!=`".to_owned(),
+                None,
+            )],
             (Self::Operator, "~") => {
                 vec![("bits are tested by `has`, `any`, `none` and `only`".to_owned(), None)]
             }

@@ -46,6 +46,8 @@ fn line(p: &mut Parser<'_>, depth: &mut usize) {
         (Word, word) if word == "always" || words::VERDICTS.contains(&word) => {
             p.node(Statement, statement)
         }
+        // minijail's `read: 1`.
+        (Word, _) if p.peek(1).1 == ":" => Err(p.report(Fault::Colon.at(p.range(), p.text()))),
         _ => Err(p.report(Fault::Statement.at(p.range(), p.text()))),
     };
     let rest = match read {
@@ -148,6 +150,10 @@ fn subject(p: &mut Parser<'_>) -> Read {
     let open = p.range();
     if !p.eat(LeftBrace) {
         return call(p);
+    }
+    // A statement about nothing is a statement that somebody forgot to finish.
+    if p.current() == RightBrace {
+        return Err(p.report(Fault::Subject.at(p.range(), p.text())));
     }
     while p.current() != RightBrace {
         call(p)?;
