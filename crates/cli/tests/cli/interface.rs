@@ -25,6 +25,7 @@ const COMMANDS: &[&str] = &[
     "fmt",
     "test",
     "show",
+    "explain",
     "explain-error",
     "lsp",
     "agent",
