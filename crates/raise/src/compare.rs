@@ -1,0 +1,136 @@
+//! What a text was read back as, against what it shall mean.
+
+use callgate_policy::{Action, Policy, SyscallNr};
+use callgate_prover::{Error, Options, Prover, Scope};
+use callgate_syscalls::{Arch, Name, SeccompData};
+
+use crate::freedom;
+
+/// How far two policies agree.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "callers decide on each")]
+pub enum Agreement {
+    /// They are the same for every call.
+    Equal,
+    /// Every difference is about numbers that no syscall has and that have no rules; both refuse
+    /// them. Who reads the text infers for itself which kernel its author knew.
+    OtherBaseline(Vec<Arch>),
+    /// They differ.
+    Differ(Vec<Differing>),
+}
+
+/// Calls for which two policies have different actions.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Differing {
+    /// The architecture; none where the calls are foreign to both.
+    pub arch: Option<Arch>,
+    /// The first number.
+    pub nr: SyscallNr,
+    /// Its name.
+    pub name: Option<Name>,
+    /// What is meant.
+    pub meant: Action,
+    /// What was read.
+    pub read: Action,
+    /// A call that shows it.
+    pub witness: SeccompData,
+}
+
+/// How far a policy agrees with what it was read back as.
+///
+/// # Errors
+/// The prover's, where it did not decide.
+pub fn compare(meant: &Policy, read: &Policy) -> Result<Agreement, Error> {
+    let mut prover = Prover::new(Options::default().times(4));
+    let [left, right] = [prover.policy(meant)?, prover.policy(read)?];
+    if prover.equal(&left, &right, Scope::Exact)? {
+        return Ok(Agreement::Equal);
+    }
+    let mut differing = Vec::new();
+    let mut baseline = Vec::new();
+    for found in prover.differences(&left, &right, Scope::Exact)? {
+        let of = |nr| Arch::of_call(found.first_token, nr);
+        for (first, last) in &found.numbers {
+            match of(*first).and_then(|arch| Some((arch, meant.arch(arch)?))) {
+                Some((arch, rules))
+                    if is_refusal(found.left)
+                        && is_refusal(found.right)
+                        && of(*last) == Some(arch)
+                        && !arch.syscalls().any(|known| (*first..=*last).contains(&known.nr))
+                        && !rules.rules().any(|(nr, _)| (*first..=*last).contains(&nr)) =>
+                {
+                    baseline.push(arch);
+                }
+                _ => differing.push(Differing {
+                    arch: of(*first),
+                    nr: *first,
+                    name: of(*first)
+                        .and_then(|arch| arch.syscall_at(*first))
+                        .map(|syscall| syscall.name),
+                    meant: found.left,
+                    read: found.right,
+                    witness: found.witness,
+                }),
+            }
+        }
+    }
+    baseline.sort();
+    baseline.dedup();
+    Ok(match differing.is_empty() {
+        true => Agreement::OtherBaseline(baseline),
+        false => Agreement::Differ(differing),
+    })
+}
+
+/// Whether the call is not made, and nobody is told that it was.
+fn is_refusal(action: Action) -> bool {
+    !action.kind().may_execute() && !freedom(action).1
+}
+
+/// Whether a policy permits no more than another, and every pair of actions in which it permits
+/// less.
+///
+/// # Errors
+/// The prover's, where it did not decide.
+pub fn permits_no_more(stricter: &Policy, than: &Policy) -> Result<Option<Vec<Differing>>, Error> {
+    let mut prover = Prover::new(Options::default().times(4));
+    let [left, right] = [prover.policy(stricter)?, prover.policy(than)?];
+    if !prover.subset(&left, &right)? {
+        return Ok(None);
+    }
+    let found = prover.differences(&right, &left, Scope::Exact)?;
+    let each = found.into_iter().flat_map(|found| {
+        found.numbers.iter().map(|(first, _)| *first).collect::<Vec<_>>().into_iter().map(
+            move |nr| {
+                let arch = Arch::of_call(found.first_token, nr);
+                Differing {
+                    arch,
+                    nr,
+                    name: arch.and_then(|arch| arch.syscall_at(nr)).map(|syscall| syscall.name),
+                    meant: found.left,
+                    read: found.right,
+                    witness: found.witness,
+                }
+            },
+        )
+    });
+    Ok(Some(each.collect()))
+}
+
+impl std::fmt::Display for Differing {
+    /// `socket(0x1, 0x0, ...) on x86_64 gets ERRNO(1) instead of ALLOW`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.name {
+            Some(name) => write!(f, "{name}")?,
+            None => write!(f, "syscall {}", self.nr)?,
+        }
+        let args = self.witness.args.map(|value| format!("{value:#x}"));
+        write!(f, "({})", args.join(", "))?;
+        match self.arch {
+            Some(arch) => write!(f, " on {arch}")?,
+            None => write!(f, " of arch {}", self.witness.arch)?,
+        }
+        write!(f, " gets {} instead of {}", self.read, self.meant)
+    }
+}
