@@ -8,6 +8,7 @@ mod compare;
 mod compile;
 mod completions;
 mod constants;
+mod convert;
 mod diff;
 mod disasm;
 mod doctor;
@@ -51,6 +52,7 @@ pub(crate) enum Command {
     Subset(subset::Args),
     Intersect(combine::IntersectArgs),
     Union(combine::UnionArgs),
+    Convert(convert::Args),
     Fmt(fmt::Args),
     Test(test::Args),
     Show(show::Args),
@@ -93,6 +95,7 @@ pub(crate) fn run(command: &Command) -> Result<Status, Error> {
         Command::Subset(args) => subset::run(args),
         Command::Intersect(args) => combine::intersect(args),
         Command::Union(args) => combine::union(args),
+        Command::Convert(args) => convert::run(args),
         Command::Fmt(args) => fmt::run(args),
         Command::Test(args) => test::run(args),
         Command::Show(args) => show::run(args),

@@ -65,7 +65,7 @@ pub struct Resolved {
 }
 
 /// Something that has a meaning.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Subject {
     /// A resolved profile.
     Policy(Policy),

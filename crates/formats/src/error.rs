@@ -111,14 +111,31 @@ pub enum Inexpressible {
         /// The number.
         nr: SyscallNr,
     },
-    /// The rules of a syscall would be read back as something else: their order matters, they look
-    /// at the instruction pointer or at half an argument, or they differ between architectures.
+    /// The rules of a syscall would be read back as something else, or there are no words for
+    /// them: they look at the instruction pointer, or differ between architectures.
     Rules {
         /// The architecture.
         arch: Arch,
         /// The syscall.
         name: Name,
+        /// What would be lost.
+        lost: String,
     },
+    /// Whether the text means the policy was not decided.
+    Unproved(String),
+}
+
+impl Inexpressible {
+    /// A number whose conditions take too many alternatives.
+    pub(crate) fn of_number(arch: Arch, nr: SyscallNr) -> Self {
+        match arch.syscall_at(nr) {
+            None => Self::Number { arch, nr },
+            Some(syscall) => {
+                let lost = "its conditions take too many alternatives".to_owned();
+                Self::Rules { arch, name: syscall.name, lost }
+            }
+        }
+    }
 }
 
 impl Error {
@@ -210,11 +227,12 @@ impl fmt::Display for Inexpressible {
                 "calls of foreign architectures get {action}, but runtimes give them KILL_THREAD"
             ),
             Self::Number { arch, nr } => write!(f, "syscall number {nr} has no name on {arch}"),
-            Self::Rules { arch, name } => write!(
-                f,
-                "the rules of {name} would be read back differently on {arch}: rules there have no order, no \
-                 architecture of their own and only whole arguments"
-            ),
+            Self::Rules { arch, name, lost } => {
+                write!(f, "the rules of {name} on {arch} have no words in the format: {lost}")
+            }
+            Self::Unproved(reason) => {
+                write!(f, "it could not be proved that the text means the filter: {reason}")
+            }
         }
     }
 }

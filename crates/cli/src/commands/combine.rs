@@ -3,11 +3,15 @@
 use std::path::PathBuf;
 
 use callgate::Filter;
-use callgate_formats::Exported;
+use callgate_convert::{Format as Text, Nearest};
+use callgate_policy::Policy;
+use callgate_raise::{Algebra, CombineError};
 use callgate_syscalls::Endian;
 use clap::ValueEnum;
+use clap::builder::PossibleValue;
 
-use crate::commands::compare::Pair;
+use crate::commands::compare::{Pair, Subjects};
+use crate::commands::convert;
 use callgate_console::args::group::{ProgramFormat, ProgramOutput};
 use callgate_console::error::{Error, Status};
 use callgate_console::output;
@@ -19,7 +23,7 @@ use callgate_console::output;
 #[command(after_help = "\
 Examples:
   callgate intersect builtin:container mine.json -o both.bpf
-  callgate intersect a.json b.json --format profile > both.json
+  callgate intersect a.json b.json --format docker > both.json
 ")]
 pub(crate) struct IntersectArgs {
     #[command(flatten)]
@@ -35,7 +39,7 @@ pub(crate) struct IntersectArgs {
 #[command(after_help = "\
 Examples:
   callgate union web.json worker.json -o either.bpf
-  callgate union a.json b.json --format profile > either.json
+  callgate union a.json b.json --format gate > either.gate
 ")]
 pub(crate) struct UnionArgs {
     #[command(flatten)]
@@ -54,75 +58,101 @@ struct Target {
     format: Format,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+/// A program, or the rules in the form of a tool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
-    /// A program, as instructions (struct sock_filter)
-    #[default]
-    Bpf,
-    /// A program in hexadecimal
-    Hex,
-    /// A program as a C array
-    C,
-    /// A program as instructions with their disassembly
-    Json,
-    /// A program as assembler
-    Asm,
-    /// An OCI profile, where that can express it
+    Program(ProgramFormat),
+    Text(Text),
+    /// The old name of [`Text::Oci`].
     Profile,
 }
 
-/// How two filters become one.
-#[derive(Clone, Copy)]
-enum How {
-    Intersect,
-    Union,
+impl Default for Format {
+    fn default() -> Self {
+        Self::Program(ProgramFormat::Bpf)
+    }
+}
+
+impl ValueEnum for Format {
+    fn value_variants<'a>() -> &'a [Self] {
+        const PROGRAMS: [ProgramFormat; 5] = [
+            ProgramFormat::Bpf,
+            ProgramFormat::Hex,
+            ProgramFormat::C,
+            ProgramFormat::Json,
+            ProgramFormat::Asm,
+        ];
+        const ALL: [Format; PROGRAMS.len() + Text::RULES.len() + 1] = {
+            let mut all = [Format::Profile; PROGRAMS.len() + Text::RULES.len() + 1];
+            let mut place = 0;
+            while place < PROGRAMS.len() {
+                all[place] = Format::Program(PROGRAMS[place]);
+                place += 1;
+            }
+            while place < PROGRAMS.len() + Text::RULES.len() {
+                all[place] = Format::Text(Text::RULES[place - PROGRAMS.len()]);
+                place += 1;
+            }
+            all
+        };
+        &ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        match self {
+            Self::Program(format) => format.to_possible_value(),
+            Self::Text(format) => Some(PossibleValue::new(format.name()).help(format.title())),
+            Self::Profile => Some(PossibleValue::new("profile").help("The same as oci")),
+        }
+    }
 }
 
 pub(crate) fn intersect(args: &IntersectArgs) -> Result<Status, Error> {
-    combine(&args.pair, &args.to, How::Intersect)
+    combine(&args.pair, &args.to, Algebra::Intersect)
 }
 
 pub(crate) fn union(args: &UnionArgs) -> Result<Status, Error> {
-    combine(&args.pair, &args.to, How::Union)
+    combine(&args.pair, &args.to, Algebra::Union)
 }
 
-fn combine(pair: &Pair, to: &Target, how: How) -> Result<Status, Error> {
+fn combine(pair: &Pair, to: &Target, how: Algebra) -> Result<Status, Error> {
     let subjects = pair.subjects()?;
-    let mut prover = pair.prover();
-    let [left, right] = subjects.meanings(&mut prover)?;
-    let meaning = match how {
-        How::Intersect => prover.intersect(&left, &right),
-        How::Union => prover.union(&left, &right),
-    };
-    let policy = meaning.and_then(|meaning| prover.to_policy(&meaning)).map_err(Error::Prover)?;
-    let endian = policy.arches().next().map_or(Endian::native(), |(arch, _)| arch.endian());
     let format = match to.format {
-        Format::Bpf => ProgramFormat::Bpf,
-        Format::Hex => ProgramFormat::Hex,
-        Format::C => ProgramFormat::C,
-        Format::Json => ProgramFormat::Json,
-        Format::Asm => ProgramFormat::Asm,
-        Format::Profile => {
-            let exported = Exported::new(&policy).map_err(Error::from)?;
-            return write_profile(&exported, to);
-        }
+        Format::Program(format) => format,
+        Format::Text(format) => return write_text(pair, subjects, to, how, format),
+        Format::Profile => return write_text(pair, subjects, to, how, Text::Oci),
     };
+    let policy = of_meanings(pair, &subjects, how)?;
+    let endian = policy.arches().next().map_or(Endian::native(), |(arch, _)| arch.endian());
     let filter = Filter::from_policy(policy).map_err(Error::from)?;
     let to = ProgramOutput { output: to.output.clone(), format };
     output::program(filter.program(), output::style(endian), &to)
 }
 
-fn write_profile(exported: &Exported, to: &Target) -> Result<Status, Error> {
-    for arch in &exported.other_baseline {
-        output::warning(&format_args!(
-            "on {arch}, runtimes answer syscalls that the profile does not name with another errno \
-             than A and B: they infer which kernel it was written for"
-        ));
-    }
-    let json = output::json_text(&exported.seccomp)?;
-    match &to.output {
-        Some(path) => output::file(path, json.as_bytes())?,
-        None => output::text(|out| out.write_all(json.as_bytes()))?,
-    }
-    Ok(Status::Success)
+/// What both mean together, written back as a policy.
+fn of_meanings(pair: &Pair, subjects: &Subjects, how: Algebra) -> Result<Policy, Error> {
+    let mut prover = pair.prover();
+    let [left, right] = subjects.meanings(&mut prover)?;
+    let meaning = match how {
+        Algebra::Intersect => prover.intersect(&left, &right),
+        Algebra::Union => prover.union(&left, &right),
+    };
+    meaning.and_then(|meaning| prover.to_policy(&meaning)).map_err(Error::Prover)
+}
+
+/// Rules are made of the rules of both, so that they have the words that people wrote.
+fn write_text(
+    pair: &Pair,
+    subjects: Subjects,
+    to: &Target,
+    how: Algebra,
+    format: Text,
+) -> Result<Status, Error> {
+    let [left, right] = subjects.clone().policies()?;
+    let policy = match callgate_raise::combine(&left, &right, how) {
+        Ok(policy) => policy,
+        Err(CombineError::Prover(error)) => return Err(Error::Prover(error)),
+        Err(_) => of_meanings(pair, &subjects, how)?,
+    };
+    convert::write(&policy, format, Nearest::Equal, to.output.as_ref())
 }

@@ -1,5 +1,6 @@
 //! What the commands have in common that hold two filters against each other.
 
+use callgate_policy::Policy;
 use callgate_prover::{Meaning, Options, Prover, Scope};
 use callgate_syscalls::Arch;
 use clap::{ValueEnum, ValueHint};
@@ -8,6 +9,8 @@ use callgate_console::args::group::ProfileArgs;
 use callgate_console::args::value;
 use callgate_console::error::Error;
 use callgate_console::input::{self, Source, Subject};
+
+use crate::commands::test::policy_of;
 
 /// Two filters, and how they are compared.
 #[derive(Debug, clap::Args)]
@@ -51,7 +54,7 @@ pub(crate) enum Count {
 }
 
 /// Two filters that were read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Subjects {
     left: Subject,
     right: Subject,
@@ -82,6 +85,14 @@ impl Pair {
 }
 
 impl Subjects {
+    /// Both as policies.
+    ///
+    /// # Errors
+    /// [`Error::Prover`] for programs that no policy means.
+    pub(crate) fn policies(self) -> Result<[Policy; 2], Error> {
+        Ok([policy_of(self.left)?, policy_of(self.right)?])
+    }
+
     /// What both mean.
     ///
     /// # Errors

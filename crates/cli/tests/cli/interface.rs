@@ -22,6 +22,7 @@ const COMMANDS: &[&str] = &[
     "subset",
     "intersect",
     "union",
+    "convert",
     "fmt",
     "test",
     "show",

@@ -5,6 +5,7 @@ mod agent;
 mod bad_input;
 mod compare;
 mod compile;
+mod convert;
 mod doctor;
 mod facts;
 mod gate;

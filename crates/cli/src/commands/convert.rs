@@ -1,0 +1,128 @@
+//! `callgate convert`: any filter in the form of another tool.
+
+use std::path::PathBuf;
+
+use callgate_console::args::group::ProfileArgs;
+use callgate_console::args::value;
+use callgate_console::error::{Error, Status};
+use callgate_console::input::{self, Source};
+use callgate_console::output;
+use callgate_convert::{Converted, Format, Nearest, NotConverted};
+use callgate_policy::Policy;
+use callgate_syscalls::Arch;
+use clap::builder::PossibleValue;
+use clap::{ValueEnum, ValueHint};
+
+use crate::commands::test::policy_of;
+
+/// Write a filter in the form of another tool
+///
+/// Profiles, policies, programs and the filters of a running process are written as people would write them in the
+/// other form: rules by name, none that says what the default says, conditions in the form's own words. The text is
+/// read back as its tool reads it, and proved to mean the filter for every call, before it is written. What the form
+/// has no words for is an error that names the rule and what would be lost.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  callgate convert my.gate --to docker -o seccomp.json
+  callgate convert filter.bpf --to gate              a program as a policy to go on with
+  callgate convert strict.gate --to oci --nearest stricter
+
+Exit status:
+  0  written
+  2  the form cannot say it, or the filter could not be read
+  3  undecided within the limits of the proof
+")]
+pub(crate) struct Args {
+    /// The filter: FILE, NAME of an embedded profile, pid:N, or - for standard input
+    #[arg(value_name = "IN", value_parser = input::parser(), value_hint = ValueHint::FilePath)]
+    filter: Source,
+    /// The form to write
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    to: Form,
+    /// Write to this file instead of standard output; it is replaced whole or not at all
+    #[arg(short, long, value_name = "OUT", value_hint = ValueHint::FilePath)]
+    output: Option<PathBuf>,
+    /// If the form cannot say the filter, write the nearest one that permits no more, and list the differences
+    #[arg(long, value_enum, value_name = "WHICH")]
+    nearest: Option<Which>,
+    /// An architecture to read a profile for, instead of its own; may be repeated
+    #[arg(long = "arch", value_name = "ARCH", value_parser = value::arch())]
+    arches: Vec<Arch>,
+    #[command(flatten)]
+    how: ProfileArgs,
+}
+
+/// A form of texts, on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Form(pub(crate) Format);
+
+impl ValueEnum for Form {
+    fn value_variants<'a>() -> &'a [Self] {
+        const ALL: [Form; Format::ALL.len()] = {
+            let mut all = [Form(Format::Gate); Format::ALL.len()];
+            let mut place = 0;
+            while place < all.len() {
+                all[place] = Form(Format::ALL[place]);
+                place += 1;
+            }
+            all
+        };
+        &ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.0.name()).help(self.0.title()))
+    }
+}
+
+/// What is written where the form cannot say the filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Which {
+    /// The nearest filter that permits no more
+    Stricter,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Status, Error> {
+    let policy = policy_of(input::read(&args.filter)?.subject(&args.how, &args.arches)?)?;
+    let nearest = match args.nearest {
+        Some(Which::Stricter) => Nearest::Stricter,
+        None => Nearest::Equal,
+    };
+    write(&policy, args.to.0, nearest, args.output.as_ref())
+}
+
+/// Writes a policy in a form, to a file or to standard output.
+pub(crate) fn write(
+    policy: &Policy,
+    format: Format,
+    nearest: Nearest,
+    to: Option<&PathBuf>,
+) -> Result<Status, Error> {
+    let converted = callgate_convert::convert(policy, format, nearest).map_err(refused)?;
+    remark(&converted);
+    match to {
+        Some(path) => output::file(path, converted.text.as_bytes())?,
+        None => output::text(|out| out.write_all(converted.text.as_bytes()))?,
+    }
+    Ok(Status::Success)
+}
+
+fn remark(converted: &Converted) {
+    for arch in &converted.other_baseline {
+        output::warning(&format_args!(
+            "on {arch}, numbers that no syscall has are refused in another way than by the filter: readers infer from \
+             the text which kernel it was written for"
+        ));
+    }
+    for found in &converted.stricter {
+        output::note(&format_args!("stricter: {found}"));
+    }
+}
+
+fn refused(error: NotConverted) -> Error {
+    match error {
+        NotConverted::Unproved(reason) => Error::Prover(reason),
+        other => Error::Usage(other.to_string()),
+    }
+}

@@ -1,0 +1,22 @@
+//! Filters written in the forms that others use.
+//!
+//! [`convert()`] raises a policy to rules as people write them, prints these in a form, reads the
+//! text back as the form's own readers do, and proves that it means the policy. A form that lacks
+//! the words is an error that names the rule and what would be lost; with [`Nearest::Stricter`] the
+//! nearest policy that it can say is written instead, proved to permit no more, and the differences
+//! are listed.
+//!
+//! A form is a file here: a printer with what the form can say, its text, and
+//! the way back.
+#![forbid(unsafe_code)]
+
+mod convert;
+mod error;
+mod format;
+mod gate;
+mod oci;
+mod printer;
+
+pub use convert::{Converted, Nearest, convert};
+pub use error::NotConverted;
+pub use format::Format;

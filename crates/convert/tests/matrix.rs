@@ -1,0 +1,110 @@
+//! Random policies from each form into each form, restricted to what the target can say.
+#![expect(clippy::unwrap_used, reason = "what cannot be had fails the test that needs it")]
+
+use callgate_convert::{Format, Nearest, convert};
+use callgate_policy::{
+    Action, ActionKind, ArchPolicy, Comparison, Condition, Field, Operator, Policy,
+};
+use callgate_syscalls::{Arch, Syscall};
+use callgate_testkit::Rng;
+
+/// How many policies each pair of forms gets; `CALLGATE_MATRIX` asks for more.
+fn rounds() -> u64 {
+    std::env::var("CALLGATE_MATRIX").ok().and_then(|text| text.parse().ok()).unwrap_or(20)
+}
+
+fn value(rng: &mut Rng) -> u64 {
+    match rng.u8(0..4) {
+        0 => rng.u64(0..64),
+        1 => 1 << rng.u32(0..32),
+        2 => rng.u64(0..1 << 40),
+        _ => rng.u64(0..4),
+    }
+}
+
+fn condition(rng: &mut Rng) -> Condition {
+    let test = |rng: &mut Rng| -> Condition {
+        let field = Field::ARGS[rng.usize(0..3)];
+        let value = value(rng);
+        match rng.u8(0..4) {
+            0 => Comparison::masked(field, value | 1, Operator::Eq, value & 6 & (value | 1)),
+            1 => Comparison::new(field, Operator::Eq, value),
+            _ => Comparison::new(field, Operator::ALL[rng.usize(0..6)], value),
+        }
+        .into()
+    };
+    let list: Vec<Condition> = (0..rng.usize(1..=3)).map(|_| test(rng)).collect();
+    match rng.bool() {
+        true => Condition::all(list).unwrap(),
+        false => Condition::any(list).unwrap(),
+    }
+}
+
+/// A policy as people write them: names, one default, few conditions.
+fn policy(rng: &mut Rng) -> Policy {
+    let errno = |errno| Action::errno(errno).unwrap();
+    let default = [errno(1), errno(38), Action::ALLOW, Action::LOG];
+    let default = default[rng.usize(0..default.len())];
+    let rest = [Action::ALLOW, errno(1), errno(13), Action::LOG, Action::KILL_THREAD];
+    let syscalls: Vec<Syscall> = Arch::X86_64.syscalls().collect();
+    let mut x86_64 = ArchPolicy::new(default);
+    for _ in 0..rng.usize(1..25) {
+        let nr = syscalls[rng.usize(0..syscalls.len())].nr;
+        if !x86_64.rules_for(nr).is_empty() {
+            continue;
+        }
+        for _ in 0..rng.usize(1..=2) {
+            let condition = if rng.bool() { Condition::always() } else { condition(rng) };
+            x86_64.rule(nr, condition, rest[rng.usize(0..rest.len())]);
+        }
+    }
+    Policy::builder(Action::KILL_THREAD).arch(Arch::X86_64, x86_64).build().unwrap()
+}
+
+#[test]
+fn every_form_is_written_from_every_other() {
+    for from in Format::RULES {
+        for to in Format::RULES {
+            let (mut written, mut other_baseline) = (0, 0);
+            for seed in 0..rounds() {
+                let rng = &mut Rng::with_seed(seed << 16 | (from as u64) << 8 | to as u64);
+                let policy = policy(rng);
+                // What the source says of it, and of that what the target says.
+                let source = convert(&policy, from, Nearest::Stricter);
+                let source = source.unwrap_or_else(|error| panic!("{from} {seed}: {error}"));
+                let target = convert(&source.policy, to, Nearest::Stricter);
+                let target =
+                    target.unwrap_or_else(|error| panic!("{from} to {to} {seed}: {error}"));
+                // The proof is part of each; what was read is not written at more length.
+                let again = convert(&target.policy, to, Nearest::Equal).unwrap();
+                let lines = |text: &str| text.lines().count();
+                assert!(lines(&again.text) <= lines(&target.text), "{from} to {to} {seed}");
+                written += usize::from(target.stricter.is_empty());
+                other_baseline += usize::from(!target.other_baseline.is_empty());
+            }
+            let rounds = rounds();
+            println!(
+                "{from} to {to}: {written} of {rounds} equal, {other_baseline} but for numbers of no syscall"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_said_names_the_rule_and_what_would_be_lost() {
+    let mut x86_64 = ArchPolicy::new(Action::errno(1).unwrap());
+    let caller = Comparison::new(Field::InstructionPointer, Operator::Lt, 0x1000);
+    let dup = Arch::X86_64.syscall(callgate_syscalls::names::DUP).unwrap();
+    let read = Arch::X86_64.syscall(callgate_syscalls::names::READ).unwrap();
+    x86_64.rule(read.nr, Condition::always(), Action::ALLOW);
+    x86_64.rule(dup.nr, caller.into(), Action::ALLOW);
+    let policy = Policy::builder(Action::KILL_THREAD).arch(Arch::X86_64, x86_64).build().unwrap();
+    let error = convert(&policy, Format::Docker, Nearest::Equal).unwrap_err().to_string();
+    for part in ["dup", "x86_64", "ALLOW", "instruction pointer", "0x1000"] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+    let nearest = convert(&policy, Format::Docker, Nearest::Stricter).unwrap();
+    let [lost] = nearest.stricter.as_slice() else { panic!("{:?}", nearest.stricter) };
+    assert_eq!((lost.meant, lost.read.kind()), (Action::ALLOW, ActionKind::Errno));
+    assert_eq!(lost.name, Some(callgate_syscalls::names::DUP));
+}
