@@ -16,6 +16,7 @@ mod explain;
 mod explain_error;
 mod fmt;
 mod groups;
+mod learn;
 mod lsp;
 mod man;
 mod optimize;
@@ -37,6 +38,7 @@ use callgate_console::error::{Error, Status};
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Run(run::Args),
+    Learn(learn::Args),
     Compile(compile::Args),
     Optimize(optimize::Args),
     Profiles(profiles::Args),
@@ -80,6 +82,7 @@ pub(crate) fn with_run_alone(parser: clap::Command) -> clap::Command {
 pub(crate) fn run(command: &Command) -> Result<Status, Error> {
     match command {
         Command::Run(args) => run::run(args),
+        Command::Learn(args) => learn::run(args),
         Command::Compile(args) => compile::run(args),
         Command::Optimize(args) => optimize::run(args),
         Command::Profiles(args) => profiles::run(args),

@@ -3,6 +3,7 @@
 //! - [`filters_of`] reads the filters that another process runs under.
 //! - [`enforce`] runs a command under a filter and shows each call that it refuses.
 //! - [`interpreter_of`] tells dynamically linked programs from others.
+//! - [`record`] runs a command and tells of every call that it makes.
 //! - [`survey`] finds out what this kernel and environment allow.
 //!
 //! Beside `callgate-kernel`, which attaches filters, because an application that confines itself
@@ -12,6 +13,7 @@
 mod dump;
 pub mod enforce;
 mod program;
+pub mod record;
 pub mod survey;
 #[doc(hidden)]
 pub mod sys;

@@ -8,5 +8,9 @@ pub(crate) mod quiet;
 pub(crate) mod registers;
 pub(crate) mod signals;
 pub(crate) mod steer;
+pub(crate) mod stopping;
 pub(crate) mod trace;
 pub(crate) mod tracing;
+
+/// How long a recorder waits before it looks around.
+pub(crate) const TICK_SECONDS: u8 = 1;

@@ -70,6 +70,18 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "callgate-learn",
+        &[
+            "callgate-facts",
+            "callgate-gate",
+            "callgate-policy",
+            "callgate-rules",
+            "callgate-syscalls",
+            "serde",
+            "serde_json",
+        ],
+    ),
+    (
         "callgate-explain",
         &[
             "callgate-bpf",
@@ -186,6 +198,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "callgate-formats",
             "callgate-gate",
             "callgate-lsp",
+            "callgate-learn",
             "callgate-prover",
             "callgate-raise",
             "callgate-rules",

@@ -11,6 +11,7 @@ mod facts;
 mod gate;
 mod harness;
 mod interface;
+mod learn;
 mod lsp;
 mod optimize;
 mod origins;

@@ -1,0 +1,193 @@
+//! `callgate learn`: a profile of what a command was seen to call.
+//!
+//! Claim: C-LEARNED
+
+mod files;
+mod session;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use callgate_learn::{Evidence, Heading, Mined, Style, Wants, mine, replay, write};
+use clap::{Subcommand, ValueHint};
+
+use callgate_console::error::{Error, Status};
+use callgate_console::output;
+
+/// Learn a profile from what a command calls
+///
+/// Runs the command, records every call of it and all that it starts, and writes a policy in the language: what was
+/// seen, each statement with its evidence, closed over what other C libraries and kernels call in its place. No root
+/// is needed. Ctrl-C ends the command and keeps what was learned; a second one does not wait for it.
+///
+/// What was seen is kept beside the profile, as FILE.evidence: lines of JSON that `learn merge` puts together with those of
+/// other runs and machines.
+#[derive(Debug, clap::Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "\
+Examples:
+  callgate learn -o nginx.gate -- nginx -g 'daemon off;'
+  callgate learn --rounds 3 -o ls.gate -- ls -l /
+  callgate run --profile ls.gate -- ls -l /
+  callgate learn merge a.evidence b.evidence -o all.evidence
+  callgate learn profile all.evidence -o all.gate
+  callgate learn verify all.gate a.evidence
+
+Exit status:
+  0  done; the command may have failed, which is said
+  1  verify: the profile does not allow all that was seen
+  2  nothing was learned, or a file could not be read or written
+  126, 127  the command cannot be executed, or was not found
+"
+)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    what: Option<What>,
+    /// Write the profile to FILE, and what was seen to FILE.evidence; else it goes to standard output
+    #[arg(short, long, value_name = "FILE.gate", value_hint = ValueHint::FilePath)]
+    output: Option<PathBuf>,
+    /// Add what is seen to FILE, which may exist
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    evidence: Option<PathBuf>,
+    /// Run the command N times; from the second on, what is known runs at full speed
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rounds: u32,
+    /// Write what was seen and nothing that stands in for it
+    #[arg(long)]
+    seen_only: bool,
+    /// The command and its arguments
+    #[arg(
+        value_name = "COMMAND",
+        last = true,
+        required = true,
+        value_hint = ValueHint::CommandWithArguments
+    )]
+    command: Vec<OsString>,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Put files of evidence together: in any order, once or twice, the result is the same
+    Merge {
+        /// The files
+        #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
+        files: Vec<PathBuf>,
+        /// Write to FILE instead of standard output
+        #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        output: Option<PathBuf>,
+    },
+    /// Write the profile of evidence
+    Profile {
+        /// The files
+        #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
+        files: Vec<PathBuf>,
+        /// Write to FILE instead of standard output
+        #[arg(short, long, value_name = "FILE.gate", value_hint = ValueHint::FilePath)]
+        output: Option<PathBuf>,
+        /// Write what was seen and nothing that stands in for it
+        #[arg(long)]
+        seen_only: bool,
+    },
+    /// Whether a profile allows all that was seen
+    Verify {
+        /// The profile
+        #[arg(value_name = "FILE.gate", value_hint = ValueHint::FilePath)]
+        profile: PathBuf,
+        /// The files of evidence
+        #[arg(value_name = "EVIDENCE", required = true, value_hint = ValueHint::FilePath)]
+        files: Vec<PathBuf>,
+    },
+}
+
+pub(crate) fn run(args: &Args) -> Result<Status, Error> {
+    match &args.what {
+        None => learn(args),
+        Some(What::Merge { files, output }) => {
+            files::write_evidence(output.as_deref(), &files::read_all(files)?)?;
+            Ok(Status::Success)
+        }
+        Some(What::Profile { files, output, seen_only }) => {
+            let evidence = files::read_all(files)?;
+            let text = profile(&evidence, &title(&evidence), !seen_only)?;
+            files::write_text(output.as_deref(), &text)?;
+            Ok(Status::Success)
+        }
+        Some(What::Verify { profile, files }) => verify(profile, files),
+    }
+}
+
+fn learn(args: &Args) -> Result<Status, Error> {
+    let kept = match &args.evidence {
+        Some(path) if path.exists() => files::read_all(std::slice::from_ref(path))?,
+        _ => Evidence::default(),
+    };
+    let evidence = session::record(&args.command, args.rounds, kept)?;
+    let text = profile(&evidence, &title(&evidence), !args.seen_only)?;
+    let beside = args.output.as_ref().map(|path| path.with_extension("evidence"));
+    if let Some(path) = args.evidence.as_ref().or(beside.as_ref()) {
+        files::write_evidence(Some(path), &evidence)?;
+    }
+    files::write_text(args.output.as_deref(), &text)?;
+    Ok(Status::Success)
+}
+
+/// The command lines that evidence is of.
+fn title(evidence: &Evidence) -> String {
+    let mut commands: Vec<&str> = evidence.runs().map(|(_, run)| run.command.as_str()).collect();
+    commands.sort_unstable();
+    commands.dedup();
+    match commands.as_slice() {
+        [] => "nobody knows what".to_owned(),
+        [first] => (*first).to_owned(),
+        [first, others @ ..] => format!("{first}, and {} other commands", others.len()),
+    }
+}
+
+/// The text of a profile, of which the filter was proved and every observation decided.
+fn profile(evidence: &Evidence, title: &str, closure: bool) -> Result<String, Error> {
+    let mut wants = Wants::default();
+    wants.closure = closure;
+    let mined = mine(evidence, &wants);
+    say_unknown(&mined);
+    let heading = Heading { title: title.to_owned() };
+    let text = write(evidence, &mined, &heading, Style::Enforced)
+        .ok_or_else(|| Error::Usage("nothing was seen, so there is no profile".to_owned()))?;
+    let filter = callgate::Filter::parse(&text)?;
+    let refused = replay(evidence, filter.policy());
+    match refused.first() {
+        None => Ok(text),
+        Some(refusal) => Err(Error::Usage(format!(
+            "the profile would not allow all that was seen: {} of {} observations, the first {}",
+            refused.len(),
+            evidence.len(),
+            files::told(refusal)
+        ))),
+    }
+}
+
+fn say_unknown(mined: &Mined) {
+    for call in &mined.unknown {
+        output::warning(&format_args!("{call} was seen: no policy can be about it"));
+    }
+}
+
+fn verify(profile: &std::path::Path, files: &[PathBuf]) -> Result<Status, Error> {
+    let evidence = files::read_all(files)?;
+    let filter = callgate::Filter::read(profile)?;
+    let refused = replay(&evidence, filter.policy());
+    output::text(|out| {
+        for refusal in &refused {
+            writeln!(out, "{}", files::told(refusal))?;
+        }
+        let (good, bad) = (output::GOOD, output::BAD);
+        match refused.len() {
+            0 => writeln!(out, "{good}allowed{good:#}  all {} observations", evidence.len()),
+            count => {
+                writeln!(out, "{bad}refused{bad:#}  {count} of {} observations", evidence.len())
+            }
+        }
+    })?;
+    Ok(if refused.is_empty() { Status::Success } else { Status::No })
+}

@@ -1,0 +1,29 @@
+//! Profiles learned from what programs were seen to call.
+//!
+//! - [`Evidence`] is what was seen, as a file of JSON lines. It merges in any order and grouping,
+//!   and twice is once.
+//! - [`Collector`] makes evidence of one run from its events.
+//! - [`mine`] makes statements of evidence: arguments generalised to what means the same, calls
+//!   closed over what other libraries and kernels make in their place.
+//! - [`write`] makes a policy in callgate's language of them, each statement with its evidence.
+//! - [`replay`] decides every observation by a finished policy.
+//!
+//! Nothing here makes a syscall: recorders are in `callgate-observe`.
+#![forbid(unsafe_code)]
+
+mod collect;
+mod evidence;
+mod mine;
+mod profile;
+mod replay;
+mod selector;
+
+pub use collect::{Collector, Progress};
+pub use evidence::lines::LineError;
+pub use evidence::seen::{Phase, Seen};
+pub use evidence::smallest::Smallest;
+pub use evidence::{Arguments, CallKey, Evidence, Observations, Run, RunId};
+pub use mine::{Mined, OLDEST, Statement, Tier, Verdict, Wants, mine};
+pub use profile::{Heading, Style, write};
+pub use replay::{Refusal, replay};
+pub use selector::{Reading, Selector, selectors};

@@ -1,0 +1,178 @@
+//! What was not seen and belongs to it all the same.
+//!
+//! - **Twins**: the same function by another call, as another C library or kernel makes it.
+//! - **Every program**: the end of processes and threads, signals and aborts, what the vDSO answers
+//!   on this machine and the kernel on another.
+//! - **Probes**: calls that C libraries and runtimes try first. Where they were not seen they are
+//!   answered with ENOSYS, for which the fallback is there; any other error would go to the
+//!   program.
+
+use std::collections::BTreeMap;
+
+use callgate_facts::{Drift, Fallback, Groups, Stance};
+use callgate_syscalls::{Arch, KernelVersion, Name, names};
+
+use super::intent::Intents;
+use super::twins;
+use super::{Statement, Tier, Verdict};
+use crate::evidence::CallKey;
+use crate::selector::selectors;
+
+/// What every program may come to, with the reason.
+const EVERY_PROGRAM: &[(&str, &[Name])] = &[
+    ("the end of a thread or process", &[names::EXIT, names::EXIT_GROUP]),
+    (
+        "signals, and a call that one interrupts",
+        &[
+            names::RT_SIGRETURN,
+            names::SIGRETURN,
+            names::RESTART_SYSCALL,
+            names::RT_SIGACTION,
+            names::RT_SIGPROCMASK,
+        ],
+    ),
+    (
+        "abort(3), and its message",
+        &[names::GETPID, names::GETTID, names::TGKILL, names::TKILL, names::WRITE, names::WRITEV],
+    ),
+    (
+        "the vDSO answers it, but not with every clock source",
+        &[
+            names::CLOCK_GETTIME,
+            names::CLOCK_GETTIME64,
+            names::CLOCK_GETRES,
+            names::GETTIMEOFDAY,
+            names::TIME,
+            names::GETCPU,
+        ],
+    ),
+    (
+        "memory, locks and their keys, in one C library or the other",
+        &[
+            names::BRK,
+            names::MUNMAP,
+            names::MADVISE,
+            names::MREMAP,
+            names::FUTEX,
+            names::GETRANDOM,
+            names::CLOSE,
+            names::READ,
+        ],
+    ),
+];
+
+/// Adds what belongs to the statements of an architecture.
+pub(super) fn close(
+    arch: Arch,
+    intents: &Intents,
+    statements: &mut Vec<Statement>,
+    (oldest, baseline): (KernelVersion, KernelVersion),
+) {
+    let mut closed = Closed::new(arch, statements, oldest);
+    let seen: Vec<(Name, Option<String>)> = statements
+        .iter()
+        .filter_map(|statement| Some((statement.call.name()?, statement.condition.clone())))
+        .collect();
+    for (name, condition) in &seen {
+        closed.twins(*name, condition.as_deref(), intents);
+    }
+    for (because, calls) in EVERY_PROGRAM {
+        calls.iter().for_each(|call| closed.add(*call, None, (*because).to_owned()));
+    }
+    closed.probes(baseline);
+    statements.extend(closed.added.into_values());
+}
+
+struct Closed {
+    arch: Arch,
+    oldest: KernelVersion,
+    seen: Vec<Name>,
+    added: BTreeMap<Name, Statement>,
+}
+
+impl Closed {
+    fn new(arch: Arch, statements: &[Statement], oldest: KernelVersion) -> Self {
+        let seen = statements.iter().filter_map(|statement| statement.call.name()).collect();
+        Self { arch, oldest, seen, added: BTreeMap::new() }
+    }
+
+    fn add(&mut self, name: Name, condition: Option<String>, because: String) {
+        self.put(name, Verdict::Allow, condition, because);
+    }
+
+    fn put(&mut self, name: Name, verdict: Verdict, condition: Option<String>, because: String) {
+        let Some(call) = CallKey::named(self.arch, name) else { return };
+        if self.seen.contains(&name) {
+            return;
+        }
+        let tier = Tier::Fallback;
+        self.added.entry(name).or_insert(Statement {
+            tier,
+            verdict,
+            call,
+            condition,
+            seen: None,
+            because: Some(because).filter(|because| !because.is_empty()),
+        });
+    }
+
+    /// What does the same in another library, kernel or architecture. Calls newer than the baseline
+    /// are left to the probes, and so are those whose arguments are behind a pointer.
+    fn twins(&mut self, name: Name, condition: Option<&str>, intents: &Intents) {
+        for twin in twins::of(name) {
+            let Some(call) = self.arch.syscall(twin) else { continue };
+            if call.since > self.oldest || hides_arguments(twin, self.arch) {
+                continue;
+            }
+            // Limits that were only read stay so.
+            if twin == names::SETRLIMIT && condition.is_some() {
+                continue;
+            }
+            let names = |name| selectors(self.arch, name).map(|s| s.name).collect::<Vec<_>>();
+            let (own, its) = (names(name), names(twin));
+            let condition = match (its.is_empty(), own == its) {
+                (true, _) => None,
+                (false, true) => condition.map(str::to_owned),
+                (false, false) => self.foreign_condition(name, twin, intents),
+            };
+            self.add(twin, condition, format!("for {}", name.as_str()));
+        }
+    }
+
+    /// The condition of a twin whose arguments the seen call does not have.
+    fn foreign_condition(&self, seen: Name, twin: Name, intents: &Intents) -> Option<String> {
+        let block = match (seen, twin) {
+            (_, names::CLONE) => "spawn",
+            (names::SETRLIMIT, names::PRLIMIT64) => return None,
+            (_, names::PRLIMIT64) => "limits.read",
+            _ => return None,
+        };
+        let block = Groups::LATEST.block(block)?;
+        intents.condition(block, twin).map(str::to_owned)
+    }
+
+    /// Calls that are tried first, and what kernels up to the baseline have beyond the oldest: their
+    /// callers have another way where the kernel does not know them.
+    fn probes(&mut self, baseline: KernelVersion) {
+        let drifts = Drift::all().filter(|drift| drift.is_on(self.arch));
+        let tried = drifts.filter(|drift| drift.fallback() != Fallback::None);
+        let tried: Vec<Name> = tried.flat_map(|drift| drift.syscalls().iter().copied()).collect();
+        for call in self.arch.syscalls() {
+            let numa = NUMA.contains(&call.name);
+            let probe = numa || tried.contains(&call.name) && call.since > KernelVersion::new(3, 0);
+            let newer = call.since > self.oldest && call.since <= baseline;
+            if newer || probe && call.since <= self.oldest {
+                self.put(call.name, Verdict::Enosys, None, String::new());
+            }
+        }
+    }
+}
+
+/// Asked for by allocators and databases, which go on without an answer.
+const NUMA: [Name; 3] = [names::GET_MEMPOLICY, names::SET_MEMPOLICY, names::MBIND];
+
+/// Whether a block answers the call with ENOSYS, because a filter does not see what it does.
+fn hides_arguments(call: Name, arch: Arch) -> bool {
+    let mut lines = Groups::LATEST.blocks().filter_map(|block| block.line(call, arch));
+    lines.any(|line| line.stance() == Stance::Enosys)
+}

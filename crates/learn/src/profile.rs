@@ -1,0 +1,164 @@
+//! The text of a profile: statements under the names of their intents, each with its evidence.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use callgate_facts::Groups;
+use callgate_syscalls::Arch;
+
+use crate::evidence::Evidence;
+use crate::evidence::seen::{Phase, Seen};
+use crate::mine::{Mined, OLDEST, Statement, Tier, Verdict, section};
+
+/// What a profile says beside its statements.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heading {
+    /// What the profile is of: the command line.
+    pub title: String,
+}
+
+/// What is done with calls that no statement is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// They are refused: a profile for use.
+    Enforced,
+    /// They are handed to a listener: what a further round records.
+    Recorded,
+}
+
+/// Writes the profile, formatted. `None` where nothing was seen.
+#[must_use]
+pub fn write(
+    evidence: &Evidence,
+    mined: &Mined,
+    heading: &Heading,
+    style: Style,
+) -> Option<String> {
+    let arches: BTreeSet<Arch> = mined.statements.iter().filter_map(|s| s.call.arch()).collect();
+    if arches.is_empty() {
+        return None;
+    }
+    let mut text = String::from("policy 1\n");
+    let names: Vec<&str> = arches.iter().map(|arch| arch.name()).collect();
+    let _ = writeln!(text, "arch {}", names.join(", "));
+    match style {
+        Style::Enforced => {
+            let baseline = mined.baseline.unwrap_or(OLDEST);
+            let _ = writeln!(text, "foreign kill\nbaseline linux {baseline} else ENOSYS");
+            let _ = writeln!(text, "default errno EPERM");
+        }
+        Style::Recorded => text += "foreign notify\ndefault notify\n",
+    }
+    let _ = writeln!(text, "groups {}", Groups::LATEST.version());
+    provenance(&mut text, evidence, heading);
+    for arch in &arches {
+        let of_arch = mined.statements.iter().filter(|s| s.call.arch() == Some(*arch));
+        let of_arch: Vec<&Statement> = of_arch.collect();
+        match arches.len() {
+            1 => statements(&mut text, &of_arch, evidence),
+            _ => {
+                let _ = writeln!(text, "\non {} {{", arch.name());
+                statements(&mut text, &of_arch, evidence);
+                text += "}\n";
+            }
+        }
+    }
+    callgate_gate::format(&callgate_gate::File::parse(&text))
+}
+
+/// What the whole was learned from.
+fn provenance(text: &mut String, evidence: &Evidence, heading: &Heading) {
+    let _ = writeln!(text, "\n# Learned from: {}", one_line(&heading.title));
+    let runs: BTreeSet<String> = evidence
+        .runs()
+        .map(|(_, run)| {
+            let libc = if run.libc.is_empty() { String::new() } else { format!(", {}", run.libc) };
+            format!("{} by {}, linux {}{libc}", run.date, run.backend, run.kernel)
+        })
+        .collect();
+    let _ = writeln!(text, "#@ runs {}", evidence.run_count());
+    for run in runs.iter().take(RUNS_SHOWN) {
+        let _ = writeln!(text, "#@ recorded {}", one_line(run));
+    }
+    let blind: BTreeSet<&str> =
+        evidence.runs().flat_map(|(_, run)| &run.blind).map(String::as_str).collect();
+    for blind in blind {
+        let _ = writeln!(text, "#@ blind {}", one_line(blind));
+    }
+}
+
+/// The most kinds of runs that are named.
+const RUNS_SHOWN: usize = 8;
+
+fn statements(text: &mut String, statements: &[&Statement], evidence: &Evidence) {
+    let mut last = None;
+    let (absent, present): (Vec<&Statement>, Vec<&Statement>) =
+        statements.iter().partition(|statement| statement.verdict == Verdict::Enosys);
+    for statement in present {
+        let section = section(statement.call);
+        if last != Some(section) {
+            let of = section.map_or("other calls", |block| block.name());
+            let purpose = section.map_or(String::new(), |block| format!(": {}", block.purpose()));
+            let _ = writeln!(text, "\n# {of}{purpose}");
+            last = Some(section);
+        }
+        line(text, statement, evidence);
+    }
+    let absent: Vec<&str> =
+        absent.iter().filter_map(|s| s.call.name()).map(|name| name.as_str()).collect();
+    if !absent.is_empty() {
+        text.push_str("\n# calls that are tried first: their callers have another way\n");
+        let _ = writeln!(text, "enosys {{ {} }}  #@ fallback", absent.join(", "));
+    }
+}
+
+fn line(text: &mut String, statement: &Statement, evidence: &Evidence) {
+    let subject = match statement.call.name() {
+        Some(name) => name.as_str().to_owned(),
+        None => format!("nr {}", statement.call.nr.raw()),
+    };
+    let off = if statement.tier == Tier::Reachable { "# " } else { "" };
+    let _ = write!(text, "{off}allow {subject}");
+    if let Some(condition) = &statement.condition {
+        let _ = write!(text, " where {condition}");
+    }
+    let _ = writeln!(text, "  #@ {}", why(statement, evidence));
+}
+
+fn why(statement: &Statement, evidence: &Evidence) -> String {
+    let tier = match statement.tier {
+        Tier::Seen => "seen",
+        Tier::Fallback => "fallback",
+        Tier::Reachable => "reachable",
+    };
+    let seen = statement.seen.as_ref().map(|seen| facts(seen, evidence));
+    let parts = [Some(tier.to_owned()), seen, statement.because.clone()];
+    one_line(&parts.into_iter().flatten().collect::<Vec<_>>().join(" "))
+}
+
+/// In how many runs, how often, by which threads, in which phase.
+fn facts(seen: &Seen, evidence: &Evidence) -> String {
+    let runs = evidence.run_count().max(seen.run_count());
+    let calls = if seen.calls == 1 { "call" } else { "calls" };
+    let mut text = format!("{}/{runs} runs, {} {calls}", seen.run_count(), seen.calls);
+    let threads = seen.threads.as_slice();
+    if !threads.is_empty() {
+        let _ = write!(text, ", by {}", threads.join(", "));
+        text += if seen.threads.is_full() { ", ..." } else { "" };
+    }
+    let phases = seen.phases.as_slice();
+    if let [Phase::Serving] = phases {
+        text += ", serving";
+    } else if let [Phase::Startup] = phases {
+        text += ", startup";
+    }
+    if seen.always_failed() {
+        let _ = write!(text, ", always {}", seen.results.as_slice().join(" "));
+    }
+    text
+}
+
+/// A text that does not end its line: names of threads and commands are anybody's.
+fn one_line(text: &str) -> String {
+    text.chars().map(|char| if char.is_control() { '?' } else { char }).collect()
+}

@@ -1,0 +1,162 @@
+//! From events to a policy that decides them.
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+use callgate_learn::{Collector, Evidence, Heading, Run, RunId, Style, Wants, mine, replay, write};
+use callgate_policy::Policy;
+use callgate_rules::{Source, Target};
+use callgate_syscalls::{Action, Arch, Name, SeccompData, names};
+
+type Call = (Arch, Name, [u64; 6]);
+
+fn evidence(calls: &[Call]) -> Evidence {
+    let mut collector = Collector::new(RunId::of([b"a run".as_slice()]));
+    for call in calls {
+        collector.event(&data(*call), "worker", None);
+    }
+    collector.finish(Run { command: "server\n--port 1".to_owned(), ..Run::default() })
+}
+
+fn data((arch, name, args): Call) -> SeccompData {
+    SeccompData::new(arch, arch.syscall(name).unwrap().nr).with_args(args)
+}
+
+fn text(evidence: &Evidence, closure: bool) -> String {
+    let mut wants = Wants::default();
+    wants.closure = closure;
+    let mined = mine(evidence, &wants);
+    let heading = Heading { title: "server\n--port 1".to_owned() };
+    write(evidence, &mined, &heading, Style::Enforced).unwrap()
+}
+
+fn policy(text: &str) -> Policy {
+    let source = Source::new("learned.gate", text).unwrap();
+    let written = callgate_gate::read(source, &mut callgate_gate::nothing).unwrap();
+    assert!(written.warnings.is_empty(), "{:?}\n{text}", written.warnings);
+    written.lower(&Target::new(Arch::X86_64)).unwrap().policy
+}
+
+const X: Arch = Arch::X86_64;
+const STREAM: u64 = 1;
+const CLOEXEC: u64 = 0x80000;
+
+fn server() -> Vec<Call> {
+    vec![
+        (X, names::EXECVE, [1; 6]),
+        (X, names::SOCKET, [2, STREAM | CLOEXEC, 6, 0, 0, 0]),
+        (X, names::SOCKET, [16, 3, 15, 0, 0, 0]),
+        (X, names::SETSOCKOPT, [3, 1, 2, 0, 0, 0]),
+        (X, names::SETSOCKOPT, [3, 6, 1, 0, 0, 0]),
+        (X, names::LISTEN, [3, 0, 0, 0, 0, 0]),
+        (X, names::IOCTL, [3, 0xdead_0000_5421, 0, 0, 0, 0]),
+        (X, names::IOCTL, [3, 0x1234, 0, 0, 0, 0]),
+        (X, names::MMAP, [0, 4096, 3, 0x22, u64::MAX, 0]),
+        (X, names::CLONE3, [1, 88, 0, 0, 0, 0]),
+        (X, names::PRLIMIT64, [0, 3, 0, 1, 0, 0]),
+        (X, names::EPOLL_WAIT, [3, 1, 1, 0, 0, 0]),
+        (X, names::OPENAT, [u64::MAX, 1, 0, 0, 0, 0]),
+        (X, names::KEYCTL, [11, 0, 0, 0, 0, 0]),
+    ]
+}
+
+#[test]
+fn what_was_seen_is_allowed_and_no_more() {
+    let evidence = evidence(&server());
+    let text = text(&evidence, false);
+    let policy = policy(&text);
+    for call in server() {
+        assert_eq!(policy.decide(&data(call)), Action::ALLOW, "{call:?}\n{text}");
+    }
+    assert_eq!(replay(&evidence, &policy), []);
+    let refused: [Call; 9] = [
+        (X, names::SOCKET, [2, 3, 0, 0, 0, 0]),
+        (X, names::SOCKET, [16, 3, 9, 0, 0, 0]),
+        (X, names::SETSOCKOPT, [3, 41, 2, 0, 0, 0]),
+        (X, names::IOCTL, [3, 0x5412, 0, 0, 0, 0]),
+        (X, names::MMAP, [0, 4096, 7, 0x22, u64::MAX, 0]),
+        (X, names::PRLIMIT64, [0, 3, 1, 0, 0, 0]),
+        (X, names::KEYCTL, [2, 0, 0, 0, 0, 0]),
+        (X, names::PTRACE, [0; 6]),
+        (X, names::OPEN, [0; 6]),
+    ];
+    for call in refused {
+        assert_ne!(policy.decide(&data(call)), Action::ALLOW, "{call:?}\n{text}");
+    }
+}
+
+#[test]
+fn closure_adds_what_does_the_same() {
+    let text = text(&evidence(&server()), true);
+    let policy = policy(&text);
+    let fork = 0x0120_0011;
+    for call in [
+        (X, names::OPEN, [0; 6]),
+        (X, names::EPOLL_PWAIT, [0; 6]),
+        (X, names::CLONE, [fork, 0, 0, 0, 0, 0]),
+        (X, names::EXIT_GROUP, [0; 6]),
+        (X, names::RT_SIGRETURN, [0; 6]),
+        (X, names::CLOCK_GETTIME, [0; 6]),
+    ] {
+        assert_eq!(policy.decide(&data(call)), Action::ALLOW, "{call:?}\n{text}");
+    }
+    let newuser = 0x1000_0011;
+    let enosys = Action::errno(38).unwrap();
+    for (call, action) in [
+        ((X, names::CLONE, [newuser, 0, 0, 0, 0, 0]), Action::errno(1).unwrap()),
+        ((X, names::MOUNT, [0; 6]), Action::errno(1).unwrap()),
+        ((X, names::OPENAT2, [0; 6]), enosys),
+        ((X, names::COPY_FILE_RANGE, [0; 6]), enosys),
+        ((X, names::PIDFD_OPEN, [0; 6]), enosys),
+    ] {
+        assert_eq!(policy.decide(&data(call)), action, "{call:?}\n{text}");
+    }
+}
+
+#[test]
+fn phases_threads_and_counts_stand_beside_statements() {
+    let text = text(&evidence(&server()), false);
+    for line in [
+        "# Learned from: server?--port 1",
+        "protocol == NETLINK_KOBJECT_UEVENT",
+        "allow epoll_wait  #@ seen 1/1 runs, 1 call, by worker, serving",
+        "allow setsockopt where level in {SOL_SOCKET, IPPROTO_TCP}",
+        "cmd == 0x1234",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+}
+
+/// The same number means another call through each ABI, and a 32-bit program has its own block.
+#[test]
+fn abis_are_kept_apart() {
+    let calls = [
+        (X, names::READ, [0; 6]),
+        (Arch::X86, names::UMOUNT2, [0; 6]),
+        (Arch::X86, names::SOCKETCALL, [1, 0, 0, 0, 0, 0]),
+        (Arch::X32, names::GETPPID, [0; 6]),
+    ];
+    let evidence = evidence(&calls);
+    let text = text(&evidence, false);
+    let policy = policy(&text);
+    assert_eq!(replay(&evidence, &policy), []);
+    for (arch, name) in [(X, names::UMOUNT2), (X, names::GETPPID), (Arch::X86, names::READ)] {
+        let action = policy.decide(&data((arch, name, [0; 6])));
+        assert_ne!(action, Action::ALLOW, "{name:?} on {arch:?}\n{text}");
+    }
+}
+
+#[test]
+fn a_number_without_a_name_and_an_unknown_abi_are_told() {
+    let mut collector = Collector::new(RunId::of([b"a run".as_slice()]));
+    let mut call = SeccompData::new(X, callgate_syscalls::SyscallNr::new(1999));
+    collector.event(&call, "", None);
+    call.arch = callgate_syscalls::ArchToken::new(7);
+    collector.event(&call, "", None);
+    let evidence = collector.finish(Run::default());
+    let mined = mine(&evidence, &Wants::default());
+    assert_eq!(mined.unknown.len(), 1);
+    assert!(
+        text(&evidence, false).contains("allow nr 1999  #@ seen"),
+        "{}",
+        text(&evidence, false)
+    );
+}

@@ -1,0 +1,60 @@
+//! Commands recorded call by call.
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+use std::collections::BTreeMap;
+use std::ffi::CString;
+
+use callgate_kernel::Command;
+use callgate_kernel::child::Ending;
+use callgate_observe::record::{Event, Going, Notify, Observer, Recorded, Recorder};
+use callgate_syscalls::{Arch, Name, names};
+
+/// How often each call was made, by name, and by which threads.
+#[derive(Default)]
+struct Counted {
+    calls: BTreeMap<Name, u64>,
+    threads: Vec<String>,
+    end: bool,
+}
+
+impl Observer for Counted {
+    fn event(&mut self, event: &Event<'_>) {
+        let arch = Arch::of_call(event.call.arch, event.call.nr).unwrap();
+        *self.calls.entry(arch.syscall_at(event.call.nr).unwrap().name).or_default() += 1;
+        if !self.threads.iter().any(|thread| thread == event.thread) {
+            self.threads.push(event.thread.to_owned());
+        }
+    }
+
+    fn tick(&mut self, _signals: u32) -> Going {
+        if self.end { Going::End } else { Going::On }
+    }
+}
+
+fn recorded(script: &str, end: bool) -> (Counted, Recorded) {
+    let words = ["/bin/sh", "-c", script].map(|word| CString::new(word).unwrap());
+    let command = Command::resolve_here(words.to_vec()).unwrap();
+    let mut counted = Counted { end, ..Counted::default() };
+    let recorded = Notify::everything().unwrap().record(&command, &mut counted).unwrap();
+    (counted, recorded)
+}
+
+/// One test, because signals and timers are a process's own.
+#[test]
+fn a_command_and_all_it_starts_are_recorded_to_their_end() {
+    let (counted, recorded) = recorded("cat /proc/self/comm >/dev/null & exit 7", false);
+    assert_eq!(recorded.ending, Some(Ending::Exited { code: 7 }));
+    assert_eq!(counted.calls.get(&names::EXECVE), Some(&2), "{:?}", counted.calls);
+    assert!(counted.calls.contains_key(&names::EXIT_GROUP));
+    assert!(counted.threads.iter().any(|name| name == "cat"), "{:?}", counted.threads);
+    assert!(!counted.threads.iter().any(|name| name.starts_with("record-")), "not the recorder");
+
+    // Its orphans, too, are ended when the observer wants it: else this would take 1,000 s.
+    let (counted, recorded) = recorded_and_ended();
+    assert_eq!(recorded.ending, None);
+    assert!(counted.calls.contains_key(&names::CLOCK_NANOSLEEP), "{:?}", counted.calls);
+}
+
+fn recorded_and_ended() -> (Counted, Recorded) {
+    recorded("(setsid sleep 1000 &); sleep 1000", true)
+}
