@@ -91,15 +91,24 @@ impl Row {
         if String::from_utf8_lossy(&plain.stderr).contains("callgate: no filter") {
             return Err(format!("the row's profile is wrong: {plain:?}"));
         }
-        let to = format!("--explain-to={}", told.display());
-        let explained = output(&mut bench.run(&[&to], &profile, &self.command))?;
+        for more in [&[][..], &["--trace"]] {
+            let to = format!("--explain-to={}", told.display());
+            let options = [&[&*to], more].concat();
+            let explained = output(&mut bench.run(&options, &profile, &self.command))?;
+            let way = |reason| format!("{more:?}: {reason}");
+            self.compare(&plain, &explained).map_err(way)?;
+            let told = fs::read_to_string(&told).map_err(|error| error.to_string())?;
+            self.judge(&told, &profile).map_err(|reason| way(format!("{reason}\n{told}")))?;
+        }
+        Ok(Outcome::Passed)
+    }
+
+    /// Nothing is different but what is told elsewhere.
+    fn compare(&self, plain: &Output, explained: &Output) -> Result<(), String> {
         same("exit code", &plain.status.code(), &explained.status.code())?;
         same("signal", &plain.status.signal(), &explained.status.signal())?;
         same("output", &own(&plain.stdout), &own(&explained.stdout))?;
-        same("messages", &own(&plain.stderr), &own(&explained.stderr))?;
-        let told = fs::read_to_string(&told).map_err(|error| error.to_string())?;
-        self.judge(&told, &profile).map_err(|reason| format!("{reason}\n{told}"))?;
-        Ok(Outcome::Passed)
+        same("messages", &own(&plain.stderr), &own(&explained.stderr))
     }
 
     /// What was told has to name the call.
@@ -136,7 +145,10 @@ fn output(command: &mut Command) -> Result<Output, String> {
 /// What a program has written, without what callgate says of its profile.
 fn own(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
-    let lines = text.lines().filter(|line| !line.starts_with("callgate: warning: "));
+    let is_ours = |line: &&str| {
+        line.starts_with("callgate: warning: ") || line.starts_with("callgate: note: ")
+    };
+    let lines = text.lines().filter(|line| !is_ours(line));
     lines.collect::<Vec<_>>().join("\n")
 }
 

@@ -9,6 +9,10 @@
 //! [`Enforcer::leave_with`] ends this process as it ended: for whoever has started this process it
 //! is as if it were the command.
 //!
+//! Where there can be no listener, because the kernel has none or the program wants one of its own,
+//! [`Enforcer::watch`] loads the filter as it is and traces the command. Each call then stops twice,
+//! which is slow, and what is refused can't be let through.
+//!
 //! Who enforces is not under the filter and must not be killed: then calls that the filter would
 //! have refused fail with `ENOSYS`, whatever it says, and never are made.
 //!
@@ -21,11 +25,12 @@ mod desk;
 mod ending;
 mod thread;
 mod trap;
+mod watch;
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use callgate_bpf::Program;
+use callgate_bpf::{Program, Stack};
 use callgate_kernel::child::Ending;
 use callgate_kernel::notify::{self, Format};
 use callgate_kernel::parts::errno;
@@ -38,16 +43,26 @@ pub use caller::{FRAMES_MAX, Frame, Symbols};
 use desk::Desk;
 pub use ending::Side;
 pub use thread::{Mapping, Thread};
+use watch::Watch;
 
 /// A command whose filter is enforced from here.
 #[derive(Debug)]
 pub struct Enforcer {
-    desk: Desk,
+    means: Means,
     command: Tid,
     signals: OwnedFd,
     ending: Option<Ending>,
     /// Whether no process is under the filter any more.
     over: bool,
+}
+
+/// How refused calls come to be seen.
+#[derive(Debug)]
+enum Means {
+    /// They are handed over and answered.
+    Desk(Desk),
+    /// The filter refuses them, after a look.
+    Watch(Watch),
 }
 
 /// A call that the filter would not have allowed, which waits for its answer.
@@ -90,8 +105,27 @@ impl Enforcer {
         let signals = signals::redirect().map_err(|errno| kernel("signalfd", errno))?;
         // Not every kernel can, and it is only faster.
         let _ = notify::wake_synchronously(listener.as_fd());
-        let desk = Desk::new(listener, format);
-        Ok(Self { desk, command: child.id(), signals, ending: None, over: false })
+        let means = Means::Desk(Desk::new(listener, format));
+        Ok(Self { means, command: child.id(), signals, ending: None, over: false })
+    }
+
+    /// Starts a command under filters and traces it: the kernel enforces, and what it refuses is
+    /// seen on the way.
+    ///
+    /// # Errors
+    /// [`Error::Kernel`] where the process can't be forked or traced. What the command can't be
+    /// started for is said by itself, as by [`Command::exec_under`], with [`Error::exit_code`].
+    pub fn watch(command: &Command, filters: &Stack, options: &Options) -> Result<Self, Error> {
+        let command = watch::start(command, filters, options)?;
+        let signals = signals::redirect().map_err(|errno| kernel("signalfd", errno))?;
+        let means = Means::Watch(Watch::new(filters.clone()));
+        Ok(Self { means, command, signals, ending: None, over: false })
+    }
+
+    /// Whether refused calls are seen by tracing the command.
+    #[must_use]
+    pub const fn watches(&self) -> bool {
+        matches!(self.means, Means::Watch(_))
     }
 
     /// The command's process.
@@ -106,8 +140,16 @@ impl Enforcer {
     /// [`Error::Kernel`] for what the kernel should not say.
     pub fn wait(&mut self) -> Result<Event, Error> {
         loop {
-            if let Some(refused) = self.desk.next_waiting() {
-                return Ok(Event::Refused(refused));
+            if let Means::Watch(_) = &self.means {
+                if let Some(event) = self.watched()? {
+                    return Ok(event);
+                }
+                continue;
+            }
+            if let Means::Desk(desk) = &mut self.means {
+                if let Some(refused) = desk.next_waiting() {
+                    return Ok(Event::Refused(refused));
+                }
             }
             if self.ending.is_none() {
                 if let Some(ending) = self.take_ending()? {
@@ -127,7 +169,7 @@ impl Enforcer {
         const MOMENT: Duration = Duration::from_millis(10);
         let (first, second, time) = match self.over {
             true => (self.signals.as_fd(), None, Some(MOMENT)),
-            false => (self.desk.listener(), Some(self.signals.as_fd()), None),
+            false => (self.listener(), Some(self.signals.as_fd()), None),
         };
         let ready = match notify::wait(first, second, time) {
             Ok(ready) => ready,
@@ -138,13 +180,32 @@ impl Enforcer {
             return self.take_signals();
         }
         if ready.call {
-            self.desk.receive().map_err(|errno| kernel("receiving a call", errno))?;
+            if let Means::Desk(desk) = &mut self.means {
+                desk.receive().map_err(|errno| kernel("receiving a call", errno))?;
+            }
         } else if ready.ended {
             self.over = true;
         }
         match ready.other {
             true => self.take_signals(),
             false => Ok(()),
+        }
+    }
+
+    /// Where something arrives that has to be looked at.
+    fn listener(&self) -> BorrowedFd<'_> {
+        match &self.means {
+            Means::Desk(desk) => desk.listener(),
+            Means::Watch(_) => self.signals.as_fd(),
+        }
+    }
+
+    /// Whether a call still waits.
+    fn waits(&self, refused: &Refused) -> bool {
+        match &self.means {
+            Means::Desk(desk) => desk.waits(refused),
+            // It stands still until it is let go.
+            Means::Watch(_) => true,
         }
     }
 }

@@ -139,7 +139,7 @@ mod steering {
                 match wait_for_stop(desk, thread)? {
                     Stand::AtCall => break,
                     Stand::Ended(_) => return Err(errno(libc::ESRCH)),
-                    Stand::AtSignal(_) | Stand::AtEvent => {}
+                    _ => {}
                 }
             }
         }

@@ -10,7 +10,7 @@ use callgate_kernel::parts::Fork;
 use callgate_kernel::{Error, Tid, notify, parts};
 use libc::c_int;
 
-use super::{Enforcer, kernel};
+use super::{Enforcer, Means, kernel};
 use crate::sys::{signals, steer};
 
 /// Which of two processes this one is.
@@ -24,11 +24,18 @@ pub enum Side {
 }
 
 impl Enforcer {
-    /// Whether nothing is under the filter any more.
+    /// Whether nothing is under the filter any more, or nothing that can be seen once this process has
+    /// ended.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        let now = notify::wait(self.desk.listener(), None, Some(Duration::ZERO));
-        self.over || now.is_ok_and(|ready| ready.ended && !ready.call)
+        match &self.means {
+            Means::Desk(desk) => {
+                let now = notify::wait(desk.listener(), None, Some(Duration::ZERO));
+                self.over || now.is_ok_and(|ready| ready.ended && !ready.call)
+            }
+            // Whatever is left goes on without being traced.
+            Means::Watch(_) => true,
+        }
     }
 
     /// Splits the process in two, of which the new one goes on to enforce: for when the command has
@@ -114,7 +121,7 @@ impl Enforcer {
 }
 
 /// How a child ended whose wait status this is.
-fn ending(status: c_int) -> Ending {
+pub(super) fn ending(status: c_int) -> Ending {
     match u8::try_from(libc::WEXITSTATUS(status)) {
         Ok(code) if libc::WIFEXITED(status) => Ending::Exited { code },
         _ => Ending::Killed { signal: Signal::from_kernel(libc::WTERMSIG(status)) },

@@ -47,14 +47,14 @@ impl Enforcer {
         let name = String::from_utf8_lossy(name.trim_ascii_end()).into_owned();
         let executable = fs::read_link(format!("/proc/{id}/exe")).ok();
         let executable = executable.map(|path| path.to_string_lossy().into_owned());
-        self.desk.waits(refused).then_some(Thread { id, process, name, executable })
+        self.waits(refused).then_some(Thread { id, process, name, executable })
     }
 
     /// The address space of the thread that made a call; empty where it can't be seen.
     #[must_use]
     pub fn mappings(&self, refused: &Refused) -> Vec<Mapping> {
         let mappings = refused.thread.map(mappings_of).unwrap_or_default();
-        if self.desk.waits(refused) { mappings } else { Vec::new() }
+        if self.waits(refused) { mappings } else { Vec::new() }
     }
 
     /// The address where the caller's stack ends at the time of the call.
@@ -64,7 +64,7 @@ impl Enforcer {
         // The stack pointer and the instruction pointer come last.
         let pointer = line.split_ascii_whitespace().rev().nth(1)?.strip_prefix("0x")?;
         let pointer = u64::from_str_radix(pointer, 16).ok()?;
-        self.desk.waits(refused).then_some(pointer)
+        self.waits(refused).then_some(pointer)
     }
 
     /// Memory of the caller, as much of it as is there. It is for reading only: another thread may
@@ -73,7 +73,7 @@ impl Enforcer {
     pub fn memory(&self, refused: &Refused, address: u64, len: usize) -> Vec<u8> {
         let mut bytes = vec![0; len];
         let read = refused.thread.and_then(|tid| read(tid, address, &mut bytes));
-        bytes.truncate(read.filter(|_| self.desk.waits(refused)).unwrap_or(0));
+        bytes.truncate(read.filter(|_| self.waits(refused)).unwrap_or(0));
         bytes
     }
 }

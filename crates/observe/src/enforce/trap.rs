@@ -28,7 +28,7 @@ pub(super) fn send(
         match wait_for_stop(desk, thread)? {
             Stand::AtSignal(libc::SIGSYS) => break,
             Stand::Ended(_) => return Err(errno(libc::ESRCH)),
-            Stand::AtSignal(_) | Stand::AtCall | Stand::AtEvent => steer::go_on(thread)?,
+            _ => steer::go_on(thread)?,
         }
     }
     roll_back(thread, &refused.call)?;

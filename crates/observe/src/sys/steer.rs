@@ -10,7 +10,7 @@ use std::ptr;
 
 use callgate_kernel::Tid;
 use callgate_kernel::parts::checked;
-use callgate_syscalls::{Action, Errno, SeccompData};
+use callgate_syscalls::{Action, ArchToken, Errno, SeccompData, SyscallNr};
 use libc::{c_int, c_long};
 
 use super::trace::request;
@@ -24,6 +24,14 @@ const PTRACE_SEIZE: c_long = 0x4206;
 const PTRACE_GETSIGMASK: c_long = 0x420a;
 const PTRACE_SETSIGMASK: c_long = 0x420b;
 
+/// `PTRACE_GET_SYSCALL_INFO`, Linux 5.3.
+const PTRACE_GET_SYSCALL_INFO: c_long = 0x420e;
+const PTRACE_LISTEN: c_long = 0x4208;
+
+/// Stops at calls are told from SIGTRAP; what is started is traced as well, and programs that are
+/// executed are told.
+const FOLLOWING: usize = 1 | 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4;
+
 /// Stops at calls are told from SIGTRAP; a tracer that ends takes the thread with it.
 const OPTIONS: usize = 1 | 1 << 20;
 
@@ -34,8 +42,12 @@ pub(crate) enum Stand {
     AtCall,
     /// In front of a signal that it is yet to receive.
     AtSignal(c_int),
-    /// At the tracer's request, or with its whole process.
+    /// At the tracer's request, or as it starts something.
     AtEvent,
+    /// It has executed a program.
+    AtExec,
+    /// With its whole process, until somebody continues that.
+    WithAll,
     /// It has ended, with this wait status.
     Ended(c_int),
 }
@@ -44,6 +56,65 @@ pub(crate) enum Stand {
 /// ends with it.
 pub(crate) fn seize(tid: Tid) -> Result<(), Errno> {
     number(PTRACE_SEIZE, tid, 0, OPTIONS)
+}
+
+/// As [`seize`], with all that it will start; they go on when this process ends.
+pub(crate) fn seize_following(tid: Tid) -> Result<(), Errno> {
+    number(PTRACE_SEIZE, tid, 0, FOLLOWING)
+}
+
+/// The next traced thread or child that has stopped or ended, and how; `None` while all run,
+/// `ECHILD` where there is none.
+pub(crate) fn stand_of_any() -> Result<Option<(Tid, Stand)>, Errno> {
+    let mut status = 0;
+    // SAFETY: the pointer is to an int to be written.
+    let found = unsafe { libc::waitpid(-1, &raw mut status, libc::__WALL | libc::WNOHANG) };
+    let found = checked(c_long::from(found))?;
+    let tid = libc::pid_t::try_from(found).ok().and_then(Tid::from_kernel);
+    Ok(tid.map(|tid| (tid, Stand::of(status))))
+}
+
+/// Leaves a thread stopped that is stopped with its whole process, and lets it go on with that.
+pub(crate) fn listen(tid: Tid) -> Result<(), Errno> {
+    number(PTRACE_LISTEN, tid, 0, 0)
+}
+
+/// `struct ptrace_syscall_info` for the way into a call.
+#[repr(C)]
+struct CallInfo {
+    op: u8,
+    pad: [u8; 3],
+    arch: u32,
+    instruction_pointer: u64,
+    stack_pointer: u64,
+    nr: u64,
+    args: [u64; 6],
+    more: [u64; 4],
+}
+
+/// The call in front of which a stopped thread stands; `None` behind one.
+pub(crate) fn call(tid: Tid) -> Result<Option<SeccompData>, Errno> {
+    const ENTRY: u8 = 1;
+    let mut info = MaybeUninit::<CallInfo>::zeroed();
+    let data = info.as_mut_ptr().cast();
+    // SAFETY: the request writes at most as many bytes as the address argument says, those of the
+    // structure.
+    unsafe { request(PTRACE_GET_SYSCALL_INFO, tid, size_of::<CallInfo>(), data) }?;
+    // SAFETY: integers, zeroed at first, are a valid value whatever was written.
+    let info = unsafe { info.assume_init() };
+    // The kernel keeps the number as an int.
+    let [a, b, c, d, ..] = info.nr.to_le_bytes();
+    Ok((info.op == ENTRY).then_some(SeccompData {
+        nr: SyscallNr::new(u32::from_le_bytes([a, b, c, d])),
+        arch: ArchToken::new(info.arch),
+        instruction_pointer: info.instruction_pointer,
+        args: info.args,
+    }))
+}
+
+/// Lets a stopped thread go on with a signal, until its next call.
+pub(crate) fn go_to_call_with(tid: Tid, signal: c_int) -> Result<(), Errno> {
+    number(PTRACE_SYSCALL, tid, 0, usize::try_from(signal).unwrap_or(0))
 }
 
 /// Lets a stopped thread go on, with a signal or without.
@@ -75,12 +146,18 @@ pub(crate) fn stand(tid: Tid) -> Result<Option<Stand>, Errno> {
 impl Stand {
     const fn of(status: c_int) -> Self {
         const AT_CALL: c_int = libc::SIGTRAP | 0x80;
+        const EVENT_EXEC: c_int = 4;
+        const EVENT_STOP: c_int = 128;
         if !libc::WIFSTOPPED(status) {
             return Self::Ended(status);
         }
         match (status >> 16, libc::WSTOPSIG(status)) {
             (0, AT_CALL) => Self::AtCall,
             (0, signal) => Self::AtSignal(signal),
+            (EVENT_STOP, libc::SIGSTOP | libc::SIGTSTP | libc::SIGTTIN | libc::SIGTTOU) => {
+                Self::WithAll
+            }
+            (EVENT_EXEC, _) => Self::AtExec,
             _ => Self::AtEvent,
         }
     }

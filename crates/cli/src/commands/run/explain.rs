@@ -8,11 +8,11 @@ use std::time::SystemTime;
 
 use callgate::FilterStack;
 use callgate_explain::Filter;
-use callgate_kernel::{Command, Options};
+use callgate_kernel::{Command, Options, action_supported, hands_over, running_kernel};
 use callgate_observe::enforce::{Answered, Enforcer, Event, Instead, Refused, Side};
 use callgate_policy::{Decision, Policy};
 use callgate_rules::{Provenance, Sources};
-use callgate_syscalls::Action;
+use callgate_syscalls::{Action, ActionKind, KernelVersion};
 use clap::ValueHint;
 
 use callgate_console::error::{Error, Status};
@@ -35,6 +35,10 @@ pub(crate) struct ExplainArgs {
     /// confined
     #[arg(long)]
     retry: bool,
+    /// See refused calls by tracing the command, and not as the filter's listener: much slower, but the command can have
+    /// a listener of its own. Where the kernel has no listeners, it is done anyway
+    #[arg(long, conflicts_with = "retry")]
+    trace: bool,
 }
 
 impl ExplainArgs {
@@ -44,9 +48,9 @@ impl ExplainArgs {
     /// [`Error::Usage`] for `--retry` alone.
     pub(super) fn asks(&self) -> Result<bool, Error> {
         let asks = self.explain || self.explain_to.is_some();
-        match self.retry && !asks {
+        match (self.retry || self.trace) && !asks {
             true => Err(Error::Usage(
-                "--retry lets refused calls be made, and goes with --explain or --explain-to FILE alone".to_owned(),
+                "--retry and --trace are ways to explain, and go with --explain or --explain-to FILE".to_owned(),
             )),
             false => Ok(asks),
         }
@@ -83,22 +87,53 @@ pub(super) fn run(
     if let Some(action) = refused_by {
         return Err(Error::NotExecuted(callgate_kernel::Error::CommandFiltered { action }));
     }
-    let asking = FilterStack::from_policy(rules.policy.clone().with_refusals_notified());
-    let asking = asking.map_err(Error::from)?;
-    let [program] = asking.programs() else {
-        let filters = asking.programs().len();
-        return Err(Error::NotExecuted(callgate_kernel::Error::SeveralListeners { filters }));
-    };
+    if filters.programs().iter().any(hands_over) {
+        return Err(Error::Usage(
+            "the profile hands calls to an agent (SCMP_ACT_NOTIFY), which would have to be the filter's only listener: \
+             it can't be explained while it runs"
+                .to_owned(),
+        ));
+    }
     let report = Report::new(args.explain_to.as_deref())?;
     if args.retry {
         output::warning(
             &"--retry: calls that the profile refuses are made all the same, so the command is not confined",
         );
     }
-    let enforcer = Enforcer::start(command, program, options).map_err(Error::NotExecuted)?;
+    let enforcer = match args.trace || !has_listeners() {
+        true if args.retry => {
+            return Err(Error::Usage(
+                "--retry needs a listener that can let calls go on, which this kernel does not have (Linux 5.5)".to_owned(),
+            ));
+        }
+        true => {
+            output::note(
+                &"the command is traced (ptrace), because the filter's listener is not used here",
+            );
+            Enforcer::watch(command, filters.stack(), options).map_err(Error::NotExecuted)?
+        }
+        false => listening(rules.policy, command, options)?,
+    };
     let filter = Filter::rules(rules.policy, rules.provenance, rules.sources);
     let record = Record::default();
     Session { rules, retry: args.retry, enforcer, filter, record, report }.serve()
+}
+
+/// Starts the command under the filter that hands over what the profile refuses.
+fn listening(policy: &Policy, command: &Command, options: &Options) -> Result<Enforcer, Error> {
+    let asking = FilterStack::from_policy(policy.clone().with_refusals_notified());
+    let asking = asking.map_err(Error::from)?;
+    let [program] = asking.programs() else {
+        let filters = asking.programs().len();
+        return Err(Error::NotExecuted(callgate_kernel::Error::SeveralListeners { filters }));
+    };
+    Enforcer::start(command, program, options).map_err(Error::NotExecuted)
+}
+
+/// Whether the kernel has listeners that can let a call go on.
+fn has_listeners() -> bool {
+    running_kernel().is_ok_and(|kernel| kernel >= KernelVersion::new(5, 5))
+        && action_supported(ActionKind::UserNotify)
 }
 
 /// A command that runs.

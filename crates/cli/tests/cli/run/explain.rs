@@ -98,6 +98,27 @@ fn a_retry_lets_calls_go_on_and_says_so() {
 }
 
 #[test]
+fn a_traced_command_is_explained_the_same_way() {
+    let folder = Folder::new();
+    for (action, code, signal) in
+        [("SCMP_ACT_ERRNO", Some(1), None), ("SCMP_ACT_KILL_THREAD", None, Some(31))]
+    {
+        let profile = refusing(&folder, action);
+        let options = ["run", "--explain", "--trace", "--profile", &profile, "--"];
+        let run = callgate(&[&options[..], &["sh", "-c", "exec uname"]].concat());
+        assert_eq!((run.code, run.signal), (code, signal), "{run:?}");
+        run.says(&["is traced", "callgate: uname(", &format!("{profile}:2:"), "1 call of 1 kind"]);
+    }
+    let own = r#"{"names": ["uname"], "action": "SCMP_ACT_NOTIFY"}"#;
+    let profile = folder.file("n.json", deny_list(own));
+    for options in [&["--explain"][..], &["--explain", "--trace"]] {
+        let run = callgate(&[&["run", "--profile", &profile], options, &["--", "true"]].concat());
+        run.fails(2, &["SCMP_ACT_NOTIFY", "only listener"]);
+    }
+    callgate(&["run", "--trace", "--", "true"]).fails(2, &["--trace", "--explain"]);
+}
+
+#[test]
 fn what_plain_run_would_not_start_is_not_started() {
     let folder = Folder::new();
     let file = folder.file("p.json", deny_list(&deny("execve", 1)));

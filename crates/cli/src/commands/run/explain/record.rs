@@ -85,7 +85,11 @@ impl Record {
         now: SystemTime,
     ) -> Denial {
         let call = &refused.call;
-        let mut denial = Denial::new(call.arch, call.nr, Knowledge::Notification);
+        let knowledge = match enforcer.watches() {
+            true => Knowledge::Tracer,
+            false => Knowledge::Notification,
+        };
+        let mut denial = Denial::new(call.arch, call.nr, knowledge);
         denial.args = call.args.map(Some);
         denial.ip = Some(call.instruction_pointer);
         denial.answer = Answer::Action(action);

@@ -41,7 +41,8 @@ impl Report {
         self.cures.extend(cure.filter(|cure| !self.cures.contains(cure)));
         match &self.file {
             Some(_) => self.line(&event("refused", &explanation)),
-            None => output::aside(&format_args!("callgate: {explanation}")),
+            // In one piece, as the command may write there too.
+            None => output::aside(&format!("callgate: {explanation}")),
         }
     }
 
@@ -85,7 +86,7 @@ impl Report {
             false => self.cures.iter().map(|(line, _)| &**line).collect(),
         };
         let text = lines.join(if is_json { ",\n" } else { "\n" });
-        output::aside(&format_args!("callgate: all of it is allowed by\n{text}\n"));
+        output::aside(&format!("callgate: all of it is allowed by\n{text}\n"));
     }
 
     /// Writes a line to the file. A full disk is told once and ends nothing: the command runs on.
