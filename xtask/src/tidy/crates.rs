@@ -58,6 +58,16 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "callgate-dialects",
+        &[
+            "callgate-facts",
+            "callgate-formats",
+            "callgate-policy",
+            "callgate-rules",
+            "callgate-syscalls",
+        ],
+    ),
+    (
         "callgate-gate",
         &[
             "callgate-facts",

@@ -1,0 +1,167 @@
+//! A text as it was read: its policies, each the intersection of filters, not yet for any machine.
+
+use callgate_policy::Policy;
+use callgate_rules::{
+    Diagnostic, Provenance, Rules, Source, SourceError, Sources, SubjectKind, Target,
+};
+use callgate_syscalls::Arch;
+
+use crate::{Dialect, combine};
+
+/// A text with what it means.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// The form of the text.
+    pub dialect: Dialect,
+    /// The text, and what it includes.
+    pub sources: Sources,
+    /// The policies: one, but for texts with a policy for each thread.
+    pub parts: Vec<Part>,
+    /// What is remarkable, but no error.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// A policy of a text.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// The name of the thread that it is for, where there are several.
+    pub name: String,
+    /// The filters that are loaded, the first loaded first. A call gets the strictest of their
+    /// answers.
+    pub layers: Vec<Layer>,
+}
+
+/// Rules of which the tool makes one filter.
+#[derive(Clone, Debug)]
+pub struct Layer {
+    /// The rules.
+    pub rules: Rules,
+    /// For which architectures, where the rules name none.
+    pub arches: LayerArches,
+    /// Whether names that no architecture of the target has are passed over, and no error.
+    pub is_lenient: bool,
+    /// Whether x32's numbers are x86_64's to this tool, which has no rules about them.
+    pub is_blind_to_x32: bool,
+}
+
+/// The architectures of filters that name none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LayerArches {
+    /// The machine's own.
+    Native,
+    /// All that the machine's kernel can run: its own, and the 32-bit ones beside it.
+    Local,
+}
+
+/// The meaning of a text on a target.
+#[derive(Clone, Debug)]
+pub struct Lowered {
+    /// What happens to each call.
+    pub policy: Policy,
+    /// Which rule of the text each of the policy's comes from.
+    pub provenance: Provenance,
+}
+
+/// Why a text is no policy.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// The text, and what it includes.
+    pub sources: Sources,
+    /// At least one error.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Reads an included file: its path as the line has it, and the name of the file that includes it.
+pub type Loader<'l> = dyn FnMut(&str, &str) -> Result<Source, SourceError> + 'l;
+
+impl Layer {
+    /// A filter for the machine's own architecture.
+    #[must_use]
+    pub const fn new(rules: Rules) -> Self {
+        let (is_lenient, is_blind_to_x32) = (false, false);
+        Self { rules, arches: LayerArches::Native, is_lenient, is_blind_to_x32 }
+    }
+
+    /// The rules as they stand on a target, and the target with this filter's architectures.
+    pub(crate) fn on(&self, target: &Target) -> (Rules, Target) {
+        let mut rules = self.rules.clone();
+        let mut target = target.clone();
+        if rules.header.arches.is_empty() && target.arches.is_none() {
+            target.arches = Some(match self.arches {
+                LayerArches::Native => vec![target.native],
+                LayerArches::Local => local(target.native),
+            });
+        }
+        if self.is_lenient {
+            let arches = target.arches.as_ref().unwrap_or(&rules.header.arches).clone();
+            rules.rules.iter_mut().for_each(|rule| {
+                rule.subjects.retain(|subject| match &subject.kind {
+                    SubjectKind::Call(name) => {
+                        arches.iter().any(|arch| arch.syscall(*name).is_some())
+                    }
+                    SubjectKind::Number(_) | SubjectKind::Group(_) => true,
+                });
+            });
+        }
+        (rules, target)
+    }
+}
+
+impl Written {
+    /// The policy of a thread; of any, where the text has one for all.
+    ///
+    /// # Errors
+    /// The names of the threads, where none is named or another one.
+    pub fn part(&self, thread: Option<&str>) -> Result<&Part, Vec<&str>> {
+        let names = || self.parts.iter().map(|part| part.name.as_str()).collect();
+        match (thread, self.parts.as_slice()) {
+            (None, [only]) => Ok(only),
+            (None, _) => Err(names()),
+            (Some(thread), parts) => {
+                parts.iter().find(|part| part.name == thread).ok_or_else(names)
+            }
+        }
+    }
+
+    /// The meaning of one of the policies on a target.
+    ///
+    /// # Errors
+    /// Values that do not fit their argument, names that no architecture has, and the like.
+    pub fn lower(&self, part: &Part, target: &Target) -> Result<Lowered, Refused> {
+        combine::lower(&part.layers, target)
+            .map_err(|diagnostics| Refused { sources: self.sources.clone(), diagnostics })
+    }
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (index, diagnostic) in self.diagnostics.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            if let Some(place) = diagnostic.primary_span().and_then(|span| self.sources.place(span))
+            {
+                write!(f, "{place}: ")?;
+            }
+            diagnostic.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// The architectures that a kernel of one can run.
+pub(crate) fn local(native: Arch) -> Vec<Arch> {
+    let families: [&[Arch]; 5] = [
+        &[Arch::X86_64, Arch::X32, Arch::X86],
+        &[Arch::Aarch64, Arch::Arm],
+        &[Arch::S390x, Arch::S390],
+        &[Arch::Ppc64, Arch::Ppc],
+        &[Arch::Parisc64, Arch::Parisc],
+    ];
+    match families.iter().find(|family| family[0] == native) {
+        Some(family) => family.to_vec(),
+        None => vec![native],
+    }
+}
