@@ -76,6 +76,10 @@ impl<'l> Context<'l> {
         }
     }
 
+    pub(crate) fn has_errors(&self) -> bool {
+        !self.errors.is_empty()
+    }
+
     /// Whether there are so many errors that reading on is pointless.
     pub(crate) fn is_full(&self) -> bool {
         self.errors.len() >= KEPT_MAX

@@ -13,7 +13,9 @@ mod combine;
 mod context;
 mod detect;
 mod dialect;
+mod kafel;
 mod minijail;
+mod nsjail;
 mod piece;
 mod seccompiler;
 mod tokens;
@@ -42,8 +44,6 @@ pub fn read<'l>(
         | Dialect::Oci
         | Dialect::Spo
         | Dialect::Systemd
-        | Dialect::Kafel
-        | Dialect::Nsjail
         | Dialect::Firejail
         | Dialect::Lxc
         | Dialect::Snapd
@@ -52,6 +52,8 @@ pub fn read<'l>(
             let error = Diagnostic::error(Code::new(context::code::MEANING), message);
             Err(Refused { sources: context.sources, diagnostics: vec![error] })
         }
+        Dialect::Kafel => kafel::read(context),
+        Dialect::Nsjail => nsjail::read(context),
         Dialect::Minijail => minijail::read(context),
         Dialect::Seccompiler => seccompiler::read(context),
     }
