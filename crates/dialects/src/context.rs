@@ -3,13 +3,13 @@
 use callgate_facts::Constant as Known;
 use callgate_rules::{
     Answer, Applies, Arg, ArgTest, Code, Cond, Constant, Diagnostic, ErrnoSpec, Header, Origin,
-    Relation, Rule, Rules, Source, SourceId, Sources, Span, Subject, SubjectKind, Value, Verdict,
-    arg, nearest,
+    Relation, Rule, Rules, SourceId, Sources, Span, Subject, SubjectKind, Value, Verdict, arg,
+    nearest,
 };
 use callgate_syscalls::{Arch, Name, SyscallNr};
 
 use crate::piece::Piece;
-use crate::{Dialect, Layer, Loader, Part, Refused, Written};
+use crate::{Dialect, Layer, Loader, Options, Part, Refused, Written};
 
 /// The most errors and warnings that are kept: one more tells nobody anything.
 const KEPT_MAX: usize = 100;
@@ -17,6 +17,7 @@ const KEPT_MAX: usize = 100;
 /// A reading in progress.
 pub(crate) struct Context<'l> {
     pub(crate) dialect: Dialect,
+    pub(crate) options: Options,
     pub(crate) sources: Sources,
     pub(crate) load: &'l mut Loader<'l>,
     errors: Vec<Diagnostic>,
@@ -42,9 +43,13 @@ pub(crate) mod code {
 }
 
 impl<'l> Context<'l> {
-    pub(crate) fn new(dialect: Dialect, source: Source, load: &'l mut Loader<'l>) -> Self {
-        let sources = Sources::from(source);
-        Self { dialect, sources, load, errors: Vec::new(), warnings: Vec::new() }
+    pub(crate) fn new(
+        dialect: Dialect,
+        options: Options,
+        sources: Sources,
+        load: &'l mut Loader<'l>,
+    ) -> Self {
+        Self { dialect, options, sources, load, errors: Vec::new(), warnings: Vec::new() }
     }
 
     /// The text that was given, and which source it is.
@@ -70,6 +75,12 @@ impl<'l> Context<'l> {
         }
     }
 
+    pub(crate) fn keep_warning(&mut self, warning: Diagnostic) {
+        if self.warnings.len() < KEPT_MAX {
+            self.warnings.push(warning);
+        }
+    }
+
     pub(crate) fn warn_at(&mut self, code: &'static str, span: Span, message: impl Into<String>) {
         if self.warnings.len() < KEPT_MAX {
             self.warnings.push(Diagnostic::warning(Code::new(code), message).primary(span, ""));
@@ -91,6 +102,7 @@ impl<'l> Context<'l> {
         if name.is_none() && !self.is_full() {
             let message = format!("no architecture has a syscall {:?}", shortened(word.text));
             let error = Diagnostic::error(Code::new(code::UNKNOWN), message);
+            let error = error.primary(word.span(), "");
             self.report(with_near(error, word, Name::all().map(Name::as_str)));
         }
         name
@@ -106,6 +118,7 @@ impl<'l> Context<'l> {
                 self.dialect
             );
             let warning = Diagnostic::warning(Code::new(code::PASSED_OVER), message);
+            let warning = warning.primary(word.span(), "");
             self.warnings.push(with_near(warning, word, Name::all().map(Name::as_str)));
         }
         name

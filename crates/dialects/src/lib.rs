@@ -18,32 +18,34 @@ mod minijail;
 mod nsjail;
 mod piece;
 mod seccompiler;
+mod systemd;
 mod tokens;
 mod written;
 
 pub use detect::detect;
 pub use dialect::Dialect;
-pub use written::{Layer, LayerArches, Loader, Lowered, Part, Refused, Written};
+pub use written::{Layer, LayerArches, Loader, Lowered, Options, Part, Refused, Written};
 
-use callgate_rules::{Code, Diagnostic, Source, SourceError};
+use callgate_rules::{Code, Diagnostic, Source, SourceError, Sources};
 
-/// Reads a text in a form. Files that it includes are asked for.
+/// Reads a text in a form: the first of the sources, and of a unit its drop-ins behind it. Files
+/// that it includes are asked for.
 ///
 /// # Errors
 /// What is wrong with it, with places. [`Dialect::Gate`], [`Dialect::Docker`], [`Dialect::Oci`] and
 /// [`Dialect::Spo`] are read by the crates `gate` and `formats`.
 pub fn read<'l>(
     dialect: Dialect,
-    source: Source,
+    options: Options,
+    sources: impl Into<Sources>,
     load: &'l mut Loader<'l>,
 ) -> Result<Written, Refused> {
-    let context = context::Context::new(dialect, source, load);
+    let context = context::Context::new(dialect, options, sources.into(), load);
     match dialect {
         Dialect::Gate
         | Dialect::Docker
         | Dialect::Oci
         | Dialect::Spo
-        | Dialect::Systemd
         | Dialect::Firejail
         | Dialect::Lxc
         | Dialect::Snapd
@@ -54,6 +56,7 @@ pub fn read<'l>(
         }
         Dialect::Kafel => kafel::read(context),
         Dialect::Nsjail => nsjail::read(context),
+        Dialect::Systemd => systemd::read(context),
         Dialect::Minijail => minijail::read(context),
         Dialect::Seccompiler => seccompiler::read(context),
     }

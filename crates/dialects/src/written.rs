@@ -1,5 +1,7 @@
 //! A text as it was read: its policies, each the intersection of filters, not yet for any machine.
 
+use std::collections::BTreeSet;
+
 use callgate_policy::Policy;
 use callgate_rules::{
     Diagnostic, Provenance, Rules, Source, SourceError, Sources, SubjectKind, Target,
@@ -45,10 +47,12 @@ pub struct Layer {
 }
 
 /// The architectures of filters that name none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LayerArches {
     /// The machine's own.
     Native,
+    /// The machine's own and these.
+    NativeAnd(Vec<Arch>),
     /// All that the machine's kernel can run: its own, and the 32-bit ones beside it.
     Local,
 }
@@ -60,6 +64,21 @@ pub struct Lowered {
     pub policy: Policy,
     /// Which rule of the text each of the policy's comes from.
     pub provenance: Provenance,
+}
+
+/// What a text leaves open about its tool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Whose sets `@NAME` means in units of systemd, as
+    /// [`Alias::source`](callgate_facts::Alias::source) names them.
+    pub systemd: &'static str,
+}
+
+impl Default for Options {
+    /// The newest versions.
+    fn default() -> Self {
+        Self { systemd: "systemd-257" }
+    }
 }
 
 /// Why a text is no policy.
@@ -87,8 +106,12 @@ impl Layer {
         let mut rules = self.rules.clone();
         let mut target = target.clone();
         if rules.header.arches.is_empty() && target.arches.is_none() {
-            target.arches = Some(match self.arches {
+            target.arches = Some(match &self.arches {
                 LayerArches::Native => vec![target.native],
+                LayerArches::NativeAnd(others) => {
+                    let all = std::iter::once(&target.native).chain(others);
+                    all.copied().collect::<BTreeSet<_>>().into_iter().collect()
+                }
                 LayerArches::Local => local(target.native),
             });
         }

@@ -1,0 +1,10 @@
+//! Units of systemd: every directive that loads a filter, each a filter of its own.
+//!
+//! The policy of a unit is the intersection of them all, in the order in which systemd loads them.
+
+mod calls;
+mod filters;
+mod read;
+mod unit;
+
+pub(crate) use read::read;

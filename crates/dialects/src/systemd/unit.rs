@@ -1,0 +1,80 @@
+//! The assignments of a unit's files.
+
+use callgate_rules::SourceId;
+
+use crate::context::{Context, code};
+use crate::piece::Piece;
+
+/// `KEY=VALUE`. A value that goes on behind `\` has several pieces.
+#[derive(Debug)]
+pub(super) struct Assignment<'t> {
+    pub(super) key: Piece<'t>,
+    pub(super) value: Vec<Piece<'t>>,
+}
+
+/// The sections whose directives are about processes.
+const SECTIONS: [&str; 5] = ["Service", "Socket", "Mount", "Swap", "Scope"];
+
+/// Reads the assignments of the sections that are about processes. What stands before any section
+/// counts, so that a part of a unit can be looked at alone.
+pub(super) fn assignments<'t>(
+    text: &'t str,
+    source: SourceId,
+    context: &mut Context<'_>,
+) -> Vec<Assignment<'t>> {
+    let mut list: Vec<Assignment<'t>> = Vec::new();
+    let (mut is_about_processes, mut goes_on) = (true, false);
+    for line in Piece::whole(text, source).lines() {
+        let trimmed = line.trim();
+        // Comments end no line that goes on.
+        if trimmed.text.starts_with(['#', ';']) || trimmed.text.is_empty() && !goes_on {
+            continue;
+        }
+        let continued = goes_on;
+        let content = match trimmed.text.strip_suffix('\\') {
+            Some(text) => trimmed.part(0..text.len()),
+            None => trimmed,
+        };
+        goes_on = content.text.len() < trimmed.text.len();
+        if continued {
+            if let Some(last) = list.last_mut().filter(|_| is_about_processes) {
+                last.value.push(content);
+            }
+        } else if let Some(section) = content.text.strip_prefix('[') {
+            let name = section.strip_suffix(']').unwrap_or(section);
+            is_about_processes = SECTIONS.contains(&name);
+        } else if is_about_processes {
+            match content.split_once('=') {
+                Some((key, value)) => {
+                    list.push(Assignment { key: key.trim(), value: vec![value.trim()] });
+                }
+                None => context.error(code::SYNTAX, content, "expected KEY=VALUE or [SECTION]"),
+            }
+        }
+    }
+    list
+}
+
+impl<'t> Assignment<'t> {
+    /// The value, where it is one line; else its first.
+    pub(super) fn first(&self) -> Piece<'t> {
+        self.value[0]
+    }
+
+    /// The words of the value, without quotes, and whether `~` stands before them.
+    pub(super) fn words(&self) -> (bool, Vec<Piece<'t>>) {
+        let unquoted = |word: Piece<'t>| {
+            let text = word.text.trim_matches(['"', '\'']);
+            let start = word.text.find(text).unwrap_or(0);
+            word.part(start..start + text.len())
+        };
+        let words = self.value.iter().flat_map(|piece| piece.words()).map(unquoted);
+        let mut words: Vec<Piece<'t>> = words.filter(|word| !word.text.is_empty()).collect();
+        let inverted = words.first().and_then(|word| word.strip("~"));
+        if let Some(rest) = inverted {
+            words[0] = rest;
+        }
+        words.retain(|word| !word.text.is_empty());
+        (inverted.is_some(), words)
+    }
+}
