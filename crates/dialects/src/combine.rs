@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use callgate_policy::{Action, ArchPolicy, Condition, Policy, RuleId};
 use callgate_rules::{
     Code, Diagnostic, Mistake, MistakeKind, Origin, Provenance, RULES_PER_SYSCALL_MAX, Target,
-    resolve,
+    lower as rules_lower,
 };
 use callgate_syscalls::{Arch, SyscallNr};
 
-use crate::{Layer, Lowered};
+use crate::{Layer, Lowered, Order, ordered};
 
 /// The policy of filters of which the first is loaded first.
 ///
@@ -21,7 +21,7 @@ pub(crate) fn lower(layers: &[Layer], target: &Target) -> Result<Lowered, Vec<Di
     for layer in layers {
         match filter(layer, target, &mut origins) {
             Ok(filter) => stack.push(filter),
-            Err(more) => diagnostics.extend(more.into_iter().map(Diagnostic::from)),
+            Err(more) => diagnostics.extend(more),
         }
     }
     if !diagnostics.is_empty() {
@@ -40,24 +40,24 @@ pub(crate) fn lower(layers: &[Layer], target: &Target) -> Result<Lowered, Vec<Di
 }
 
 /// What one filter, or several together, make of calls.
-struct Filter {
-    arches: Vec<(Arch, Answers)>,
-    foreign: (Action, usize),
+pub(crate) struct Filter {
+    pub(crate) arches: Vec<(Arch, Answers)>,
+    pub(crate) foreign: (Action, usize),
 }
 
 /// What becomes of the calls of an architecture.
 #[derive(Clone)]
-struct Answers {
-    default: (Action, usize),
+pub(crate) struct Answers {
+    pub(crate) default: (Action, usize),
     /// The numbers with rules, ascending; of each the rules, first asked first.
-    numbers: Vec<(SyscallNr, Vec<Asked>)>,
+    pub(crate) numbers: Vec<(SyscallNr, Vec<Asked>)>,
 }
 
 /// A condition with its answer and who gives it.
 #[derive(Clone)]
-struct Asked {
-    condition: Condition,
-    answer: (Action, usize),
+pub(crate) struct Asked {
+    pub(crate) condition: Condition,
+    pub(crate) answer: (Action, usize),
 }
 
 /// Lowers a filter's rules. The origins of its rules, its default and its answer to foreign
@@ -66,14 +66,17 @@ fn filter(
     layer: &Layer,
     target: &Target,
     origins: &mut Vec<Origin>,
-) -> Result<Filter, Vec<Mistake>> {
+) -> Result<Filter, Vec<Diagnostic>> {
     let (rules, target) = layer.on(target);
-    let (policy, provenance) = resolve(&rules, &target)?;
     let first = origins.len();
     origins.extend(rules.rules.iter().map(|rule| rule.origin));
     let default = origins.len();
     origins.push(rules.header.default.origin);
     origins.push(rules.header.foreign.origin);
+    if let Order::Libseccomp(exactness) = layer.order {
+        return ordered::filter(&rules, &target, exactness, first);
+    }
+    let (policy, provenance) = rules_lower(&rules, &target)?;
     let mut arches: Vec<(Arch, Answers)> = policy
         .arches()
         .map(|(arch, policy)| {

@@ -14,17 +14,23 @@ mod context;
 mod detect;
 mod dialect;
 mod kafel;
+mod lxc;
 mod minijail;
 mod nsjail;
+mod ordered;
+mod pfc;
 mod piece;
 mod seccompiler;
+mod snapd;
 mod systemd;
 mod tokens;
 mod written;
 
 pub use detect::detect;
 pub use dialect::Dialect;
-pub use written::{Layer, LayerArches, Loader, Lowered, Options, Part, Refused, Written};
+pub use written::{
+    Exactness, Layer, LayerArches, Loader, Lowered, Options, Order, Part, Refused, Written,
+};
 
 use callgate_rules::{Code, Diagnostic, Source, SourceError, Sources};
 
@@ -42,14 +48,7 @@ pub fn read<'l>(
 ) -> Result<Written, Refused> {
     let context = context::Context::new(dialect, options, sources.into(), load);
     match dialect {
-        Dialect::Gate
-        | Dialect::Docker
-        | Dialect::Oci
-        | Dialect::Spo
-        | Dialect::Firejail
-        | Dialect::Lxc
-        | Dialect::Snapd
-        | Dialect::Pfc => {
+        Dialect::Gate | Dialect::Docker | Dialect::Oci | Dialect::Spo | Dialect::Firejail => {
             let message = format!("{} has a reader of its own", dialect.title());
             let error = Diagnostic::error(Code::new(context::code::MEANING), message);
             Err(Refused { sources: context.sources, diagnostics: vec![error] })
@@ -57,6 +56,9 @@ pub fn read<'l>(
         Dialect::Kafel => kafel::read(context),
         Dialect::Nsjail => nsjail::read(context),
         Dialect::Systemd => systemd::read(context),
+        Dialect::Lxc => lxc::read(context),
+        Dialect::Snapd => snapd::read(context),
+        Dialect::Pfc => pfc::read(context),
         Dialect::Minijail => minijail::read(context),
         Dialect::Seccompiler => seccompiler::read(context),
     }

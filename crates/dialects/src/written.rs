@@ -42,8 +42,28 @@ pub struct Layer {
     pub arches: LayerArches,
     /// Whether names that no architecture of the target has are passed over, and no error.
     pub is_lenient: bool,
+    /// Which of several rules about a call decides.
+    pub order: Order,
     /// Whether x32's numbers are x86_64's to this tool, which has no rules about them.
     pub is_blind_to_x32: bool,
+}
+
+/// Which of several rules about a call decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// The first that holds.
+    First,
+    /// That of libseccomp, which the tool hands its rules to.
+    Libseccomp(Exactness),
+}
+
+/// Which of libseccomp's functions takes the rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exactness {
+    /// `seccomp_rule_add`.
+    Adapted,
+    /// `seccomp_rule_add_exact`.
+    Exact,
 }
 
 /// The architectures of filters that name none.
@@ -55,6 +75,8 @@ pub enum LayerArches {
     NativeAnd(Vec<Arch>),
     /// All that the machine's kernel can run: its own, and the 32-bit ones beside it.
     Local,
+    /// The same without x32.
+    Compat,
 }
 
 /// The meaning of a text on a target.
@@ -98,7 +120,8 @@ impl Layer {
     #[must_use]
     pub const fn new(rules: Rules) -> Self {
         let (is_lenient, is_blind_to_x32) = (false, false);
-        Self { rules, arches: LayerArches::Native, is_lenient, is_blind_to_x32 }
+        let (arches, order) = (LayerArches::Native, Order::First);
+        Self { rules, arches, is_lenient, order, is_blind_to_x32 }
     }
 
     /// The rules as they stand on a target, and the target with this filter's architectures.
@@ -113,6 +136,9 @@ impl Layer {
                     all.copied().collect::<BTreeSet<_>>().into_iter().collect()
                 }
                 LayerArches::Local => local(target.native),
+                LayerArches::Compat => {
+                    local(target.native).into_iter().filter(|arch| *arch != Arch::X32).collect()
+                }
             });
         }
         if self.is_lenient {

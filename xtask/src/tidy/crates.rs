@@ -62,6 +62,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "callgate-facts",
             "callgate-formats",
+            "callgate-order",
             "callgate-policy",
             "callgate-rules",
             "callgate-syscalls",

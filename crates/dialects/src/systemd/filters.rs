@@ -327,7 +327,7 @@ impl Make {
         ];
         let create = context::constant("O_CREAT").unwrap_or(Value::from(0o100_u32));
         let creates = |index: usize, bit: u64| {
-            let flags = context::register(index).has_all_of(create.clone());
+            let flags = register(index).has_all_of(create.clone());
             Cond::all([flags, has(index + 1, bit)])
         };
         let mut rules = Vec::new();

@@ -8,7 +8,7 @@ use super::filters::{self, Families, Namespaces, Switch};
 use super::unit::{Assignment, assignments};
 use crate::context::{self, Context, code};
 use crate::piece::Piece;
-use crate::{Layer, LayerArches, Part, Refused, Written};
+use crate::{Exactness, Layer, LayerArches, Order, Part, Refused, Written};
 
 /// The directives that load filters or change them.
 const DIRECTIVES: [&str; 19] = [
@@ -138,6 +138,7 @@ impl Unit {
             layers.extend(rules.map(|rules| Layer {
                 arches: LayerArches::Local,
                 is_lenient: true,
+                order: Order::Libseccomp(Exactness::Exact),
                 ..Layer::new(rules)
             }));
         };
@@ -158,6 +159,7 @@ impl Unit {
             layers.extend(rules.map(|rules| Layer {
                 arches: LayerArches::Local,
                 is_lenient: true,
+                order: Order::Libseccomp(Exactness::Exact),
                 ..Layer::new(rules)
             }));
         };

@@ -1,0 +1,242 @@
+//! Filters of tools that hand their rules to libseccomp, which has an order of its own and
+//! multiplexed calls.
+
+use std::collections::BTreeMap;
+
+use callgate_order::{ArgCmp, Chain, Error, Number, Refusal, Rules as Stored, Syscall, ordered};
+use callgate_policy::{Action, Operator};
+use callgate_rules::{
+    Code, Cond, CondView, Diagnostic, Origin, Relation, Rule, Rules, Span, SubjectKind, Target,
+};
+use callgate_syscalls::{Arch, SyscallNr};
+
+use crate::combine::{Answers, Asked, Filter};
+use crate::context::code;
+use crate::written::Exactness;
+
+/// The filter that libseccomp makes of rules whose conditions are comparisons that must all hold.
+pub(crate) fn filter(
+    rules: &Rules,
+    target: &Target,
+    exactness: Exactness,
+    first: usize,
+) -> Result<Filter, Vec<Diagnostic>> {
+    let default = first + rules.rules.len();
+    let arches = target.arches.as_ref().unwrap_or(&rules.header.arches);
+    let mut filter = Filter {
+        arches: Vec::new(),
+        foreign: (rules.header.foreign.verdict.on(target.native), default + 1),
+    };
+    for &arch in arches {
+        let action = rules.header.default.verdict.on(arch);
+        let mut accepting = Accepting {
+            native: target.native,
+            arch,
+            default: action,
+            exactness,
+            numbers: BTreeMap::new(),
+        };
+        for (index, rule) in rules.rules.iter().enumerate() {
+            if rule.applies.to(arch, target.kernel) {
+                let added = accepting.add(rule, index);
+                added.map_err(|refused| vec![explained(&refused, rule, rules, arch)])?;
+            }
+        }
+        let numbers = accepting
+            .finish(first)
+            .map_err(|refused| vec![Diagnostic::error(Code::new(code::LIMIT), refused.reason())])?;
+        filter.arches.push((arch, Answers { default: (action, default), numbers }));
+    }
+    Ok(filter)
+}
+
+/// The rules of an architecture while they are added.
+struct Accepting {
+    native: Arch,
+    arch: Arch,
+    default: Action,
+    exactness: Exactness,
+    numbers: BTreeMap<Number, Stored>,
+}
+
+/// Why a rule is not stored.
+enum Refused {
+    Order(Error),
+    Conflict(u32),
+    NoMemory,
+    Condition,
+    Policy(callgate_policy::Error),
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self::Order(error)
+    }
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Conflict(conflict) => Self::Conflict(conflict.origin),
+            Refusal::OutOfMemory => Self::NoMemory,
+        }
+    }
+}
+
+impl Refused {
+    fn reason(&self) -> String {
+        match self {
+            Self::Order(error) => error.to_string(),
+            Self::Conflict(_) => "another rule says something else about the same calls".to_owned(),
+            Self::NoMemory => "there is no more memory".to_owned(),
+            Self::Condition => "libseccomp has no such condition".to_owned(),
+            Self::Policy(error) => error.to_string(),
+        }
+    }
+}
+
+impl Accepting {
+    fn add(&mut self, rule: &Rule, index: usize) -> Result<(), Refused> {
+        let action = rule.verdict.on(self.arch);
+        // libseccomp refuses such a rule, and its callers go on without it.
+        if action == self.default {
+            return Ok(());
+        }
+        let comparisons = match &rule.condition {
+            None => Vec::new(),
+            Some(cond) => comparisons(cond, self.arch).ok_or(Refused::Condition)?,
+        };
+        let origin = u32::try_from(index).unwrap_or(u32::MAX);
+        for subject in &rule.subjects {
+            let named = subject.kind.names().iter().map(|name| Syscall::named(self.native, *name));
+            let number = match subject.kind {
+                SubjectKind::Number(nr) => i32::try_from(nr.raw()).ok(),
+                SubjectKind::Call(_) | SubjectKind::Group(_) => None,
+            };
+            let numbered = number.map(|nr| Syscall::new(self.native, Number::new(nr)));
+            let syscalls: Vec<Syscall> = named.flatten().chain(numbered).collect();
+            for syscall in syscalls {
+                self.store(syscall, &comparisons, action, origin)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn store(
+        &mut self,
+        syscall: Syscall,
+        comparisons: &[ArgCmp],
+        action: Action,
+        origin: u32,
+    ) -> Result<(), Refused> {
+        let Self { arch, numbers, .. } = self;
+        let exactness = match self.exactness {
+            Exactness::Exact => callgate_order::Exactness::Exact,
+            Exactness::Adapted => callgate_order::Exactness::Adapted,
+        };
+        let stored = syscall.rules(*arch, comparisons, exactness, |stored| {
+            let list = numbers.entry(stored.number).or_default();
+            let effect = list.consider(*arch, stored.chain, action, origin, None)?;
+            list.apply(effect).map(drop).map_err(|_| Refused::NoMemory)
+        });
+        match stored {
+            // The tools go on where an architecture lacks the call.
+            Err(Refused::Order(
+                Error::NotOnArch { .. } | Error::Multiplexed { .. } | Error::Untranslatable { .. },
+            )) => Ok(()),
+            other => other,
+        }
+    }
+
+    fn finish(self, first: usize) -> Result<Vec<(SyscallNr, Vec<Asked>)>, Refused> {
+        let Self { arch, numbers, .. } = self;
+        let mut finished = Vec::new();
+        let asked = |chain: &Chain, action, origin: u32| {
+            let condition = callgate_order::condition(arch, chain).map_err(Refused::Policy)?;
+            let origin = first + usize::try_from(origin).unwrap_or(0);
+            Ok::<_, Refused>(Asked { condition, answer: (action, origin) })
+        };
+        for (number, list) in numbers.into_iter().filter(|(number, _)| number.raw() >= 0) {
+            let list = match list {
+                Stored::None => Vec::new(),
+                Stored::Always { action, origin } => vec![asked(&Chain::EMPTY, action, origin)?],
+                Stored::Listed(list) => {
+                    let list = ordered(arch, &list).map_err(|_| Refused::NoMemory)?;
+                    let rules = list.into_iter();
+                    rules
+                        .map(|rule| asked(&rule.chain, rule.action, rule.origin))
+                        .collect::<Result<_, _>>()?
+                }
+            };
+            finished.push((number.unsigned(), list));
+        }
+        // Numbers that the architecture lacks are negative, and order is that of unsigned ones.
+        finished.sort_by_key(|(nr, _)| *nr);
+        Ok(finished)
+    }
+}
+
+/// A rule that libseccomp refuses, at its place.
+fn explained(refused: &Refused, rule: &Rule, rules: &Rules, arch: Arch) -> Diagnostic {
+    let message = format!("libseccomp refuses this rule on {arch}: {}", refused.reason());
+    let mut error = Diagnostic::error(Code::new(code::MEANING), message);
+    if let Some(span) = place(rule) {
+        error = error.primary(span, "");
+    }
+    let other = match refused {
+        Refused::Conflict(other) => usize::try_from(*other).ok(),
+        _ => None,
+    };
+    match other.and_then(|other| rules.rules.get(other)).and_then(place) {
+        Some(span) => error.secondary(span, "the other rule"),
+        None => error,
+    }
+}
+
+const fn place(rule: &Rule) -> Option<Span> {
+    match rule.origin {
+        Origin::Text(span) => Some(span),
+        Origin::Observation(_) | Origin::Program => None,
+    }
+}
+
+/// The comparisons that must all hold, as libseccomp's interface takes them.
+fn comparisons(cond: &Cond, arch: Arch) -> Option<Vec<ArgCmp>> {
+    match cond.view() {
+        CondView::All(list) => {
+            let parts = list.iter().map(|part| comparisons(part, arch));
+            parts.collect::<Option<Vec<_>>>().map(|parts| parts.concat())
+        }
+        CondView::Test(test) => {
+            let callgate_rules::Which::Index(index) = test.arg.which else { return None };
+            let arg = u32::try_from(index).ok()?;
+            let word = |value: &callgate_rules::Value| {
+                let number = value.on(arch).ok()?;
+                u64::try_from(number & i128::from(u64::MAX)).ok()
+            };
+            let masked = |mask, value| ArgCmp { arg, op: 7, datum_a: mask, datum_b: value };
+            let mask = match &test.arg.mask {
+                Some(mask) => Some(word(mask)?),
+                None => None,
+            };
+            Some(vec![match (&test.relation, mask) {
+                (Relation::Compare(Operator::Eq, value), Some(mask)) => masked(mask, word(value)?),
+                (Relation::Has(bits), None) => masked(word(bits)?, word(bits)?),
+                (Relation::None(bits), None) => masked(word(bits)?, 0),
+                (Relation::Compare(operator, value), None) => {
+                    let op = match operator {
+                        Operator::Ne => 1,
+                        Operator::Lt => 2,
+                        Operator::Le => 3,
+                        Operator::Eq => 4,
+                        Operator::Ge => 5,
+                        Operator::Gt => 6,
+                    };
+                    ArgCmp { arg, op, datum_a: word(value)?, datum_b: 0 }
+                }
+                _ => return None,
+            }])
+        }
+        CondView::Any(_) | CondView::Not(_) | CondView::TooDeep => None,
+    }
+}

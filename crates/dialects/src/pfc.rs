@@ -1,0 +1,5 @@
+//! The pseudo filter code that libseccomp prints.
+
+mod read;
+
+pub(crate) use read::read;
