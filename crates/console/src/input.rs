@@ -1,5 +1,6 @@
 //! Reading filters: from files, standard input, processes and callgate itself, in any form.
 
+mod dialect;
 pub mod gate;
 mod source;
 
@@ -18,6 +19,8 @@ use callgate_syscalls::{Arch, Endian};
 use crate::args::group::ProfileArgs;
 use crate::error::Error;
 use crate::output;
+
+use dialect::Foreign;
 
 pub use source::{Source, parser, tid};
 
@@ -46,6 +49,7 @@ pub struct Unresolved {
 enum Text {
     Profile(Profile),
     Gate(Written),
+    Dialect(Foreign),
 }
 
 /// A profile or policy for a machine.
@@ -81,7 +85,8 @@ pub fn bytes(source: &Source) -> Result<Vec<u8>, Error> {
     let what = || source.to_string();
     let bytes = match source {
         Source::Stdin => limited(io::stdin().lock()),
-        Source::File(path) => File::open(path).and_then(limited),
+        Source::Formed(_, path) if path.as_os_str() == "-" => limited(io::stdin().lock()),
+        Source::File(path) | Source::Formed(_, path) => File::open(path).and_then(limited),
         Source::Builtin(builtin) => Ok(builtin.json.as_bytes().to_vec()),
         Source::Process(tid) => {
             let message = format!("a file is wanted here, and pid:{tid} is a process");
@@ -116,7 +121,7 @@ pub fn read(source: &Source) -> Result<Input, Error> {
         return Ok(Input::Process(Stack::new(programs)));
     }
     let bytes = bytes(source)?;
-    if looks_like_profile(&bytes) || gate::is_gate(&bytes, source) {
+    if is_policy(&bytes, source)? {
         return Ok(Input::Profile(Box::new(profile_of(bytes, source)?)));
     }
     let (program, endian) = program_of(&bytes, source)?;
@@ -128,7 +133,19 @@ pub fn read(source: &Source) -> Result<Input, Error> {
 /// # Errors
 /// As [`bytes`]; [`Error::Profile`].
 pub fn profile(source: &Source) -> Result<Unresolved, Error> {
-    profile_of(bytes(source)?, source)
+    let bytes = bytes(source)?;
+    match is_policy(&bytes, source)? {
+        true => profile_of(bytes, source),
+        false => Err(dialect::no_policy(&bytes, source)),
+    }
+}
+
+/// Whether the content is a policy in any form, by what it looks like or is said to be.
+fn is_policy(bytes: &[u8], source: &Source) -> Result<bool, Error> {
+    Ok(matches!(source, Source::Formed(..))
+        || dialect::of(bytes, source)?.is_some()
+        || looks_like_profile(bytes)
+        || gate::is_gate(bytes, source))
 }
 
 impl Unresolved {
@@ -164,6 +181,8 @@ impl Unresolved {
                 let target = gate::target(args, arches)?;
                 return Ok(written.lower(&target).map_err(Error::text)?.into());
             }
+            Text::Dialect(foreign) if warns => return Ok(foreign.lowered(args, arches)?.into()),
+            Text::Dialect(foreign) => return Ok(foreign.lowered_quietly(args, arches)?.into()),
         };
         let resolved = profile.resolve(&args.options(arches)?);
         let resolved = resolved.map_err(|error| refused(error, profile.source()))?;
@@ -178,6 +197,7 @@ impl Unresolved {
         match &self.text {
             Text::Profile(profile) => Some(profile.source().place(span)),
             Text::Gate(written) => written.sources.place(span),
+            Text::Dialect(foreign) => foreign.sources().place(span),
         }
     }
 
@@ -187,6 +207,7 @@ impl Unresolved {
         match &self.text {
             Text::Profile(profile) => profile.source().clone().into(),
             Text::Gate(written) => written.sources.clone(),
+            Text::Dialect(foreign) => foreign.sources().clone(),
         }
     }
 
@@ -215,6 +236,7 @@ impl Unresolved {
                 let target = gate::target(args, &[])?;
                 written.lower_unchecked(&target).map_err(Error::text)?.policy
             }
+            Text::Dialect(foreign) => foreign.lowered_quietly(args, &[])?.policy,
         };
         Ok(policy.arch(arch).is_some())
     }
@@ -293,6 +315,10 @@ fn looks_like_profile(bytes: &[u8]) -> bool {
 }
 
 fn profile_of(bytes: Vec<u8>, source: &Source) -> Result<Unresolved, Error> {
+    if let Some(dialect) = dialect::of(&bytes, source)? {
+        let text = Text::Dialect(Foreign::read(dialect, bytes, source)?);
+        return Ok(Unresolved { text, embedded: false });
+    }
     let text = match gate::is_gate(&bytes, source) {
         true => Text::Gate(gate::written(bytes, source)?),
         false => {
@@ -350,7 +376,12 @@ pub fn text(source: &Source) -> Result<String, Error> {
 /// # Errors
 /// [`Error::Usage`].
 pub fn stdin_once(sources: &[&Source]) -> Result<(), Error> {
-    match sources.iter().filter(|source| ***source == Source::Stdin).count() {
+    let is_stdin = |source: &&&Source| match source {
+        Source::Stdin => true,
+        Source::Formed(_, path) => path.as_os_str() == "-",
+        Source::File(_) | Source::Builtin(_) | Source::Process(_) => false,
+    };
+    match sources.iter().filter(is_stdin).count() {
         0 | 1 => Ok(()),
         _ => Err(Error::Usage("standard input (-) can be read only once".to_owned())),
     }

@@ -178,6 +178,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "callgate-observe",
             "callgate-policy",
             "callgate-formats",
+            "callgate-dialects",
             "callgate-gate",
             "callgate-prover",
             "callgate-rules",

@@ -1,7 +1,9 @@
 //! Arguments that several commands share.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use callgate_facts::Alias;
 use callgate_formats::{Arches, CapSet, Options, Reading};
 use callgate_kernel::{Tid, running_kernel};
 use callgate_syscalls::{Arch, KernelVersion};
@@ -57,9 +59,44 @@ pub struct ProfileArgs {
     /// and syscalls newer than the profile mean. `kernel` is what the file says, held against what the kernel does.
     #[arg(long = "as", value_name = "READING")]
     reading: Option<Reading>,
+    /// The thread whose policy is meant, of a text with one for each (seccompiler, Firecracker)
+    #[arg(long, value_name = "NAME")]
+    thread: Option<String>,
+    /// The version of systemd whose sets `@NAME` are meant in units, such as 252 [default: the newest known]
+    #[arg(long, value_name = "VERSION")]
+    systemd: Option<String>,
 }
 
 impl ProfileArgs {
+    /// The thread that was named.
+    #[must_use]
+    pub fn thread(&self) -> Option<&str> {
+        self.thread.as_deref()
+    }
+
+    /// The source of systemd's sets, where a version was given.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] with the versions that are known.
+    pub fn systemd_sets(&self) -> Result<Option<&'static str>, Error> {
+        let Some(version) = &self.systemd else { return Ok(None) };
+        let sources = Alias::all().map(Alias::source).filter(|name| name.starts_with("systemd-"));
+        let known: BTreeSet<&'static str> = sources.collect();
+        let wanted = format!("systemd-{}", version.trim_start_matches("systemd-"));
+        match known.iter().find(|source| **source == wanted) {
+            Some(source) => Ok(Some(source)),
+            None => {
+                let known: Vec<&str> =
+                    known.iter().map(|source| &source["systemd-".len()..]).collect();
+                let message = format!(
+                    "the sets of systemd {version} are not known; known are {}",
+                    known.join(", ")
+                );
+                Err(Error::Usage(message))
+            }
+        }
+    }
+
     /// The options with which a profile is resolved, for these architectures instead of its own if there are any.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! Policies in the language, `*.gate`.
 
+use callgate_dialects::Dialect;
 use callgate_gate::{Lowered, Written, from_folder, nothing, read};
 use callgate_rules::{Diagnostic, Sources, Target};
 use callgate_syscalls::Arch;
@@ -14,6 +15,7 @@ pub(super) fn is_gate(bytes: &[u8], source: &Source) -> bool {
     match source {
         Source::File(path) if path.extension().is_some_and(|extension| extension == "gate") => true,
         Source::File(_) | Source::Stdin => begins_with_policy(bytes),
+        Source::Formed(dialect, _) => *dialect == Dialect::Gate,
         Source::Builtin(_) | Source::Process(_) => false,
     }
 }
@@ -34,7 +36,7 @@ pub fn written(bytes: Vec<u8>, source: &Source) -> Result<Written, Error> {
     let text = callgate_rules::Source::from_bytes(source.to_string(), bytes);
     let text = text.map_err(|error| Error::text(error.into()))?;
     let read = match source {
-        Source::File(_) => read(text, &mut from_folder),
+        Source::File(_) | Source::Formed(..) => read(text, &mut from_folder),
         _ => read(text, &mut nothing),
     };
     read.map_err(Error::text)

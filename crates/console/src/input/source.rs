@@ -2,8 +2,9 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use callgate_dialects::Dialect;
 use callgate_formats::{Builtin, list};
 use callgate_kernel::Tid;
 use clap::builder::{OsStringValueParser, TypedValueParser};
@@ -19,6 +20,8 @@ pub enum Source {
     Process(Tid),
     /// A file.
     File(PathBuf),
+    /// A file, or standard input, in a form that is named.
+    Formed(Dialect, PathBuf),
 }
 
 /// Parses a source for the command line.
@@ -49,6 +52,13 @@ impl Source {
         if let Some(pid) = word.strip_prefix("pid:") {
             return tid(pid).map(Self::Process);
         }
+        // A file may have such a name; what is there is meant.
+        let formed = word.split_once(':').filter(|_| !Path::new(word).exists());
+        if let Some((form, file)) = formed {
+            if let Some(dialect) = Dialect::parse(form) {
+                return Ok(Self::Formed(dialect, file.into()));
+            }
+        }
         Ok(Self::builtin(word).map_or_else(|_| Self::File(text.into()), Self::Builtin))
     }
 }
@@ -69,6 +79,7 @@ impl fmt::Display for Source {
             Self::Builtin(builtin) => write!(f, "builtin:{}", builtin.name),
             Self::Process(tid) => write!(f, "pid:{tid}"),
             Self::File(path) => write!(f, "{}", path.display()),
+            Self::Formed(dialect, path) => write!(f, "{dialect}:{}", path.display()),
         }
     }
 }
