@@ -59,6 +59,10 @@ impl Calls {
     fn word(&mut self, word: Piece<'_>, is_inverted: bool, context: &mut Context<'_>) {
         let (name, verdict) = match word.split_once(':') {
             None => (word, None),
+            Some((_, errno)) if !is_inverted => {
+                let message = "systemd takes an errno only where calls are refused, behind ~";
+                return context.error(code::SYNTAX, errno, message);
+            }
             Some((name, errno)) => match answer(errno.text) {
                 Some(verdict) => (name, Some(verdict)),
                 None => {

@@ -42,7 +42,7 @@ pub(super) struct Namespaces {
     kept: Option<(u64, Answer)>,
 }
 
-const NAMESPACES: [(&str, u64); 7] = [
+const NAMESPACES: [(&str, u64); 8] = [
     ("cgroup", 0x0200_0000),
     ("ipc", 0x0800_0000),
     ("net", 0x4000_0000),
@@ -50,6 +50,7 @@ const NAMESPACES: [(&str, u64); 7] = [
     ("pid", 0x2000_0000),
     ("user", 0x1000_0000),
     ("uts", 0x0400_0000),
+    ("time", 0x80),
 ];
 
 const EPERM: Verdict = Verdict::Errno(ErrnoSpec::EPERM);
