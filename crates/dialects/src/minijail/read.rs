@@ -83,8 +83,9 @@ impl Reader<'_> {
             if tokens.take("\n").is_some() {
                 continue;
             }
-            if self.statement(&mut tokens, name, depth).is_some() && !tokens.is_at_end() {
-                tokens.expect("\n", &mut self.context);
+            let is_read = self.statement(&mut tokens, name, depth).is_some();
+            if is_read && !tokens.is_at_end() && !tokens.is("\n") {
+                tokens.unexpected("the end of the line", &mut self.context);
             }
             tokens.skip_to(&["\n"]);
         }

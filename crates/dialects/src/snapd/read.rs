@@ -8,7 +8,28 @@ use crate::piece::Piece;
 use crate::{Exactness, Layer, LayerArches, Order, Part, Refused, Written};
 
 /// The calls whose negative arguments snapd compares in 32 bits.
-const NEGATIVE: [&str; 20] = ["chown", "chown32", "copy_file_range", "fchown", "fchown32", "fchownat", "lchown", "lchown32", "setgid", "setgid32", "setregid", "setregid32", "setresgid", "setresgid32", "setresuid", "setresuid32", "setreuid", "setreuid32", "setuid", "setuid32"];
+const NEGATIVE: [&str; 20] = [
+    "chown",
+    "chown32",
+    "copy_file_range",
+    "fchown",
+    "fchown32",
+    "fchownat",
+    "lchown",
+    "lchown32",
+    "setgid",
+    "setgid32",
+    "setregid",
+    "setregid32",
+    "setresgid",
+    "setresgid32",
+    "setresuid",
+    "setresuid32",
+    "setreuid",
+    "setreuid32",
+    "setuid",
+    "setuid32",
+];
 
 /// Reads a profile: what is allowed, and from version 2.59 what is denied besides.
 ///

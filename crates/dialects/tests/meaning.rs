@@ -1,0 +1,286 @@
+//! What texts in each form mean, call by call.
+
+use callgate_dialects::{Dialect, Lowered, Options, Written, detect, nothing, read};
+use callgate_policy::Policy;
+use callgate_rules::{Source, SourceError, Target};
+use callgate_syscalls::{Arch, Name, SeccompData, SyscallNr};
+
+fn written(dialect: Dialect, text: &str) -> Written {
+    let source = Source::new("f", text).unwrap();
+    read(dialect, Options::default(), source, &mut nothing)
+        .unwrap_or_else(|refused| panic!("{dialect}: {refused}"))
+}
+
+fn lowered(dialect: Dialect, text: &str) -> Lowered {
+    let written = written(dialect, text);
+    let part = written.parts.first().unwrap();
+    written
+        .lower(part, &Target::new(Arch::X86_64))
+        .unwrap_or_else(|refused| panic!("{dialect}: {refused}"))
+}
+
+fn policy(dialect: Dialect, text: &str) -> Policy {
+    lowered(dialect, text).policy
+}
+
+fn decided(policy: &Policy, arch: Arch, name: &str, args: [u64; 6]) -> String {
+    let nr = arch.syscall(Name::parse(name).unwrap()).unwrap().nr;
+    policy.decide(&SeccompData::new(arch, nr).with_args(args)).to_string()
+}
+
+/// Calls on x86_64, each with the answer.
+fn check(dialect: Dialect, text: &str, calls: &[(&str, [u64; 6], &str)]) {
+    assert_eq!(detect(text), [dialect], "found out by the content");
+    let policy = policy(dialect, text);
+    for (name, args, expected) in calls {
+        let answer = decided(&policy, Arch::X86_64, name, *args);
+        assert_eq!(answer, *expected, "{dialect}: {name}({args:?}) of\n{text}");
+    }
+}
+
+fn refusal(dialect: Dialect, text: &str) -> String {
+    let source = Source::new("f", text).unwrap();
+    match read(dialect, Options::default(), source, &mut nothing) {
+        Err(refused) => refused.to_string(),
+        Ok(written) => panic!("{dialect} takes {text:?}: {:?}", written.parts),
+    }
+}
+
+const NONE: [u64; 6] = [0; 6];
+const HIGH: u64 = 1 << 32;
+
+#[test]
+fn minijail() {
+    let text = "# a comment\n@default trap\nread: 1\n{write, close}: allow\n\
+                socket: arg0 == AF_UNIX || arg0 == 2 && \\\n  arg1 & ~(SOCK_DGRAM|4)\n\
+                mmap: {arg2 in ~PROT_EXEC; allow, arg3 == 0x20; kill-process, return EACCES}\n\
+                openat[arch=arm64]: 1\nopenat[arch=x86_64,x86]: return ENOENT\nkill: log\n";
+    check(
+        Dialect::Minijail,
+        text,
+        &[
+            ("read", NONE, "ALLOW"),
+            ("close", NONE, "ALLOW"),
+            ("socket", [1, 0, 0, 0, 0, 0], "ALLOW"),
+            ("socket", [2, 1, 0, 0, 0, 0], "ALLOW"),
+            ("socket", [2, 6, 0, 0, 0, 0], "TRAP(0)"),
+            ("socket", [HIGH | 1, 0, 0, 0, 0, 0], "TRAP(0)"),
+            ("mmap", [0, 0, 3, 0, 0, 0], "ALLOW"),
+            ("mmap", [0, 0, 4, 0x20, 0, 0], "KILL_PROCESS"),
+            ("mmap", [0, 0, 4, 0, 0, 0], "ERRNO(13)"),
+            ("openat", NONE, "ERRNO(2)"),
+            ("kill", NONE, "LOG"),
+            ("mount", NONE, "TRAP(0)"),
+        ],
+    );
+    let policy = policy(Dialect::Minijail, "@denylist\nptrace: return 1\n");
+    let x32 = SeccompData::new(Arch::X86_64, SyscallNr::new(0x4000_0000));
+    assert_eq!(policy.decide(&x32).to_string(), "ALLOW", "minijail does not know x32");
+}
+
+#[test]
+fn kafel() {
+    let text = "#define AF_INET 2 /* not\nmine */\n#define MASK 0b11\nPOLICY net {\n\
+                ALLOW { socket(f, t) { f == AF_INET && (t & MASK) != 2, f == 1 } },\n\
+                ERRNO(13) { socket, SYSCALL[57], mount ON aarch64 } // first match\n}\n\
+                USE net DEFAULT KILL_PROCESS\n";
+    check(
+        Dialect::Kafel,
+        text,
+        &[
+            ("socket", [2, 1, 0, 0, 0, 0], "ALLOW"),
+            ("socket", [2, 2, 0, 0, 0, 0], "ERRNO(13)"),
+            ("socket", [HIGH | 1, 2, 0, 0, 0, 0], "ALLOW"),
+            ("fork", NONE, "ERRNO(13)"),
+            ("mount", NONE, "KILL_PROCESS"),
+        ],
+    );
+}
+
+#[test]
+fn nsjail() {
+    let text = "name: \"x\"\nmount { src: \"/\" }\nseccomp_string: \"ERRNO(1337) { geteuid }\"\n\
+                seccomp_string: \"DEFAULT ALLOW // \\\"\"\n";
+    check(Dialect::Nsjail, text, &[("geteuid", NONE, "ERRNO(1337)"), ("getuid", NONE, "ALLOW")]);
+    let wrong = text.replace("geteuid", "geteuidd");
+    assert_eq!(
+        refusal(Dialect::Nsjail, &wrong),
+        "f:3:32: error[E0402]: no architecture has a syscall \"geteuidd\"",
+        "the place is that in the configuration"
+    );
+}
+
+#[test]
+fn seccompiler() {
+    let text = r#"{"vmm": {"default_action": "trap", "filter_action": "allow", "filter": [
+        {"syscall": "read"},
+        {"syscall": "ioctl", "args": [{"index": 1, "type": "dword", "op": "eq", "val": 21505}]},
+        {"syscall": "ioctl", "args": [{"index": 1, "type": "qword", "op": {"masked_eq": 255}, "val": 7}]}]},
+      "api": {"mismatch_action": {"errno": 1}, "match_action": "log", "filter": []}}"#;
+    check(
+        Dialect::Seccompiler,
+        text,
+        &[
+            ("read", NONE, "ALLOW"),
+            ("ioctl", [0, HIGH | 21505, 0, 0, 0, 0], "ALLOW"),
+            ("ioctl", [0, 0xf07, 0, 0, 0, 0], "ALLOW"),
+            ("ioctl", [0, 8, 0, 0, 0, 0], "TRAP(0)"),
+        ],
+    );
+    let written = written(Dialect::Seccompiler, text);
+    assert_eq!(written.part(None).unwrap_err(), ["vmm", "api"]);
+    assert_eq!(written.part(Some("api")).unwrap().name, "api");
+}
+
+#[test]
+fn systemd() {
+    let text = "[Unit]\nDescription=SystemCallFilter=x\n[Service]\nSystemCallFilter=@basic-io \\\n# here\n  getpid pause socket\n\
+                SystemCallFilter=~pause close:ENOENT\nSystemCallErrorNumber=EPERM\n\
+                RestrictAddressFamilies=AF_UNIX AF_INET\nSystemCallArchitectures=native\n";
+    check(
+        Dialect::Systemd,
+        text,
+        &[
+            ("read", NONE, "ALLOW"),
+            ("pause", NONE, "ERRNO(1)"),
+            ("close", NONE, "ERRNO(2)"),
+            ("execve", NONE, "ALLOW"),
+            ("mount", NONE, "ERRNO(1)"),
+            ("socket", [1, 0, 0, 0, 0, 0], "ALLOW"),
+            ("socket", [16, 0, 0, 0, 0, 0], "ERRNO(97)"),
+            ("socket", [0, 0, 0, 0, 0, 0], "ERRNO(97)"),
+        ],
+    );
+    let policy = policy(Dialect::Systemd, text);
+    assert_eq!(decided(&policy, Arch::X86, "read", NONE), "KILL_THREAD");
+    assert!(refusal(Dialect::Systemd, "[Service]\nExecStart=x\n").contains("no directive"));
+}
+
+#[test]
+fn lxc() {
+    let text = "2\ndenylist\nreject_force_umount  # comment\n[all]\nkexec_load errno 1\n\
+                ioctl errno 13 [1,0x5412,SCMP_CMP_EQ]\nsocket trap [0,16,==] [2,9,&=,0xf]\n[x86]\nread kill\n";
+    check(
+        Dialect::Lxc,
+        text,
+        &[
+            ("umount2", [0, 3, 0, 0, 0, 0], "ERRNO(13)"),
+            ("umount2", NONE, "ALLOW"),
+            ("kexec_load", NONE, "ERRNO(1)"),
+            ("ioctl", [0, 0x5412, 0, 0, 0, 0], "ERRNO(13)"),
+            ("socket", [16, 0, 0x19, 0, 0, 0], "TRAP(0)"),
+            ("socket", [16, 0, 0x18, 0, 0, 0], "ALLOW"),
+            ("read", NONE, "ALLOW"),
+        ],
+    );
+    let policy = policy(Dialect::Lxc, text);
+    assert_eq!(decided(&policy, Arch::X86, "read", NONE), "KILL_THREAD");
+    check(
+        Dialect::Lxc,
+        "1\nwhitelist\n0\n1\n",
+        &[("read", NONE, "ALLOW"), ("open", NONE, "KILL_THREAD")],
+    );
+}
+
+#[test]
+fn snapd() {
+    let text = "# snap\nread\nsocket AF_UNIX\nioctl - !TIOCSTI\nchown - -1 -1\nprctl |6\n~ptrace 4294967295|16\nptrace\n";
+    check(
+        Dialect::Snapd,
+        text,
+        &[
+            ("read", NONE, "ALLOW"),
+            ("socket", [1, 0, 0, 0, 0, 0], "ALLOW"),
+            ("socket", [2, 0, 0, 0, 0, 0], "ERRNO(1)"),
+            ("ioctl", [0, 0x5412, 0, 0, 0, 0], "ERRNO(1)"),
+            ("ioctl", [0, 0, 0, 0, 0, 0], "ALLOW"),
+            ("chown", [0, u64::MAX, 0xffff_ffff, 0, 0, 0], "ALLOW"),
+            ("prctl", [7, 0, 0, 0, 0, 0], "ALLOW"),
+            ("prctl", [5, 0, 0, 0, 0, 0], "ERRNO(1)"),
+            ("ptrace", [HIGH | 16, 0, 0, 0, 0, 0], "ERRNO(13)"),
+            ("ptrace", NONE, "ALLOW"),
+        ],
+    );
+}
+
+#[test]
+fn pfc() {
+    let text = "#\n# pseudo filter code start\n#\n# filter for arch x86_64 (3221225534)\n\
+        if ($arch == 3221225534)\n  # filter for syscall \"open\" (2) [priority: 65532]\n  if ($syscall == 2)\n\
+        \x20   if ($a1.hi32 & 0x00000000 == 0)\n      if ($a1.lo32 & 0x00000003 == 1)\n        action ERRNO(5);\n\
+        \x20     else\n        action TRAP(9);\n  if ($syscall == 0)\n    action ALLOW;\n  # default action\n  action LOG;\n\
+        # invalid architecture action\naction KILL;\n";
+    check(
+        Dialect::Pfc,
+        text,
+        &[
+            ("read", NONE, "ALLOW"),
+            ("open", [0, HIGH | 5, 0, 0, 0, 0], "ERRNO(5)"),
+            ("open", [0, 2, 0, 0, 0, 0], "TRAP(9)"),
+            ("close", NONE, "LOG"),
+        ],
+    );
+}
+
+#[test]
+fn mistakes_have_their_place_and_a_near_name() {
+    for (dialect, text, expected) in [
+        (
+            Dialect::Minijail,
+            "read: 1\nmuont: 1\n",
+            "f:2:1: error[E0402]: no architecture has a syscall \"muont\"",
+        ),
+        (Dialect::Minijail, "read: arg9 == 1\n", "f:1:7: error[E0401]: expected arg0 to arg5"),
+        (
+            Dialect::Minijail,
+            "read: 1\nread: 1\n",
+            "f:2:7: error[E0405]: read has an unconditional action already",
+        ),
+        (
+            Dialect::Kafel,
+            "ALLOW { open { mod == 1 } } DEFAULT KILL",
+            "f:1:16: error[E0402]: \"mod\" is neither a constant that is defined nor an argument of open",
+        ),
+        (
+            Dialect::Kafel,
+            "POLICY a { ALLOW { read } }",
+            "f:1:1: error[E0405]: no policy is used: end the text with USE NAME DEFAULT ACTION",
+        ),
+        (
+            Dialect::Lxc,
+            "3\nallowlist\n",
+            "f:1:1: error[E0401]: expected the version, 1 or 2, and behind it allowlist or denylist",
+        ),
+        (
+            Dialect::Lxc,
+            "2\nallowlist\nread [6,1,==]\n",
+            "f:3:7: error[E0403]: syscalls have arguments 0 to 5",
+        ),
+        (
+            Dialect::Systemd,
+            "[Service]\nRestrictAddressFamilies=AF_UNX\n",
+            "f:2:25: error[E0402]: unknown address family \"AF_UNX\"",
+        ),
+        (Dialect::Snapd, "socket AF_UNX\n", "f:1:8: error[E0402]: unknown constant \"AF_UNX\""),
+    ] {
+        assert_eq!(refusal(dialect, text), expected);
+    }
+    let source = Source::new("f", "muont: 1\n").unwrap();
+    let refused = read(Dialect::Minijail, Options::default(), source, &mut nothing).unwrap_err();
+    assert_eq!(refused.diagnostics[0].helps[0].message, "did you mean `mount`?");
+}
+
+#[test]
+fn included_files_are_read_and_placed() {
+    let mut files = |path: &str, including: &str| match path {
+        "./b" => Source::new("b", "write: 1\n@include ./b\n"),
+        _ => Err(SourceError::Unreadable { name: path.to_owned(), reason: including.to_owned() }),
+    };
+    let source = Source::new("a", "@include ./b\n").unwrap();
+    let refused = read(Dialect::Minijail, Options::default(), source, &mut files).unwrap_err();
+    let text = refused.to_string();
+    assert!(
+        text.contains("b:2:10: error[E0403]: files include each other more than 10 deep"),
+        "{text}"
+    );
+}

@@ -1,0 +1,181 @@
+//! Texts at random: no reader panics, and none takes more than linear time.
+
+use std::time::{Duration, Instant};
+
+use callgate_dialects::{Dialect, Options, detect, nothing, read};
+use callgate_rules::{Source, Target};
+use callgate_syscalls::Arch;
+
+/// Words of all forms, so that random texts get beyond the first line.
+const WORDS: [&str; 96] = [
+    "read",
+    "write",
+    "socket",
+    "mount",
+    "1",
+    "2",
+    "allowlist",
+    "denylist",
+    "[all]",
+    "[x86]",
+    "errno 1",
+    "[0,1,==]",
+    "[1,2,&=,3]",
+    ":",
+    "arg0",
+    "arg1 ==",
+    "&&",
+    "||",
+    "&",
+    "in",
+    "~",
+    "(",
+    ")",
+    "{",
+    "}",
+    ",",
+    ";",
+    "return",
+    "EPERM",
+    "allow",
+    "kill",
+    "@include ./x",
+    "@default",
+    "@denylist",
+    "POLICY",
+    "USE",
+    "DEFAULT",
+    "ALLOW",
+    "ERRNO(1)",
+    "KILL",
+    "#define",
+    "#include",
+    "SYSCALL[3]",
+    "ON",
+    "amd64",
+    "==",
+    "!=",
+    "<",
+    ">=",
+    "[Service]",
+    "SystemCallFilter=",
+    "@system-service",
+    "@mount",
+    "RestrictNamespaces=yes",
+    "RestrictAddressFamilies=",
+    "AF_UNIX",
+    "MemoryDenyWriteExecute=1",
+    "SystemCallErrorNumber=",
+    "\\",
+    "if ($arch == 3221225534)",
+    "if ($syscall == 1)",
+    "if ($a0.lo32 == 1)",
+    "else",
+    "action ALLOW;",
+    "action KILL;",
+    "seccomp_string:",
+    "\"ALLOW { read }\"",
+    "\"DEFAULT KILL\"",
+    "seccomp",
+    "seccomp.drop",
+    "seccomp.keep",
+    "!chroot",
+    "$3",
+    "protocol unix",
+    "memory-deny-write-execute",
+    "-",
+    "!5",
+    "|6",
+    "4|5",
+    "~ptrace",
+    "@complain",
+    "0x7fffffffffffffff",
+    "18446744073709551615",
+    "-1",
+    "0b1",
+    "\n",
+    "\n",
+    "\n",
+    "\n  ",
+    "\n    ",
+    "#",
+    "//",
+    "/*",
+    "\"",
+    "é",
+    "TIOCSTI",
+];
+
+const READ: [Dialect; 9] = [
+    Dialect::Systemd,
+    Dialect::Minijail,
+    Dialect::Kafel,
+    Dialect::Nsjail,
+    Dialect::Seccompiler,
+    Dialect::Firejail,
+    Dialect::Lxc,
+    Dialect::Snapd,
+    Dialect::Pfc,
+];
+
+/// Reads a text and lowers what it means, and says whether it has a meaning.
+fn try_text(dialect: Dialect, text: &str) -> bool {
+    let source = Source::new("f", text).unwrap();
+    let Ok(written) = read(dialect, Options::default(), source, &mut nothing) else { return false };
+    let target = Target::new(Arch::X86_64);
+    written.parts.iter().all(|part| written.lower(part, &target).is_ok())
+}
+
+#[test]
+fn random_texts_do_no_harm() {
+    let mut random = fastrand::Rng::with_seed(0x20);
+    let mut taken = [0_usize; READ.len()];
+    for _ in 0..4_000 {
+        let words = random.usize(..40);
+        let mut text = String::new();
+        for _ in 0..words {
+            text.push_str(random.choice(WORDS).unwrap());
+            text.push_str(random.choice(["", " ", " ", "\n"]).unwrap());
+        }
+        detect(&text);
+        for (dialect, taken) in READ.into_iter().zip(&mut taken) {
+            let first = match dialect {
+                Dialect::Lxc => "2\ndenylist\n",
+                Dialect::Nsjail => "seccomp_string: \"ALLOW { read } DEFAULT KILL\"\n",
+                Dialect::Systemd => "SystemCallFilter=read\n",
+                Dialect::Seccompiler => {
+                    "{\"a\":{\"default_action\":\"trap\",\"filter_action\":\"allow\",\"filter\":[]}}"
+                }
+                Dialect::Firejail => "seccomp\n",
+                Dialect::Kafel => "DEFAULT ALLOW\n",
+                _ => "",
+            };
+            *taken += usize::from(try_text(dialect, &format!("{first}{text}")));
+        }
+    }
+    // Where all are refused, nothing was looked at beyond the first mistake.
+    for (dialect, taken) in READ.into_iter().zip(taken) {
+        assert!(taken >= 10, "{dialect}: only {taken} texts were taken");
+    }
+}
+
+/// Texts of one word again and again, at a length and at eight times that: the time may grow by
+/// much more than eight times on a busy machine, but not by sixty-four.
+#[test]
+fn time_is_linear_in_the_text() {
+    for dialect in READ {
+        for word in WORDS {
+            let line = format!("{word}\n");
+            let time = |bytes: usize| {
+                let text = line.repeat(bytes / line.len());
+                let started = Instant::now();
+                let source = Source::new("f", text.as_str()).unwrap();
+                let _ = read(dialect, Options::default(), source, &mut nothing);
+                started.elapsed()
+            };
+            let (short, long) = (time(8 << 10), time(64 << 10));
+            let limit = short.max(Duration::from_millis(10)) * 40;
+            assert!(long < limit, "{dialect}: {word:?} took {short:?}, then {long:?}");
+        }
+    }
+}
