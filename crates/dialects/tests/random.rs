@@ -1,4 +1,5 @@
 //! Texts at random: no reader panics, and none takes more than linear time.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::time::{Duration, Instant};
 
@@ -106,13 +107,12 @@ const WORDS: [&str; 96] = [
     "TIOCSTI",
 ];
 
-const READ: [Dialect; 9] = [
+const READ: [Dialect; 8] = [
     Dialect::Systemd,
     Dialect::Minijail,
     Dialect::Kafel,
     Dialect::Nsjail,
     Dialect::Seccompiler,
-    Dialect::Firejail,
     Dialect::Lxc,
     Dialect::Snapd,
     Dialect::Pfc,
@@ -130,14 +130,14 @@ fn try_text(dialect: Dialect, text: &str) -> bool {
 fn random_texts_do_no_harm() {
     let mut random = fastrand::Rng::with_seed(0x20);
     let mut taken = [0_usize; READ.len()];
-    for _ in 0..4_000 {
+    for _ in 0..1_000 {
         let words = random.usize(..40);
         let mut text = String::new();
         for _ in 0..words {
             text.push_str(random.choice(WORDS).unwrap());
             text.push_str(random.choice(["", " ", " ", "\n"]).unwrap());
         }
-        detect(&text);
+        assert!(detect(&text).len() <= 3, "{text:?}");
         for (dialect, taken) in READ.into_iter().zip(&mut taken) {
             let first = match dialect {
                 Dialect::Lxc => "2\ndenylist\n",
@@ -146,7 +146,6 @@ fn random_texts_do_no_harm() {
                 Dialect::Seccompiler => {
                     "{\"a\":{\"default_action\":\"trap\",\"filter_action\":\"allow\",\"filter\":[]}}"
                 }
-                Dialect::Firejail => "seccomp\n",
                 Dialect::Kafel => "DEFAULT ALLOW\n",
                 _ => "",
             };
@@ -164,7 +163,7 @@ fn random_texts_do_no_harm() {
 #[test]
 fn time_is_linear_in_the_text() {
     for dialect in READ {
-        for word in WORDS {
+        for word in WORDS.into_iter().step_by(3) {
             let line = format!("{word}\n");
             let time = |bytes: usize| {
                 let text = line.repeat(bytes / line.len());
@@ -173,7 +172,7 @@ fn time_is_linear_in_the_text() {
                 let _ = read(dialect, Options::default(), source, &mut nothing);
                 started.elapsed()
             };
-            let (short, long) = (time(8 << 10), time(64 << 10));
+            let (short, long) = (time(2 << 10), time(16 << 10));
             let limit = short.max(Duration::from_millis(10)) * 40;
             assert!(long < limit, "{dialect}: {word:?} took {short:?}, then {long:?}");
         }

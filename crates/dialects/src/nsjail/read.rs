@@ -43,6 +43,10 @@ pub(crate) fn read(mut context: Context<'_>) -> Result<Written, Refused> {
             tokens.take(",");
         }
     }
+    if context.has_errors() {
+        // A text without an end.
+        return context.finish(Vec::new());
+    }
     if let Some(file) = file {
         let path = file.piece.part(1..file.piece.text.len().saturating_sub(1));
         let name = context.sources.iter().next().map(|s| s.name().to_owned()).unwrap_or_default();

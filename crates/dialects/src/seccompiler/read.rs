@@ -98,7 +98,7 @@ impl<'d> Reader<'_, 'd> {
         };
         let default = first(&mut filter, ["mismatch_action", "default_action"])?;
         let matched = first(&mut filter, ["match_action", "filter_action"])?;
-        let (verdict, otherwise) = (self.action(matched)?, self.action(default)?);
+        let (verdict, otherwise) = (Self::action(matched)?, Self::action(default)?);
         let mut rules = Vec::new();
         let mut by_name: BTreeMap<Name, Of> = BTreeMap::new();
         for node in filter.require("filter")?.array("the rules")? {
@@ -133,7 +133,7 @@ impl<'d> Reader<'_, 'd> {
         lost
     }
 
-    fn action(&mut self, node: Node<'d>) -> Result<Verdict, Fault> {
+    fn action(node: Node<'d>) -> Result<Verdict, Fault> {
         if let Some(word) = node.as_text() {
             return match word.to_ascii_lowercase().as_str() {
                 "allow" => Ok(Verdict::Allow),

@@ -7,8 +7,7 @@ use callgate_policy::Operator;
 use callgate_rules::{Answer, Applies, Cond, ErrnoSpec, Relation, Rule, Rules, Value, Verdict};
 use callgate_syscalls::{Arch, Name, names};
 
-use super::read::boolean;
-use super::unit::Assignment;
+use super::unit::{Assignment, boolean};
 use crate::context::{self, Context, code, register, with_near};
 
 /// Directives that are on or off.
@@ -239,9 +238,7 @@ impl Namespaces {
         let (kept, origin) = self.kept?;
         let make = Make { origin };
         let refused = || NAMESPACES.iter().map(|(_, flag)| *flag).filter(|flag| kept & flag == 0);
-        if refused().next().is_none() {
-            return None;
-        }
+        refused().next()?;
         // The flags of clone3 are in memory, and who is told that it is missing uses clone.
         let mut rules = vec![make.rule(names::CLONE3, None, ENOSYS)];
         match kept {

@@ -5,7 +5,7 @@ use callgate_syscalls::Arch;
 
 use super::calls::{Calls, answer};
 use super::filters::{self, Families, Namespaces, Switch};
-use super::unit::{Assignment, assignments};
+use super::unit::{Assignment, assignments, boolean};
 use crate::context::{self, Context, code};
 use crate::piece::Piece;
 use crate::{Exactness, Layer, LayerArches, Order, Part, Refused, Written};
@@ -176,15 +176,6 @@ impl Unit {
         };
         let (_, origin) = self.switches.iter().find(|(on, _)| wanted(*on))?;
         filters::switch(switch, self.personality, sets, *origin)
-    }
-}
-
-/// Yes or no, as systemd spells them.
-pub(super) fn boolean(text: &str) -> Option<bool> {
-    match text.to_ascii_lowercase().as_str() {
-        "1" | "yes" | "y" | "true" | "t" | "on" => Some(true),
-        "0" | "no" | "n" | "false" | "f" | "off" => Some(false),
-        _ => None,
     }
 }
 

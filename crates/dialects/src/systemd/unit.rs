@@ -78,3 +78,12 @@ impl<'t> Assignment<'t> {
         (inverted.is_some(), words)
     }
 }
+
+/// Yes or no, as systemd spells them.
+pub(super) fn boolean(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "yes" | "y" | "true" | "t" | "on" => Some(true),
+        "0" | "no" | "n" | "false" | "f" | "off" => Some(false),
+        _ => None,
+    }
+}
