@@ -147,6 +147,7 @@ fn random_texts_do_no_harm() {
                     "{\"a\":{\"default_action\":\"trap\",\"filter_action\":\"allow\",\"filter\":[]}}"
                 }
                 Dialect::Kafel => "DEFAULT ALLOW\n",
+                Dialect::Pfc => "if ($arch == 3221225534)\n  action ALLOW;\naction KILL;\n",
                 _ => "",
             };
             *taken += usize::from(try_text(dialect, &format!("{first}{text}")));
