@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "it prints what it found")]
 
+mod cost;
 mod row;
 mod rows;
 mod special;
@@ -17,16 +18,31 @@ fn main() -> std::process::ExitCode {
 }
 
 fn run(args: &[String]) -> Result<(), String> {
+    let (cost, args) = match args {
+        [first, rest @ ..] if first == "--cost" => (true, rest),
+        all => (false, all),
+    };
     let command = match args {
         [] => house::build_command()?,
         [option, path] if option == "--command" => path.into(),
-        _ => return Err("the only option is --command PATH, for one that is built".to_owned()),
+        _ => {
+            return Err(
+                "the options are --cost, and --command PATH for one that is built".to_owned()
+            );
+        }
     };
     let bench = Bench::new(command)?;
+    match cost {
+        true => cost::run(&bench),
+        false => all_rows(&bench),
+    }
+}
+
+fn all_rows(bench: &Bench) -> Result<(), String> {
     let (mut passed, mut skipped, mut failed) = (0, 0, Vec::new());
     for row in rows::all() {
         let name = row.name.clone();
-        match row.run(&bench) {
+        match row.run(bench) {
             Ok(Outcome::Passed) => passed += 1,
             Ok(Outcome::Skipped(reason)) => {
                 println!("skipped: {name}: {reason}");
@@ -36,7 +52,7 @@ fn run(args: &[String]) -> Result<(), String> {
         }
     }
     for (name, special) in special::ALL {
-        match special(&bench) {
+        match special(bench) {
             Ok(()) => passed += 1,
             Err(reason) => failed.push(format!("{name}: {reason}")),
         }

@@ -48,7 +48,7 @@ impl Bench {
         Ok(bench)
     }
 
-    fn compile(&self, name: &str, text: &str, flags: &[&str]) -> Result<(), String> {
+    pub(crate) fn compile(&self, name: &str, text: &str, flags: &[&str]) -> Result<(), String> {
         let source = self.file(&format!("{name}.c"), text)?;
         let mut command = Command::new("cc");
         command.arg("-O1").args(flags).arg("-o").arg(self.folder.join(name)).arg(source);
