@@ -119,9 +119,10 @@ mod filter_stack;
 mod machine;
 mod optimize;
 mod proof;
+pub mod testing;
 
 pub use callgate_bpf::Program;
-pub use callgate_kernel::Scope;
+pub use callgate_kernel::{Scope, report};
 pub use callgate_policy::{Policy, SeccompData, SyscallNr};
 pub use callgate_prover::{Proved, ProvedStack};
 pub use callgate_rules::{Arg, Cond, Constant, Value, Which, arg};

@@ -10,6 +10,7 @@
 //!   nothing else.
 //! - [`remember_start!`] is for programs that hand on what they were started with.
 //! - [`notify`] has the requests of a listener.
+//! - [`report()`] has a program that filters itself say which call was trapped.
 //! - [`child`] tries a filter out in a process of its own.
 //!
 //! What can be seen of other processes and of the machine is `callgate-observe`. Both make
@@ -31,6 +32,7 @@ pub mod parts;
 mod probe;
 mod raw;
 mod refusal;
+mod report;
 mod start;
 mod status;
 #[expect(clippy::missing_errors_doc, reason = "one syscall each: the errno is the kernel's")]
@@ -50,6 +52,7 @@ pub use probe::{
     action_supported, filters_supported, flag_supported, running_kernel, syscall_supported,
 };
 pub use raw::{load_by_prctl, load_raw};
+pub use report::report;
 pub use start::Start;
 pub use status::{Mode, Status, current_status, status_of};
 pub use tid::Tid;

@@ -11,6 +11,7 @@ pub(crate) mod disposable;
 pub(crate) mod interruption;
 pub(crate) mod notify;
 pub(crate) mod process;
+pub(crate) mod report;
 pub(crate) mod shared;
 pub(crate) mod start;
 

@@ -141,6 +141,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "callgate-bpf",
             "callgate-build",
             "callgate-compiler",
+            "callgate-explain",
             "callgate-kernel",
             "callgate-policy",
             "callgate-formats",
