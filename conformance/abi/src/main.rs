@@ -7,6 +7,7 @@
 //! - `abidiff` finds nothing in it that a program linked to the other could miss;
 //! - one compiled program prints the same with both;
 //! - a second program, for what the other does not have, passes with ours, also under valgrind;
+//! - a program reports its trapped call with `callgate.h`, with either library;
 //! - programs in C, C++, Rust and Go link it statically, the first also without a dynamic linker,
 //!   with what `pkg-config --static` says;
 //! - a third lets every allocation fail in turn, and loads a precomputed filter where none is
@@ -66,6 +67,7 @@ const CHECKS: &[Check] = &[
     ("abidiff", abidiff),
     ("the same program twice", twice),
     ("what is ours alone", alone),
+    ("reports", report),
     ("statically linked", linked::check),
     ("shape", shape::check),
 ];
@@ -189,6 +191,24 @@ fn alone(library: &Library) -> Result<String, String> {
     valgrind(&program)?;
     valgrind(&library.program("api", Against::Installed)?)?;
     Ok(format!("{}; no error and no leak under valgrind", said.trim()))
+}
+
+/// A program that reports its trapped call, by the static functions of `callgate.h`, with ours and
+/// with theirs.
+fn report(library: &Library) -> Result<String, String> {
+    const SIGSYS: i32 = 31;
+    let program = library.program("report", Against::Ours)?;
+    let mut lines = Vec::new();
+    for mut run in [library.command(&program), Command::new(&program)] {
+        let ended = run.output().map_err(|error| format!("report: {error}"))?;
+        let text = String::from_utf8_lossy(&ended.stderr).into_owned();
+        let line = text.lines().find(|line| line.starts_with("callgate: a filter trapped mkdir"));
+        match (std::os::unix::process::ExitStatusExt::signal(&ended.status), line) {
+            (Some(SIGSYS), Some(line)) if line.contains("si_errno=0") => lines.push(line.to_owned()),
+            _ => return Err(format!("ended with {}: {text}", ended.status)),
+        }
+    }
+    Ok(lines.swap_remove(0))
 }
 
 /// Every allocation over the whole interface refused, alone and with all behind it.

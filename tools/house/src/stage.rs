@@ -52,9 +52,9 @@ const EDITOR_FILES: [(&str, &str, &[&str]); 2] = [
 /// The C library's profile in `Cargo.toml`.
 pub const LIBRARY_PROFILE: &str = "dist";
 
-/// The folder of the headers in this project, and the one among them that is not generated.
+/// The folder of the headers in this project, and those among them that are not generated.
 const INCLUDE: &str = "crates/scmp-capi/include";
-const WRITTEN: &str = "seccomp.h";
+const WRITTEN: [&str; 2] = ["seccomp.h", "callgate.h"];
 
 /// The headers that the command `headers` makes from the tables.
 const GENERATED: [&str; 2] = ["seccomp-syscalls.h", "seccomp-kvers.h"];
@@ -141,7 +141,7 @@ fn library_in(layout: &Layout) -> Result<(), String> {
     for link in LINKS {
         self::link(SHARED, &lib.join(link))?;
     }
-    for header in GENERATED.into_iter().chain([WRITTEN]) {
+    for header in GENERATED.into_iter().chain(WRITTEN) {
         copy(&root().join(INCLUDE).join(header), &folder.join("include").join(header))?;
     }
     let template = root().join("crates/scmp-capi/libseccomp.pc.in");
