@@ -36,6 +36,8 @@
 
 mod call;
 mod change;
+mod check;
+
 mod collect;
 mod cost;
 mod denial;
@@ -50,6 +52,7 @@ mod time;
 
 pub use call::{Call, ShownArgument};
 pub use change::{Change, ChangeKind};
+pub use check::{Culprit, Repeatable, culprits, repeatable};
 pub use collect::Denials;
 pub use cost::Cost;
 pub use denial::{Answer, Denial, Frame, Knowledge, Process};

@@ -2,6 +2,8 @@
 //!
 //! `samples/README.md` says how they were made. With `CALLGATE_BLESS` in the environment the
 //! expectations are written anew, to be looked at.
+//!
+//! Claim: C-EXPLAIN
 #![expect(clippy::unwrap_used, reason = "a helper fails its test by panicking")]
 
 use std::fmt::Write as _;

@@ -14,9 +14,11 @@ mod dump;
 pub mod enforce;
 mod program;
 pub mod record;
+mod retry;
 pub mod survey;
 #[doc(hidden)]
 pub mod sys;
 
 pub use dump::{DumpedFilter, filters_of};
 pub use program::interpreter_of;
+pub use retry::{Retried, retry};

@@ -1,5 +1,7 @@
 //! `callgate explain`: why a call was refused, by whatever told of it.
 
+mod check;
+
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
@@ -34,6 +36,7 @@ Examples:
   callgate explain --policy my.gate core.4711
   callgate explain --policy my.gate socket AF_VSOCK,SOCK_STREAM,0
   callgate explain --policy pid:4711 clone3
+  callgate explain --check perf_event_open 0,0,-1,-1,0
   callgate explain 'x.service: Main process exited, code=killed, status=31/SYS'
 
 Exit status:
@@ -56,6 +59,11 @@ pub(crate) struct Args {
     /// Explain each denial as it comes, and wait for more at the end of the input
     #[arg(short, long)]
     follow: bool,
+    /// Make the call again without the filter, in a process of its own, to see whether a filter refuses it at all
+    ///
+    /// Only calls that change nothing beyond that process are made.
+    #[arg(long)]
+    check: bool,
     /// Write JSON, an object a line
     #[arg(long)]
     json: bool,
@@ -79,6 +87,7 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
         lines: Lines::default(),
         follow: args.follow,
         json: args.json,
+        check: args.check,
     };
     read(args, arch, &mut told)?;
     told.finish()
@@ -203,6 +212,7 @@ struct Told<'f> {
     lines: Lines,
     follow: bool,
     json: bool,
+    check: bool,
 }
 
 #[derive(Default)]
@@ -292,10 +302,19 @@ impl Told<'_> {
 
     fn show(&mut self, explanation: &Explanation) -> Result<(), Error> {
         self.lines.shown += 1;
+        let checked = if self.check { Some(check::of(explanation)?) } else { None };
         let json = self.json;
-        output::text(|out| match json {
-            true => writeln!(out, "{}", explanation.json_line()),
-            false => writeln!(out, "{explanation}"),
+        output::text(|out| match (json, checked) {
+            (true, None) => writeln!(out, "{}", explanation.json_line()),
+            (true, Some(check)) => {
+                let both = serde_json::json!({ "explanation": explanation, "check": check.json() });
+                writeln!(out, "{both}")
+            }
+            (false, check) => {
+                write!(out, "{explanation}")?;
+                check.map_or(Ok(()), |check| check.write(out))?;
+                writeln!(out)
+            }
         })
     }
 

@@ -10,6 +10,7 @@ use callgate_console::args::arguments;
 use callgate_console::args::group::{FilterArgs, ProfileArgs};
 use callgate_console::args::value::{self, Number};
 use callgate_console::decider::said;
+use callgate_console::describe;
 use callgate_console::error::{Error, Status};
 use callgate_console::input::{self, Input, Resolved, Source, Subject, Unresolved};
 use callgate_console::output;
@@ -26,6 +27,7 @@ Examples:
   callgate sim container --syscall clone --args 'CLONE_NEWUSER|SIGCHLD'
   callgate sim --pid 4711 --arch x86 --syscall 102
   callgate sim outer.bpf --stack inner.bpf --syscall clone3
+  printf 'socket AF_VSOCK,SOCK_STREAM,0\\nptrace\\n' | callgate sim container --calls -
 ")]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -34,8 +36,22 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ARCH", value_parser = value::arch())]
     arch: Option<Arch>,
     /// The syscall: a name, or any number
-    #[arg(long, value_name = "NAME|NUMBER", allow_hyphen_values = true)]
-    syscall: String,
+    #[arg(
+        long,
+        value_name = "NAME|NUMBER",
+        allow_hyphen_values = true,
+        required_unless_present = "calls"
+    )]
+    syscall: Option<String>,
+    /// A file with a call a line, instead of one call: `NAME A,B,..`; empty lines and those that begin with # are comments
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["syscall", "args", "trace"],
+        value_parser = input::parser(),
+        value_hint = ValueHint::FilePath
+    )]
+    calls: Option<Source>,
     /// Up to six arguments: numbers, or constants by name, joined by `|`; the others are 0
     #[arg(long, value_name = "A,B,..", value_delimiter = ',', allow_hyphen_values = true)]
     args: Vec<String>,
@@ -60,16 +76,29 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     let arch = args.arch.map_or_else(value::native, Ok)?;
-    let call = call(args, arch)?;
     let oldest = args.which.source()?;
     let sources: Vec<&Source> = std::iter::once(&oldest).chain(&args.stack).collect();
-    input::stdin_once(&sources)?;
+    input::stdin_once(&sources.iter().copied().chain(&args.calls).collect::<Vec<_>>())?;
     let filters = sources.into_iter().map(|source| Filters::read(source, args, arch));
     let filters = filters.collect::<Result<Vec<_>, Error>>()?;
     let programs: Vec<Program> =
         filters.iter().flat_map(|filters| filters.stack.programs()).cloned().collect();
     let stack = Stack::new(programs);
-    let outcome = stack.outcome(&call, arch.endian(), args.how.kernel()?);
+    let kernel = args.how.kernel()?;
+    let Some(syscall) = &args.syscall else {
+        let calls = listed(args, arch)?;
+        let line = |call: &SeccompData| {
+            let action = describe::action(stack.run(call, arch.endian()).action, call);
+            let outcome = stack.outcome(call, arch.endian(), kernel);
+            let by = decider(&filters, &stack, call, arch);
+            let by = by.map_or_else(String::new, |by| format!(", by {by}"));
+            format!("{}: {action} ({outcome}){by}", describe::call(call))
+        };
+        output::text(|out| calls.iter().try_for_each(|call| writeln!(out, "{}", line(call))))?;
+        return Ok(Status::Success);
+    };
+    let call = call(args, syscall, &args.args, arch)?;
+    let outcome = stack.outcome(&call, arch.endian(), kernel);
     output::text(|out| {
         if args.trace {
             write_traces(out, &stack, &call, arch)?;
@@ -131,15 +160,34 @@ fn decider(filters: &[Filters], stack: &Stack, call: &SeccompData, arch: Arch) -
     }
 }
 
-fn call(args: &Args, arch: Arch) -> Result<SeccompData, Error> {
-    let nr = match value::syscall_number(&args.syscall)? {
+fn call(args: &Args, syscall: &str, words: &[String], arch: Arch) -> Result<SeccompData, Error> {
+    let nr = match value::syscall_number(syscall)? {
         Some(nr) => nr,
-        None => number_of(&args.syscall, arch)?,
+        None => number_of(syscall, arch)?,
     };
-    let registers = arguments::read(&args.args, arch, nr)?;
+    let registers = arguments::read(words, arch, nr)?;
     let mut call = SeccompData::new(arch, nr).with_args(registers);
     call.instruction_pointer = args.ip.0;
     Ok(call)
+}
+
+/// The calls of a file; what is wrong with a line is told with its number.
+fn listed(args: &Args, arch: Arch) -> Result<Vec<SeccompData>, Error> {
+    let Some(source) = &args.calls else { return Ok(Vec::new()) };
+    let text = input::text(source)?;
+    let lines = text.lines().enumerate().map(|(index, line)| (index + 1, line.trim()));
+    let calls = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
+    calls
+        .map(|(number, line)| {
+            let (syscall, words) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+            let words = words.split(',').map(|word| word.trim().to_owned());
+            let words: Vec<String> = words.filter(|word| !word.is_empty()).collect();
+            call(args, syscall, &words, arch).map_err(|error| match error {
+                Error::Usage(message) => Error::Usage(format!("{source}:{number}: {message}")),
+                other => other,
+            })
+        })
+        .collect()
 }
 
 fn number_of(name: &str, arch: Arch) -> Result<SyscallNr, Error> {

@@ -1,0 +1,94 @@
+//! `callgate explain`, and `callgate sim` with several calls.
+
+use crate::harness::{Folder, callgate};
+
+const POLICY: &str =
+    "policy 1\narch x86_64, x86\ndefault errno EPERM\nallow { read, exit_group }\nkill ptrace\n";
+
+fn policy(folder: &Folder) -> String {
+    folder.file("p.gate", POLICY)
+}
+
+#[test]
+fn a_call_has_its_rule_and_what_would_allow_it() {
+    let folder = Folder::new();
+    let policy = policy(&folder);
+    let explain = |words: &[&str]| {
+        callgate(&[&["explain", "--policy", &policy][..], words].concat()).succeeds().to_owned()
+    };
+    let text = explain(&["socket", "40,1,0", "--arch", "x86"]);
+    assert!(
+        text.starts_with("socket(AF_VSOCK, SOCK_STREAM, 0) on x86: fails with EPERM"),
+        "{text}"
+    );
+    assert!(text.contains("p.gate:3:1, the default action"), "{text}");
+    assert!(text.contains("permits 1 call more: socket (in part)"), "{text}");
+    let text = explain(&["ptrace"]);
+    assert!(text.contains("p.gate:5:1, rule 1 of ptrace: KILL_PROCESS"), "{text}");
+    let json = explain(&["--json", "ptrace"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["rulings"][0]["line"], "kill ptrace");
+}
+
+#[test]
+fn lines_are_read_from_arguments_files_and_standard_input() {
+    let folder = Folder::new();
+    let policy = policy(&folder);
+    let record = "audit: type=1326 audit(1795871271.788:3968): auid=4294967295 uid=0 gid=0 ses=4294967295 pid=7 \
+                  comm=\"sh\" exe=\"/bin/sh\" sig=31 arch=c000003e syscall=101 compat=0 ip=0x1 code=0x80000000";
+    let other = record.replace("syscall=101", "syscall=41").replace("0x80000000", "0x50000");
+    let log = format!("{record}\nunrelated\n{record}\n{other}\n").replacen("3968", "3969", 1);
+    let file = folder.file("log", log);
+    let read = callgate(&["explain", "--policy", &policy, &file]);
+    let text = read.succeeds().to_owned();
+    assert!(
+        text.contains("ptrace(…) on x86_64: kills the process (KILL_PROCESS), 2 times"),
+        "{text}"
+    );
+    assert!(text.contains("socket(…) on x86_64: fails with EPERM"), "{text}");
+    read.says(&["1 of 4 lines"]);
+    assert_eq!(callgate(&["explain", record]).succeeds().lines().count(), 14);
+    let ended =
+        callgate(&["explain", "x.service: Main process exited, code=killed, status=31/SYS"]);
+    assert!(ended.succeeds().contains("SIGSYS"));
+    assert!(callgate(&["explain", "159"]).succeeds().contains("run --explain"));
+    let nothing = callgate(&["explain", "nothing of the kind"]);
+    assert_eq!(nothing.code, Some(1));
+    callgate(&["explain", "sokcet"]).fails(2, &["did you mean", "socket"]);
+    callgate(&["explain", "/dev/null"]).fails(1, &["nothing in the input"]);
+    let elf = std::env::current_exe().unwrap();
+    callgate(&["explain", elf.to_str().unwrap()]).fails(2, &["no ELF core"]);
+}
+
+#[test]
+fn the_check_acquits_a_filter_that_did_nothing() {
+    // No kernel has a family of that number, with or without a filter.
+    let text = callgate(&["explain", "--check", "socket(4000, 1, 0) = -1 EAFNOSUPPORT (x)"]);
+    assert_eq!(text.code, Some(1), "of all calls that fail, this is no refusal");
+    let text = callgate(&["explain", "--check", "socket", "4000,1,0"]).succeeds().to_owned();
+    assert!(text.contains("it fails with EAFNOSUPPORT too"), "{text}");
+    let text =
+        callgate(&["explain", "--check", "socket", "AF_UNIX,SOCK_STREAM,0"]).succeeds().to_owned();
+    assert!(text.contains("made again: it succeeds"), "{text}");
+    let text = callgate(&["explain", "--check", "reboot", "0,0,0,0"]).succeeds().to_owned();
+    assert!(text.contains("not made again"), "{text}");
+}
+
+#[test]
+fn several_calls_are_simulated_in_one_run() {
+    let folder = Folder::new();
+    let policy = policy(&folder);
+    let calls =
+        folder.file("calls", b"# comment\n\nread 0,0,1\nsocket AF_VSOCK,SOCK_STREAM,0\nptrace\n");
+    let text = callgate(&["sim", &policy, "--calls", &calls]).succeeds().to_owned();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 3, "{text}");
+    assert!(
+        lines[0].contains("ALLOW")
+            && lines[1].contains("EPERM")
+            && lines[2].contains("KILL_PROCESS")
+    );
+    assert!(lines[2].ends_with("p.gate:5:1, rule 1 of ptrace"), "{text}");
+    let wrong = folder.file("wrong", b"read\nsokcet 1\n");
+    callgate(&["sim", &policy, "--calls", &wrong]).fails(2, &["wrong:2:", "socket"]);
+}
