@@ -204,7 +204,9 @@ fn report(library: &Library) -> Result<String, String> {
         let text = String::from_utf8_lossy(&ended.stderr).into_owned();
         let line = text.lines().find(|line| line.starts_with("callgate: a filter trapped mkdir"));
         match (std::os::unix::process::ExitStatusExt::signal(&ended.status), line) {
-            (Some(SIGSYS), Some(line)) if line.contains("si_errno=0") => lines.push(line.to_owned()),
+            (Some(SIGSYS), Some(line)) if line.contains("si_errno=0") => {
+                lines.push(line.to_owned())
+            }
             _ => return Err(format!("ended with {}: {text}", ended.status)),
         }
     }

@@ -1,5 +1,6 @@
 //! Was it a filter at all? Who else refuses calls, and which calls can be made again to find out.
 
+use callgate_facts::Form;
 use callgate_syscalls::{Name, names};
 
 use crate::{Call, Denial};
@@ -26,9 +27,9 @@ pub enum Repeatable {
     ActsBeyond,
 }
 
-/// Calls that change nothing beyond the process that makes them. What stands behind a pointer is not
-/// known, and is `NULL` or a path that is only read.
-const REPEATABLE: [Name; 32] = [
+/// Calls that change nothing beyond the process that makes them, whatever stands behind their
+/// pointers.
+const REPEATABLE: [Name; 30] = [
     names::SOCKET,
     names::SOCKETPAIR,
     names::PERF_EVENT_OPEN,
@@ -51,7 +52,6 @@ const REPEATABLE: [Name; 32] = [
     names::SCHED_GETAFFINITY,
     names::SCHED_GETSCHEDULER,
     names::GETPRIORITY,
-    names::IOPRIO_SET,
     names::IOPRIO_GET,
     names::KCMP,
     names::PKEY_ALLOC,
@@ -60,7 +60,6 @@ const REPEATABLE: [Name; 32] = [
     names::GETPID,
     names::GETTID,
     names::GETUID,
-    names::FSOPEN,
 ];
 
 /// Whether a call can be made again without harm.
@@ -75,6 +74,20 @@ pub fn repeatable(denial: &Denial) -> Repeatable {
         true => Repeatable::Yes,
         false => Repeatable::ArgumentsUnknown,
     }
+}
+
+/// The arguments of a call that are addresses, and not `NULL`: what stood there is not known, and
+/// whoever makes the call again needs memory of its own.
+#[must_use]
+pub fn addresses(call: &Call) -> Vec<usize> {
+    let signature = call.arch.zip(call.name).and_then(|(arch, name)| arch.signature(name));
+    let arguments = signature.into_iter().flat_map(callgate_syscalls::Signature::arguments);
+    let is_address = |argument| Form::of(argument) == Some(Form::Address);
+    let values = call.arguments.iter().map(|argument| argument.value.unwrap_or(0));
+    let both = arguments.zip(values).enumerate();
+    both.filter(|(_, (argument, value))| *value != 0 && is_address(*argument))
+        .map(|(index, _)| index)
+        .collect()
 }
 
 /// Who refuses such a call where no filter does, the likeliest first.
@@ -234,5 +247,8 @@ mod tests {
         assert_eq!(first(names::UNSHARE, 0x0002_0000), None);
         assert_eq!(first(names::PERF_EVENT_OPEN, 0), Some("kernel/perf_event_paranoid"));
         assert_eq!(first(names::GETPID, 0), None);
+        let perf = asked(names::PERF_EVENT_OPEN, [Some(0x1000), Some(0), None, None, None, None]);
+        assert_eq!(addresses(&Call::of(&perf)), [0]);
+        assert_eq!(addresses(&Call::of(&asked(names::PERF_EVENT_OPEN, [Some(0); 6]))), [0; 0]);
     }
 }

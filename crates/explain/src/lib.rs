@@ -52,7 +52,7 @@ mod time;
 
 pub use call::{Call, ShownArgument};
 pub use change::{Change, ChangeKind};
-pub use check::{Culprit, Repeatable, culprits, repeatable};
+pub use check::{Culprit, Repeatable, addresses, culprits, repeatable};
 pub use collect::Denials;
 pub use cost::Cost;
 pub use denial::{Answer, Denial, Frame, Knowledge, Process};

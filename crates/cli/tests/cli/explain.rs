@@ -47,7 +47,7 @@ fn lines_are_read_from_arguments_files_and_standard_input() {
     );
     assert!(text.contains("socket(…) on x86_64: fails with EPERM"), "{text}");
     read.says(&["1 of 4 lines"]);
-    assert_eq!(callgate(&["explain", record]).succeeds().lines().count(), 14);
+    assert!(callgate(&["explain", record]).succeeds().contains("use @debug"));
     let ended =
         callgate(&["explain", "x.service: Main process exited, code=killed, status=31/SYS"]);
     assert!(ended.succeeds().contains("SIGSYS"));
@@ -70,6 +70,9 @@ fn the_check_acquits_a_filter_that_did_nothing() {
     let text =
         callgate(&["explain", "--check", "socket", "AF_UNIX,SOCK_STREAM,0"]).succeeds().to_owned();
     assert!(text.contains("made again: it succeeds"), "{text}");
+    // Zeroes take the place of what stood behind a pointer.
+    let text = callgate(&["explain", "--check", "perf_event_open", "0x1000,0,-1,-1,0"]);
+    assert!(!text.succeeds().contains("EFAULT") && text.text().contains("made again"));
     let text = callgate(&["explain", "--check", "reboot", "0,0,0,0"]).succeeds().to_owned();
     assert!(text.contains("not made again"), "{text}");
 }

@@ -4,10 +4,13 @@ use std::fs;
 use std::io::{self, Write};
 
 use callgate_console::error::Error;
-use callgate_explain::{Answer, Culprit, Explanation, Repeatable, culprits, repeatable};
+use callgate_explain::{Answer, Culprit, Explanation, Repeatable, addresses, culprits, repeatable};
 use callgate_kernel::{Mode, current_status};
 use callgate_observe::{Retried, retry};
 use callgate_syscalls::{ActionKind, Arch, Errno};
+
+/// A page, which is more than any of these calls reads or writes.
+const MEMORY_WORDS: usize = 512;
 
 /// What came of it.
 pub(super) struct Check {
@@ -33,7 +36,12 @@ pub(super) fn of(explanation: &Explanation) -> Result<Check, Error> {
     if call.arch != Arch::native() {
         return not("it is of another architecture than this command");
     }
-    let args = denial.args.map(|arg| arg.unwrap_or(0));
+    let mut args = denial.args.map(|arg| arg.unwrap_or(0));
+    // What stood behind its pointers is not known; zeroes are as good as anything.
+    let memory = vec![0_u64; MEMORY_WORDS];
+    for index in addresses(call) {
+        args[index] = memory.as_ptr().addr() as u64;
+    }
     let retried = retry(denial.nr, args).map_err(Error::Kernel)?;
     Ok(judged(explanation, retried))
 }
