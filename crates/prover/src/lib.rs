@@ -18,6 +18,8 @@
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 
 mod arithmetic;
+#[expect(clippy::disallowed_methods, reason = "not in the C library")]
+mod ask;
 mod attribute;
 mod budget;
 mod compare;
@@ -48,6 +50,7 @@ mod visible;
 mod witness;
 mod word;
 
+pub use ask::{Ambiguity, Spelling};
 pub use attribute::{Attribution, attribute};
 pub use budget::{Options, Undecided, WideShift};
 pub use compare::{Difference, Scope};

@@ -28,6 +28,14 @@ impl Meaning<'_> {
     pub fn classes(&self) -> usize {
         self.classes.iter().map(|class| class.numbers.len()).sum()
     }
+
+    /// Whether all numbers get the same answers under two tokens, as far as classes show.
+    #[must_use]
+    pub fn is_same_for(&self, one: ArchToken, other: ArchToken) -> bool {
+        let class =
+            |token: ArchToken| self.classes.iter().find(|class| class.tokens.contains(token.raw()));
+        class(one).map(|class| &class.numbers) == class(other).map(|class| &class.numbers)
+    }
 }
 
 /// Which prover a meaning belongs to.
