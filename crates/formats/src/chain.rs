@@ -112,6 +112,11 @@ impl Accepted {
         self.arch
     }
 
+    /// The action where no rule is about a number.
+    pub(crate) const fn default_action(&self) -> Action {
+        self.default
+    }
+
     /// The numbers with rules, ascending; those of no syscall of the architecture are negative.
     pub(crate) fn numbers(&self) -> impl Iterator<Item = Number> {
         self.by_number.keys().copied()

@@ -86,6 +86,7 @@ impl WarningKind {
             Self::HighBits { .. } => "E0229",
             Self::Multiplexed { .. } => "E0230",
             Self::Omitted { .. } => "E0231",
+            Self::EqualsDefault => "E0232",
         })
     }
 }

@@ -14,6 +14,7 @@ use crate::{mux, witness};
 /// Looks at the rules of each syscall that is named.
 pub(crate) fn arch(lowering: &mut Lowering<'_>, accepted: &Accepted) {
     lowering.note_truncated(accepted.arch());
+    lowering.note_default(accepted.default_action());
     for (name, positions) in lowering.by_name() {
         let Some(number) = mux::own(accepted.arch(), name) else { continue };
         let decisions = accepted.of(number);
@@ -27,18 +28,18 @@ pub(crate) fn arch(lowering: &mut Lowering<'_>, accepted: &Accepted) {
     }
 }
 
-/// Finds refusing rules that lose to one without conditions.
+/// Finds rules that lose to one without conditions which does otherwise.
 fn overruled(
     lowering: &mut Lowering<'_>,
     name: Name,
     positions: &[usize],
     decisions: &Decisions<'_>,
 ) {
-    let Some(winner) = decisions.only().filter(|rule| is_permissive(rule.action)) else { return };
+    let Some(winner) = decisions.only() else { return };
     let by = lowering.rule(winner.origin).path.to_string();
     for &loser in positions {
         let action = lowering.rule(loser).action.on(lowering.native);
-        if !is_permissive(action) && !lowering.skips(loser, decisions.default()) {
+        if differ(action, winner.action) && !lowering.skips(loser, decisions.default()) {
             let kind = WarningKind::Overruled { name, by: by.clone() };
             lowering.note(loser, Some(name), "overruled", |path| path, kind);
         }

@@ -147,6 +147,17 @@ impl<'a> Lowering<'a> {
         }
     }
 
+    /// Warns of rules that are skipped because their action is the default.
+    pub(crate) fn note_default(&mut self, default: Action) {
+        for index in 0..self.rules.len() {
+            let (position, names) = &self.rules[index];
+            let (position, first) = (*position, names.first().copied());
+            if self.skips(position, default) {
+                self.note(position, first, "default", |path| path, WarningKind::EqualsDefault);
+            }
+        }
+    }
+
     fn check_count(&self, default: Action) -> Result<(), Error> {
         let mut counts = BTreeMap::<Name, usize>::new();
         for (position, names) in &self.rules {

@@ -62,6 +62,8 @@ pub enum WarningKind {
         /// The path of the rule without conditions.
         by: String,
     },
+    /// The rule's action is the default, and the reading skips such rules.
+    EqualsDefault,
     /// The kernel reads fewer bits of an argument than the rules compare, so that a call gets
     /// around them.
     HighBits {
@@ -158,6 +160,9 @@ impl fmt::Display for WarningKind {
                 )
             }
             Self::Truncated { arch } => write!(f, "only the low 32 bits are compared on {arch}"),
+            Self::EqualsDefault => {
+                f.write_str("no effect: the action is what calls get that no rule is about")
+            }
             Self::Omitted { count } => write!(f, "{count} more warnings are left out"),
             _ => self.fmt_meaning(f),
         }

@@ -1,6 +1,6 @@
 //! Every kind of bad input: the message names the place and the value, and nothing panics.
 
-use callgate_formats::{Error, FILE_MAX, Form, Options, Profile, builtin};
+use callgate_formats::{Error, FILE_MAX, Form, Options, Profile, WarningKind, builtin};
 use callgate_syscalls::{Arch, KernelVersion};
 
 fn options() -> Options {
@@ -334,7 +334,9 @@ fn unknown_syscalls_are_skipped_in_allowing_rules_and_refused_in_others() {
         );
     }
     let other_arch = resolve("ERRNO", "riscv_flush_icache").unwrap();
-    assert_eq!(other_arch.warnings, [], "known on another architecture");
+    let is_name = |kind: &WarningKind| matches!(kind, WarningKind::UnknownSyscall { .. });
+    let about_names = other_arch.warnings.iter().filter(|warning| is_name(&warning.kind));
+    assert_eq!(about_names.count(), 0, "known on another architecture");
 }
 
 /// Whichever of the two were read, the other's author would be mistaken.
