@@ -17,6 +17,7 @@ mod explain_error;
 mod fmt;
 mod groups;
 mod learn;
+mod lint;
 mod lsp;
 mod man;
 mod optimize;
@@ -49,6 +50,7 @@ pub(crate) enum Command {
     Asm(asm::Args),
     Sim(sim::Args),
     Check(check::Args),
+    Lint(lint::Args),
     Prove(prove::Args),
     Diff(diff::Args),
     Subset(subset::Args),
@@ -93,6 +95,7 @@ pub(crate) fn run(command: &Command) -> Result<Status, Error> {
         Command::Asm(args) => asm::run(args),
         Command::Sim(args) => sim::run(args),
         Command::Check(args) => check::run(args),
+        Command::Lint(args) => lint::run(args),
         Command::Prove(args) => prove::run(args),
         Command::Diff(args) => diff::run(args),
         Command::Subset(args) => subset::run(args),

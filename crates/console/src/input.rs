@@ -9,7 +9,7 @@ use std::io::{self, Read};
 
 use callgate::FilterStack;
 use callgate_bpf::{Program, Stack, decode};
-use callgate_formats::{Flag, Notice, Profile, builtin};
+use callgate_formats::{Flag, Notice, Profile, Warning, builtin};
 use callgate_gate::{Lowered, Refused, Written};
 use callgate_observe::filters_of;
 use callgate_policy::Policy;
@@ -18,6 +18,7 @@ use callgate_syscalls::{Arch, Endian};
 
 use crate::args::group::ProfileArgs;
 use crate::error::Error;
+use crate::findings;
 use crate::output;
 
 use dialect::Foreign;
@@ -65,6 +66,8 @@ pub struct Resolved {
     pub listener_path: Option<String>,
     /// What is sent along.
     pub listener_metadata: Option<String>,
+    /// What is legal in a container profile but hardly meant.
+    pub warnings: Vec<Warning>,
     notices: Vec<Notice>,
 }
 
@@ -155,7 +158,22 @@ impl Unresolved {
     /// # Errors
     /// [`Error::Profile`], and as [`ProfileArgs::options`].
     pub fn resolve(&self, args: &ProfileArgs, arches: &[Arch]) -> Result<Resolved, Error> {
-        self.resolve_and(args, arches, true)
+        match &self.text {
+            Text::Gate(written) if !args.quiet => {
+                return Ok(gate::lowered(written, args, arches)?.into());
+            }
+            Text::Dialect(foreign) if !args.quiet => {
+                return Ok(foreign.lowered(args, arches)?.into());
+            }
+            Text::Profile(_) | Text::Gate(_) | Text::Dialect(_) => {}
+        }
+        let mut resolved = self.resolve_quietly(args, arches)?;
+        if args.quiet {
+            resolved.notices.clear();
+        } else if !self.embedded {
+            findings::brief(&resolved.warnings, &self.name());
+        }
+        Ok(resolved)
     }
 
     /// As [`Unresolved::resolve`], without warnings.
@@ -163,33 +181,29 @@ impl Unresolved {
     /// # Errors
     /// As [`Unresolved::resolve`].
     pub fn resolve_quietly(&self, args: &ProfileArgs, arches: &[Arch]) -> Result<Resolved, Error> {
-        self.resolve_and(args, arches, false)
-    }
-
-    fn resolve_and(
-        &self,
-        args: &ProfileArgs,
-        arches: &[Arch],
-        warns: bool,
-    ) -> Result<Resolved, Error> {
-        let profile = match &self.text {
-            Text::Profile(profile) => profile,
-            Text::Gate(written) if warns => {
-                return Ok(gate::lowered(written, args, arches)?.into());
+        match &self.text {
+            Text::Profile(profile) => {
+                let resolved = profile.resolve(&args.options(arches)?);
+                Ok(resolved.map_err(|error| refused(error, profile.source()))?.into())
             }
             Text::Gate(written) => {
                 let target = gate::target(args, arches)?;
-                return Ok(written.lower(&target).map_err(Error::text)?.into());
+                Ok(written.lower(&target).map_err(Error::text)?.into())
             }
-            Text::Dialect(foreign) if warns => return Ok(foreign.lowered(args, arches)?.into()),
-            Text::Dialect(foreign) => return Ok(foreign.lowered_quietly(args, arches)?.into()),
-        };
-        let resolved = profile.resolve(&args.options(arches)?);
-        let resolved = resolved.map_err(|error| refused(error, profile.source()))?;
-        if warns && !self.embedded {
-            resolved.warnings.iter().for_each(|warning| output::warning(warning));
+            Text::Dialect(foreign) => Ok(foreign.lowered_quietly(args, arches)?.into()),
         }
-        Ok(resolved.into())
+    }
+
+    /// Whether it is a container profile, which names who answers the calls that it hands over.
+    #[must_use]
+    pub const fn is_container_profile(&self) -> bool {
+        matches!(self.text, Text::Profile(_))
+    }
+
+    /// What messages call it.
+    fn name(&self) -> String {
+        let name = self.sources().iter().next().map(|source| source.name().to_owned());
+        name.unwrap_or_default()
     }
 
     /// `FILE:LINE:COLUMN` of a place in what was read.
@@ -213,8 +227,23 @@ impl Unresolved {
 
     /// Says what was decided because the profile does not say it.
     pub fn explain(&self, resolved: &Resolved) {
-        if !self.embedded {
-            resolved.notices.iter().for_each(|notice| output::note(notice));
+        if self.embedded {
+            return;
+        }
+        let mut largest_of = Vec::new();
+        for notice in &resolved.notices {
+            match notice {
+                Notice::NumbersInferred { arch, largest } => {
+                    largest_of.push(format!("{largest} on {arch}"));
+                }
+                other => output::note(other),
+            }
+        }
+        if !largest_of.is_empty() {
+            output::note(&format_args!(
+                "numbers above the largest that the profile names ({}) fail with ENOSYS, as runc has it",
+                largest_of.join(", ")
+            ));
         }
     }
 
@@ -245,8 +274,15 @@ impl Unresolved {
 impl From<Lowered> for Resolved {
     fn from(lowered: Lowered) -> Self {
         let Lowered { policy, provenance, .. } = lowered;
-        let (flags, notices) = (Vec::new(), Vec::new());
-        Self { policy, provenance, flags, listener_path: None, listener_metadata: None, notices }
+        Self {
+            policy,
+            provenance,
+            flags: Vec::new(),
+            listener_path: None,
+            listener_metadata: None,
+            warnings: Vec::new(),
+            notices: Vec::new(),
+        }
     }
 }
 
@@ -258,6 +294,7 @@ impl From<callgate_formats::Resolved> for Resolved {
             flags: resolved.flags,
             listener_path: resolved.listener_path,
             listener_metadata: resolved.listener_metadata,
+            warnings: resolved.warnings,
             notices: resolved.notices,
         }
     }

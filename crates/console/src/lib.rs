@@ -9,6 +9,7 @@ pub mod decider;
 pub mod describe;
 pub mod draw;
 pub mod error;
+pub mod findings;
 pub mod input;
 pub mod measure;
 pub mod output;

@@ -133,6 +133,18 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "serde_json",
         ],
     ),
+    (
+        "callgate-lint",
+        &[
+            "callgate-bpf",
+            "callgate-facts",
+            "callgate-formats",
+            "callgate-policy",
+            "callgate-prover",
+            "callgate-rules",
+            "callgate-syscalls",
+        ],
+    ),
     // tokio only where its feature asks for it.
     ("callgate-supervise", &["callgate-kernel", "callgate-syscalls", "libc", "tokio"]),
     (
@@ -181,6 +193,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "callgate-formats",
             "callgate-dialects",
             "callgate-gate",
+            "callgate-lint",
             "callgate-prover",
             "callgate-rules",
             "callgate-syscalls",
@@ -210,6 +223,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "callgate-policy",
             "callgate-formats",
             "callgate-gate",
+            "callgate-lint",
             "callgate-lsp",
             "callgate-learn",
             "callgate-prover",

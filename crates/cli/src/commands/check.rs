@@ -3,11 +3,13 @@
 use callgate_bpf::{AsmError, AsmErrorKind, DecodeError, Hardening, PATH_LEN_MAX, Program, Stack};
 use callgate_kernel::running_kernel;
 use callgate_observe::survey::{self, Finding};
+use callgate_rules::Severity;
 use callgate_syscalls::Arch;
 
 use callgate_console::args::group::{FilterArgs, ProfileArgs};
 use callgate_console::args::value;
 use callgate_console::error::{Error, Status};
+use callgate_console::findings::{self, Material};
 use callgate_console::input::{self, Input};
 use callgate_console::measure::Cacheable;
 use callgate_console::output;
@@ -22,10 +24,11 @@ Examples:
   callgate check filter.bpf
   callgate check filter.bpf --kernel     asks the running kernel, too
   callgate check --pid 4711              all filters of a process together
+  callgate check seccomp.json --strict   fails for what `callgate lint` calls an error
 
 Exit status:
   0  accepted
-  1  not accepted
+  1  not accepted; with --strict also: accepted, and wrong
   2  the input is no filter at all, or could not be read
 ")]
 pub(crate) struct Args {
@@ -37,6 +40,9 @@ pub(crate) struct Args {
     /// An architecture whose syscalls are counted, instead of this machine's own; may be repeated
     #[arg(long = "arch", value_name = "ARCH", value_parser = value::arch())]
     arches: Vec<Arch>,
+    /// Fail also for errors that `callgate lint` finds
+    #[arg(long)]
+    strict: bool,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Status, Error> {
@@ -51,15 +57,32 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
         other => other?,
     };
     let arches = value::arches_or_native(&args.arches)?;
-    let stack = match input {
-        Input::Profile(_) => input.subject(&ProfileArgs::default(), &args.arches)?.into_stack()?,
-        other => other.subject(&ProfileArgs::default(), &[])?.into_stack()?,
+    let how = ProfileArgs::silent();
+    let looked_at = match input {
+        Input::Profile(_) => args.arches.as_slice(),
+        _ => &[],
     };
+    let material = Material::of(&input, &how, looked_at)?;
+    let stack = input.subject(&how, looked_at)?.into_stack()?;
     report(&stack, &arches)?;
-    match args.kernel {
-        true => ask_kernel(&stack),
-        false => Ok(Status::Success),
+    let is_wrong = errors(&material)? > 0;
+    let accepted = match args.kernel {
+        true => ask_kernel(&stack)?,
+        false => Status::Success,
+    };
+    Ok(if is_wrong && args.strict { Status::No } else { accepted })
+}
+
+/// Prints what is found as an error; says how many there are.
+fn errors(material: &Material) -> Result<usize, Error> {
+    let mut report = material.lint()?;
+    report.findings.retain(|finding| finding.severity == Severity::Error);
+    let (text, bad) = (findings::rendered(&report, material.sources()), output::BAD);
+    let count = report.findings.len();
+    if count > 0 {
+        output::text(|out| write!(out, "{bad}wrong{bad:#}\n\n{}\n", text.trim_end()))?;
     }
+    Ok(count)
 }
 
 /// Whether a text is assembler, but of a program that the kernel refuses.

@@ -68,9 +68,6 @@ pub(crate) struct Args {
     /// Let the kernel log every call that is not allowed
     #[arg(long)]
     log: bool,
-    /// Warn of nothing
-    #[arg(short, long)]
-    quiet: bool,
     /// An architecture to allow, instead of those of the profile; may be repeated
     #[arg(long = "arch", value_name = "ARCH", value_parser = value::arch())]
     arches: Vec<Arch>,
@@ -99,7 +96,7 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     let agent = connect(&stack, agent.as_ref())?;
     refuse_unanswered(&stack, agent.is_some())?;
     let command = command(args)?;
-    if !args.quiet {
+    if !args.how.quiet {
         // callgate's own profiles are known to be right.
         let file = (!matches!(args.profile, Source::Builtin(_))).then(|| command.file());
         warnings::all(&stack, file, args.default);
@@ -169,10 +166,7 @@ fn made(args: &Args) -> Result<Filters, Error> {
 }
 
 fn resolved(text: &Unresolved, args: &Args) -> Result<Resolved, Error> {
-    match args.quiet {
-        true => text.resolve_quietly(&args.how, &args.arches),
-        false => text.resolve(&args.how, &args.arches),
-    }
+    text.resolve(&args.how, &args.arches)
 }
 
 /// Connects to the agent that the profile names, if the filters hand calls over. Without an agent nobody would answer

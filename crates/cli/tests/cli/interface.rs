@@ -17,6 +17,7 @@ const COMMANDS: &[&str] = &[
     "asm",
     "sim",
     "check",
+    "lint",
     "prove",
     "diff",
     "subset",

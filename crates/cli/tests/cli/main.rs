@@ -13,6 +13,7 @@ mod gate;
 mod harness;
 mod interface;
 mod learn;
+mod lint;
 mod lsp;
 mod optimize;
 mod origins;

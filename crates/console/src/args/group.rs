@@ -65,9 +65,18 @@ pub struct ProfileArgs {
     /// The version of systemd whose sets `@NAME` are meant in units, such as 252 [default: the newest known]
     #[arg(long, value_name = "VERSION")]
     systemd: Option<String>,
+    /// Say nothing about what is odd in a profile; `callgate lint` says it all
+    #[arg(short, long)]
+    pub quiet: bool,
 }
 
 impl ProfileArgs {
+    /// As without options, and quiet.
+    #[must_use]
+    pub fn silent() -> Self {
+        Self { quiet: true, ..Self::default() }
+    }
+
     /// The thread that was named.
     #[must_use]
     pub fn thread(&self) -> Option<&str> {

@@ -1,0 +1,200 @@
+//! Filters as what can be looked at for mistakes, and what is found in them.
+
+mod looked;
+pub mod sarif;
+
+use callgate_bpf::Stack;
+use callgate_formats::{Warning, WarningKind};
+use callgate_lint::{Listener, Options, Report, Subject, Text};
+use callgate_policy::Policy;
+use callgate_rules::{Diagnostic, Provenance, Severity, Sources};
+use callgate_syscalls::Arch;
+
+use crate::args::group::ProfileArgs;
+use crate::error::Error;
+use crate::input::{self, Input, Source};
+use crate::output::{self, DiagnosticJson};
+
+pub use looked::Looked;
+
+/// A filter with all that is known about it.
+#[derive(Debug)]
+pub struct Material {
+    filter: Filter,
+    sources: Sources,
+    provenance: Provenance,
+    warnings: Vec<Warning>,
+    listener: Listener,
+    arches: Vec<Arch>,
+}
+
+#[derive(Debug)]
+enum Filter {
+    Policy(Box<Policy>),
+    Stack(Stack),
+}
+
+impl Material {
+    /// Reads a filter in whatever form it is.
+    ///
+    /// # Errors
+    /// As [`input::read`] and [`input::Unresolved::resolve`].
+    pub fn read(source: &Source, args: &ProfileArgs, arches: &[Arch]) -> Result<Self, Error> {
+        Self::of(&input::read(source)?, args, arches)
+    }
+
+    /// What was read.
+    ///
+    /// # Errors
+    /// As [`input::Unresolved::resolve`].
+    pub fn of(input: &Input, args: &ProfileArgs, arches: &[Arch]) -> Result<Self, Error> {
+        let stack = match input {
+            Input::Profile(profile) => return Self::of_profile(profile, args, arches),
+            Input::Program(program, _) => Stack::new([program.clone()]),
+            Input::Process(stack) => stack.clone(),
+        };
+        Ok(Self {
+            filter: Filter::Stack(stack),
+            sources: Sources::new(),
+            provenance: Provenance::default(),
+            warnings: Vec::new(),
+            listener: Listener::Unknown,
+            arches: arches.to_vec(),
+        })
+    }
+
+    fn of_profile(
+        profile: &input::Unresolved,
+        args: &ProfileArgs,
+        arches: &[Arch],
+    ) -> Result<Self, Error> {
+        let resolved = profile.resolve_quietly(args, arches)?;
+        let listener = match (profile.is_container_profile(), &resolved.listener_path) {
+            (false, _) => Listener::Unknown,
+            (true, Some(_)) => Listener::Named,
+            (true, None) => Listener::Missing,
+        };
+        Ok(Self {
+            filter: Filter::Policy(Box::new(resolved.policy)),
+            sources: profile.sources(),
+            provenance: resolved.provenance,
+            warnings: resolved.warnings,
+            listener,
+            arches: arches.to_vec(),
+        })
+    }
+
+    /// The texts that the places are in.
+    #[must_use]
+    pub const fn sources(&self) -> &Sources {
+        &self.sources
+    }
+
+    /// Looks for what is wrong.
+    ///
+    /// # Errors
+    /// [`Error::Prover`].
+    pub fn lint(&self) -> Result<Report, Error> {
+        let mut subject = match &self.filter {
+            Filter::Policy(policy) => Subject::policy(policy),
+            Filter::Stack(stack) => Subject::stack(stack),
+        };
+        if matches!(self.filter, Filter::Policy(_)) {
+            subject.text = Some(Text { provenance: &self.provenance, sources: &self.sources });
+        }
+        subject.warnings = &self.warnings;
+        subject.listener = self.listener;
+        let options = Options { arches: self.arches.clone() };
+        callgate_lint::lint(&subject, &options).map_err(Error::Prover)
+    }
+}
+
+/// Findings as people read them.
+pub fn rendered(report: &Report, sources: &Sources) -> String {
+    let diagnostics: Vec<Diagnostic> =
+        report.findings.iter().map(callgate_lint::Finding::diagnostic).collect();
+    output::rendered(&diagnostics, sources)
+}
+
+/// How many findings there are of each severity, in words.
+pub fn summary(report: &Report) -> String {
+    let count = |severity: Severity, one: &str| {
+        let count = report.findings.iter().filter(|found| found.severity == severity).count();
+        match count {
+            0 => None,
+            1 => Some(format!("1 {one}")),
+            _ => Some(format!("{count} {one}s")),
+        }
+    };
+    let kinds =
+        [(Severity::Error, "error"), (Severity::Warning, "warning"), (Severity::Note, "note")];
+    let mut parts: Vec<String> =
+        kinds.into_iter().filter_map(|(severity, one)| count(severity, one)).collect();
+    if !report.allowed.is_empty() {
+        parts.push(format!("{} allowed by the text", report.allowed.len()));
+    }
+    if parts.is_empty() { "nothing found".to_owned() } else { parts.join(", ") }
+}
+
+/// The most warnings that a command prints that was asked for something else.
+const BRIEF_MAX: usize = 3;
+
+/// Says what matters about a profile that is about to be used: what changes its meaning, in a line each, and where to
+/// read the rest.
+pub fn brief(warnings: &[Warning], name: &str) {
+    let (matter, rest): (Vec<_>, Vec<_>) = warnings.iter().partition(|warning| matters(warning));
+    for warning in matter.iter().take(BRIEF_MAX) {
+        output::warning(warning);
+    }
+    let left = rest.len() + matter.len().saturating_sub(BRIEF_MAX);
+    if left > 0 {
+        let what = if left == 1 { "finding" } else { "findings" };
+        output::note(&format_args!("{left} more {what}: `callgate lint {name}` shows them"));
+    }
+}
+
+/// Whether a warning is about what the filter does to the calls of programs.
+const fn matters(warning: &Warning) -> bool {
+    matches!(
+        warning.kind,
+        WarningKind::Readings { .. }
+            | WarningKind::HighBits { .. }
+            | WarningKind::Overruled { .. }
+            | WarningKind::UnknownSyscall { .. }
+            | WarningKind::UnknownField
+    )
+}
+
+/// Findings as JSON has them: as everything that is wrong with a text, with the calls.
+pub fn json(looked: &Looked) -> Vec<serde_json::Value> {
+    let findings = looked.report.findings.iter();
+    findings
+        .map(|finding| {
+            let diagnostic = finding.diagnostic();
+            let shown = finding.shown.iter().map(|shown| {
+                let args: Vec<String> =
+                    shown.call.args.iter().map(|arg| format!("{arg:#x}")).collect();
+                serde_json::json!({
+                    "arch": Arch::of_call(shown.call.arch, shown.call.nr).map(Arch::name),
+                    "nr": shown.call.nr.raw(),
+                    "args": args,
+                    "action": shown.action.to_string(),
+                })
+            });
+            let names = finding.names.iter().map(|name| name.as_str());
+            let mut value = serde_json::json!({
+                "filter": looked.name,
+                "syscalls": names.collect::<Vec<_>>(),
+                "arches": finding.arches.iter().map(|arch| arch.name()).collect::<Vec<_>>(),
+                "calls": shown.collect::<Vec<_>>(),
+            });
+            let more = serde_json::to_value(DiagnosticJson::new(&diagnostic, &looked.sources));
+            if let (Some(value), Ok(serde_json::Value::Object(more))) =
+                (value.as_object_mut(), more)
+            {
+                value.extend(more);
+            }
+            value
+        })
+        .collect()
+}

@@ -1,0 +1,60 @@
+//! Filters under which programs cannot end, or not return from a signal.
+
+use callgate_syscalls::{Arch, names};
+
+use crate::finding::{Draft, Findings};
+use crate::ground::{Answer, Ground, State};
+
+pub(crate) fn check(ground: &mut Ground<'_>, findings: &mut Findings) {
+    for arch in ground.arches.clone() {
+        if ground.answers(arch).all(|(_, answer)| answer.state() == State::Shut) {
+            continue;
+        }
+        exit(ground, findings, arch);
+        signals(ground, findings, arch);
+        restart(ground, findings, arch);
+    }
+}
+
+fn exit(ground: &Ground<'_>, findings: &mut Findings, arch: Arch) {
+    let [all, one] =
+        [names::EXIT_GROUP, names::EXIT].map(|name| ground.is(arch, name, State::Shut));
+    if !(all && one) {
+        return;
+    }
+    let refused = ground.answer(arch, names::EXIT_GROUP).and_then(Answer::refused);
+    let message = "neither exit nor exit_group is made: no program can end as it wants to";
+    findings
+        .add(ground, Draft::of("L0514", names::EXIT_GROUP, message).on(arch).show_if_any(refused));
+}
+
+fn signals(ground: &Ground<'_>, findings: &mut Findings, arch: Arch) {
+    let handlers = [names::RT_SIGACTION, names::SIGACTION, names::SIGNAL];
+    let made =
+        handlers.into_iter().find_map(|name| ground.answer(arch, name).and_then(Answer::made));
+    let returns = [names::RT_SIGRETURN, names::SIGRETURN];
+    let refused = returns
+        .into_iter()
+        .filter_map(|name| ground.answer(arch, name))
+        .find(|a| a.state() == State::Shut);
+    let (Some(made), Some(refused)) = (made, refused.and_then(Answer::refused)) else { return };
+    let message = "handlers of signals can be set, and the call by which they return is refused";
+    findings.add(
+        ground,
+        Draft::of("L0515", names::RT_SIGRETURN, message).on(arch).show(refused).show(made),
+    );
+}
+
+/// The kernel goes on with a stopped sleep by a call of its own.
+fn restart(ground: &Ground<'_>, findings: &mut Findings, arch: Arch) {
+    let sleeps = [names::NANOSLEEP, names::CLOCK_NANOSLEEP, names::POLL, names::FUTEX];
+    let made = sleeps.into_iter().find_map(|name| ground.answer(arch, name).and_then(Answer::made));
+    let refused =
+        ground.answer(arch, names::RESTART_SYSCALL).filter(|answer| answer.state() == State::Shut);
+    let (Some(made), Some(refused)) = (made, refused.and_then(Answer::refused)) else { return };
+    let message = "restart_syscall is refused, by which the kernel goes on with sleeps that a stop signal interrupted";
+    findings.add(
+        ground,
+        Draft::of("L0516", names::RESTART_SYSCALL, message).on(arch).show(refused).show(made),
+    );
+}

@@ -1,0 +1,163 @@
+//! Processes and namespaces: clone, clone3, unshare, setns.
+
+use callgate_policy::Condition;
+use callgate_syscalls::{Action, Arch, Errno, names};
+
+use crate::finding::{Draft, Findings};
+use crate::ground::{Answer, Ground, State, arg_bits, arg_is, clone_flags, constant};
+
+/// The flags that make namespaces, by the name of each.
+const NAMESPACES: [&str; 7] = [
+    "CLONE_NEWUSER",
+    "CLONE_NEWNS",
+    "CLONE_NEWPID",
+    "CLONE_NEWNET",
+    "CLONE_NEWIPC",
+    "CLONE_NEWUTS",
+    "CLONE_NEWCGROUP",
+];
+
+pub(crate) fn check(ground: &mut Ground<'_>, findings: &mut Findings) {
+    for arch in ground.arches.clone() {
+        clone3(ground, findings, arch);
+        whole_flags(ground, findings, arch);
+        wrong_argument(ground, findings, arch);
+        unshare(ground, findings, arch);
+        setns(ground, findings, arch);
+    }
+}
+
+/// A namespace flag that `clone` is refused with, and the call.
+fn refused_flag(
+    ground: &mut Ground<'_>,
+    arch: Arch,
+) -> Option<(&'static str, u64, crate::ground::Call)> {
+    if ground.is(arch, names::CLONE, State::Open) {
+        return None;
+    }
+    NAMESPACES.into_iter().find_map(|flag| {
+        let bit = constant(flag, arch)?;
+        let refused =
+            ground.refused_where(arch, names::CLONE, &arg_bits(clone_flags(arch), bit, bit))?;
+        Some((flag, bit, refused))
+    })
+}
+
+fn clone3(ground: &mut Ground<'_>, findings: &mut Findings, arch: Arch) {
+    let made = ground.answer(arch, names::CLONE3).and_then(Answer::made);
+    let clone_is_made = ground.state(arch, names::CLONE).is_some_and(|state| state != State::Shut);
+    match made {
+        Some(made) => {
+            let Some((flag, _, refused)) = refused_flag(ground, arch) else { return };
+            let message = format!(
+                "clone is refused with {flag}, and clone3, whose flags are behind a pointer, is made with any"
+            );
+            let draft =
+                Draft::of("L0401", names::CLONE3, message).on(arch).show(made).show(refused);
+            let help = ground.statement(&made.1, names::CLONE3, "enosys clone3");
+            findings.add(ground, draft.help(help));
+        }
+        None if clone_is_made => {
+            let refused = ground.answer(arch, names::CLONE3).and_then(Answer::refused);
+            let Some(refused) = refused.filter(|(action, _)| *action != enosys(arch)) else {
+                return;
+            };
+            let message = format!(
+                "clone3 is refused by {}: C libraries go on with clone after ENOSYS alone",
+                refused.0
+            );
+            let help = ground.statement(&refused.1, names::CLONE3, "enosys clone3");
+            findings.add(
+                ground,
+                Draft::of("L0402", names::CLONE3, message).on(arch).show(refused).help(help),
+            );
+        }
+        None => {}
+    }
+}
+
+/// What a kernel answers that does not have a call.
+pub(crate) fn enosys(arch: Arch) -> Action {
+    Errno::from_name("ENOSYS", arch).unwrap_or(Errno::ENOSYS).action()
+}
+
+/// Flags that are refused alone and made in company.
+fn whole_flags(ground: &mut Ground<'_>, findings: &mut Findings, arch: Arch) {
+    for (name, index) in [(names::CLONE, clone_flags(arch)), (names::UNSHARE, 0)] {
+        for flag in NAMESPACES {
+            let Some(bit) = constant(flag, arch) else { continue };
+            let Some(alone) = ground.refused_where(arch, name, &arg_is(index, bit)) else {
+                continue;
+            };
+            let Some(company) = ground.made_where(arch, name, &arg_bits(index, bit, bit)) else {
+                continue;
+            };
+            let message = format!(
+                "{name} is refused with {flag} alone, and made with {flag} and another flag"
+            );
+            let draft = Draft::new("L0403", name.as_str(), message).named(name).on(arch);
+            findings.add(ground, draft.show(company).show(alone));
+            break;
+        }
+    }
+}
+
+/// On s390 the flags are the second argument of clone.
+fn wrong_argument(ground: &mut Ground<'_>, findings: &mut Findings, arch: Arch) {
+    if clone_flags(arch) == 0 {
+        return;
+    }
+    let Some(bit) = constant("CLONE_NEWUSER", arch) else { return };
+    let refused = ground.refused_where(arch, names::CLONE, &arg_bits(0, bit, bit));
+    let (Some(refused), Some(made)) =
+        (refused, ground.made_where(arch, names::CLONE, &arg_bits(1, bit, bit)))
+    else {
+        return;
+    };
+    if ground.made_where(arch, names::CLONE, &arg_bits(0, bit, 0)).is_some() {
+        let message = "clone's first argument is tested for flags, and on this architecture that is the stack: the flags are the second";
+        findings.add(
+            ground,
+            Draft::of("L0404", names::CLONE, message).on(arch).show(made).show(refused),
+        );
+    }
+}
+
+fn unshare(ground: &mut Ground<'_>, findings: &mut Findings, arch: Arch) {
+    let index = clone_flags(arch);
+    for flag in NAMESPACES {
+        let Some(bit) = constant(flag, arch) else { continue };
+        let by_clone = |ground: &mut Ground<'_>| {
+            ground.made_where(arch, names::CLONE, &arg_bits(index, bit, bit))
+        };
+        let by_unshare =
+            |ground: &mut Ground<'_>| ground.made_where(arch, names::UNSHARE, &arg_is(0, bit));
+        let refused = match (by_clone(ground), by_unshare(ground)) {
+            (None, Some(made)) => Some((names::CLONE, names::UNSHARE, made)),
+            (Some(made), None) => Some((names::UNSHARE, names::CLONE, made)),
+            _ => None,
+        };
+        let Some((refused, open, made)) = refused else { continue };
+        if !ground.is_restricted(arch, refused) {
+            continue;
+        }
+        let message =
+            format!("{refused} is refused with {flag}, and {open} makes the same namespace");
+        findings.add(
+            ground,
+            Draft::new("L0405", "namespaces", message).named(open).on(arch).show(made),
+        );
+        return;
+    }
+}
+
+fn setns(ground: &mut Ground<'_>, findings: &mut Findings, arch: Arch) {
+    let Some(made) = ground.answer(arch, names::SETNS).and_then(Answer::made) else { return };
+    let Some(bit) = constant("CLONE_NEWNS", arch) else { return };
+    let own = ground.made_where(arch, names::UNSHARE, &arg_is(0, bit));
+    let is_kept_from = ground.is_restricted(arch, names::UNSHARE) && own.is_none();
+    if is_kept_from && !ground.ask(arch, names::SETNS, &Condition::always()).is_empty() {
+        let message = "unshare is refused, and setns, which enters the namespaces of other processes, is made";
+        findings.add(ground, Draft::of("L0406", names::SETNS, message).on(arch).show(made));
+    }
+}

@@ -1,0 +1,40 @@
+//! What the readers of profiles found remarkable.
+
+use callgate_formats::WarningKind;
+use callgate_rules::Help;
+
+use crate::FindingPlace;
+use crate::finding::{Draft, Findings};
+use crate::ground::Ground;
+
+pub(crate) fn check(ground: &mut Ground<'_>, findings: &mut Findings) {
+    for warning in ground.subject.warnings {
+        let Some(code) = code(&warning.kind) else { continue };
+        let about = format!("{}: {}", warning.place.path, warning.kind);
+        let place = Some(FindingPlace::Text(warning.place.span));
+        let mut draft = Draft::new(code, about, warning.kind.to_string()).at(place);
+        if let WarningKind::Readings { name, call, chosen, .. } = &warning.kind {
+            draft = draft.named(*name).show((chosen.1, *call));
+        }
+        if let Some(edit) = warning.diagnostic().helps.into_iter().find(|help| help.edit.is_some())
+        {
+            draft = draft.help(Some(Help { message: edit.message, edit: edit.edit }));
+        }
+        findings.add(ground, draft);
+    }
+}
+
+/// The code of a warning; none where a check here looks closer.
+const fn code(kind: &WarningKind) -> Option<&'static str> {
+    match kind {
+        WarningKind::Truncated { .. } => Some("L0204"),
+        WarningKind::ValueOutsideMask => Some("L0205"),
+        WarningKind::Readings { .. } => Some("L0308"),
+        WarningKind::UnknownField => Some("L0309"),
+        WarningKind::ErrnoUnused | WarningKind::ValueTwoUnused => Some("L0310"),
+        WarningKind::UnknownSyscall { .. } => Some("L0311"),
+        WarningKind::Overruled { .. } => Some("L0301"),
+        WarningKind::EqualsDefault => Some("L0302"),
+        _ => None,
+    }
+}

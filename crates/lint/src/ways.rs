@@ -1,0 +1,231 @@
+//! Calls that are known as ways around a filter.
+
+use callgate_policy::Condition;
+use callgate_syscalls::{Arch, Name, names};
+
+use crate::finding::{Draft, Findings};
+use crate::ground::{Ground, State, arg_is, constant};
+
+/// A call that reaches what the filter refuses elsewhere.
+struct Way {
+    code: &'static str,
+    calls: &'static [Name],
+    /// The argument that it takes for it, and the constant.
+    with: Option<(usize, &'static str)>,
+    /// In filters that refuse by name: what must be refused for this to be a way around.
+    beside: &'static [Name],
+    /// What it reaches.
+    reaches: &'static str,
+}
+
+const FILES_AND_SOCKETS: &[Name] = &[
+    names::OPENAT,
+    names::OPEN,
+    names::SOCKET,
+    names::CONNECT,
+    names::BIND,
+    names::UNLINKAT,
+    names::RENAMEAT2,
+    names::MKDIRAT,
+    names::SENDTO,
+    names::SENDMSG,
+];
+
+const OTHER_PROCESSES: &[Name] =
+    &[names::PTRACE, names::PROCESS_VM_READV, names::PROCESS_VM_WRITEV, names::PIDFD_GETFD];
+
+const WAYS: &[Way] = &[
+    Way {
+        code: "L0601",
+        calls: &[names::IO_URING_SETUP],
+        with: None,
+        beside: FILES_AND_SOCKETS,
+        reaches: "opens, connects and sends by a ring that no filter sees",
+    },
+    Way {
+        code: "L0602",
+        calls: &[names::PTRACE],
+        with: None,
+        beside: OTHER_PROCESSES,
+        reaches: "makes calls in other processes, which this filter does not hold",
+    },
+    Way {
+        code: "L0603",
+        calls: &[names::PROCESS_VM_WRITEV, names::PROCESS_VM_READV],
+        with: None,
+        beside: OTHER_PROCESSES,
+        reaches: "reads and writes the memory of other processes",
+    },
+    Way {
+        code: "L0604",
+        calls: &[names::IOCTL],
+        with: Some((1, "TIOCSTI")),
+        beside: &[names::IOCTL],
+        reaches: "types into the terminal that the sandbox shares with a shell outside",
+    },
+    Way {
+        code: "L0607",
+        calls: &[names::BPF],
+        with: None,
+        beside: &[names::PERF_EVENT_OPEN],
+        reaches: "loads programs into the kernel",
+    },
+    Way {
+        code: "L0608",
+        calls: &[names::USERFAULTFD],
+        with: None,
+        beside: &[names::BPF, names::IO_URING_SETUP],
+        reaches: "stops the kernel in the middle of a copy, which makes races in it winnable",
+    },
+    Way {
+        code: "L0609",
+        calls: &[names::KEYCTL, names::ADD_KEY, names::REQUEST_KEY],
+        with: None,
+        beside: &[names::BPF, names::KEYCTL, names::ADD_KEY, names::REQUEST_KEY],
+        reaches: "the keys of the kernel, which no namespace holds apart",
+    },
+    Way {
+        code: "L0610",
+        calls: &[names::UNSHARE],
+        with: Some((0, "CLONE_NEWUSER")),
+        beside: &[names::MOUNT, names::SETNS],
+        reaches: "makes a user namespace, with all capabilities inside and much kernel code behind them",
+    },
+    Way {
+        code: "L0611",
+        calls: &[names::PERF_EVENT_OPEN],
+        with: None,
+        beside: &[names::BPF],
+        reaches: "watches what others do, and has had many errors",
+    },
+    Way {
+        code: "L0612",
+        calls: &[names::OPEN_BY_HANDLE_AT],
+        with: None,
+        beside: &[names::OPENAT, names::OPEN],
+        reaches: "opens files outside of the mounts that the sandbox shows",
+    },
+    Way {
+        code: "L0613",
+        calls: &[
+            names::KEXEC_LOAD,
+            names::KEXEC_FILE_LOAD,
+            names::INIT_MODULE,
+            names::FINIT_MODULE,
+        ],
+        with: None,
+        beside: &[
+            names::INIT_MODULE,
+            names::FINIT_MODULE,
+            names::KEXEC_LOAD,
+            names::KEXEC_FILE_LOAD,
+        ],
+        reaches: "replaces or extends the kernel",
+    },
+    Way {
+        code: "L0614",
+        calls: &[names::PIDFD_GETFD],
+        with: None,
+        beside: OTHER_PROCESSES,
+        reaches: "takes open files from other processes",
+    },
+    Way {
+        code: "L0616",
+        calls: &[names::SOCKET],
+        with: Some((0, "AF_ALG")),
+        beside: &[names::SOCKET],
+        reaches: "the kernel's cryptography, through which Copy Fail wrote to files",
+    },
+    Way {
+        code: "L0617",
+        calls: &[
+            names::FSOPEN,
+            names::OPEN_TREE,
+            names::MOVE_MOUNT,
+            names::MOUNT_SETATTR,
+            names::FSMOUNT,
+        ],
+        with: None,
+        beside: &[names::MOUNT],
+        reaches: "mounts by the newer calls",
+    },
+    Way {
+        code: "L0618",
+        calls: &[names::IOPL, names::IOPERM],
+        with: None,
+        beside: &[names::INIT_MODULE, names::KEXEC_LOAD],
+        reaches: "the ports of the machine",
+    },
+];
+
+pub(crate) fn check(ground: &mut Ground<'_>, findings: &mut Findings) {
+    for arch in ground.arches.clone() {
+        let is_allow_list = ground.is_allow_list(arch);
+        for way in WAYS {
+            open(ground, findings, arch, (way, is_allow_list));
+        }
+        tioclinux(ground, findings, arch);
+        personality(ground, findings, arch);
+    }
+}
+
+fn open(
+    ground: &mut Ground<'_>,
+    findings: &mut Findings,
+    arch: Arch,
+    (way, is_allow_list): (&Way, bool),
+) {
+    let condition = match way.with {
+        None => Condition::always(),
+        Some((index, name)) => match constant(name, arch) {
+            Some(value) => arg_is(index, value),
+            None => return,
+        },
+    };
+    let is_kept = |ground: &Ground<'_>, name: Name| {
+        ground.state(arch, name).is_some_and(|state| state != State::Open)
+    };
+    if !is_allow_list && !way.beside.iter().any(|&name| is_kept(ground, name)) {
+        return;
+    }
+    for &name in way.calls {
+        let Some(made) = ground.made_where(arch, name, &condition) else { continue };
+        // Some conditions are there to keep this apart.
+        if way.with.is_none() && !ground.is(arch, name, State::Open) {
+            continue;
+        }
+        let what = way.with.map_or(String::new(), |(_, constant)| format!(" with {constant}"));
+        let message = format!("{name}{what} is made: {}", way.reaches);
+        findings
+            .add(ground, Draft::new(way.code, way.code, message).named(name).on(arch).show(made));
+        return;
+    }
+}
+
+/// The console has a request that does what TIOCSTI does.
+fn tioclinux(ground: &mut Ground<'_>, findings: &mut Findings, arch: Arch) {
+    let (Some(sti), Some(linux)) = (constant("TIOCSTI", arch), constant("TIOCLINUX", arch)) else {
+        return;
+    };
+    let refused = ground.refused_where(arch, names::IOCTL, &arg_is(1, sti));
+    let made = ground.made_where(arch, names::IOCTL, &arg_is(1, linux));
+    if let (Some(refused), Some(made)) = (refused, made) {
+        let message = "ioctl is refused with TIOCSTI, and TIOCLINUX pastes into a console as well";
+        findings.add(
+            ground,
+            Draft::of("L0605", names::IOCTL, message).on(arch).show(made).show(refused),
+        );
+    }
+}
+
+/// Flags of `personality` that switch off what makes attacks hard.
+fn personality(ground: &mut Ground<'_>, findings: &mut Findings, arch: Arch) {
+    if !(ground.is_allow_list(arch) && ground.is(arch, names::PERSONALITY, State::Open)) {
+        return;
+    }
+    let Some(fixed) = constant("ADDR_NO_RANDOMIZE", arch) else { return };
+    let made = ground.made_where(arch, names::PERSONALITY, &arg_is(0, fixed));
+    let message = "personality is made with any value: also without random addresses, and with executable data";
+    findings
+        .add(ground, Draft::of("L0615", names::PERSONALITY, message).on(arch).show_if_any(made));
+}

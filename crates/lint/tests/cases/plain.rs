@@ -1,0 +1,280 @@
+//! Architectures, widths, rules, answers, costs.
+
+use super::{Case, Filter};
+
+pub(crate) const ABI: &[Case] = &[
+    Case {
+        code: "L0101",
+        bad: Filter::Asm(&["ld [0]\njeq #59, bad\nret #0x7fff0000\nbad: ret #0x50001\n"]),
+        good: asm!("jeq #59, kill" "ret #0x7fff0000"),
+    },
+    Case {
+        code: "L0102",
+        bad: gate!("arch x86_64" "foreign allow" "default errno EPERM" "allow exit"),
+        good: gate!("arch x86_64" "default errno EPERM" "allow exit"),
+    },
+    Case {
+        code: "L0103",
+        bad: Filter::Asm(&[
+            "ld [4]\njne #0xc000003e, bad\nld [0]\njeq #59, bad\nret #0x7fff0000\nbad: ret #0x50001\n",
+        ]),
+        good: asm!("jeq #59, kill" "ret #0x7fff0000"),
+    },
+    Case {
+        code: "L0104",
+        bad: asm!("jeq #59, kill" "ret #0x7fff0000"),
+        good: asm!("jeq #59, kill" "jge #512, kill" "ret #0x7fff0000"),
+    },
+    Case {
+        code: "L0105",
+        bad: gate!("arch x86_64, x86" "default allow" "errno EPERM mount" "on x86_64 { errno EPERM keyctl }"),
+        good: gate!("arch x86_64, x86" "default allow" "errno EPERM keyctl"),
+    },
+    Case {
+        code: "L0106",
+        bad: gate!("arch x86_64, x86" "default errno EPERM" "on x86_64 { allow exit }"),
+        good: gate!("arch x86_64, x86" "default errno EPERM" "allow exit"),
+    },
+];
+
+pub(crate) const WIDTH: &[Case] = &[
+    Case {
+        code: "L0201",
+        bad: Filter::Json(
+            r#"{"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64"], "syscalls": [{"names": ["ioctl"],
+                "action": "SCMP_ACT_ERRNO", "args": [{"index": 1, "value": 21522, "op": "SCMP_CMP_EQ"}]}]}"#,
+        ),
+        good: deny!("errno EPERM ioctl where cmd == TIOCSTI"),
+    },
+    Case {
+        code: "L0202",
+        bad: Filter::Json(
+            r#"{"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64"], "syscalls": [{"names": ["getpgid"],
+                "action": "SCMP_ACT_ERRNO", "args": [{"index": 0, "value": 18446744073709551615, "op": "SCMP_CMP_EQ"}]}]}"#,
+        ),
+        good: deny!("errno EACCES getpgid where pid == -1"),
+    },
+    Case {
+        code: "L0203",
+        bad: Filter::Asm(&[
+            "ld [4]\njne #0x40000003, no\nld [0]\njne #54, yes\nld [28]\njne #0, yes\nld [24]\njeq #0x5412, no\n\
+             yes: ret #0x7fff0000\nno: ret #0x50001\n",
+        ]),
+        good: Filter::Asm(&[
+            "ld [4]\njne #0x40000003, no\nld [0]\njne #54, yes\nld [24]\njeq #0x5412, no\n\
+             yes: ret #0x7fff0000\nno: ret #0x50001\n",
+        ]),
+    },
+    Case {
+        code: "L0204",
+        bad: Filter::Json(
+            r#"{"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"], "syscalls": [
+                {"names": ["read"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 2, "value": 5000000000, "op": "SCMP_CMP_LT"}]}]}"#,
+        ),
+        good: Filter::Json(
+            r#"{"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"], "syscalls": [
+                {"names": ["read"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 2, "value": 5000, "op": "SCMP_CMP_LT"}]}]}"#,
+        ),
+    },
+    Case {
+        code: "L0205",
+        bad: json!(
+            r#"{"names": ["read"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 2, "value": 1, "valueTwo": 3, "op": "SCMP_CMP_MASKED_EQ"}]}"#
+        ),
+        good: json!(
+            r#"{"names": ["read"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 2, "value": 3, "valueTwo": 1, "op": "SCMP_CMP_MASKED_EQ"}]}"#
+        ),
+    },
+    Case {
+        code: "L0207",
+        bad: json!(
+            r#"{"names": ["execve"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 4096, "op": "SCMP_CMP_EQ"}]}"#
+        ),
+        good: json!(
+            r#"{"names": ["execve"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 0, "op": "SCMP_CMP_NE"}]}"#
+        ),
+    },
+];
+
+pub(crate) const RULES: &[Case] = &[
+    Case {
+        code: "L0301",
+        bad: json!(
+            r#"{"names": ["bpf", "vmsplice"], "action": "SCMP_ACT_ERRNO", "errnoRet": 38},
+               {"names": ["read", "bpf"], "action": "SCMP_ACT_ALLOW"}"#
+        ),
+        good: json!(
+            r#"{"names": ["vmsplice"], "action": "SCMP_ACT_ERRNO", "errnoRet": 38},
+               {"names": ["read", "bpf"], "action": "SCMP_ACT_ALLOW"}"#
+        ),
+    },
+    Case {
+        code: "L0302",
+        bad: deny!("errno EPERM mount" "allow read"),
+        good: deny!("errno EPERM mount"),
+    },
+    Case {
+        code: "L0303",
+        bad: allow!("allow { read, write }" "allow read"),
+        good: allow!("allow { read, write }"),
+    },
+    Case {
+        code: "L0304",
+        bad: json!(
+            r#"{"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 38, "op": "SCMP_CMP_NE"}]},
+               {"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 40, "op": "SCMP_CMP_NE"}]}"#
+        ),
+        good: json!(
+            r#"{"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 38, "op": "SCMP_CMP_LT"}]},
+               {"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 40, "op": "SCMP_CMP_GT"}]}"#
+        ),
+    },
+    Case {
+        code: "L0305",
+        bad: allow!("allow socket where family == AF_UNIX and family == AF_INET"),
+        good: allow!("allow socket where family == AF_UNIX or family == AF_INET"),
+    },
+    Case {
+        code: "L0306",
+        bad: allow!("allow socket where family != AF_ALG and family != AF_VSOCK"),
+        good: allow!("allow socket where family in {AF_UNIX, AF_INET}"),
+    },
+    Case {
+        code: "L0307",
+        bad: allow!("allow read where count >= 0"),
+        good: allow!("allow read where count >= 1"),
+    },
+    Case {
+        code: "L0308",
+        bad: json!(
+            r#"{"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 38, "op": "SCMP_CMP_NE"},
+                {"index": 0, "value": 40, "op": "SCMP_CMP_NE"}]}"#
+        ),
+        good: json!(
+            r#"{"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 38, "op": "SCMP_CMP_NE"}]}"#
+        ),
+    },
+    Case {
+        code: "L0309",
+        bad: json!(r#"{"names": ["read"], "action": "SCMP_ACT_ALLOW", "ticket": 7}"#),
+        good: json!(r#"{"names": ["read"], "action": "SCMP_ACT_ALLOW"}"#),
+    },
+    Case {
+        code: "L0310",
+        bad: json!(r#"{"names": ["read"], "action": "SCMP_ACT_ALLOW", "errnoRet": 2}"#),
+        good: json!(r#"{"names": ["read"], "action": "SCMP_ACT_ERRNO", "errnoRet": 2}"#),
+    },
+    Case {
+        code: "L0311",
+        bad: json!(r#"{"names": ["raed"], "action": "SCMP_ACT_ALLOW"}"#),
+        good: json!(r#"{"names": ["read"], "action": "SCMP_ACT_ALLOW"}"#),
+    },
+];
+
+pub(crate) const ANSWERS: &[Case] = &[
+    Case {
+        code: "L0501",
+        bad: gate!("arch x86_64" "default notify" "allow exit"),
+        good: allow!("notify mount"),
+    },
+    Case { code: "L0502", bad: allow!("notify write"), good: allow!("notify mount") },
+    Case {
+        code: "L0503",
+        bad: json!(r#"{"names": ["mount"], "action": "SCMP_ACT_NOTIFY"}"#),
+        good: Filter::Json(
+            r#"{"defaultAction": "SCMP_ACT_ERRNO", "listenerPath": "/run/a.sock", "syscalls": [
+                {"names": ["mount"], "action": "SCMP_ACT_NOTIFY"}]}"#,
+        ),
+    },
+    Case {
+        code: "L0504",
+        bad: gate!("arch x86_64" "default kill" "allow { write, mmap, exit_group, clone, newfstatat }"),
+        good: gate!("arch x86_64" "default enosys" "allow { write, mmap, exit_group, clone, newfstatat }"),
+    },
+    Case {
+        code: "L0505",
+        bad: allow!("allow { write, mmap, exit_group, faccessat }"),
+        good: allow!("allow { write, mmap, exit_group, faccessat }" "enosys { faccessat2 }"),
+    },
+    Case {
+        code: "L0506",
+        bad: asm!("jeq #39, fake" "ret #0x7fff0000" "fake: ret #0x50000"),
+        good: asm!("jeq #39, fake" "ret #0x7fff0000" "fake: ret #0x50001"),
+    },
+    Case {
+        code: "L0507",
+        bad: allow!("allow { write, mmap, exit_group, mprotect }"),
+        good: allow!("allow { write, mmap, exit_group, mprotect, getrandom }"),
+    },
+    Case { code: "L0508", bad: deny!("kill-thread getpid"), good: deny!("kill getpid") },
+    Case { code: "L0509", bad: deny!("trace 1 getpid"), good: deny!("trap 1 getpid") },
+    Case {
+        code: "L0510",
+        bad: asm!("jeq #39, odd" "ret #0x7fff0000" "odd: ret #0x51000"),
+        good: asm!("jeq #39, odd" "ret #0x7fff0000" "odd: ret #0x50fff"),
+    },
+    Case {
+        code: "L0511",
+        bad: asm!("jeq #39, odd" "ret #0x7fff0000" "odd: ret #0x12340000"),
+        good: asm!("jeq #39, odd" "ret #0x7fff0000" "odd: ret #0"),
+    },
+    Case {
+        code: "L0512",
+        bad: deny!("errno EPERM mount"),
+        good: gate!("arch x86_64" "default enosys" "allow exit"),
+    },
+    Case {
+        code: "L0513",
+        bad: allow!("allow read"),
+        good: gate!("arch x86_64" "baseline linux 6.1 else ENOSYS" "default errno EPERM" "allow { read, exit }"),
+    },
+    Case {
+        code: "L0514",
+        bad: gate!("arch x86_64" "default errno EPERM" "allow read"),
+        good: allow!("allow read"),
+    },
+    Case {
+        code: "L0515",
+        bad: allow!("allow rt_sigaction"),
+        good: allow!("allow { rt_sigaction, rt_sigreturn }"),
+    },
+    Case {
+        code: "L0516",
+        bad: allow!("allow nanosleep"),
+        good: allow!("allow { nanosleep, restart_syscall }"),
+    },
+];
+
+/// A program that is long and does nothing.
+const LONG: &str = "ld [4]\njne #0xc000003e, kill\nret #0x7fff0000\nkill: ret #0x80000000\n";
+
+pub(crate) const COST: &[Case] = &[
+    Case { code: "L0701", bad: allow!("allow read where fd == 0"), good: allow!("allow read") },
+    Case { code: "L0702", bad: Filter::Asm(&[LONG, LONG]), good: Filter::Asm(&[LONG]) },
+    Case { code: "L0703", bad: Filter::Asm(&[LONG; 2000]), good: Filter::Asm(&[LONG; 3]) },
+    Case {
+        code: "L0704",
+        bad: asm!("ja yes" "ret #0x50001" "yes: ret #0x7fff0000"),
+        good: asm!("jeq #39, yes" "ret #0x50001" "yes: ret #0x7fff0000"),
+    },
+    Case {
+        code: "L0705",
+        bad: asm!("ld [8]" "jeq #0x1000, yes" "ret #0x50001" "yes: ret #0x7fff0000"),
+        good: asm!("ld [16]" "jeq #0x1000, yes" "ret #0x50001" "yes: ret #0x7fff0000"),
+    },
+    Case {
+        code: "L0706",
+        bad: asm!("ld [16]" "tax" "ld #1" "lsh x" "jeq #2, yes" "ret #0x50001" "yes: ret #0x7fff0000"),
+        good: asm!("ld [16]" "and #31" "tax" "ld #1" "lsh x" "jeq #2, yes" "ret #0x50001" "yes: ret #0x7fff0000"),
+    },
+    Case {
+        code: "L0901",
+        bad: allow!("allow ptrace # allow(L0602)"),
+        good: allow!("allow ptrace # allow(L0602): a debugger"),
+    },
+    Case {
+        code: "L0902",
+        bad: allow!("allow read # allow(L0602): a debugger"),
+        good: allow!("allow ptrace # allow(L0602): a debugger"),
+    },
+];

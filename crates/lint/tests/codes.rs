@@ -1,0 +1,166 @@
+//! For each code a filter in which it is found, and one in which it is not.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "what cannot be had fails the test that needs it"
+)]
+
+mod cases;
+
+use std::collections::BTreeSet;
+
+use callgate_bpf::{Program, Stack, decode};
+use callgate_formats::Profile;
+use callgate_gate::{nothing, read};
+use callgate_lint::{Listener, Options, Report, Subject, Text, lint, pages};
+use callgate_rules::{Source, Target};
+use callgate_syscalls::{Arch, KernelVersion};
+
+use cases::{ABI, ANSWERS, COST, Case, Filter, PROCESSES, RULES, WAYS, WIDTH};
+
+const KERNEL: KernelVersion = KernelVersion::new(6, 12);
+
+fn found(filter: &Filter) -> Report {
+    match filter {
+        Filter::Gate(text) => of_gate(text),
+        Filter::Json(text) => of_json(text),
+        Filter::Asm(texts) => of_programs(texts),
+    }
+}
+
+fn of_gate(text: &str) -> Report {
+    let source = Source::new("case.gate", text).unwrap();
+    let written = read(source, &mut nothing).unwrap_or_else(|refused| panic!("{refused}\n{text}"));
+    let target = Target { native: Arch::X86_64, arches: None, kernel: Some(KERNEL) };
+    // What the language itself refuses can still come from elsewhere.
+    let lowered = written.lower_unchecked(&target).unwrap_or_else(|e| panic!("{e}\n{text}"));
+    let mut subject = Subject::policy(&lowered.policy);
+    subject.text = Some(Text { provenance: &lowered.provenance, sources: &written.sources });
+    lint(&subject, &Options::default()).unwrap()
+}
+
+fn of_json(text: &str) -> Report {
+    let profile = Profile::read(Source::new("case.json", text).unwrap()).unwrap();
+    let sources = profile.source().clone().into();
+    let resolved = profile.resolve(&callgate_formats::Options::new(Arch::X86_64, KERNEL)).unwrap();
+    let mut subject = Subject::policy(&resolved.policy);
+    subject.text = Some(Text { provenance: &resolved.provenance, sources: &sources });
+    subject.warnings = &resolved.warnings;
+    subject.listener =
+        if resolved.listener_path.is_some() { Listener::Named } else { Listener::Missing };
+    lint(&subject, &Options::default()).unwrap()
+}
+
+fn of_programs(texts: &[&str]) -> Report {
+    let program =
+        |text: &&str| decode(text.as_bytes()).unwrap_or_else(|e| panic!("{e}\n{text}")).program;
+    let programs: Vec<Program> = texts.iter().map(program).collect();
+    lint(&Subject::stack(&Stack::new(programs)), &Options::default()).unwrap()
+}
+
+fn codes(report: &Report) -> BTreeSet<&str> {
+    report.findings.iter().map(|finding| finding.code.as_str()).collect()
+}
+
+fn hold(cases: &[Case]) {
+    let mut wrong = Vec::new();
+    for Case { code, bad, good } in cases {
+        let report = found(bad);
+        match report.findings.iter().find(|finding| finding.code.as_str() == *code) {
+            None => wrong.push(format!("{code} is not found: {:?}", codes(&report))),
+            Some(finding) => {
+                let diagnostic = finding.diagnostic();
+                assert!(!diagnostic.helps.is_empty(), "{code} has no mend");
+                // Each call that is shown gets what is said of it.
+                let is_plain = matches!(
+                    *code,
+                    "L0302" | "L0305" | "L0703" | "L0702" | "L0704" | "L0705" | "L0706"
+                );
+                let is_text =
+                    code.starts_with("L02") || code.starts_with("L03") || code.starts_with("L09");
+                assert!(is_plain || is_text || !finding.shown.is_empty(), "{code} shows no call");
+            }
+        }
+        let report = found(good);
+        if let Some(finding) = report.findings.iter().find(|finding| finding.code.as_str() == *code)
+        {
+            wrong.push(format!("{code} is found where it is not: {:?}", finding.diagnostic()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn architectures() {
+    hold(ABI);
+}
+
+#[test]
+fn widths() {
+    hold(WIDTH);
+}
+
+#[test]
+fn rules() {
+    hold(RULES);
+}
+
+#[test]
+fn processes_and_variants() {
+    hold(PROCESSES);
+}
+
+#[test]
+fn answers() {
+    hold(ANSWERS);
+}
+
+#[test]
+fn ways_around() {
+    hold(WAYS);
+}
+
+#[test]
+fn costs_and_programs() {
+    hold(COST);
+}
+
+#[test]
+fn every_code_has_a_case_and_every_case_a_page() {
+    let all = [ABI, WIDTH, RULES, PROCESSES, ANSWERS, WAYS, COST];
+    let tried: BTreeSet<&str> = all.into_iter().flatten().map(|case| case.code).collect();
+    let written: BTreeSet<&str> = pages().map(|page| page.code).collect();
+    assert_eq!(tried, written);
+    assert!(written.len() >= 45);
+}
+
+#[test]
+fn a_change_shows_what_it_brought() {
+    let old = "policy 1\narch x86_64\ndefault errno EPERM\nallow { read, exit }\n";
+    let new = format!("{old}allow ptrace\n");
+    let report = of_gate(&new).against(&of_gate(old));
+    assert_eq!(codes(&report), BTreeSet::from(["L0602"]));
+}
+
+#[test]
+fn a_text_allows_findings_with_a_reason() {
+    let text = "policy 1\narch x86_64\ndefault errno EPERM # allow(L0513): pinned kernel\nallow { read, exit }\n\
+                # allow(L0602, L0603): a debugger\nallow ptrace\n";
+    let report = of_gate(text);
+    assert!(!codes(&report).contains("L0602") && !codes(&report).contains("L0513"), "{report:?}");
+    let reasons: Vec<&str> = report.allowed.iter().map(|allowed| allowed.reason.as_str()).collect();
+    assert!(reasons.contains(&"a debugger") && reasons.contains(&"pinned kernel"), "{reasons:?}");
+}
+
+#[test]
+fn mends_of_policies_are_edits_that_mend() {
+    let text = "policy 1\narch x86_64\ndefault allow\n\
+                errno EPERM clone where clone_flags any CLONE_NEWUSER\nallow clone3\n";
+    let report = of_gate(text);
+    let finding = report.findings.iter().find(|finding| finding.code.as_str() == "L0401").unwrap();
+    let edit = finding.helps[0].edit.as_ref().unwrap();
+    let mut mended = text.to_owned();
+    mended.replace_range(edit.span.range(), &edit.replacement);
+    assert!(mended.contains("enosys clone3\nallow clone3"), "{mended}");
+    assert!(!codes(&of_gate(&mended)).contains("L0401"), "{mended}");
+}
