@@ -2,7 +2,7 @@
 
 use callgate_policy::{Action, Arch, KernelVersion, Policy};
 use callgate_rules::{
-    Answer, Cond, Header, Mistake, Rule, Rules, Target, UnknownAnswer, Verdict, resolve,
+    Answer, Baseline, Cond, Header, Mistake, Rule, Rules, Target, UnknownAnswer, Verdict, resolve,
 };
 use callgate_syscalls::Name;
 
@@ -47,7 +47,8 @@ impl FilterBuilder {
     /// older one, where `ERRNO(EPERM)` would make it fail.
     pub fn unknown(mut self, baseline: KernelVersion, action: Action) -> Self {
         let answer = Answer::new(Verdict::from(action));
-        self.rules.header.unknown = Some(UnknownAnswer { baseline, answer });
+        self.rules.header.unknown =
+            Some(UnknownAnswer { baseline: Baseline::Kernel(baseline), answer });
         self
     }
 

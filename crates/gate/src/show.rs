@@ -118,26 +118,45 @@ fn write(policy: &Policy, style: Style) -> Result<String, NotShown> {
         return Err(inexpressible("it has no architecture"));
     };
     let default = same(policy, first, "defaults", |arch| arch.default_action())?;
-    let unknown = same(policy, first, "baselines", |arch| arch.unknown_action())?;
+    let baseline = baseline(policy, first)?;
     let mut text = String::from("policy 1\n");
     let names: Vec<&str> = arches.iter().map(|arch| arch.name()).collect();
     text += &format!("arch {}\n", names.join(", "));
     if policy.foreign() != Action::KILL_PROCESS {
         text += &format!("foreign {}\n", verdict::text(policy.foreign(), first));
     }
-    if let Some(Unknown { known, action }) = unknown {
-        let Known::Kernel(version) = known else {
-            return Err(inexpressible("it tells syscalls apart by the largest known number"));
-        };
-        let verdict = verdict::text(action, first);
-        text += &format!("baseline linux {version} else {verdict}\n");
-    }
+    text += &baseline;
     text += &format!("default {}\n", verdict::text(default, first));
     text += &statements::write(policy, style)?;
     match crate::format(&File::parse(&text)) {
         Some(formatted) => Ok(formatted),
         None => Err(inexpressible("the text would not be understood")),
     }
+}
+
+/// The line about calls that are not known; empty where all are.
+fn baseline(policy: &Policy, first: Arch) -> Result<String, NotShown> {
+    let each = || policy.arches().filter_map(|(arch, rules)| Some((arch, rules.unknown_action()?)));
+    let Some((_, Unknown { known, action })) = each().next() else { return Ok(String::new()) };
+    let differ = || inexpressible("its architectures have different baselines");
+    if each().any(|(_, unknown)| unknown.action != action) {
+        return Err(differ());
+    }
+    let verdict = verdict::text(action, first);
+    let known_text = |known| match known {
+        Known::Kernel(version) => format!("linux {version}"),
+        // x32's have a bit set that is easier seen so.
+        Known::UpTo(last) if last.is_x32() => format!("nr {:#x}", last.raw()),
+        Known::UpTo(last) => format!("nr {last}"),
+    };
+    let is_everywhere = each().count() == policy.arches().count();
+    if is_everywhere && each().all(|(_, unknown)| unknown.known == known) {
+        return Ok(format!("baseline {} else {verdict}\n", known_text(known)));
+    }
+    let of_arch =
+        |(arch, unknown): (Arch, Unknown)| format!("{arch} {}", known_text(unknown.known));
+    let list: Vec<String> = each().map(of_arch).collect();
+    Ok(format!("baseline {} else {verdict}\n", list.join(", ")))
 }
 
 /// What all architectures of a policy have in common; verdicts are compared as texts, because errno

@@ -183,6 +183,8 @@ impl Writer {
             "foreign kill",
             "baseline linux 6.1 else ENOSYS",
             "baseline linux 6.1 else kill-thread",
+            "baseline nr 462 else ENOSYS",
+            "baseline x86_64 nr 462,x86 linux 5.4 else errno 1",
             "default errno EPERM",
             "groups 2026.11",
             "libc glibc>=2.31, musl",

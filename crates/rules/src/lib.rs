@@ -32,8 +32,8 @@ pub use mistake::{Callee, Mistake, MistakeKind};
 pub use near::nearest;
 pub use provenance::{Provenance, WrittenRule};
 pub use rules::{
-    Answer, Applies, Group, Header, Listener, LoadFlag, Origin, Rule, Rules, Subject, SubjectKind,
-    UnknownAnswer,
+    Answer, Applies, Baseline, Group, Header, Listener, LoadFlag, Origin, Rule, Rules, Subject,
+    SubjectKind, UnknownAnswer,
 };
 pub use source::{Position, Source, SourceError, SourceId, Sources, Span};
 pub use value::{Constant, Term, Value};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use callgate_policy::{ArchPolicy, Condition, Known, Policy, Unknown};
+use callgate_policy::{ArchPolicy, Condition, Policy, Unknown};
 use callgate_syscalls::{Arch, KernelVersion, SyscallNr};
 
 use crate::site::Site;
@@ -62,7 +62,7 @@ pub fn resolve(rules: &Rules, target: &Target) -> Result<(Policy, Provenance), V
     let mut provenance = Provenance::new(rules.rules.iter().map(|rule| rule.origin).collect());
     provenance.default = Some(rules.header.default.origin);
     provenance.foreign = Some(rules.header.foreign.origin);
-    provenance.unknown = rules.header.unknown.map(|unknown| unknown.answer.origin);
+    provenance.unknown = rules.header.unknown.as_ref().map(|unknown| unknown.answer.origin);
     // The foreign action has no architecture of its own; a named errno is the target's.
     let mut builder = Policy::builder(rules.header.foreign.verdict.on(target.native));
     for arch in arches {
@@ -116,9 +116,10 @@ fn arch_policy(
 ) -> Result<ArchPolicy, Vec<Mistake>> {
     let mut mistakes = Vec::new();
     let mut policy = ArchPolicy::new(rules.header.default.verdict.on(arch));
-    if let Some(unknown) = rules.header.unknown {
-        let action = unknown.answer.verdict.on(arch);
-        policy.unknown(Unknown { known: Known::Kernel(unknown.baseline), action });
+    if let Some(unknown) = &rules.header.unknown {
+        if let Some(known) = unknown.baseline.on(arch) {
+            policy.unknown(Unknown { known, action: unknown.answer.verdict.on(arch) });
+        }
     }
     for (index, rule) in rules.rules.iter().enumerate() {
         if !rule.applies.to(arch, kernel) {

@@ -1,6 +1,7 @@
 //! Rules as somebody wrote them: what they are about, when they hold, what they do, and where they
 //! stand.
 
+use callgate_policy::Known;
 use callgate_syscalls::{Arch, KernelVersion, Name, SyscallNr};
 
 use crate::{Cond, Span, Verdict};
@@ -44,12 +45,37 @@ pub struct Answer {
 }
 
 /// What happens to calls without rules that a kernel does not have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownAnswer {
-    /// The kernel.
-    pub baseline: KernelVersion,
+    /// Which calls the kernel has.
+    pub baseline: Baseline,
     /// What happens.
     pub answer: Answer,
+}
+
+/// Which calls without rules count as known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Baseline {
+    /// Those of this kernel.
+    Kernel(KernelVersion),
+    /// What is known on each architecture, or on all where none is named. On architectures that are
+    /// not named all calls are known.
+    Each(Vec<(Option<Arch>, Known)>),
+}
+
+impl Baseline {
+    /// What it says on an architecture.
+    #[must_use]
+    pub fn on(&self, arch: Arch) -> Option<Known> {
+        match self {
+            Self::Kernel(kernel) => Some(Known::Kernel(*kernel)),
+            Self::Each(list) => {
+                let own = list.iter().find(|(of, _)| *of == Some(arch));
+                let found = own.or_else(|| list.iter().find(|(of, _)| of.is_none()));
+                found.map(|(_, known)| *known)
+            }
+        }
+    }
 }
 
 /// A flag of seccomp(2), `SECCOMP_FILTER_FLAG_*`.

@@ -392,3 +392,70 @@ fn what_a_block_allows_may_be_said_again() {
     run.succeeds();
     run.says(&["warning[E0371]", "a.gate:5:7", "a block of `use` allows it"]);
 }
+
+/// Profiles in the shapes that people write, each as an engine reads it.
+const PROFILES: [(&str, &str); 9] = [
+    (
+        "a baseline by numbers",
+        r#""syscalls":[{"names":["read","openat2"],"action":"SCMP_ACT_ALLOW"}]"#,
+    ),
+    (
+        "a value above 32 bits and one below 0",
+        r#""syscalls":[{"names":["socket"],"action":"SCMP_ACT_ALLOW","args":[{"index":0,"value":4294967334,"op":"SCMP_CMP_NE"}]},
+           {"names":["fchmodat"],"action":"SCMP_ACT_ALLOW","args":[{"index":0,"value":18446744073709551516,"op":"SCMP_CMP_EQ"}]}]"#,
+    ),
+    (
+        "ranges",
+        r#""syscalls":[{"names":["socket"],"action":"SCMP_ACT_ALLOW","args":[{"index":0,"value":37,"op":"SCMP_CMP_LE"}]},
+           {"names":["socket"],"action":"SCMP_ACT_ALLOW","args":[{"index":0,"value":41,"op":"SCMP_CMP_GE"}]}]"#,
+    ),
+    (
+        "one argument twice",
+        r#""syscalls":[{"names":["personality"],"action":"SCMP_ACT_ALLOW","args":[{"index":0,"value":0,"op":"SCMP_CMP_EQ"},
+           {"index":0,"value":8,"op":"SCMP_CMP_EQ"}]}]"#,
+    ),
+    (
+        "a mask",
+        r#""syscalls":[{"names":["clone"],"action":"SCMP_ACT_ALLOW",
+           "args":[{"index":0,"value":2114060288,"valueTwo":0,"op":"SCMP_CMP_MASKED_EQ"}]}]"#,
+    ),
+    (
+        "an allow behind a refusal",
+        r#""syscalls":[{"names":["ptrace"],"action":"SCMP_ACT_ERRNO","errnoRet":38},
+           {"names":["ptrace"],"action":"SCMP_ACT_ALLOW","args":[{"index":0,"value":0,"op":"SCMP_CMP_EQ"}]}]"#,
+    ),
+    (
+        "two errors",
+        r#""syscalls":[{"names":["mount"],"action":"SCMP_ACT_ERRNO","errnoRet":38},{"names":["bpf"],"action":"SCMP_ACT_ERRNO","errnoRet":2}]"#,
+    ),
+    (
+        "kills and traps",
+        r#""syscalls":[{"names":["bpf"],"action":"SCMP_ACT_KILL_PROCESS"},{"names":["mount"],"action":"SCMP_ACT_TRAP"}]"#,
+    ),
+    (
+        "numbers of other architectures",
+        r#""archMap":[{"architecture":"SCMP_ARCH_X86_64","subArchitectures":["SCMP_ARCH_X86","SCMP_ARCH_X32"]}],
+           "syscalls":[{"names":["read","socketcall","mmap2"],"action":"SCMP_ACT_ALLOW"}]"#,
+    ),
+];
+
+#[test]
+fn profiles_in_every_shape_are_shown_in_the_language() {
+    let folder = Folder::new();
+    for (what, rest) in PROFILES {
+        for reading in ["runc", "crun", "docker", "kernel"] {
+            let text = format!(
+                "{{ \"defaultAction\": \"SCMP_ACT_ERRNO\", \"defaultErrnoRet\": 1, {rest} }}"
+            );
+            let profile = folder.file("p.json", text);
+            let how = ["--as", reading];
+            let shown = callgate(&[&["show", &profile][..], &how].concat());
+            let shown = shown.succeeds();
+            assert!(shown.starts_with("policy 1\n"), "{what}, {reading}: {shown}");
+            let gate = folder.file("p.gate", shown);
+            callgate(&["fmt", "--check", &gate]).succeeds();
+            let equal = callgate(&[&["prove", &profile, &gate][..], &how].concat());
+            assert!(equal.succeeds().starts_with("equal"), "{what}, {reading}: {equal:?}");
+        }
+    }
+}

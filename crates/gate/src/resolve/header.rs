@@ -1,9 +1,10 @@
 //! The lines that say what a policy is for.
 
+use callgate_policy::Known;
 use callgate_rules::{
-    Answer, Code, Diagnostic, ErrnoSpec, Header, Origin, Span, UnknownAnswer, Verdict,
+    Answer, Baseline, Code, Diagnostic, ErrnoSpec, Header, Origin, Span, UnknownAnswer, Verdict,
 };
-use callgate_syscalls::{Arch, KernelVersion, Name};
+use callgate_syscalls::{Arch, KernelVersion, Name, SyscallNr};
 
 use super::Reader;
 use super::value::number;
@@ -170,13 +171,10 @@ impl Reader<'_, '_> {
     }
 
     fn baseline(&mut self, line: &Node, span: Span) {
-        let Some(version) = tree::token(line, SyntaxKind::Version) else { return };
-        let baseline: Option<KernelVersion> = version.text().parse().ok();
-        if baseline.is_none() {
-            let span = self.span(version.text_range().into());
-            let message = format!("`{}` is no version of Linux", version.text());
-            self.error("E0330", message, span, "expected two numbers, as in 6.1");
-        }
+        let baseline = self.known(line).map(|list| match list.as_slice() {
+            [(None, Known::Kernel(kernel))] => Baseline::Kernel(*kernel),
+            _ => Baseline::Each(list),
+        });
         let verdict = match tree::child(line, SyntaxKind::Verdict) {
             Some(node) => self.verdict(&node),
             None => tree::tokens(line)
@@ -189,6 +187,51 @@ impl Reader<'_, '_> {
             let answer = Answer { verdict, origin: Origin::Text(span) };
             self.header.unknown = Some(UnknownAnswer { baseline, answer });
         }
+    }
+
+    fn kernel(&mut self, version: &Token) -> Option<KernelVersion> {
+        let kernel: Option<KernelVersion> = version.text().parse().ok();
+        if kernel.is_none() {
+            let span = self.span(version.text_range().into());
+            let message = format!("`{}` is no version of Linux", version.text());
+            self.error("E0330", message, span, "expected two numbers, as in 6.1");
+        }
+        kernel
+    }
+
+    fn last_number(&mut self, token: &Token) -> Option<SyscallNr> {
+        let raw = number(token.text()).and_then(|number| u32::try_from(number).ok());
+        if raw.is_none() {
+            let span = self.span(token.text_range().into());
+            let message = format!("{} is no syscall number: it has 32 bits", token.text());
+            self.error("E0346", message, span, "the largest is 0xffffffff");
+        }
+        raw.map(SyscallNr::new)
+    }
+
+    /// What is known on each architecture that a baseline names, or on all.
+    fn known(&mut self, line: &Node) -> Option<Vec<(Option<Arch>, Known)>> {
+        let mut numbers: Vec<(Option<Arch>, Known)> = Vec::new();
+        for item in tree::children(line, SyntaxKind::KnownItem) {
+            let span = self.span_of(&item);
+            let known = match tree::token(&item, SyntaxKind::Version) {
+                Some(version) => Known::Kernel(self.kernel(&version)?),
+                None => Known::UpTo(self.last_number(&tree::token(&item, SyntaxKind::Number)?)?),
+            };
+            let is_arch = |word: &Token| !matches!(word.text(), "nr" | "linux");
+            let first = tree::tokens(&item).next().filter(is_arch);
+            let arch = match first {
+                Some(word) => Some(self.arch(&word)?),
+                None => None,
+            };
+            if numbers.iter().any(|(other, _)| *other == arch) {
+                let what = arch.map_or("the baseline of all".to_owned(), |arch| arch.to_string());
+                self.error("E0333", format!("{what} is named twice"), span, "the second time");
+                return None;
+            }
+            numbers.push((arch, known));
+        }
+        Some(numbers)
     }
 
     fn arches(&mut self, line: &Node) {
@@ -232,7 +275,7 @@ impl Reader<'_, '_> {
         let mut header = Header::new(Verdict::Errno(ErrnoSpec::EPERM));
         header.default = lines.default?;
         header.foreign = lines.foreign.unwrap_or(header.foreign);
-        header.unknown = lines.unknown;
+        header.unknown.clone_from(&lines.unknown);
         header.arches.clone_from(&lines.arches);
         Some(header)
     }

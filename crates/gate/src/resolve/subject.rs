@@ -1,6 +1,8 @@
 //! What statements are about: calls by name or number, families, blocks and groups.
 
-use callgate_rules::{Code, Diagnostic, ErrnoSpec, Group, Span, Subject, SubjectKind, Verdict};
+use callgate_rules::{
+    Baseline, Code, Diagnostic, ErrnoSpec, Group, Span, Subject, SubjectKind, Verdict,
+};
 use callgate_syscalls::{Arch, Name, SyscallNr};
 
 use super::value::number;
@@ -97,7 +99,11 @@ impl Reader<'_, '_> {
             self.report(other_arch(name, span, &arches));
             return None;
         }
-        let baseline = self.header.unknown.map(|unknown| unknown.baseline);
+        let baseline = match self.header.unknown.as_ref().map(|unknown| &unknown.baseline) {
+            Some(Baseline::Kernel(kernel)) => Some(*kernel),
+            // Of several there is no one kernel to name.
+            Some(Baseline::Each(_)) | None => None,
+        };
         if let (Some(since), Some(baseline)) = (since, baseline) {
             if since > baseline {
                 let message = format!("`{name}` is newer than the baseline Linux {baseline}");

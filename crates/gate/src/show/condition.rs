@@ -240,7 +240,11 @@ impl Site<'_> {
     /// A value by the constants that the argument takes, or as a number.
     fn value(self, c: &Comparison, value: u64) -> String {
         let argument = self.argument(c).and_then(|(_, argument)| argument);
+        // A negative constant is not its low half where the whole register is compared.
+        let is_wide = c.width() != Width::Bits32 && c.mask() > u64::from(u32::MAX);
+        let is_half = (1 << 31..1 << 32).contains(&value);
         let spelled = match (self.name, argument) {
+            _ if is_wide && is_half => None,
             (Some(name), Some(argument)) => {
                 if argument.c_type.contains('*') && value == 0 {
                     return known::NULL.to_owned();

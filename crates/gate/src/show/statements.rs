@@ -68,7 +68,7 @@ pub(super) fn write(policy: &Policy, style: Style) -> Result<String, NotShown> {
         text.push('\n');
         lines(&mut text, &block);
     }
-    for (of, block) in blocks {
+    for (of, block) in blocks.into_iter().filter(|(_, block)| !block.is_empty()) {
         let names: Vec<&str> = of.iter().map(|arch| arch.name()).collect();
         // Writing to a string cannot fail.
         let _ = writeln!(text, "\non {} {{", names.join(", "));

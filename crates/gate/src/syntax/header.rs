@@ -39,13 +39,12 @@ fn arches(p: &mut Parser<'_>) -> Read {
     }
 }
 
-/// `linux 6.1 else ENOSYS`.
+/// `linux 6.1 else ENOSYS`, or `x86_64 nr 462, x86 nr 461 else ENOSYS`.
 fn baseline(p: &mut Parser<'_>) -> Read {
-    const FORM: &str = "`linux`, as in `baseline linux 6.1 else ENOSYS`";
-    if !p.eat_word("linux") {
-        return Err(p.report(Fault::Expected(FORM).at(p.range(), p.text())));
+    p.node(KnownItem, known)?;
+    while p.eat(Comma) {
+        p.node(KnownItem, known)?;
     }
-    expect(p, Version, "a kernel version, as in 6.1")?;
     if !p.eat_word("else") {
         let what = "`else` and the verdict for newer syscalls, as in `else ENOSYS`";
         return Err(p.report(Fault::Expected(what).at(p.range(), p.text())));
@@ -55,6 +54,25 @@ fn baseline(p: &mut Parser<'_>) -> Read {
         false => word(p, "an errno or a verdict"),
     }
 }
+
+/// `linux 6.1` or `nr 462`: what is known on all architectures, or on the one that stands before it.
+fn known(p: &mut Parser<'_>) -> Read {
+    const FORM: &str = "`linux`, as in `baseline linux 6.1 else ENOSYS`";
+    let is_known = |(kind, text): super::lexer::Token<'_>| kind == Word && KNOWN.contains(&text);
+    if p.current() == Word && !is_known(p.peek(0)) && is_known(p.peek(1)) {
+        p.bump();
+    }
+    if p.eat_word("linux") {
+        return expect(p, Version, "a kernel version, as in 6.1");
+    }
+    match p.eat_word("nr") {
+        true => expect(p, Number, "the largest number that is known"),
+        false => Err(p.report(Fault::Expected(FORM).at(p.range(), p.text()))),
+    }
+}
+
+/// What begins the known part of a baseline.
+const KNOWN: [&str; 2] = ["linux", "nr"];
 
 /// `glibc >= 2.31, musl`.
 fn libc(p: &mut Parser<'_>) -> Read {

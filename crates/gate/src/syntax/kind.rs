@@ -87,6 +87,8 @@ kinds! {
     Foreign,
     /// `baseline linux 6.1 else ENOSYS`.
     Baseline,
+    /// `x86_64 nr 462` or `linux 6.1` of a baseline.
+    KnownItem,
     /// `default errno EPERM`.
     Default,
     /// `groups 2026.11`.
