@@ -1,6 +1,8 @@
 //! Filters as what can be looked at for mistakes, and what is found in them.
 
+mod class;
 mod looked;
+pub mod print;
 pub mod sarif;
 
 use callgate_bpf::Stack;
@@ -15,6 +17,7 @@ use crate::error::Error;
 use crate::input::{self, Input, Source};
 use crate::output::{self, DiagnosticJson};
 
+pub use class::{Class, Format};
 pub use looked::Looked;
 
 /// A filter with all that is known about it.
@@ -197,4 +200,35 @@ pub fn json(looked: &Looked) -> Vec<serde_json::Value> {
             value
         })
         .collect()
+}
+
+/// Looks at filters; leaves out what a base has too, and what is allowed.
+///
+/// # Errors
+/// As `read` and [`Material::lint`].
+pub fn look(
+    filters: &[Source],
+    base: Option<&Material>,
+    allow: &[Class],
+    read: impl Fn(&Source) -> Result<Material, Error>,
+) -> Result<Vec<Looked>, Error> {
+    let base = base.map(Material::lint).transpose()?;
+    let look = |source: &Source| {
+        let material = read(source)?;
+        let mut report = material.lint()?;
+        if let Some(base) = &base {
+            report = report.against(base);
+        }
+        report.findings.retain(|finding| !allow.iter().any(|class| class.has(finding)));
+        let sources = material.sources().clone();
+        Ok(Looked { name: source.to_string(), sources, report })
+    };
+    filters.iter().map(look).collect()
+}
+
+/// Whether anything was found that is an error, or of these classes.
+#[must_use]
+pub fn is_found(looked: &[Looked], deny: &[Class]) -> bool {
+    let mut all = looked.iter().flat_map(|looked| &looked.report.findings);
+    all.any(|found| found.severity == Severity::Error || deny.iter().any(|class| class.has(found)))
 }

@@ -3,13 +3,12 @@
 use callgate_bpf::{AsmError, AsmErrorKind, DecodeError, Hardening, PATH_LEN_MAX, Program, Stack};
 use callgate_kernel::running_kernel;
 use callgate_observe::survey::{self, Finding};
-use callgate_rules::Severity;
 use callgate_syscalls::Arch;
 
 use callgate_console::args::group::{FilterArgs, ProfileArgs};
 use callgate_console::args::value;
 use callgate_console::error::{Error, Status};
-use callgate_console::findings::{self, Material};
+use callgate_console::findings::{Material, print};
 use callgate_console::input::{self, Input};
 use callgate_console::measure::Cacheable;
 use callgate_console::output;
@@ -65,24 +64,9 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     let material = Material::of(&input, &how, looked_at)?;
     let stack = input.subject(&how, looked_at)?.into_stack()?;
     report(&stack, &arches)?;
-    let is_wrong = errors(&material)? > 0;
-    let accepted = match args.kernel {
-        true => ask_kernel(&stack)?,
-        false => Status::Success,
-    };
-    Ok(if is_wrong && args.strict { Status::No } else { accepted })
-}
-
-/// Prints what is found as an error; says how many there are.
-fn errors(material: &Material) -> Result<usize, Error> {
-    let mut report = material.lint()?;
-    report.findings.retain(|finding| finding.severity == Severity::Error);
-    let (text, bad) = (findings::rendered(&report, material.sources()), output::BAD);
-    let count = report.findings.len();
-    if count > 0 {
-        output::text(|out| write!(out, "{bad}wrong{bad:#}\n\n{}\n", text.trim_end()))?;
-    }
-    Ok(count)
+    let is_wrong = print::errors(&material)? > 0 && args.strict;
+    let accepted = if args.kernel { ask_kernel(&stack)? } else { Status::Success };
+    Ok(if is_wrong { Status::No } else { accepted })
 }
 
 /// Whether a text is assembler, but of a program that the kernel refuses.

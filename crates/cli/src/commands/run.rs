@@ -18,7 +18,7 @@ use crate::prepared;
 use callgate_console::args::group::ProfileArgs;
 use callgate_console::args::value;
 use callgate_console::error::{Error, Status};
-use callgate_console::input::{self, Resolved, Source, Unresolved};
+use callgate_console::input::{self, Source};
 
 use explain::{Enforced, ExplainArgs};
 use handover::{Agent, AgentAddress};
@@ -121,7 +121,7 @@ fn command(args: &Args) -> Result<Command, Error> {
 /// Runs the command with its refusals explained. Nothing is to be warned of beforehand that is said when it happens.
 fn run_explained(args: &Args) -> Result<Status, Error> {
     let text = input::profile(&args.profile)?;
-    let resolved = resolved(&text, args)?;
+    let resolved = text.resolve(&args.how, &args.arches)?;
     let (mut policy, mut provenance) = (resolved.policy, resolved.provenance);
     if let Some(default) = args.default {
         policy = policy.with_default(default);
@@ -154,7 +154,7 @@ fn ready(args: &Args) -> Result<Option<Program>, Error> {
 /// Compiles the profile and proves the filters equal to it; with what else it asks for.
 fn made(args: &Args) -> Result<Filters, Error> {
     let text = input::profile(&args.profile)?;
-    let resolved = resolved(&text, args)?;
+    let resolved = text.resolve(&args.how, &args.arches)?;
     let policy = match args.default {
         Some(default) => resolved.policy.with_default(default),
         None => resolved.policy,
@@ -163,10 +163,6 @@ fn made(args: &Args) -> Result<Filters, Error> {
     let metadata = resolved.listener_metadata;
     let agent = resolved.listener_path.map(|path| AgentAddress { path: path.into(), metadata });
     Ok(Filters { stack: filters.stack().clone(), flags: resolved.flags, agent })
-}
-
-fn resolved(text: &Unresolved, args: &Args) -> Result<Resolved, Error> {
-    text.resolve(&args.how, &args.arches)
 }
 
 /// Connects to the agent that the profile names, if the filters hand calls over. Without an agent nobody would answer

@@ -1,0 +1,76 @@
+//! Findings, pages and codes on standard output.
+
+use callgate_rules::Severity;
+
+use super::class::Format;
+use super::looked::Looked;
+use super::{Material, sarif};
+use crate::error::{Error, Status};
+use crate::output;
+
+/// Writes what was found.
+///
+/// # Errors
+/// As [`output::text`].
+pub fn findings(looked: &[Looked], format: Format) -> Result<(), Error> {
+    match format {
+        Format::Text => looked.iter().try_for_each(|looked| {
+            let text = super::rendered(&looked.report, &looked.sources);
+            output::text(|out| {
+                write!(out, "{text}")?;
+                writeln!(out, "{}: {}", looked.name, super::summary(&looked.report))
+            })
+        }),
+        Format::Json => {
+            let list: Vec<_> = looked.iter().flat_map(super::json).collect();
+            output::json(&list)
+        }
+        Format::Sarif => output::json(&sarif::log(looked)),
+    }
+}
+
+/// Writes the page of a code.
+///
+/// # Errors
+/// [`Error::Usage`] where there is none; as [`output::text`].
+pub fn page(code: &str) -> Result<Status, Error> {
+    let page = callgate_lint::page(&code.to_ascii_uppercase()).ok_or_else(|| {
+        Error::Usage(format!(
+            "no finding has the code {code:?}: `callgate lint --codes` lists them"
+        ))
+    })?;
+    let heading = output::HEADING;
+    output::text(|out| {
+        writeln!(out, "{heading}{}: {}{heading:#}\n\n{}", page.code, page.title, page.text)
+    })?;
+    Ok(Status::Success)
+}
+
+/// Lists all codes.
+///
+/// # Errors
+/// As [`output::text`].
+pub fn codes() -> Result<Status, Error> {
+    let heading = output::HEADING;
+    output::text(|out| {
+        callgate_lint::pages().try_for_each(|page| {
+            writeln!(out, "{heading}{}{heading:#}  {:<7}  {}", page.code, page.severity, page.title)
+        })
+    })?;
+    Ok(Status::Success)
+}
+
+/// Prints what is found as an error; says how many there are.
+///
+/// # Errors
+/// As [`Material::lint`] and [`output::text`].
+pub fn errors(material: &Material) -> Result<usize, Error> {
+    let mut report = material.lint()?;
+    report.findings.retain(|finding| finding.severity == Severity::Error);
+    let (text, bad) = (super::rendered(&report, material.sources()), output::BAD);
+    let count = report.findings.len();
+    if count > 0 {
+        output::text(|out| write!(out, "{bad}wrong{bad:#}\n\n{}\n", text.trim_end()))?;
+    }
+    Ok(count)
+}
