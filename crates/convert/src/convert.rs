@@ -2,7 +2,7 @@
 
 use callgate_policy::Policy;
 use callgate_raise::{
-    Agreement, Differing, Raised, compare, freedom, permits_no_more, raise, stricter,
+    Agreement, Differing, Raised, Refusals, compare, freedom, permits_no_more, raise, stricter,
 };
 use callgate_syscalls::Arch;
 
@@ -27,9 +27,8 @@ pub struct Converted {
     pub text: String,
     /// What it means, as its readers read it.
     pub policy: Policy,
-    /// Architectures on which readers refuse numbers that no syscall has in another way than the
-    /// policy: they infer from the text which kernel its author knew.
-    pub other_baseline: Vec<Arch>,
+    /// Calls that nobody makes, which readers refuse in another way than the policy.
+    pub refusals: Refusals,
     /// Where the text permits less than the policy.
     pub stricter: Vec<Differing>,
 }
@@ -61,9 +60,10 @@ pub fn convert(
     let equal = attempt(printer, &raised, policy, format);
     match (equal, nearest) {
         (Err(NotConverted::Inexpressible { .. }), Nearest::Stricter) => {
-            let says = |arch: Arch, test: &_| printer.says(arch, test);
-            let less =
-                stricter(&raised, &says, printer.repeats(), &|action| printer.has_action(action));
+            let says = |arch: Arch, name, test: &_| printer.says(arch, name, test);
+            let has_action = |action| printer.has_action(action);
+            let has_default = |action| printer.has_default(action);
+            let less = stricter(&raised, &says, printer.repeats(), &has_action, &has_default);
             let meant = less.policy().map_err(|error| inexpressible(error.to_string()))?;
             let written = attempt(printer, &less, &meant, format)?;
             let stricter = permits_no_more(&written.policy, policy);
@@ -90,14 +90,14 @@ fn attempt(
         .map_err(|what| NotConverted::Inexpressible { format, what })?;
     let read =
         printer.read(&text, meant).map_err(|reason| NotConverted::Unreadable { format, reason })?;
-    let other_baseline = match compare(meant, &read).map_err(NotConverted::Unproved)? {
-        Agreement::Equal => Vec::new(),
-        Agreement::OtherBaseline(arches) => arches,
+    let refusals = match compare(meant, &read).map_err(NotConverted::Unproved)? {
+        Agreement::Equal => Refusals::default(),
+        Agreement::OtherRefusals(refusals) => refusals,
         Agreement::Differ(differing) => {
             return Err(NotConverted::Inexpressible { format, what: first(&differing) });
         }
     };
-    Ok(Converted { text, policy: read, other_baseline, stricter: Vec::new() })
+    Ok(Converted { text, policy: read, refusals, stricter: Vec::new() })
 }
 
 /// The first difference in words.

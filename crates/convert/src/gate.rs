@@ -4,7 +4,7 @@ use callgate_gate::{NotShown, Style, show};
 use callgate_policy::{Action, ArchPolicy, Known, Policy, Unknown};
 use callgate_raise::{Raised, RaisedArch, Test};
 use callgate_rules::{Source, Target};
-use callgate_syscalls::Arch;
+use callgate_syscalls::{Arch, Name};
 
 use crate::printer::Printer;
 
@@ -12,7 +12,7 @@ use crate::printer::Printer;
 pub(crate) struct Gate;
 
 impl Printer for Gate {
-    fn says(&self, _arch: Arch, test: &Test) -> bool {
+    fn says(&self, _arch: Arch, _name: Option<Name>, test: &Test) -> bool {
         test.argument().is_some()
     }
 

@@ -14,9 +14,15 @@ mod convert;
 mod error;
 mod format;
 mod gate;
+mod kafel;
+mod lines;
+mod lxc;
+mod minijail;
 mod oci;
 mod printer;
+mod seccompiler;
 
+pub use callgate_raise::{Differing, Refusals};
 pub use convert::{Converted, Nearest, convert};
 pub use error::NotConverted;
 pub use format::Format;

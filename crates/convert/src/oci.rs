@@ -1,17 +1,18 @@
 //! The profiles of container runtimes.
 
-use callgate_formats::{Arches, Exported, Options, Profile};
+use callgate_formats::{Exported, Options, Profile};
 use callgate_policy::{Action, Policy};
 use callgate_raise::{Raised, Test};
-use callgate_syscalls::{Arch, KernelVersion};
+use callgate_syscalls::{Arch, KernelVersion, Name};
 
+use crate::lines;
 use crate::printer::Printer;
 
 /// OCI's `linux.seccomp`, which engines take as their own.
 pub(crate) struct Oci;
 
 impl Printer for Oci {
-    fn says(&self, arch: Arch, test: &Test) -> bool {
+    fn says(&self, arch: Arch, _name: Option<Name>, test: &Test) -> bool {
         Exported::says(arch, test)
     }
 
@@ -32,10 +33,7 @@ impl Printer for Oci {
     }
 
     fn read(&self, text: &str, meant: &Policy) -> Result<Policy, String> {
-        let arches: Vec<Arch> = meant.arches().map(|(arch, _)| arch).collect();
-        let native = arches.first().copied().unwrap_or(Arch::X86_64);
-        let mut options = Options::new(native, KernelVersion::new(u8::MAX, u8::MAX));
-        options.arches = Arches::Exactly(arches);
+        let options = Options::new(lines::native(meant), KernelVersion::new(u8::MAX, u8::MAX));
         let resolved = Profile::parse(text.as_bytes(), "profile")
             .and_then(|profile| profile.resolve(&options));
         resolved.map(|resolved| resolved.policy).map_err(|error| error.to_string())

@@ -5,7 +5,7 @@
 mod words;
 
 use callgate_policy::{Operator, Policy};
-use callgate_raise::{Agreement, Differing, Raised, RaisedArch, Test, compare, raise};
+use callgate_raise::{Agreement, Differing, Raised, RaisedArch, Refusals, Test, compare, raise};
 use callgate_syscalls::{Action, ActionKind, Arch, KernelVersion};
 
 use crate::error::Inexpressible;
@@ -40,7 +40,7 @@ impl Exported {
     /// # Errors
     /// As [`Exported::new`].
     pub fn of(raised: &Raised, policy: &Policy) -> Result<Self, Error> {
-        let mut raised = raised.clone();
+        let mut raised = raised.clone().without_silent();
         raised.arches = raised.arches.into_iter().map(RaisedArch::counting).collect();
         // Readers derive rules for `socketcall` and `ipc` from others. Where that is what is meant
         // nothing is said of the two.
@@ -74,7 +74,8 @@ fn attempt(
     policy: &Policy,
     multiplexers: words::Multiplexers,
 ) -> Result<Exported, Error> {
-    if raised.foreign != Action::KILL_THREAD {
+    // Runtimes kill the thread, which refuses too.
+    if raised.foreign.kind().may_execute() {
         return Err(Inexpressible::Foreign(raised.foreign).into());
     }
     let default = default_of(raised)?;
@@ -88,8 +89,9 @@ fn attempt(
         listener_metadata: None,
         syscalls: words::syscalls(raised, multiplexers)?,
     };
-    let other_baseline = read_back(policy, &seccomp)?;
-    Ok(Exported { seccomp, other_baseline })
+    let arches = raised.arches.iter().map(|own| own.arch).collect();
+    let refusals = read_back(policy, &seccomp, arches)?;
+    Ok(Exported { seccomp, other_baseline: refusals.numbers })
 }
 
 impl From<Inexpressible> for Error {
@@ -123,10 +125,8 @@ fn action_words(action: Action) -> Result<(ActionName, Option<u64>), Inexpressib
     Ok((name, data))
 }
 
-/// Reads the profile back and compares it with the policy; returns the architectures whose baseline
-/// differs.
-fn read_back(policy: &Policy, seccomp: &Seccomp) -> Result<Vec<Arch>, Error> {
-    let arches: Vec<Arch> = policy.arches().map(|(arch, _)| arch).collect();
+/// Reads the profile back and compares it with the policy; returns which refusals differ.
+fn read_back(policy: &Policy, seccomp: &Seccomp, arches: Vec<Arch>) -> Result<Refusals, Error> {
     let native = arches.first().copied().unwrap_or(Arch::X86_64);
     let mut options = Options::new(native, KernelVersion::new(u8::MAX, u8::MAX));
     options.arches = Arches::Exactly(arches);
@@ -149,8 +149,8 @@ fn read_back(policy: &Policy, seccomp: &Seccomp) -> Result<Vec<Arch>, Error> {
         other => other?.policy,
     };
     match compare(policy, &read_back) {
-        Ok(Agreement::Equal) => Ok(Vec::new()),
-        Ok(Agreement::OtherBaseline(arches)) => Ok(arches),
+        Ok(Agreement::Equal) => Ok(Refusals::default()),
+        Ok(Agreement::OtherRefusals(refusals)) => Ok(refusals),
         Ok(Agreement::Differ(differing)) => Err(differs(&differing, native).into()),
         Err(reason) => Err(Inexpressible::Unproved(reason.to_string()).into()),
     }

@@ -42,6 +42,21 @@ impl RaisedArch {
         self.with_calls(&beyond, action)
     }
 
+    /// Tells nothing apart: unknown syscalls that have a name get rules. For forms without a word
+    /// for a baseline.
+    #[must_use]
+    pub fn spelled_out(mut self) -> Self {
+        let Some(Unknown { known, action }) = self.unknown else { return self };
+        let is_known = |nr: SyscallNr, since: KernelVersion| match known {
+            Known::Kernel(kernel) => since <= kernel,
+            Known::UpTo(last) => nr <= last,
+        };
+        let newer = self.arch.syscalls().filter(|syscall| !is_known(syscall.nr, syscall.since));
+        let newer: Vec<SyscallNr> = newer.map(|syscall| syscall.nr).collect();
+        self.unknown = None;
+        self.with_calls(&newer, action)
+    }
+
     /// Gives numbers without rules an action.
     fn with_calls(mut self, numbers: &[SyscallNr], action: Action) -> Self {
         for &nr in numbers {

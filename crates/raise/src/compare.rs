@@ -12,11 +12,22 @@ use crate::freedom;
 pub enum Agreement {
     /// They are the same for every call.
     Equal,
-    /// Every difference is about numbers that no syscall has and that have no rules; both refuse
-    /// them. Who reads the text infers for itself which kernel its author knew.
-    OtherBaseline(Vec<Arch>),
+    /// Every difference is about calls that nobody makes and both refuse, with or without killing.
+    OtherRefusals(Refusals),
     /// They differ.
     Differ(Vec<Differing>),
+}
+
+/// Calls that nobody makes, and that two policies refuse in different ways.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Refusals {
+    /// Architectures with numbers that no syscall has and that have no rules: who reads a text
+    /// infers for itself which kernel its author knew.
+    pub numbers: Vec<Arch>,
+    /// Whether there are architectures for which the policy has no rules: most forms have no words
+    /// for what happens to their calls.
+    pub foreign: bool,
 }
 
 /// Calls for which two policies have different actions.
@@ -48,11 +59,23 @@ pub fn compare(meant: &Policy, read: &Policy) -> Result<Agreement, Error> {
         return Ok(Agreement::Equal);
     }
     let mut differing = Vec::new();
-    let mut baseline = Vec::new();
+    let mut refusals = Refusals::default();
     for found in prover.differences(&left, &right, Scope::Exact)? {
         let of = |nr| Arch::of_call(found.first_token, nr);
         for (first, last) in &found.numbers {
-            match of(*first).and_then(|arch| Some((arch, meant.arch(arch)?))) {
+            let own = of(*first).and_then(|arch| Some((arch, meant.arch(arch)?)));
+            match own {
+                None if is_refusal(found.left) && is_refusal(found.right) => {
+                    // The numbers of one architecture: its neighbour's are another difference.
+                    refusals.foreign = true;
+                }
+                Some((_, rules))
+                    if is_refusal(found.left)
+                        && is_refusal(found.right)
+                        && rules.rules().len() == 0 =>
+                {
+                    refusals.foreign = true;
+                }
                 Some((arch, rules))
                     if is_refusal(found.left)
                         && is_refusal(found.right)
@@ -60,7 +83,7 @@ pub fn compare(meant: &Policy, read: &Policy) -> Result<Agreement, Error> {
                         && !arch.syscalls().any(|known| (*first..=*last).contains(&known.nr))
                         && !rules.rules().any(|(nr, _)| (*first..=*last).contains(&nr)) =>
                 {
-                    baseline.push(arch);
+                    refusals.numbers.push(arch);
                 }
                 _ => differing.push(Differing {
                     arch: of(*first),
@@ -75,10 +98,10 @@ pub fn compare(meant: &Policy, read: &Policy) -> Result<Agreement, Error> {
             }
         }
     }
-    baseline.sort();
-    baseline.dedup();
+    refusals.numbers.sort();
+    refusals.numbers.dedup();
     Ok(match differing.is_empty() {
-        true => Agreement::OtherBaseline(baseline),
+        true => Agreement::OtherRefusals(refusals),
         false => Agreement::Differ(differing),
     })
 }

@@ -30,7 +30,7 @@ mod vocabulary;
 
 pub use clause::Clause;
 pub use combine::{Algebra, CombineError, combine, freedom};
-pub use compare::{Agreement, Differing, compare, permits_no_more};
+pub use compare::{Agreement, Differing, Refusals, compare, permits_no_more};
 pub use part::Part;
 pub use raised::{Call, Raised, RaisedArch, Unraisable, raise};
 pub use stricter::{Says, stricter};

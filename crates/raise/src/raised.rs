@@ -81,6 +81,17 @@ impl Call {
 }
 
 impl Raised {
+    /// Without architectures that have no rules and refuse everything, if there are others: left
+    /// out they are foreign, and refused too.
+    #[must_use]
+    pub fn without_silent(mut self) -> Self {
+        let has_rules = |own: &RaisedArch| !own.calls.is_empty();
+        if self.arches.iter().any(has_rules) && !self.foreign.kind().may_execute() {
+            self.arches.retain(|own| has_rules(own) || own.default.kind().may_execute());
+        }
+        self
+    }
+
     /// The policy of these rules.
     ///
     /// # Errors

@@ -1,11 +1,12 @@
 //! The nearest rules that a format can say and that permit no more.
 
 use callgate_policy::Action;
+use callgate_syscalls::{Arch, Name};
 
 use crate::{Clause, Part, Raised, Test, Vocabulary, freedom};
 
-/// What a format can say of one part on an architecture.
-pub type Says<'a> = &'a dyn Fn(callgate_syscalls::Arch, &Test) -> bool;
+/// What a format can say of a syscall's arguments on an architecture.
+pub type Says<'a> = &'a dyn Fn(Arch, Option<Name>, &Test) -> bool;
 
 /// The same rules without what a format can't say, in a way that permits no more.
 ///
@@ -18,17 +19,19 @@ pub fn stricter(
     says: Says<'_>,
     repeats: bool,
     has_action: &dyn Fn(Action) -> bool,
+    has_default: &dyn Fn(Action) -> bool,
 ) -> Raised {
     let mut raised = raised.clone();
     for own in &mut raised.arches {
         let arch = own.arch;
-        own.default = nearest(own.default, has_action);
+        own.default = nearest(own.default, has_default);
         if let Some(unknown) = &mut own.unknown {
             unknown.action = nearest(unknown.action, has_action);
         }
-        let test = |test: &Test| says(arch, test);
-        let vocabulary = Vocabulary { says: &test, repeats };
         for call in &mut own.calls {
+            let name = call.name;
+            let test = |test: &Test| says(arch, name, test);
+            let vocabulary = Vocabulary { says: &test, repeats };
             call.otherwise = call.otherwise.map(|action| nearest(action, has_action));
             for part in &mut call.parts {
                 part.action = nearest(part.action, has_action);

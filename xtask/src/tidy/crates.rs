@@ -122,6 +122,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "callgate-convert",
         &[
+            "callgate-dialects",
             "callgate-formats",
             "callgate-gate",
             "callgate-policy",

@@ -109,10 +109,16 @@ pub(crate) fn write(
 }
 
 fn remark(converted: &Converted) {
-    for arch in &converted.other_baseline {
+    for arch in &converted.refusals.numbers {
         output::warning(&format_args!(
             "on {arch}, numbers that no syscall has are refused in another way than by the filter: readers infer from \
              the text which kernel it was written for"
+        ));
+    }
+    if converted.refusals.foreign {
+        output::warning(&format_args!(
+            "calls of architectures that the filter does not name are refused in another way: the form has no words \
+             for them"
         ));
     }
     for found in &converted.stricter {

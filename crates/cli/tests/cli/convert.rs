@@ -77,9 +77,9 @@ fn forms_lead_to_each_other_and_say_what_they_lack() {
     for [one, other] in [[&gate, &oci], [&oci, &gate], [&file, &oci], [&oci, &file]] {
         callgate(&["subset", one, other, "--arch", "x86_64"]).succeeds();
     }
-    let killing =
-        folder.file("kill.gate", "policy 1\narch x86_64\ndefault errno EPERM\nallow read\n");
+    let killing = "policy 1\narch x86_64\nforeign allow\ndefault errno EPERM\nallow read\n";
+    let killing = folder.file("open.gate", killing);
     callgate(&["convert", &killing, "--to", "docker"])
-        .fails(2, &["foreign", "KILL_PROCESS", "KILL_THREAD"]);
+        .fails(2, &["foreign", "ALLOW", "KILL_THREAD"]);
     callgate(&["convert", &file, "--to", "punchcards"]).fails(2, &["punchcards", "docker"]);
 }

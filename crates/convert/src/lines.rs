@@ -1,0 +1,70 @@
+//! What the printers of one machine's rules share.
+
+use callgate_dialects::{Dialect, Options, nothing, read};
+use callgate_policy::{Action, Policy};
+use callgate_raise::{Call, Clause, Raised, RaisedArch, Test, Vocabulary};
+use callgate_rules::{Source, Target};
+use callgate_syscalls::{Arch, Name};
+
+use crate::printer::Printer;
+
+/// The machine that a policy is for: its first architecture of 64 bits, or its first.
+pub(crate) fn native(policy: &Policy) -> Arch {
+    let arches = || policy.arches().map(|(arch, _)| arch);
+    let wide = arches().find(|arch| arch.word_bits() == 64 && *arch != Arch::X32);
+    wide.or_else(|| arches().next()).unwrap_or(Arch::X86_64)
+}
+
+/// What a text means to its tool on the machine that it was written for.
+pub(crate) fn read_back(dialect: Dialect, text: &str, meant: &Policy) -> Result<Policy, String> {
+    let source = Source::new(dialect.name(), text).map_err(|error| error.to_string())?;
+    let written = read(dialect, Options::default(), source, &mut nothing);
+    let written = written.map_err(|refused| refused.to_string())?;
+    let part = written.part(None).map_err(|names| format!("it has {} policies", names.len()))?;
+    let lowered = written.lower(part, &Target::new(native(meant)));
+    lowered.map(|lowered| lowered.policy).map_err(|refused| refused.to_string())
+}
+
+/// The rules of the only architecture, with rules for what is not known. Architectures without
+/// rules are left to the tool, and what it makes of them is proved with the rest.
+pub(crate) fn only(raised: &Raised, title: &str) -> Result<RaisedArch, String> {
+    let with_rules: Vec<&RaisedArch> =
+        raised.arches.iter().filter(|own| !own.calls.is_empty()).collect();
+    match (with_rules.as_slice(), raised.arches.as_slice()) {
+        ([only], _) => Ok((*only).clone().spelled_out()),
+        ([], [first, ..]) => Ok(first.clone().spelled_out()),
+        _ => {
+            let names: Vec<&str> = raised.arches.iter().map(|own| own.arch.name()).collect();
+            let names = names.join(", ");
+            Err(format!(
+                "{title} is for one architecture, and the filter is for {names}: choose one with --arch"
+            ))
+        }
+    }
+}
+
+/// The name of a call that has rules.
+pub(crate) fn name(own: &RaisedArch, call: &Call) -> Result<Name, String> {
+    let nameless = || format!("syscall number {} has no name on {}", call.nr, own.arch);
+    call.name.ok_or_else(nameless)
+}
+
+/// The alternatives of a part in the words of a form.
+pub(crate) fn express(
+    printer: &dyn Printer,
+    (own, call): (&RaisedArch, &Call),
+    action: Action,
+    clauses: &[Clause],
+) -> Result<Vec<Clause>, String> {
+    let says = |test: &Test| printer.says(own.arch, call.name, test);
+    let vocabulary = Vocabulary { says: &says, repeats: printer.repeats() };
+    vocabulary.express(clauses).map_err(|clause| {
+        let (title, arch) = (call.title(), own.arch);
+        format!("the rules of {title} on {arch}: there are no words for {action} where {clause}")
+    })
+}
+
+/// An action for which the form has no word.
+pub(crate) fn no_word(action: Action) -> String {
+    format!("there is no word for the action {action}")
+}

@@ -1,0 +1,93 @@
+//! LXC's lists of version 2.
+
+use callgate_dialects::Dialect;
+use callgate_policy::{Action, ActionKind, Operator, Policy};
+use callgate_raise::{Clause, Raised, RaisedArch, Test};
+use callgate_syscalls::{Arch, Name};
+
+use crate::lines;
+use crate::printer::Printer;
+
+/// A list with a section for each architecture.
+pub(crate) struct Lxc;
+
+impl Printer for Lxc {
+    fn says(&self, arch: Arch, _name: Option<Name>, test: &Test) -> bool {
+        let full = Test::full_mask(arch);
+        let is_bits = test.mask & !full == 0 && test.operator == Operator::Eq;
+        test.argument().is_some() && (test.mask == full || is_bits)
+    }
+
+    fn repeats(&self) -> bool {
+        false
+    }
+
+    fn has_action(&self, action: Action) -> bool {
+        word(action).is_some()
+    }
+
+    fn print(&self, raised: &Raised, _meant: &Policy) -> Result<String, String> {
+        let mut defaults = raised.arches.iter().map(|own| own.default);
+        let default = defaults.next().unwrap_or(raised.foreign);
+        if defaults.any(|other| other != default) {
+            return Err("the architectures have different default actions".to_owned());
+        }
+        let word = word(default).ok_or_else(|| lines::no_word(default))?;
+        let style = if default == Action::ALLOW { "denylist" } else { "allowlist" };
+        let mut text = format!("2\n{style} {word}\n");
+        for own in &raised.arches {
+            let lines = self.section(&own.clone().spelled_out())?;
+            if !lines.is_empty() {
+                text += &format!("[{}]\n{lines}", own.arch.name());
+            }
+        }
+        Ok(text)
+    }
+
+    fn read(&self, text: &str, meant: &Policy) -> Result<Policy, String> {
+        lines::read_back(Dialect::Lxc, text, meant)
+    }
+}
+
+impl Lxc {
+    fn section(&self, own: &RaisedArch) -> Result<String, String> {
+        let mut text = String::new();
+        for call in &own.calls {
+            for part in &call.parts {
+                let name = lines::name(own, call)?;
+                let action = word(part.action).ok_or_else(|| lines::no_word(part.action))?;
+                for clause in lines::express(self, (own, call), part.action, &part.clauses)? {
+                    text += &format!("{name} {action}{}\n", conditions(&clause, own.arch));
+                }
+            }
+        }
+        Ok(text)
+    }
+}
+
+fn word(action: Action) -> Option<String> {
+    let word = match action.kind() {
+        ActionKind::Errno => return Some(format!("errno {}", action.data())),
+        _ if action.data() != 0 => return None,
+        ActionKind::Allow => "allow",
+        ActionKind::KillThread => "kill",
+        ActionKind::Trap => "trap",
+        ActionKind::UserNotify => "notify",
+        ActionKind::KillProcess | ActionKind::Trace | ActionKind::Log | ActionKind::Unknown => {
+            return None;
+        }
+    };
+    Some(word.to_owned())
+}
+
+fn conditions(clause: &Clause, arch: Arch) -> String {
+    let one = |test: &Test| {
+        let index = test.argument().unwrap_or_default();
+        let (value, mask) = (test.value, test.mask);
+        match mask == Test::full_mask(arch) {
+            true => format!(" [{index},{value:#x},{}]", test.operator),
+            false => format!(" [{index},{value:#x},&=,{mask:#x}]"),
+        }
+    };
+    clause.tests().iter().map(one).collect()
+}
