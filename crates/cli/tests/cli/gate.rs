@@ -388,7 +388,7 @@ fn a_failure_names_the_line_of_the_filter_that_a_table_is_for() {
 fn what_a_block_allows_may_be_said_again() {
     let folder = Folder::new();
     let text = "policy 1\narch x86_64\ndefault errno EPERM\nuse @cli-tool\nallow execve\n";
-    let run = callgate(&["check", &folder.file("a.gate", text), "--arch", "x86_64"]);
+    let run = callgate(&["compile", &folder.file("a.gate", text), "-o", &folder.at("a.bpf")]);
     run.succeeds();
     run.says(&["warning[E0371]", "a.gate:5:7", "a block of `use` allows it"]);
 }
@@ -438,6 +438,18 @@ const PROFILES: [(&str, &str); 9] = [
            "syscalls":[{"names":["read","socketcall","mmap2"],"action":"SCMP_ACT_ALLOW"}]"#,
     ),
 ];
+
+#[test]
+fn the_profile_that_users_start_from_is_shown_as_engines_read_it() {
+    let folder = Folder::new();
+    let profile = callgate(&["profiles", "show", "container"]);
+    let profile = folder.file("p.json", profile.succeeds());
+    let shown = callgate(&["show", &profile]);
+    let shown = shown.succeeds();
+    assert!(shown.starts_with("policy 1\n") && shown.lines().count() < 120, "{shown}");
+    let gate = folder.file("p.gate", shown);
+    assert!(callgate(&["prove", &profile, &gate]).succeeds().starts_with("equal"));
+}
 
 #[test]
 fn profiles_in_every_shape_are_shown_in_the_language() {
