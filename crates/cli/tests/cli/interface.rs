@@ -29,6 +29,7 @@ const COMMANDS: &[&str] = &[
     "show",
     "explain",
     "explain-error",
+    "learn",
     "lsp",
     "agent",
     "doctor",

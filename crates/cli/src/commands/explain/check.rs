@@ -58,10 +58,13 @@ fn judged(explanation: &Explanation, retried: Retried) -> Check {
         ),
         Retried::Failed(errno) if seen(explanation).is_none_or(|seen| seen == errno) => {
             let name = name_of(explanation, errno);
+            let too = if seen(explanation).is_some() { " too" } else { "" };
             let text = format!(
-                "made again{here}: it fails with {name} too, so that no filter has to be the reason"
+                "made again{here}: it fails with {name}{too}, so that no filter has to be the reason"
             );
-            let known = culprits(&explanation.call);
+            // Any other errno comes after whoever refuses calls.
+            let is_refusal = matches!(&*name, "EPERM" | "EACCES" | "ENOSYS" | "ENOSPC" | "EDQUOT");
+            let known = if is_refusal { culprits(&explanation.call) } else { Vec::new() };
             let culprits = known.into_iter().map(|culprit| (culprit, current(culprit))).collect();
             Check { culprits, ..Check::new("not-the-filter", text) }
         }
