@@ -9,6 +9,7 @@ use std::io::{self, Read};
 
 use callgate::FilterStack;
 use callgate_bpf::{Program, Stack, decode};
+use callgate_dialects::{Dialect, spo};
 use callgate_formats::{Flag, Notice, Profile, Warning, builtin};
 use callgate_gate::{Lowered, Refused, Written};
 use callgate_observe::filters_of;
@@ -352,7 +353,15 @@ fn looks_like_profile(bytes: &[u8]) -> bool {
 }
 
 fn profile_of(bytes: Vec<u8>, source: &Source) -> Result<Unresolved, Error> {
-    if let Some(dialect) = dialect::of(&bytes, source)? {
+    let dialect = dialect::of(&bytes, source)?;
+    if dialect == Some(Dialect::Spo) {
+        let text = callgate_rules::Source::from_bytes(source.to_string(), bytes);
+        let text = text.map_err(|error| Error::text(error.into()))?;
+        let json = spo::profile(&text).map_err(dialect::refused)?;
+        let profile = Profile::read(json.clone()).map_err(|error| refused(error, &json))?;
+        return Ok(Unresolved { text: Text::Profile(profile), embedded: false });
+    }
+    if let Some(dialect) = dialect {
         let text = Text::Dialect(Foreign::read(dialect, bytes, source)?);
         return Ok(Unresolved { text, embedded: false });
     }

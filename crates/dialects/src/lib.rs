@@ -22,6 +22,7 @@ mod pfc;
 mod piece;
 mod seccompiler;
 mod snapd;
+pub mod spo;
 mod systemd;
 mod tokens;
 mod written;

@@ -76,6 +76,7 @@ impl WarningKind {
     const fn code(&self) -> Code {
         Code::new(match self {
             Self::UnknownField => "E0220",
+            Self::KeyCase => "E0232",
             Self::ErrnoUnused => "E0221",
             Self::ValueTwoUnused => "E0222",
             Self::ValueOutsideMask => "E0223",

@@ -36,6 +36,8 @@ pub(crate) struct Content {
     /// The places of the rules, in their order.
     pub(crate) rules: Vec<Span>,
     pub(crate) skipped: Vec<JsonPath>,
+    /// The fields whose keys are in another case.
+    pub(crate) folded: Vec<JsonPath>,
 }
 
 /// Reads a profile in whatever form it is.
@@ -51,11 +53,13 @@ pub(crate) fn content(document: &Document) -> Result<Content, Error> {
         },
     };
     let seccomp = typed::seccomp(root, form, &mut unknown).map_err(placed)?;
-    let skipped = unknown.0.into_iter().map(|node| document.json_path(node)).collect();
+    let path = |node| document.json_path(node);
+    let skipped = unknown.skipped.into_iter().map(path).collect();
+    let folded = unknown.folded.into_iter().map(path).collect();
     let span = |node: Node<'_>| document.source().span(node.span());
     let rules = root.field("syscalls").into_iter().flat_map(Node::elements).map(span).collect();
     let default = root.field("defaultAction").map(span);
-    Ok(Content { form, seccomp, default, rules, skipped })
+    Ok(Content { form, seccomp, default, rules, skipped, folded })
 }
 
 /// The profile in an OCI configuration.
@@ -67,7 +71,11 @@ fn seccomp_of(config: Node<'_>) -> Result<Option<Node<'_>>, Fault> {
 
 /// The fields that a format has no place for, in the order in which they were found.
 #[derive(Default)]
-pub(crate) struct Unknown<'d>(Vec<Node<'d>>);
+pub(crate) struct Unknown<'d> {
+    skipped: Vec<Node<'d>>,
+    /// Fields that were read though their keys are in another case.
+    folded: Vec<Node<'d>>,
+}
 
 impl<'d> Unknown<'d> {
     /// Notes what is left of an object whose known fields were all taken out.
@@ -84,10 +92,12 @@ impl<'d> Unknown<'d> {
             }
             // Beyond this many, one more tells nobody anything, and each costs memory.
             let noted_max = 1000;
-            if self.0.len() < noted_max {
-                self.0.push(node);
+            if self.skipped.len() < noted_max {
+                self.skipped.push(node);
             }
         }
+        let room = 1000_usize.saturating_sub(self.folded.len());
+        self.folded.extend(object.folded().iter().take(room));
         Ok(())
     }
 }

@@ -16,7 +16,7 @@ pub(crate) fn seccomp<'d>(
     form: Form,
     unknown: &mut Unknown<'d>,
 ) -> Result<Seccomp, Fault> {
-    let mut object = node.object("a seccomp profile object")?;
+    let mut object = node.object("a seccomp profile object")?.in_any_case();
     let mut seccomp = Seccomp {
         default_action: ActionName::read(object.require("defaultAction")?)?,
         default_errno_ret: number(&mut object, "defaultErrnoRet", "an errno")?,
@@ -50,7 +50,7 @@ const SECCOMP: &[&str] = &[
 ];
 
 fn arch_map_entry<'d>(node: Node<'d>, unknown: &mut Unknown<'d>) -> Result<ArchMapEntry, Fault> {
-    let mut object = node.object("an archMap entry object")?;
+    let mut object = node.object("an archMap entry object")?.in_any_case();
     let entry = ArchMapEntry {
         architecture: ArchName::read(object.require("architecture")?)?,
         sub_architectures: list(
@@ -65,7 +65,7 @@ fn arch_map_entry<'d>(node: Node<'d>, unknown: &mut Unknown<'d>) -> Result<ArchM
 }
 
 fn syscall<'d>(node: Node<'d>, form: Form, unknown: &mut Unknown<'d>) -> Result<Syscall, Fault> {
-    let mut object = node.object("a rule object")?;
+    let mut object = node.object("a rule object")?.in_any_case();
     let docker = form == Form::Docker;
     let names = match object.take_value("names") {
         Some(names) => {
@@ -113,7 +113,7 @@ fn filter<'d>(
     unknown: &mut Unknown<'d>,
 ) -> Result<Filter, Fault> {
     let Some(node) = object.take_value(key) else { return Ok(Filter::default()) };
-    let mut object = node.object("an object of caps, arches and minKernel")?;
+    let mut object = node.object("an object of caps, arches and minKernel")?.in_any_case();
     let filter = Filter {
         caps: list(&mut object, "caps", "the capabilities", Spelled::<Capability>::read)?,
         arches: list(&mut object, "arches", "the architectures", Spelled::<DockerArch>::read)?,
@@ -124,7 +124,7 @@ fn filter<'d>(
 }
 
 fn noted_arg<'d>(node: Node<'d>, unknown: &mut Unknown<'d>) -> Result<Arg, Fault> {
-    let mut object = node.object("an argument condition object")?;
+    let mut object = node.object("an argument condition object")?.in_any_case();
     let arg = arg(&mut object)?;
     unknown.note(&object, ARG)?;
     Ok(arg)

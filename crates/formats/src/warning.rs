@@ -21,6 +21,8 @@ pub struct Warning {
 pub enum WarningKind {
     /// The format has no such field; it was skipped.
     UnknownField,
+    /// The key is in another case, which readers in Go take, and others not.
+    KeyCase,
     /// `errnoRet` or `errno` stands beside an action that has no use for it.
     ErrnoUnused,
     /// `valueTwo` stands beside an operator that has no use for it.
@@ -143,6 +145,9 @@ impl fmt::Display for WarningKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownField => f.write_str("unknown field, skipped"),
+            Self::KeyCase => f.write_str(
+                "read though its key is in another case: runc and Docker do so too, crun does not",
+            ),
             Self::ErrnoUnused => f.write_str("no effect: only ERRNO and TRACE carry a number"),
             Self::ValueTwoUnused => {
                 f.write_str("no effect: only SCMP_CMP_MASKED_EQ has a second value")

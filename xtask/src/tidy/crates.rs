@@ -66,6 +66,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "callgate-policy",
             "callgate-rules",
             "callgate-syscalls",
+            "saphyr-parser",
         ],
     ),
     (

@@ -24,9 +24,8 @@ pub(super) struct Foreign {
 /// # Errors
 /// [`Error::Usage`] where the content does not tell.
 pub(super) fn of(bytes: &[u8], source: &Source) -> Result<Option<Dialect>, Error> {
-    let is_ours = |dialect: &Dialect| {
-        !matches!(dialect, Dialect::Gate | Dialect::Docker | Dialect::Oci | Dialect::Spo)
-    };
+    let is_ours =
+        |dialect: &Dialect| !matches!(dialect, Dialect::Gate | Dialect::Docker | Dialect::Oci);
     match source {
         Source::Builtin(_) | Source::Process(_) => return Ok(None),
         Source::Formed(dialect, _) => return Ok(Some(*dialect).filter(is_ours)),
@@ -133,10 +132,7 @@ impl Foreign {
                 names.join(", ")
             ))
         })?;
-        let lowered = written.lower(part, &target).map_err(|refused| {
-            let callgate_dialects::Refused { sources, diagnostics } = refused;
-            Error::text(Refused { sources, diagnostics })
-        })?;
+        let lowered = written.lower(part, &target).map_err(refused)?;
         let callgate_dialects::Lowered { policy, provenance } = lowered;
         Ok(Lowered { policy, provenance, warnings: Vec::new() })
     }
@@ -149,10 +145,13 @@ fn written(
     is_file: bool,
 ) -> Result<Written, Error> {
     let load: &mut Loader<'_> = if is_file { &mut from_folder } else { &mut nothing };
-    read(dialect, options, sources, load).map_err(|refused| {
-        let callgate_dialects::Refused { sources, diagnostics } = refused;
-        Error::text(Refused { sources, diagnostics })
-    })
+    read(dialect, options, sources, load).map_err(refused)
+}
+
+/// The error of a text that was refused.
+pub(super) fn refused(refused: callgate_dialects::Refused) -> Error {
+    let callgate_dialects::Refused { sources, diagnostics } = refused;
+    Error::text(Refused { sources, diagnostics })
 }
 
 /// The drop-ins beside a unit, `UNIT.d/*.conf`, in the order of their names.

@@ -21,6 +21,10 @@ pub struct Object<'d> {
     node: Node<'d>,
     /// Those that nobody asked for yet, in their order.
     fields: Vec<(Cow<'d, str>, Node<'d>)>,
+    /// Whether keys in another case are taken too, where there is none in the right one.
+    any_case: bool,
+    /// The values whose keys were in another case.
+    folded: Vec<Node<'d>>,
 }
 
 /// A step from a value to one in it.
@@ -69,7 +73,7 @@ impl<'d> Node<'d> {
         }
         match self.repeated(&fields) {
             Some(fault) => Err(fault),
-            None => Ok(Object { node: self, fields }),
+            None => Ok(Object { node: self, fields, any_case: false, folded: Vec::new() }),
         }
     }
 
@@ -137,18 +141,24 @@ impl<'d> Node<'d> {
         }
     }
 
-    /// The value of an object's field, where this is an object that has it.
+    /// The value of an object's field, where this is an object that has it; in another case, where
+    /// there is none in the right one.
     pub(crate) fn field(self, key: &str) -> Option<Self> {
         if self.entry().kind != Kind::Object {
             return None;
         }
         let mut fields = self.inside();
+        let mut in_other_case = None;
         while let (Some(name), Some(value)) = (fields.next(), fields.next()) {
-            if name.unquoted() == key {
+            let name = name.unquoted();
+            if name == key {
                 return Some(value);
             }
+            if in_other_case.is_none() && name.eq_ignore_ascii_case(key) {
+                in_other_case = Some(value);
+            }
         }
-        None
+        in_other_case
     }
 
     /// An element of an array, where this is an array that has it.
@@ -282,8 +292,24 @@ impl<'d> Object<'d> {
 
     /// Takes a field out; `None` where the object does not have it.
     pub fn take(&mut self, key: &str) -> Option<Node<'d>> {
-        let index = self.fields.iter().position(|(name, _)| name == key)?;
-        Some(self.fields.remove(index).1)
+        if let Some(index) = self.fields.iter().position(|(name, _)| name == key) {
+            return Some(self.fields.remove(index).1);
+        }
+        let in_other_case = |(name, _): &(Cow<'_, str>, _)| name.eq_ignore_ascii_case(key);
+        let index = self.fields.iter().position(in_other_case).filter(|_| self.any_case)?;
+        let (_, node) = self.fields.remove(index);
+        self.folded.push(node);
+        Some(node)
+    }
+
+    /// Takes keys in another case too, as decoders in Go do.
+    pub(crate) fn in_any_case(self) -> Self {
+        Self { any_case: true, ..self }
+    }
+
+    /// The values that were taken though their keys are in another case.
+    pub(crate) fn folded(&self) -> &[Node<'d>] {
+        &self.folded
     }
 
     /// Takes a field out; `None` where the object does not have it or it is `null`.

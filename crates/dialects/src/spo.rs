@@ -1,0 +1,255 @@
+//! `SeccompProfile` of the Kubernetes Security Profiles Operator, v1 and v1beta1, in YAML or JSON.
+//!
+//! Its `spec` is an OCI profile, which is handed on as JSON with every value in the line where it
+//! stands in the YAML.
+
+use callgate_rules::{Code, Diagnostic, Source};
+use saphyr_parser::{Event, Parser, ScalarStyle};
+
+use crate::Refused;
+use crate::context::{code, unsigned};
+
+/// The keys of `spec` that say nothing about calls.
+const PASSED_OVER: [&str; 1] = ["disabled"];
+
+/// The deepest nesting: that of the JSON it becomes.
+const DEPTH_MAX: usize = 100;
+
+/// The profile in a `SeccompProfile`, as OCI's JSON.
+///
+/// # Errors
+/// Text that is not YAML, one without a `spec`, and a profile that builds on another.
+pub fn profile(source: &Source) -> Result<Source, Refused> {
+    let mut writer = Writer::default();
+    for event in Parser::new_from_str(source.text()) {
+        let (event, span) = event.map_err(|error| {
+            let marker = error.marker();
+            refused(source, marker.line(), marker.col(), error.info())
+        })?;
+        let (line, column) = (span.start.line(), span.start.col());
+        let written = writer.event(&event, line);
+        written.map_err(|reason| refused(source, line, column, &reason))?;
+        if writer.is_done {
+            break;
+        }
+    }
+    if !writer.is_done {
+        return Err(refused(source, 1, 0, "the resource has no `spec` with a profile"));
+    }
+    Source::new(source.name(), writer.json)
+        .map_err(|error| refused(source, 1, 0, &error.to_string()))
+}
+
+fn refused(source: &Source, line: usize, column: usize, reason: &str) -> Refused {
+    let position = callgate_rules::Position { line, column: column + 1 };
+    let at = source.offset(position).unwrap_or_default();
+    let error = Diagnostic::error(Code::new(code::SYNTAX), reason);
+    let diagnostics = vec![error.primary(source.span(at..at), "")];
+    Refused { sources: source.clone().into(), diagnostics }
+}
+
+/// What is open in the YAML.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Open {
+    List,
+    /// A mapping, of which a key comes next or a value.
+    Key,
+    Value,
+}
+
+#[derive(Default)]
+struct Writer {
+    json: String,
+    line: usize,
+    open: Vec<Open>,
+    /// How deep `spec` is, while it is read.
+    spec: Option<usize>,
+    /// The last key of the outermost mapping was `spec`.
+    is_spec: bool,
+    /// How deep a value is that is passed over.
+    skipped: Option<usize>,
+    needs_comma: bool,
+    is_done: bool,
+}
+
+impl Writer {
+    fn event(&mut self, event: &Event<'_>, line: usize) -> Result<(), String> {
+        match event {
+            Event::MappingStart(..) => self.start('{', Open::Key, line),
+            Event::SequenceStart(..) => self.start('[', Open::List, line),
+            Event::MappingEnd => {
+                self.end('}', line);
+                Ok(())
+            }
+            Event::SequenceEnd => {
+                self.end(']', line);
+                Ok(())
+            }
+            Event::Scalar(text, style, ..) => self.scalar(text, *style, line),
+            Event::Alias(_) => Err("aliases of YAML are not taken: write the value".to_owned()),
+            _ => Ok(()),
+        }
+    }
+
+    const fn is_written(&self) -> bool {
+        self.spec.is_some() && self.skipped.is_none()
+    }
+
+    fn put(&mut self, text: &str, line: usize) {
+        while self.line + 1 < line {
+            self.json.push('\n');
+            self.line += 1;
+        }
+        self.json.push_str(text);
+    }
+
+    /// A value begins.
+    fn value(&mut self) {
+        if let Some(open @ Open::Value) = self.open.last_mut() {
+            *open = Open::Key;
+        }
+    }
+
+    fn start(&mut self, bracket: char, open: Open, line: usize) -> Result<(), String> {
+        if self.open.len() >= DEPTH_MAX {
+            return Err(format!("values nest more than {DEPTH_MAX} deep"));
+        }
+        if self.open.last() == Some(&Open::Key) {
+            return Err("a key must be a text".to_owned());
+        }
+        self.value();
+        if self.spec.is_none() && self.is_spec && self.open.len() == 1 && open == Open::Key {
+            self.spec = Some(self.open.len());
+        }
+        if self.is_written() {
+            self.comma(line);
+            self.put(&bracket.to_string(), line);
+            self.needs_comma = false;
+        }
+        self.open.push(open);
+        Ok(())
+    }
+
+    fn end(&mut self, bracket: char, line: usize) {
+        self.open.pop();
+        if self.is_written() {
+            self.put(&bracket.to_string(), line);
+            self.needs_comma = true;
+        }
+        let depth = self.open.len();
+        self.skipped = self.skipped.filter(|skipped| *skipped != depth);
+        if self.spec == Some(depth) {
+            self.is_done = true;
+        }
+    }
+
+    fn comma(&mut self, line: usize) {
+        // A value stands behind its key's colon.
+        if self.needs_comma && self.open.last() != Some(&Open::Value) {
+            self.put(",", line);
+        }
+    }
+
+    fn scalar(&mut self, text: &str, style: ScalarStyle, line: usize) -> Result<(), String> {
+        match self.open.last_mut() {
+            Some(open @ Open::Key) => {
+                *open = Open::Value;
+                self.key(text, line)
+            }
+            _ => {
+                if self.is_written() {
+                    if self.open.last() == Some(&Open::List) {
+                        self.comma(line);
+                    }
+                    let is_bare = style == ScalarStyle::Plain && is_json(text);
+                    let value = match (is_bare, text) {
+                        (_, "~" | "") if style == ScalarStyle::Plain => "null".to_owned(),
+                        (true, _) => text.to_owned(),
+                        (false, _) => quoted(text),
+                    };
+                    self.put(&value, line);
+                    self.needs_comma = true;
+                }
+                self.value();
+                let depth = self.open.len();
+                self.skipped = self.skipped.filter(|skipped| *skipped != depth);
+                Ok(())
+            }
+        }
+    }
+
+    fn key(&mut self, text: &str, line: usize) -> Result<(), String> {
+        let depth = self.open.len();
+        if depth == 1 {
+            self.is_spec = text == "spec";
+        }
+        if self.spec == Some(depth - 1) && text == "baseProfileName" {
+            return Err(
+                "this profile builds on another: `baseProfileName` is resolved in a cluster; \
+                        write its rules into this file"
+                    .to_owned(),
+            );
+        }
+        if self.spec == Some(depth - 1) && PASSED_OVER.contains(&text) {
+            self.skipped = Some(depth);
+        }
+        if self.is_written() {
+            if self.needs_comma {
+                self.put(",", line);
+            }
+            self.put(&format!("{}:", quoted(text)), line);
+            self.needs_comma = false;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a plain scalar is the same in JSON: a number, a truth value or nothing.
+fn is_json(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let is_number = unsigned(digits, 10).is_some() && (digits == "0" || !digits.starts_with('0'));
+    is_number || ["true", "false", "null"].contains(&text)
+}
+
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from('"');
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => quoted.extend(['\\', character]),
+            ..' ' => quoted.push_str(&format!("\\u{:04x}", u32::from(character))),
+            _ => quoted.push(character),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(text: &str) -> String {
+        let source = Source::new("f", text).expect("short");
+        profile(&source).map_or_else(|refused| refused.to_string(), |json| json.text().to_owned())
+    }
+
+    #[test]
+    fn values_keep_their_lines() {
+        let text = "apiVersion: x\nkind: SeccompProfile\nspec:\n  disabled: false\n  defaultAction: SCMP_ACT_ERRNO\n  \
+                    syscalls:\n  - action: 'SCMP_ACT_ALLOW'\n    names: [read,\n      \"write\"]\n    args:\n    - index: 0\n      value: 16\n";
+        assert_eq!(
+            json(text),
+            "\n\n\n\n{\"defaultAction\":\"SCMP_ACT_ERRNO\"\n,\"syscalls\":\n[{\"action\":\"SCMP_ACT_ALLOW\"\n,\"names\":[\"read\"\n,\"write\"]\n\
+             ,\"args\":\n[{\"index\":0\n,\"value\":16\n}]}]}"
+        );
+    }
+
+    #[test]
+    fn what_is_no_profile_is_refused_with_its_place() {
+        assert!(json("kind: SeccompProfile\n").contains("no `spec`"));
+        assert!(json("spec:\n  baseProfileName: runc\n").starts_with("f:2:3: error"));
+        assert!(json("spec: {a: &b 1, c: *b}\n").contains("aliases"));
+        assert!(json("spec: [\n").starts_with("f:"));
+        assert!(json(&"[".repeat(10_000)).contains("nest"));
+    }
+}
