@@ -104,6 +104,17 @@ static int with_own_filter(long own)
 	return say(syscall(SYS_uname, NULL));
 }
 
+/* Exits with the errno of the load, or with 7. */
+static int with_own_listener(void)
+{
+	struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	struct sock_fprog program = { 1, &allow };
+	make_refused_call();
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program) < 0)
+		return errno;
+	return 7;
+}
+
 static int until_it_works(void)
 {
 	struct timespec moment = { 0, 1000 * 1000 };
@@ -169,6 +180,8 @@ int main(int argc, char **argv)
 		return with_own_filter(SECCOMP_RET_ERRNO | 77);
 	if (!strcmp(way, "own-kill"))
 		return with_own_filter(SECCOMP_RET_KILL_PROCESS);
+	if (!strcmp(way, "own-listener"))
+		return with_own_listener();
 	if (!strcmp(way, "until-it-works"))
 		return until_it_works();
 	return 99;

@@ -9,7 +9,8 @@ use crate::row::{Bench, same};
 
 type Special = fn(&Bench) -> Result<(), String>;
 
-pub(crate) const ALL: [(&str, Special); 3] = [
+pub(crate) const ALL: [(&str, Special); 4] = [
+    ("a program that wants a listener of its own", wants_listener),
     ("a program that swallows EPERM and goes on for ever", hangs),
     ("a program of whose processes one stays behind", stays_behind),
     ("a program with the set-user-ID bit", set_user_id),
@@ -79,4 +80,24 @@ fn set_user_id(bench: &Bench) -> Result<(), String> {
         true => Ok(()),
         false => Err(format!("not told: {lines}")),
     }
+}
+
+/// With a listener of callgate's it fails, which is said; traced it works, as under plain `run`.
+fn wants_listener(bench: &Bench) -> Result<(), String> {
+    let profile = bench.file("profile.gate", REFUSES)?;
+    let words = ["{}/refused".to_owned(), "own-listener".to_owned()];
+    for (options, code, said) in [
+        (&["-q"][..], 7, ""),
+        (&["--explain", "--trace"], 7, "profile.gate:3:1"),
+        (&["--explain"], 16, "see what is refused with --trace"),
+    ] {
+        let run = bench.run(options, &profile, &words).output();
+        let run = run.map_err(|error| error.to_string())?;
+        same("exit code", &run.status.code(), &Some(code))?;
+        let told = String::from_utf8_lossy(&run.stderr);
+        if !told.contains(said) {
+            return Err(format!("{options:?}: {told}"));
+        }
+    }
+    Ok(())
 }

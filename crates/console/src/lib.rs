@@ -13,3 +13,4 @@ pub mod findings;
 pub mod input;
 pub mod measure;
 pub mod output;
+pub mod warnings;

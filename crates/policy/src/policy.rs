@@ -71,6 +71,24 @@ impl Policy {
         })
     }
 
+    /// The same policy, but that calls of one number which meet a condition get an action whatever
+    /// its rules say.
+    ///
+    /// Ends the process where there is no more memory, as collections do.
+    #[must_use]
+    pub fn with_exception(
+        mut self,
+        arch: Arch,
+        nr: SyscallNr,
+        condition: Condition,
+        action: Action,
+    ) -> Self {
+        if let Some(policy) = self.arches.get_mut(&arch) {
+            *policy = policy.with_first(arch, nr, Rule { condition, action });
+        }
+        self
+    }
+
     /// The same rules with other actions. Each call gets what `map` makes of the action that it got
     /// before.
     fn map_actions(mut self, map: &impl Fn(Action) -> Action) -> Self {
@@ -181,6 +199,23 @@ impl ArchPolicy {
     #[must_use]
     pub const fn new(default: Action) -> Self {
         Self { default, unknown: None, rules: RuleLists::new() }
+    }
+
+    /// The same rules behind another one of that number.
+    fn with_first(&self, arch: Arch, nr: SyscallNr, first: Rule) -> Self {
+        let mut changed = Self { rules: RuleLists::new(), ..self.clone() };
+        must(changed.rules.push(nr, first));
+        for (number, rules) in self.rules() {
+            for rule in rules {
+                must(changed.rules.push(number, rule.clone()));
+            }
+        }
+        if self.rules_for(nr).is_empty() {
+            // A number that has rules counts as known.
+            let action = self.action_without_rule(arch, nr);
+            must(changed.rules.push(nr, Rule { condition: Condition::always(), action }));
+        }
+        changed
     }
 
     /// Answers `unknown.action` instead of the default to numbers without rules that are not known.
@@ -321,6 +356,36 @@ mod tests {
                     assert_eq!(after.by, before.by, "{call:?}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn an_exception_changes_nothing_but_what_it_is_about() {
+        let [ruled, plain, newer] = [1, 2, 500].map(SyscallNr::new);
+        let known = Known::UpTo(SyscallNr::new(400));
+        let mut x86_64 = ArchPolicy::new(Action::KILL_THREAD);
+        x86_64.unknown(Unknown { known, action: Action::LOG });
+        x86_64.rule(ruled, Comparison::new(Field::Arg1, Operator::Eq, 1).into(), Action::ALLOW);
+        let policy = Policy::builder(Action::trap(1)).arch(Arch::X86_64, x86_64).build().unwrap();
+        for nr in [ruled, plain, newer] {
+            let is_one: Condition = Comparison::new(Field::Arg0, Operator::Eq, 1).into();
+            let changed =
+                policy.clone().with_exception(Arch::X86_64, nr, is_one, Action::USER_NOTIFY);
+            for other in [ruled, plain, newer] {
+                for args in [[0, 0], [0, 1], [1, 0], [1, 1]] {
+                    let args = [args[0], args[1], 0, 0, 0, 0];
+                    let call = SeccompData::new(Arch::X86_64, other).with_args(args);
+                    let expected = match other == nr && args[0] == 1 {
+                        true => Action::USER_NOTIFY,
+                        false => policy.decide(&call),
+                    };
+                    assert_eq!(changed.decide(&call), expected, "{call:?}");
+                }
+            }
+            let elsewhere = Arch::Aarch64;
+            let same =
+                policy.clone().with_exception(elsewhere, nr, Condition::always(), Action::LOG);
+            assert_eq!(same, policy);
         }
     }
 }

@@ -2,7 +2,6 @@
 
 mod explain;
 mod handover;
-mod warnings;
 
 use std::ffi::{CString, OsString};
 use std::os::unix::ffi::OsStringExt;
@@ -99,7 +98,7 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     if !args.how.quiet {
         // callgate's own profiles are known to be right.
         let file = (!matches!(args.profile, Source::Builtin(_))).then(|| command.file());
-        warnings::all(&stack, file, args.default);
+        callgate_console::warnings::all(&stack, file, args.default);
     }
     let options = options(args.log, &flags);
     Err(Error::NotExecuted(match agent {

@@ -3,6 +3,7 @@
 mod record;
 mod report;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
@@ -10,9 +11,9 @@ use callgate::FilterStack;
 use callgate_explain::Filter;
 use callgate_kernel::{Command, Options, action_supported, hands_over, running_kernel};
 use callgate_observe::enforce::{Answered, Enforcer, Event, Instead, Refused, Side};
-use callgate_policy::{Decision, Policy};
+use callgate_policy::{Comparison, Condition, Decision, Field, Operator, Policy};
 use callgate_rules::{Provenance, Sources};
-use callgate_syscalls::{Action, ActionKind, KernelVersion};
+use callgate_syscalls::{Action, ActionKind, Arch, KernelVersion, names};
 use clap::ValueHint;
 
 use callgate_console::error::{Error, Status};
@@ -116,18 +117,49 @@ pub(super) fn run(
     };
     let filter = Filter::rules(rules.policy, rules.provenance, rules.sources);
     let record = Record::default();
-    Session { rules, retry: args.retry, enforcer, filter, record, report }.serve()
+    Session {
+        rules,
+        retry: args.retry,
+        enforcer,
+        filter,
+        record,
+        report,
+        listened: BTreeSet::new(),
+    }
+    .serve()
 }
 
 /// Starts the command under the filter that hands over what the profile refuses.
 fn listening(policy: &Policy, command: &Command, options: &Options) -> Result<Enforcer, Error> {
-    let asking = FilterStack::from_policy(policy.clone().with_refusals_notified());
-    let asking = asking.map_err(Error::from)?;
+    let asking = listeners_shown(policy.clone().with_refusals_notified());
+    let asking = FilterStack::from_policy(asking).map_err(Error::from)?;
     let [program] = asking.programs() else {
         let filters = asking.programs().len();
         return Err(Error::NotExecuted(callgate_kernel::Error::SeveralListeners { filters }));
     };
     Enforcer::start(command, program, options).map_err(Error::NotExecuted)
+}
+
+/// The same policy, but that the load of a filter with a listener is seen as well: it fails where there is one already,
+/// which has to be said.
+fn listeners_shown(mut policy: Policy) -> Policy {
+    let arches: Vec<Arch> = policy.arches().map(|(arch, _)| arch).collect();
+    for arch in arches {
+        if let Some(syscall) = arch.syscall(names::SECCOMP) {
+            policy = policy.with_exception(arch, syscall.nr, wants_listener(), Action::USER_NOTIFY);
+        }
+    }
+    policy
+}
+
+/// `seccomp(SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, ..)`, with other flags or without.
+fn wants_listener() -> Condition {
+    const SET_MODE_FILTER: u32 = 1;
+    const NEW_LISTENER: u32 = 1 << 3;
+    let loads = Comparison::low32(Field::Arg0, u32::MAX, Operator::Eq, SET_MODE_FILTER);
+    let listens = Comparison::low32(Field::Arg1, NEW_LISTENER, Operator::Eq, NEW_LISTENER);
+    // Two comparisons are never too many for a condition.
+    Condition::all([loads.into(), listens.into()]).unwrap_or_else(|_| Condition::always())
 }
 
 /// Whether the kernel has listeners that can let a call go on.
@@ -144,6 +176,8 @@ struct Session<'r> {
     filter: Filter<'r>,
     record: Record,
     report: Report,
+    /// Programs that wanted a listener of their own.
+    listened: BTreeSet<String>,
 }
 
 impl Session<'_> {
@@ -172,6 +206,11 @@ impl Session<'_> {
 
     fn answer(&mut self, refused: &Refused) -> Result<(), Error> {
         let Decision { action, by } = self.rules.policy.decisive(&refused.call);
+        if action == Action::ALLOW {
+            // What is handed over and allowed: a load that is going to fail.
+            self.warn_of_listener(refused);
+            return self.give(refused, action).map(drop);
+        }
         let answer = if self.retry { Action::ALLOW } else { action };
         let now = SystemTime::now();
         match self.record.known(refused, action, by, now) {
@@ -190,6 +229,17 @@ impl Session<'_> {
             }
         }
         Ok(())
+    }
+
+    fn warn_of_listener(&mut self, refused: &Refused) {
+        let name =
+            self.enforcer.thread(refused).map_or_else(|| "a program".to_owned(), |it| it.name);
+        if self.listened.insert(name.clone()) {
+            output::warning(&format_args!(
+                "{name} loads a filter with a listener of its own, which fails with EBUSY as long as callgate has one: \
+                 see what is refused with --trace"
+            ));
+        }
     }
 
     fn give(&mut self, refused: &Refused, answer: Action) -> Result<Answered, Error> {

@@ -9,10 +9,10 @@ use callgate_bpf::{Operation, Program, Stack};
 use callgate_observe::interpreter_of;
 use callgate_syscalls::{Action, ActionKind, Arch, Endian, Name, SeccompData, names};
 
-use callgate_console::output;
+use crate::output;
 
 /// Warns of what is bound to go wrong. Without a file, only of what is wrong with any.
-pub(super) fn all(filters: &Stack, file: Option<&CStr>, default: Option<Action>) {
+pub fn all(filters: &Stack, file: Option<&CStr>, default: Option<Action>) {
     if default.is_some_and(|default| default.kind() == ActionKind::Log) {
         output::note(
             &"the kernel's log drops most records (10 in 5 seconds stay, unless auditd runs), so what it lists is not \
