@@ -1,6 +1,7 @@
 //! `callgate intersect` and `callgate union`: one filter made of two.
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use callgate::Filter;
 use callgate_convert::{Format as Text, Nearest};
@@ -75,26 +76,10 @@ impl Default for Format {
 
 impl ValueEnum for Format {
     fn value_variants<'a>() -> &'a [Self] {
-        const PROGRAMS: [ProgramFormat; 5] = [
-            ProgramFormat::Bpf,
-            ProgramFormat::Hex,
-            ProgramFormat::C,
-            ProgramFormat::Json,
-            ProgramFormat::Asm,
-        ];
-        const ALL: [Format; PROGRAMS.len() + Text::RULES.len() + 1] = {
-            let mut all = [Format::Profile; PROGRAMS.len() + Text::RULES.len() + 1];
-            let mut place = 0;
-            while place < PROGRAMS.len() {
-                all[place] = Format::Program(PROGRAMS[place]);
-                place += 1;
-            }
-            while place < PROGRAMS.len() + Text::RULES.len() {
-                all[place] = Format::Text(Text::RULES[place - PROGRAMS.len()]);
-                place += 1;
-            }
-            all
-        };
+        static ALL: LazyLock<Vec<Format>> = LazyLock::new(|| {
+            let programs = ProgramFormat::value_variants().iter().copied().map(Format::Program);
+            programs.chain(Text::RULES.map(Format::Text)).chain([Format::Profile]).collect()
+        });
         &ALL
     }
 

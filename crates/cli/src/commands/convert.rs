@@ -1,6 +1,7 @@
 //! `callgate convert`: any filter in the form of another tool.
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use callgate_console::args::group::ProfileArgs;
 use callgate_console::args::value;
@@ -59,15 +60,7 @@ pub(crate) struct Form(pub(crate) Format);
 
 impl ValueEnum for Form {
     fn value_variants<'a>() -> &'a [Self] {
-        const ALL: [Form; Format::ALL.len()] = {
-            let mut all = [Form(Format::Gate); Format::ALL.len()];
-            let mut place = 0;
-            while place < all.len() {
-                all[place] = Form(Format::ALL[place]);
-                place += 1;
-            }
-            all
-        };
+        static ALL: LazyLock<Vec<Form>> = LazyLock::new(|| Format::ALL.map(Form).to_vec());
         &ALL
     }
 
