@@ -106,7 +106,8 @@ impl Known {
             Input::Profile(profile) => profile,
             other => return Ok(Self::Programs(other.subject(&args.how, &[])?.into_stack()?)),
         };
-        let here = runs_here(arch) || profile.covers(&args.how, arch)?;
+        let x86 = arch == Arch::X86 && Arch::native() == Some(Arch::X86_64);
+        let here = x86 || profile.covers(&args.how, arch)?;
         let arches = if here { &[][..] } else { &[arch] };
         let resolved = profile.resolve(&args.how, arches)?;
         Ok(Self::Rules(profile, Box::new(resolved)))
@@ -126,15 +127,6 @@ impl Known {
             }
             Self::Programs(stack) => Filter::programs(stack),
         }
-    }
-}
-
-/// Whether this machine may run programs of an architecture.
-fn runs_here(arch: Arch) -> bool {
-    match Arch::native() {
-        Some(Arch::X86_64) => matches!(arch, Arch::X86_64 | Arch::X86 | Arch::X32),
-        Some(Arch::Aarch64) => matches!(arch, Arch::Aarch64 | Arch::Arm),
-        native => native == Some(arch),
     }
 }
 
