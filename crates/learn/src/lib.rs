@@ -13,6 +13,7 @@
 
 mod collect;
 mod evidence;
+mod explore;
 mod mine;
 mod profile;
 mod replay;
@@ -23,6 +24,7 @@ pub use evidence::lines::LineError;
 pub use evidence::seen::{Phase, Seen};
 pub use evidence::smallest::Smallest;
 pub use evidence::{Arguments, CallKey, Evidence, Observations, Run, RunId};
+pub use explore::{probes, refusing};
 pub use mine::{Mined, OLDEST, Statement, Tier, Verdict, Wants, mine};
 pub use profile::{Heading, Style, write};
 pub use replay::{Refusal, replay};

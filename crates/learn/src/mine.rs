@@ -16,6 +16,8 @@ use std::collections::BTreeMap;
 use callgate_facts::{Block, Groups};
 use callgate_syscalls::{Arch, KernelVersion, Name};
 
+pub(crate) use closure::SAME_INTENT;
+
 use crate::evidence::seen::Seen;
 use crate::evidence::{CallKey, Evidence, Observations};
 

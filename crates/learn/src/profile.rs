@@ -8,7 +8,7 @@ use callgate_syscalls::Arch;
 
 use crate::evidence::Evidence;
 use crate::evidence::seen::{Phase, Seen};
-use crate::mine::{Mined, OLDEST, Statement, Tier, Verdict, section};
+use crate::mine::{Mined, OLDEST, SAME_INTENT, Statement, Tier, Verdict, section};
 
 /// What a profile says beside its statements.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,24 +92,49 @@ const RUNS_SHOWN: usize = 8;
 
 fn statements(text: &mut String, statements: &[&Statement], evidence: &Evidence) {
     let mut last = None;
+    let mut kin: Vec<&str> = Vec::new();
     let (absent, present): (Vec<&Statement>, Vec<&Statement>) =
         statements.iter().partition(|statement| statement.verdict == Verdict::Enosys);
     for statement in present {
         let section = section(statement.call);
         if last != Some(section) {
+            put_kin(text, &mut kin);
             let of = section.map_or("other calls", |block| block.name());
             let purpose = section.map_or(String::new(), |block| format!(": {}", block.purpose()));
             let _ = writeln!(text, "\n# {of}{purpose}");
             last = Some(section);
         }
-        line(text, statement, evidence);
+        match (is_kin(statement), statement.call.name()) {
+            (true, Some(name)) => kin.push(name.as_str()),
+            _ => line(text, statement, evidence),
+        }
     }
+    put_kin(text, &mut kin);
     let absent: Vec<&str> =
         absent.iter().filter_map(|s| s.call.name()).map(|name| name.as_str()).collect();
     if !absent.is_empty() {
         text.push_str("\n# calls that are tried first: their callers have another way\n");
         let _ = writeln!(text, "enosys {{ {} }}  #@ fallback", absent.join(", "));
     }
+}
+
+/// Whether a statement only completes its intent: these stand together in one.
+fn is_kin(statement: &Statement) -> bool {
+    statement.because.as_deref() == Some(SAME_INTENT) && statement.condition.is_none()
+}
+
+fn put_kin(text: &mut String, kin: &mut Vec<&str>) {
+    match kin.as_slice() {
+        [] => {}
+        [only] => {
+            let _ = writeln!(text, "allow {only}  #@ fallback {SAME_INTENT}");
+        }
+        several => {
+            let names = several.join(", ");
+            let _ = writeln!(text, "allow {{ {names} }}  #@ fallback {SAME_INTENT}");
+        }
+    }
+    kin.clear();
 }
 
 fn line(text: &mut String, statement: &Statement, evidence: &Evidence) {

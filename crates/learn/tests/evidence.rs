@@ -1,4 +1,5 @@
 //! Evidence is a semilattice, and its file is its text.
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 use callgate_learn::{Arguments, CallKey, Evidence, LineError, Phase, Run, RunId, Seen};
 use callgate_syscalls::{Arch, SyscallNr};
@@ -100,4 +101,43 @@ fn what_is_no_evidence_is_refused_by_line() {
             other => panic!("{text}: {other:?}"),
         }
     }
+}
+
+/// The file of one of many machines: 500 observations of the same programs.
+fn of_a_machine(machine: u64, out: &mut Vec<u8>) {
+    let mut evidence = Evidence::default();
+    for observation in 0..500_u64 {
+        let nr = SyscallNr::new(u32::try_from(observation % 250).unwrap());
+        let key = CallKey { arch: Arch::X86_64.token(), nr };
+        let arguments = Arguments::new([("cmd", (observation / 250) * 7 + machine % 40)]);
+        let seen = Seen {
+            runs: [run_id(machine)].into_iter().collect(),
+            calls: machine,
+            threads: [format!("worker {}", machine % 64).into()].into_iter().collect(),
+            ..Seen::default()
+        };
+        evidence.insert(key, Some(arguments), seen);
+    }
+    evidence.insert_run(run_id(machine), Run { date: "2026-11-28".to_owned(), ..Run::default() });
+    evidence.write_lines(out).unwrap();
+}
+
+fn merged(machines: impl Iterator<Item = u64>) -> Vec<u8> {
+    let (mut all, mut bytes) = (Evidence::default(), Vec::new());
+    for machine in machines {
+        bytes.clear();
+        of_a_machine(machine, &mut bytes);
+        all.read_lines(bytes.as_slice()).unwrap();
+    }
+    let mut text = Vec::new();
+    all.write_lines(&mut text).unwrap();
+    text
+}
+
+/// What is kept does not grow with the machines, but with what they saw.
+#[test]
+fn many_machines_are_no_larger_than_what_they_saw() {
+    let forth = merged(0..200);
+    assert_eq!(forth, merged((0..200).rev().chain(0..20)));
+    assert!(forth.len() < 20_000 * 1_200, "{} bytes", forth.len());
 }

@@ -104,7 +104,7 @@ fn closure_adds_what_does_the_same() {
         ((X, names::CLONE, [newuser, 0, 0, 0, 0, 0]), Action::errno(1).unwrap()),
         ((X, names::MOUNT, [0; 6]), Action::errno(1).unwrap()),
         ((X, names::OPENAT2, [0; 6]), enosys),
-        ((X, names::COPY_FILE_RANGE, [0; 6]), enosys),
+        ((X, names::GET_MEMPOLICY, [0; 6]), enosys),
         ((X, names::PIDFD_OPEN, [0; 6]), enosys),
     ] {
         assert_eq!(policy.decide(&data(call)), action, "{call:?}\n{text}");

@@ -54,6 +54,10 @@ pub(crate) struct Args {
     /// Run the command N times; from the second on, what is known runs at full speed
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: u32,
+    /// Run the command again for each call that libraries try first, with that call refused, and learn what then
+    /// appears
+    #[arg(long)]
+    explore: bool,
     /// Write what was seen and nothing that stands in for it
     #[arg(long)]
     seen_only: bool,
@@ -123,7 +127,10 @@ fn learn(args: &Args) -> Result<Status, Error> {
         Some(path) if path.exists() => files::read_all(std::slice::from_ref(path))?,
         _ => Evidence::default(),
     };
-    let evidence = session::record(&args.command, args.rounds, kept)?;
+    let mut evidence = session::record(&args.command, args.rounds, kept)?;
+    if args.explore {
+        evidence = session::explore(&args.command, evidence)?;
+    }
     let text = profile(&evidence, &title(&evidence), !args.seen_only)?;
     let beside = args.output.as_ref().map(|path| path.with_extension("evidence"));
     if let Some(path) = args.evidence.as_ref().or(beside.as_ref()) {

@@ -51,3 +51,12 @@ fn what_cannot_be_executed_is_not_learned() {
     assert_eq!(run.code, Some(127), "{run:?}");
     assert_eq!(callgate(&["learn"]).code, Some(2));
 }
+
+#[test]
+fn exploring_refuses_what_libraries_try_first() {
+    let folder = Folder::new();
+    let profile = folder.at("true.gate");
+    let learn = callgate(&["learn", "--explore", "--seen-only", "-o", &profile, "--", "true"]);
+    learn.succeeds();
+    learn.says(&["without rseq on ", ": exit 0; nothing new"]);
+}

@@ -1,6 +1,7 @@
 //! What was not seen and belongs to it all the same.
 //!
 //! - **Twins**: the same function by another call, as another C library or kernel makes it.
+//! - **Intents**: the rest of each harmless block of which something was seen.
 //! - **Every program**: the end of processes and threads, signals and aborts, what the vDSO answers
 //!   on this machine and the kernel on another.
 //! - **Probes**: calls that C libraries and runtimes try first. Where they were not seen they are
@@ -9,7 +10,7 @@
 
 use std::collections::BTreeMap;
 
-use callgate_facts::{Drift, Fallback, Groups, Stance};
+use callgate_facts::{Block, Drift, Fallback, Groups, Stance};
 use callgate_syscalls::{Arch, KernelVersion, Name, names};
 
 use super::intent::Intents;
@@ -79,8 +80,25 @@ pub(super) fn close(
     for (because, calls) in EVERY_PROGRAM {
         calls.iter().for_each(|call| closed.add(*call, None, (*because).to_owned()));
     }
+    closed.intents();
     closed.probes(baseline);
+    let local = local_sockets(statements);
+    statements.extend(local);
     statements.extend(closed.added.into_values());
+}
+
+/// A program that makes sockets may make them for this machine: that needs no network.
+fn local_sockets(statements: &[Statement]) -> Option<Statement> {
+    let of = statements.iter().find(|statement| statement.call.name() == Some(names::SOCKET))?;
+    let narrow = of.condition.as_ref().is_some_and(|condition| !condition.contains("AF_UNIX"));
+    narrow.then(|| Statement {
+        tier: Tier::Fallback,
+        verdict: Verdict::Allow,
+        call: of.call,
+        condition: Some("family == AF_UNIX".to_owned()),
+        seen: None,
+        because: Some(SAME_INTENT.to_owned()),
+    })
 }
 
 struct Closed {
@@ -151,6 +169,34 @@ impl Closed {
         intents.condition(block, twin).map(str::to_owned)
     }
 
+    /// The rest of each harmless intent of which something was seen: what a short run shows of an
+    /// intent is a matter of chance. Files are one intent here, because a program that opens them
+    /// may write to them.
+    fn intents(&mut self) {
+        let blocks = || Groups::LATEST.blocks().filter(|b| b.is_intent() && b.risks().is_empty());
+        let seen = |block: &Block| {
+            self.seen.iter().any(|name| {
+                block.line(*name, self.arch).is_some_and(|line| line.stance() == Stance::Allow)
+            })
+        };
+        let files =
+            blocks().filter(|block| FILES.contains(&block.name())).any(|block| seen(&block));
+        let shared = |block: &Block| match FILES.contains(&block.name()) {
+            true => files,
+            false => !APART.contains(&block.name()) && seen(block),
+        };
+        let chosen: Vec<Block> = blocks().filter(shared).collect();
+        for block in chosen {
+            for (name, line) in block.members(self.arch) {
+                let known = self.arch.syscall(name).is_some_and(|c| c.since <= self.oldest);
+                if known && line.stance() == Stance::Allow {
+                    let condition = line.condition().map(str::to_owned);
+                    self.add(name, condition, SAME_INTENT.to_owned());
+                }
+            }
+        }
+    }
+
     /// Calls that are tried first, and what kernels up to the baseline have beyond the oldest: their
     /// callers have another way where the kernel does not know them.
     fn probes(&mut self, baseline: KernelVersion) {
@@ -167,6 +213,16 @@ impl Closed {
         }
     }
 }
+
+/// The reason of statements that complete an intent.
+pub(crate) const SAME_INTENT: &str = "of the same intent";
+
+/// What a program that uses files comes to.
+const FILES: [&str; 7] =
+    ["files.read", "files.write", "files.create", "files.attr", "dirs", "links", "descriptors"];
+
+/// Intents that are never completed: each call of them is a matter of its own.
+const APART: [&str; 4] = ["obsolete", "sandbox-self", "numa", "limits.set"];
 
 /// Asked for by allocators and databases, which go on without an answer.
 const NUMA: [Name; 3] = [names::GET_MEMPOLICY, names::SET_MEMPOLICY, names::MBIND];

@@ -47,6 +47,37 @@ pub(super) fn record(
     Ok(evidence)
 }
 
+/// Runs a command once more for each call that it may do without, with that call refused, and adds
+/// what then appears: what it needs on older kernels and with other C libraries.
+pub(super) fn explore(words: &[OsString], mut evidence: Evidence) -> Result<Evidence, Error> {
+    let command = Command::resolve_here(c_strings(words)?).map_err(Error::NotExecuted)?;
+    let line = words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");
+    let before = evidence.clone();
+    for call in callgate_learn::probes(&before) {
+        let Some(text) = callgate_learn::refusing(call, "ENOSYS") else { continue };
+        let filter = callgate::Filter::parse(&text)?;
+        let line = format!("{line} (without {call})");
+        let mut watch = Watch::new(Collector::new(identify(&line)));
+        let recorder = Notify::handed_over_by(filter.program().clone());
+        let recorded = recorder.record(&command, &mut watch).map_err(Error::NotExecuted)?;
+        let run = describe(&line, "notify, exploring", &recorded);
+        let ended = run.ended.clone();
+        let seen = watch.collector.finish(run);
+        let new: Vec<String> = seen
+            .calls()
+            .filter(|(key, _)| before.of(*key).is_none())
+            .map(|(key, _)| key.to_string())
+            .collect();
+        let new = if new.is_empty() { "nothing new".to_owned() } else { new.join(", ") };
+        output::note(&format_args!("without {call}: {ended}; {new}"));
+        evidence.join(seen);
+        if recorded.ending.is_none() {
+            break;
+        }
+    }
+    Ok(evidence)
+}
+
 /// Who records a round: the first everything, the others what the profile so far would not allow.
 fn recorder(round: u32, evidence: &Evidence) -> Result<Notify, Error> {
     let everything = || Notify::everything().map_err(|e| Error::Usage(e.to_string()));
