@@ -4,6 +4,7 @@
 //! filter sees: the operations of io_uring, what the vDSO answers without a call, and processes
 //! that were there before.
 
+mod machine;
 mod notify;
 mod thread;
 
@@ -11,6 +12,7 @@ use callgate_kernel::child::Ending;
 use callgate_kernel::{Command, Error};
 use callgate_syscalls::SeccompData;
 
+pub use machine::{libc_version, today};
 pub use notify::Notify;
 
 /// A call that was made.

@@ -127,7 +127,7 @@ fn learn(args: &Args) -> Result<Status, Error> {
         Some(path) if path.exists() => files::read_all(std::slice::from_ref(path))?,
         _ => Evidence::default(),
     };
-    let mut evidence = session::record(&args.command, args.rounds, kept)?;
+    let mut evidence = session::rounds(&args.command, args.rounds, kept)?;
     if args.explore {
         evidence = session::explore(&args.command, evidence)?;
     }

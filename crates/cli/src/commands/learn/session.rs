@@ -7,14 +7,14 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use callgate_kernel::child::Ending;
 use callgate_kernel::{Command, Start, running_kernel};
 use callgate_learn::{Collector, Evidence, Heading, Run, RunId, Style, Wants, mine, write};
-use callgate_observe::record::{Event, Going, Notify, Observer, Recorded, Recorder};
+use callgate_observe::record::{self, Event, Going, Notify, Observer, Recorded, Recorder};
 use callgate_syscalls::{Arch, Errno};
 
 use callgate_console::error::Error;
 use callgate_console::output;
 
 /// Runs a command so many times and adds what is seen to `evidence`.
-pub(super) fn record(
+pub(super) fn rounds(
     words: &[OsString],
     rounds: u32,
     mut evidence: Evidence,
@@ -152,11 +152,11 @@ fn describe(line: &str, backend: &str, recorded: &Recorded) -> Run {
         blind.push(format!("{} events were lost", recorded.lost));
     }
     Run {
-        date: super::files::today(),
+        date: record::today(),
         command: line.to_owned(),
         kernel: running_kernel().map_or_else(|_| String::new(), |kernel| kernel.to_string()),
         machine: Arch::native().map_or_else(String::new, |arch| arch.name().to_owned()),
-        libc: super::files::libc_version(),
+        libc: record::libc_version(),
         backend: backend.to_owned(),
         ended: match recorded.ending {
             Some(Ending::Exited { code }) => format!("exit {code}"),
