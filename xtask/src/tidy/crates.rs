@@ -352,7 +352,23 @@ fn fields(package: &Package) -> Vec<String> {
     if package.description.is_none() {
         found.push(format!("crate {}: no description", package.name));
     }
+    if !unpublished {
+        found.extend(alone(package));
+    }
     found
+}
+
+/// What the tarball of a published crate has, since nothing of the project comes with it.
+const COMPANY: [&str; 3] = ["README.md", "LICENSE-MIT", "LICENSE-APACHE"];
+
+fn alone(package: &Package) -> impl Iterator<Item = String> {
+    let folder = package.manifest_path.parent();
+    let missing = COMPANY
+        .into_iter()
+        .filter(move |file| !folder.is_some_and(|folder| folder.join(file).is_file()));
+    missing.map(|file| {
+        format!("crate {}: no {file} (a page of its own; licences as links)", package.name)
+    })
 }
 
 fn licence(package: &Package) -> Option<String> {
