@@ -24,6 +24,7 @@ mod optimize;
 pub(crate) mod parser;
 mod profiles;
 mod prove;
+mod report;
 mod run;
 mod show;
 mod sim;
@@ -53,6 +54,7 @@ pub(crate) enum Command {
     Lint(lint::Args),
     Prove(prove::Args),
     Diff(diff::Args),
+    Report(report::Args),
     Subset(subset::Args),
     Intersect(combine::IntersectArgs),
     Union(combine::UnionArgs),
@@ -98,6 +100,7 @@ pub(crate) fn run(command: &Command) -> Result<Status, Error> {
         Command::Lint(args) => lint::run(args),
         Command::Prove(args) => prove::run(args),
         Command::Diff(args) => diff::run(args),
+        Command::Report(args) => report::run(args),
         Command::Subset(args) => subset::run(args),
         Command::Intersect(args) => combine::intersect(args),
         Command::Union(args) => combine::union(args),

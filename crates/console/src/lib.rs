@@ -6,7 +6,6 @@
 
 pub mod args;
 pub mod decider;
-pub mod describe;
 pub mod draw;
 pub mod error;
 pub mod findings;

@@ -142,6 +142,14 @@ pub fn parser_answer(answer: &clap::Error) -> Status {
     }
 }
 
+/// How many columns lines for people may have: those of the terminal; without one, as many as can be
+/// read.
+#[must_use]
+pub fn columns() -> usize {
+    const READABLE: usize = 100;
+    terminal_size::terminal_size().map_or(READABLE, |(width, _)| usize::from(width.0).max(40))
+}
+
 fn message_line(style: Style, kind: &str, message: &dyn fmt::Display) {
     let _ = writeln!(anstream::stderr().lock(), "{style}callgate: {kind}{style:#}{message}");
 }

@@ -36,5 +36,5 @@ pub use format::format;
 pub use pages::codes;
 pub use report::{call_text, decider, failure};
 pub use resolve::{Loader, Refused, Written, from_folder, nothing, read, read_syntax, read_tests};
-pub use show::{NotShown, Shown, Style, in_words, show, words_of};
+pub use show::{NotShown, Shown, Style, condition_text, in_words, show, words_of};
 pub use syntax::{File, Gate, Node, SyntaxError, SyntaxKind, Token, words};

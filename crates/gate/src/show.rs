@@ -111,6 +111,18 @@ pub fn words_of(policy: &Policy, name: callgate_syscalls::Name) -> Result<String
     statements::words(policy, name)
 }
 
+/// A condition on a syscall as the language writes it, by the names of arguments and constants.
+///
+/// # Errors
+/// [`NotShown`] for what the language cannot say.
+pub fn condition_text(
+    condition: &callgate_policy::Condition,
+    arch: Arch,
+    name: Option<callgate_syscalls::Name>,
+) -> Result<String, NotShown> {
+    condition::text(std::slice::from_ref(condition), arch, name, &BTreeSet::from([arch]))
+}
+
 /// The text, not yet held against the policy.
 fn write(policy: &Policy, style: Style) -> Result<String, NotShown> {
     let arches: Vec<Arch> = policy.arches().map(|(arch, _)| arch).collect();

@@ -54,7 +54,8 @@ use callgate_syscalls::Action;
 use crate::budget::{Budget, Halt};
 
 pub(crate) use build::{Segment, WordTest};
-pub(crate) use operations::{Combine, freedom};
+pub(crate) use operations::Combine;
+pub use operations::freedom;
 pub(crate) use word::Rank;
 
 /// A node of a diagram, and by that the function of the diagram below it.

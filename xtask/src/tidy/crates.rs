@@ -182,6 +182,18 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "callgate-review",
+        &[
+            "callgate-facts",
+            "callgate-gate",
+            "callgate-policy",
+            "callgate-prover",
+            "callgate-syscalls",
+            "maud",
+            "serde",
+        ],
+    ),
+    (
         "callgate-console",
         &[
             "callgate",
@@ -207,6 +219,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "serde",
             "serde_json",
             "strsim",
+            "terminal_size",
         ],
     ),
     (
@@ -230,6 +243,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "callgate-learn",
             "callgate-prover",
             "callgate-raise",
+            "callgate-review",
             "callgate-rules",
             "callgate-syscalls",
             "clap",

@@ -71,6 +71,24 @@ impl Pair {
         Ok(Subjects { left: read(&self.left)?, right: read(&self.right)? })
     }
 
+    /// What [`Pair::subjects`] reads, by another reader.
+    ///
+    /// # Errors
+    /// Those of the reader, and a usage error where both are standard input.
+    pub(crate) fn sides<S>(
+        &self,
+        read: impl Fn(&Source, &ProfileArgs, &[Arch]) -> Result<S, Error>,
+    ) -> Result<[S; 2], Error> {
+        input::stdin_once(&[&self.left, &self.right])?;
+        let read = |source| read(source, &self.how, &self.arches);
+        Ok([read(&self.left)?, read(&self.right)?])
+    }
+
+    /// The architectures that were asked for.
+    pub(crate) fn arches(&self) -> &[Arch] {
+        &self.arches
+    }
+
     /// A prover with the limits of the command line.
     pub(crate) fn prover(&self) -> Prover {
         let mut options = Options::default();
@@ -91,6 +109,11 @@ impl Subjects {
     /// [`Error::Prover`] for programs that no policy means.
     pub(crate) fn policies(self) -> Result<[Policy; 2], Error> {
         Ok([policy_of(self.left)?, policy_of(self.right)?])
+    }
+
+    /// Two filters.
+    pub(crate) fn new([left, right]: [Subject; 2]) -> Self {
+        Self { left, right }
     }
 
     /// What both mean.

@@ -1,20 +1,20 @@
 //! `callgate diff`: what changed between two filters.
 
-mod change;
-mod markdown;
-mod text;
+mod origins;
 
-use clap::ValueEnum;
-
-use crate::commands::compare::{Count, Pair};
 use callgate_console::error::{Error, Status};
 use callgate_console::output;
+use callgate_review::{Folded, Span, Tone, changes, folded, markdown, text};
+use clap::ValueEnum;
 
-use change::Change;
+use crate::commands::compare::{Count, Pair, Subjects};
+pub(crate) use origins::Side;
 
 /// Show what changed from filter A to filter B, per syscall and condition
 ///
-/// Every change comes with a call that was tried on both sides. Syscalls that changed in the same way stand together.
+/// Looser changes come first. Every change comes with a call that was tried on both sides, and with who
+/// decides about it: the line of a rule, or the instruction of a program. Calls that changed in the same
+/// way stand together, families by one name.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -52,21 +52,39 @@ enum Format {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Status, Error> {
-    let subjects = args.pair.subjects()?;
+    let sides = args.pair.sides(Side::read)?;
+    let subjects = Subjects::new([sides[0].subject(), sides[1].subject()]);
     let mut prover = args.pair.prover();
     let [left, right] = subjects.meanings(&mut prover)?;
     let scope = subjects.scope(args.count);
     let differences = prover.differences(&left, &right, scope).map_err(Error::Prover)?;
-    let changes = change::of(&differences);
+    let mut changes = changes(&differences, args.pair.arches());
+    for change in &mut changes {
+        let [from, to] = &sides;
+        change.from_by = from.decider(&change.witness);
+        change.to_by = to.decider(&change.witness);
+    }
+    let folded = folded(&changes);
     match args.format {
-        Format::Text => output::text(|out| text::write(out, &changes))?,
+        Format::Text => write(&folded)?,
         Format::Json => output::json(&changes)?,
-        Format::Markdown => output::text(|out| markdown::write(out, &changes))?,
+        Format::Markdown => output::text(|out| write!(out, "{}", markdown(&folded)))?,
     }
     Ok(if changes.is_empty() { Status::Success } else { Status::No })
 }
 
-/// The changes by architecture, each with its changes in order.
-fn by_arch(changes: &[Change]) -> Vec<(&str, &[Change])> {
-    changes.chunk_by(|a, b| a.arch == b.arch).map(|group| (group[0].arch.as_str(), group)).collect()
+fn write(changes: &[Folded<'_>]) -> Result<(), Error> {
+    output::text(|out| {
+        text(changes, output::columns()).into_iter().try_for_each(|Span { tone, text }| {
+            let style = match tone {
+                Tone::Plain => anstyle::Style::new(),
+                Tone::Heading => output::HEADING,
+                // Red is what was refused before and no longer is.
+                Tone::Looser => output::BAD,
+                Tone::Stricter => output::GOOD,
+                Tone::Faint => output::FAINT,
+            };
+            write!(out, "{style}{text}{style:#}")
+        })
+    })
 }

@@ -6,7 +6,6 @@ use std::time::Instant;
 use callgate_prover::Difference;
 
 use crate::commands::compare::{Count, Pair};
-use callgate_console::describe;
 use callgate_console::error::{Error, Status};
 use callgate_console::output;
 
@@ -60,8 +59,9 @@ fn write_witnesses(out: &mut dyn Write, differences: &[Difference]) -> io::Resul
     writeln!(out, "{bad}different{bad:#}")?;
     for difference in differences.iter().take(SHOWN_MAX) {
         let call = &difference.witness;
-        let [left, right] = [difference.left, difference.right].map(|a| describe::action(a, call));
-        writeln!(out, "  {}: {left} in A, {right} in B", describe::call(call))?;
+        let [left, right] =
+            [difference.left, difference.right].map(|a| callgate_review::action(a, call));
+        writeln!(out, "  {}: {left} in A, {right} in B", callgate_review::call(call))?;
     }
     match differences.len().saturating_sub(SHOWN_MAX) {
         0 => Ok(()),

@@ -1,7 +1,6 @@
 //! `callgate subset`: whether one filter never permits more than another.
 
 use crate::commands::compare::Pair;
-use callgate_console::describe;
 use callgate_console::error::{Error, Status};
 use callgate_console::output;
 
@@ -37,8 +36,9 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
         return Ok(Status::Success);
     };
     let action = |meaning| prover.decide(meaning, &call).map_err(Error::Prover);
-    let [left, right] = [action(&left)?, action(&right)?].map(|a| describe::action(a, &call));
-    let (bad, call) = (output::BAD, describe::call(&call));
+    let [left, right] =
+        [action(&left)?, action(&right)?].map(|a| callgate_review::action(a, &call));
+    let (bad, call) = (output::BAD, callgate_review::call(&call));
     output::text(|out| writeln!(out, "{bad}no subset{bad:#}  {call}: {left} in A, {right} in B"))?;
     Ok(Status::No)
 }

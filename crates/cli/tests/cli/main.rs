@@ -18,6 +18,7 @@ mod lsp;
 mod optimize;
 mod origins;
 mod programs;
+mod report;
 mod run;
 mod shape;
 mod syscalls;

@@ -34,7 +34,8 @@ impl Combine {
 ///
 /// A call that fails with errno 0 has not failed as far as its caller can tell, so that is more than any other errno.
 /// The kernel kills the process on an action that it does not know.
-pub(crate) const fn freedom(action: Action) -> (i32, bool) {
+#[must_use]
+pub const fn freedom(action: Action) -> (i32, bool) {
     match action.kind() {
         ActionKind::Unknown => (Action::KILL_PROCESS.precedence(), false),
         ActionKind::Errno => (action.precedence(), action.data() == 0),

@@ -1,37 +1,69 @@
 //! Differences as a reader thinks of them: per architecture, by the names of syscalls.
 
-use callgate_prover::Difference;
-use callgate_syscalls::{Action, Arch, SyscallNr, X32_BIT};
+use callgate_prover::{Difference, freedom};
+use callgate_syscalls::{Action, Arch, SeccompData, SyscallNr, X32_BIT};
 use serde::Serialize;
 
-use callgate_console::describe;
+use crate::{condition, words};
+
+/// Which side permits more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(clippy::exhaustive_enums, reason = "more, less or neither")]
+pub enum Direction {
+    /// B.
+    Looser,
+    /// A.
+    Stricter,
+    /// Neither: another errno, say.
+    Other,
+}
 
 /// Calls of one architecture for which the action changed in one way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Change {
+#[non_exhaustive]
+pub struct Change {
     /// The architecture, or which tokens that belong to none.
-    pub(crate) arch: String,
+    pub arch: String,
     /// The names of the syscalls.
-    pub(crate) syscalls: Vec<&'static str>,
+    pub syscalls: Vec<&'static str>,
     /// Numbers that belong to no syscall: first and last.
-    pub(crate) other_numbers: Vec<(u32, u32)>,
-    /// What the arguments have to be; none where they do not matter or it takes more than a few words.
-    pub(crate) when: Option<String>,
+    pub other_numbers: Vec<(u32, u32)>,
+    /// What the arguments have to be; none where they do not matter or it takes more than a few
+    /// words.
+    pub when: Option<String>,
     /// The action in A.
-    pub(crate) from: String,
+    pub from: String,
     /// The action in B.
-    pub(crate) to: String,
+    pub to: String,
     /// Whether B is the more permissive.
-    pub(crate) looser: bool,
+    pub looser: bool,
+    /// Which side is the more permissive.
+    pub direction: Direction,
     /// A call that was tried on both sides.
-    pub(crate) example: Option<String>,
+    pub example: Option<String>,
+    /// The same call as the kernel would show it to the filters.
+    #[serde(skip)]
+    pub witness: SeccompData,
+    /// Who decides about that call in A: the place of a rule, or an instruction.
+    pub from_by: Option<String>,
+    /// Who decides about it in B.
+    pub to_by: Option<String>,
+    /// The architecture, if there is one.
+    #[serde(skip)]
+    pub machine: Option<Arch>,
 }
 
-/// The changes in the order of architectures, then of the first syscall.
-pub(crate) fn of(differences: &[Difference]) -> Vec<Change> {
+/// The changes in the order of architectures, then of the first syscall. With `arches` only those
+/// of calls that these architectures make.
+#[must_use]
+pub fn changes(differences: &[Difference], arches: &[Arch]) -> Vec<Change> {
     let mut changes: Vec<(Place, Change)> = differences.iter().flat_map(changes_of).collect();
     changes.sort_by_key(|(place, _)| *place);
-    changes.into_iter().map(|(_, change)| change).collect()
+    let wanted = |change: &Change| {
+        arches.is_empty() || change.machine.is_some_and(|arch| arches.contains(&arch))
+    };
+    changes.into_iter().map(|(_, change)| change).filter(wanted).collect()
 }
 
 /// Where a change stands in the report.
@@ -77,28 +109,43 @@ fn change(difference: &Difference, side: Side, ranges: &[(u32, u32)]) -> (Place,
         Side::Arch(arch) => named(arch, ranges),
         Side::Tokens(..) => (Vec::new(), ranges.to_vec()),
     };
-    let arguments = match side {
-        Side::Arch(arch) if syscalls.len() == 1 => describe::arguments(arch, SyscallNr::new(first)),
-        _ => Vec::new(),
-    };
     let witness = &difference.witness;
     let inside = ranges.iter().any(|&(first, last)| (first..=last).contains(&witness.nr.raw()));
-    let when = difference.when.as_ref().map(|when| describe::condition(when, &arguments));
+    let machine = match side {
+        Side::Arch(arch) => Some(arch),
+        Side::Tokens(..) => None,
+    };
+    let when = difference.when.as_ref().zip(machine).and_then(|(when, arch)| {
+        // Several calls share no names of arguments.
+        let one =
+            if syscalls.len() == 1 { SyscallNr::new(first) } else { SyscallNr::new(u32::MAX) };
+        condition::text(when, arch, one)
+    });
+    let direction = direction(difference.left, difference.right);
     let change = Change {
         arch: arch_text(side),
         syscalls,
         other_numbers,
-        when: when.filter(|when| when != "always"),
-        from: describe::action(difference.left, witness),
-        to: describe::action(difference.right, witness),
-        looser: is_looser(difference.left, difference.right),
-        example: inside.then(|| describe::call(witness)),
+        when,
+        from: words::action(difference.left, witness),
+        to: words::action(difference.right, witness),
+        looser: direction == Direction::Looser,
+        direction,
+        example: inside.then(|| words::call(witness)),
+        witness: *witness,
+        from_by: None,
+        to_by: None,
+        machine,
     };
     ((side, first), change)
 }
 
-fn is_looser(from: Action, to: Action) -> bool {
-    to.precedence() > from.precedence()
+fn direction(from: Action, to: Action) -> Direction {
+    match freedom(from).cmp(&freedom(to)) {
+        std::cmp::Ordering::Less => Direction::Looser,
+        std::cmp::Ordering::Greater => Direction::Stricter,
+        std::cmp::Ordering::Equal => Direction::Other,
+    }
 }
 
 /// The names of the syscalls with these numbers, and the numbers between them that have no name.
@@ -129,28 +176,6 @@ fn arch_text(side: Side) -> String {
         Side::Tokens(first, last) => {
             format!("unassigned arch tokens {first:#010x} to {last:#010x}")
         }
-    }
-}
-
-impl Change {
-    /// The syscalls in words: names first, then numbers without one.
-    pub(crate) fn subject(&self) -> String {
-        const NUMBERS_MAX: usize = 4;
-        let mut words: Vec<String> = self.syscalls.iter().map(|name| (*name).to_owned()).collect();
-        if !self.other_numbers.is_empty() {
-            let range = |&(first, last): &(u32, u32)| match first == last {
-                true => describe::nr(SyscallNr::new(first)),
-                false => format!(
-                    "{} to {}",
-                    describe::nr(SyscallNr::new(first)),
-                    describe::nr(SyscallNr::new(last))
-                ),
-            };
-            let shown: Vec<_> = self.other_numbers.iter().take(NUMBERS_MAX).map(range).collect();
-            let more = if self.other_numbers.len() > NUMBERS_MAX { ", .." } else { "" };
-            words.push(format!("numbers without a syscall ({}{more})", shown.join(", ")));
-        }
-        words.join(", ")
     }
 }
 

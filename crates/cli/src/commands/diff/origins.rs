@@ -1,0 +1,64 @@
+//! Who decides about a call on each side of a comparison.
+
+use callgate_bpf::{Listing, Stack, Style};
+use callgate_console::args::group::ProfileArgs;
+use callgate_console::decider::said;
+use callgate_console::error::Error;
+use callgate_console::input::{self, Input, Resolved, Source, Subject, Unresolved};
+use callgate_syscalls::{Arch, SeccompData};
+
+/// A filter that was read, with what it was read from.
+pub(crate) enum Side {
+    Text(Box<Unresolved>, Box<Resolved>),
+    Stack(Stack),
+}
+
+impl Side {
+    /// Reads a filter.
+    ///
+    /// # Errors
+    /// As [`input::read`].
+    pub(crate) fn read(source: &Source, how: &ProfileArgs, arches: &[Arch]) -> Result<Self, Error> {
+        Ok(match input::read(source)? {
+            Input::Profile(text) => {
+                let resolved = Box::new(text.resolve(how, arches)?);
+                Self::Text(text, resolved)
+            }
+            other => Self::Stack(match other.subject(how, arches)? {
+                Subject::Stack(stack) => stack,
+                policy @ Subject::Policy(_) => policy.into_stack()?,
+            }),
+        })
+    }
+
+    pub(crate) fn subject(&self) -> Subject {
+        match self {
+            Self::Text(_, resolved) => Subject::Policy(resolved.policy.clone()),
+            Self::Stack(stack) => Subject::Stack(stack.clone()),
+        }
+    }
+
+    /// The rule with its place, or the instruction that returns.
+    pub(crate) fn decider(&self, call: &SeccompData) -> Option<String> {
+        match self {
+            Self::Text(text, resolved) => {
+                Some(said(text, resolved, resolved.policy.decisive(call).by))
+            }
+            Self::Stack(stack) => instruction(stack, call),
+        }
+    }
+}
+
+/// The instruction that returns what counts. Where all of several filters allow a call, none does.
+fn instruction(stack: &Stack, call: &SeccompData) -> Option<String> {
+    // What belongs to no architecture is read as this machine would.
+    let arch = Arch::of_call(call.arch, call.nr).or_else(Arch::native)?;
+    let endian = arch.endian();
+    let deciding = stack.run(call, endian).filter;
+    let index = deciding.or((stack.programs().len() == 1).then_some(0))?;
+    let program = stack.programs().get(index)?;
+    let last = program.trace(call, endian).steps.last()?.index;
+    let line =
+        Listing::new(program, Style { endian, arch: Some(arch) }).lines.into_iter().nth(last)?;
+    Some(format!("instruction {last}: {}", line.text))
+}

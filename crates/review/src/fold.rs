@@ -1,0 +1,129 @@
+//! Changes that say the same of several calls or architectures, put together.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use callgate_facts::Groups;
+use callgate_syscalls::{Arch, Name};
+
+use crate::{Change, Direction};
+
+/// How many calls a name has to stand for, so that it is worth looking up.
+const FAMILY_MIN: usize = 3;
+
+/// Changes in one way, of all calls and architectures that change so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Folded<'a> {
+    /// Which side is the more permissive.
+    pub direction: Direction,
+    /// The calls: `every x32 call`, `~open`, `socket`, `numbers without a syscall (…)`.
+    pub subjects: Vec<String>,
+    /// The architectures.
+    pub arches: Vec<&'a str>,
+    /// What the arguments have to be.
+    pub when: Option<&'a str>,
+    /// The action in A.
+    pub from: &'a str,
+    /// The action in B.
+    pub to: &'a str,
+    /// The first of the changes with an example: what was tried.
+    pub tried: Option<&'a Change>,
+}
+
+/// The way in which an action changes.
+type Way<'a> = (Direction, &'a str, &'a str, Option<&'a str>);
+
+/// What changes: a syscall, or the numbers that have none.
+type What<'a> = Result<&'static str, &'a [(u32, u32)]>;
+
+/// Changes put together, the looser ones first, then the stricter ones. Within these stands first
+/// what is about single calls: what is about all of an architecture is seldom what a change was
+/// made for.
+#[must_use]
+pub fn folded(changes: &[Change]) -> Vec<Folded<'_>> {
+    let mut arches: BTreeMap<(Way<'_>, What<'_>), BTreeSet<&str>> = BTreeMap::new();
+    for change in changes {
+        let way = (change.direction, &*change.from, &*change.to, change.when.as_deref());
+        let numbers =
+            Some(Err(&*change.other_numbers)).filter(|_| !change.other_numbers.is_empty());
+        for what in change.syscalls.iter().map(|name| Ok(*name)).chain(numbers) {
+            arches.entry((way, what)).or_default().insert(&change.arch);
+        }
+    }
+    let mut groups: BTreeMap<(Way<'_>, BTreeSet<&str>), Vec<What<'_>>> = BTreeMap::new();
+    for ((way, what), arches) in arches {
+        groups.entry((way, arches)).or_default().push(what);
+    }
+    let mut all: Vec<(usize, Folded<'_>)> = groups
+        .into_iter()
+        .map(|((way, arches), whats)| (whats.len(), group(changes, way, &arches, &whats)))
+        .collect();
+    all.sort_by(|(a_len, a), (b_len, b)| {
+        (a.direction, *a_len > 40, &a.subjects).cmp(&(b.direction, *b_len > 40, &b.subjects))
+    });
+    all.into_iter().map(|(_, folded)| folded).collect()
+}
+
+fn group<'a>(
+    changes: &'a [Change],
+    way: Way<'a>,
+    arches: &BTreeSet<&'a str>,
+    whats: &[What<'a>],
+) -> Folded<'a> {
+    let (direction, from, to, when) = way;
+    let names: BTreeSet<&str> = whats.iter().filter_map(|what| what.ok()).collect();
+    let tried = changes.iter().find(|change| {
+        let of = (change.direction, &*change.from, &*change.to, change.when.as_deref());
+        let syscall = change.machine.and_then(|arch| arch.syscall_at(change.witness.nr));
+        let about = match syscall {
+            Some(syscall) => names.contains(syscall.name.as_str()),
+            None => names.len() < whats.len(),
+        };
+        of == way && arches.contains(&*change.arch) && about && change.example.is_some()
+    });
+    let mut subjects = named(names, arches);
+    subjects.extend(whats.iter().filter_map(|what| what.err()).map(numbers));
+    let arches = arches.iter().copied().collect();
+    Folded { direction, subjects, arches, when, from, to, tried }
+}
+
+/// The names of syscalls, those of whole architectures and families by one word.
+fn named(mut names: BTreeSet<&str>, arches: &BTreeSet<&str>) -> Vec<String> {
+    let machines: Vec<Arch> =
+        Arch::ALL.iter().copied().filter(|arch| arches.contains(arch.name())).collect();
+    let exists = |name: Name| machines.iter().any(|arch| arch.syscall(name).is_some());
+    let complete =
+        |arch: &Arch| arch.syscalls().all(|syscall| names.contains(syscall.name.as_str()));
+    if !machines.is_empty() && machines.len() == arches.len() && machines.iter().all(complete) {
+        let every: Vec<&str> = machines.iter().map(|arch| arch.name()).collect();
+        return vec![format!("every {} call", every.join(" and "))];
+    }
+    let mut folded = Vec::new();
+    for family in Groups::LATEST.families() {
+        let members: Vec<&str> =
+            family.members().filter(|name| exists(*name)).map(|name| name.as_str()).collect();
+        if members.len() >= FAMILY_MIN && members.iter().all(|member| names.contains(member)) {
+            members.iter().for_each(|member| {
+                names.remove(member);
+            });
+            folded.push(format!("~{}", family.name()));
+        }
+    }
+    folded.extend(names.into_iter().map(str::to_owned));
+    folded
+}
+
+fn numbers(ranges: &[(u32, u32)]) -> String {
+    const SHOWN_MAX: usize = 3;
+    let number = |number: u32| match number {
+        0..=9999 => number.to_string(),
+        _ => format!("{number:#x}"),
+    };
+    let range = |&(first, last): &(u32, u32)| match first == last {
+        true => number(first),
+        false => format!("{} to {}", number(first), number(last)),
+    };
+    let shown: Vec<String> = ranges.iter().take(SHOWN_MAX).map(range).collect();
+    let more = if ranges.len() > SHOWN_MAX { ", …" } else { "" };
+    format!("numbers without a syscall ({}{more})", shown.join(", "))
+}

@@ -1,0 +1,247 @@
+//! A report on one filter: what it does with every call, by intent and by name.
+
+mod html;
+mod markdown;
+
+use std::collections::BTreeMap;
+
+use callgate_facts::{Drift, Groups};
+use callgate_gate::{NotShown, in_words, words_of};
+use callgate_policy::Policy;
+use callgate_syscalls::{Arch, Name};
+
+pub use html::html;
+pub use markdown::report as markdown_report;
+
+use crate::Folded;
+
+/// What becomes of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "yes, no, or it depends")]
+pub enum Verdict {
+    /// It is executed, whatever its arguments.
+    Allowed,
+    /// That depends on its arguments or on the architecture.
+    Depends,
+    /// It is never executed.
+    Refused,
+}
+
+impl Verdict {
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::Depends => "depends",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// A syscall in a report.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct CallRow {
+    /// The syscall.
+    pub name: &'static str,
+    /// What becomes of it.
+    pub verdict: Verdict,
+    /// What happens, for each set of architectures that do the same: their names, and a sentence
+    /// for each case.
+    pub cases: Vec<(String, Vec<String>)>,
+    /// The release of Linux that it is in since, on the first of the architectures that have it.
+    pub since: String,
+    /// The blocks that it belongs to.
+    pub blocks: Vec<&'static str>,
+    /// What goes beyond the program's own files and process.
+    pub risks: Vec<&'static str>,
+    /// Which libraries and runtimes are known to make it.
+    pub callers: Vec<&'static str>,
+}
+
+/// An intent in a report.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct BlockRow {
+    /// The block.
+    pub name: &'static str,
+    /// What it is for.
+    pub purpose: &'static str,
+    /// What goes beyond the program's own files and process.
+    pub risks: Vec<&'static str>,
+    /// How many of its calls are allowed, depend, are refused.
+    pub counts: [usize; 3],
+}
+
+/// What is reported of a filter.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Report<'a> {
+    /// What the filter is called.
+    pub title: String,
+    /// The architectures, with what happens to calls without a rule.
+    pub defaults: Vec<(&'static str, String)>,
+    /// What happens to calls of other architectures.
+    pub foreign: String,
+    /// All calls, by name.
+    pub calls: Vec<CallRow>,
+    /// All intents, by name.
+    pub blocks: Vec<BlockRow>,
+    /// The policy in the language, if it can be said in it.
+    pub text: Option<String>,
+    /// What it is compared with, and the changes from there.
+    pub against: Option<(String, Vec<Folded<'a>>)>,
+    /// More about the filter, in words: its proof, its size.
+    pub facts: Vec<(String, String)>,
+}
+
+impl Report<'_> {
+    /// What a policy does.
+    ///
+    /// # Errors
+    /// [`NotShown`] for conditions that the language cannot say.
+    pub fn of(policy: &Policy, title: impl Into<String>) -> Result<Self, NotShown> {
+        let arches: Vec<Arch> = policy.arches().map(|(arch, _)| arch).collect();
+        let mut names: Vec<Name> =
+            arches.iter().flat_map(|arch| arch.syscalls().map(|syscall| syscall.name)).collect();
+        names.sort_unstable_by_key(|name| name.as_str());
+        names.dedup();
+        let calls: Vec<CallRow> =
+            names.iter().map(|name| call(policy, &arches, *name)).collect::<Result<_, _>>()?;
+        let defaults = policy
+            .arches()
+            .map(|(arch, rules)| (arch.name(), in_words(rules.default_action(), arch)))
+            .collect();
+        let native = arches.first().copied().unwrap_or(Arch::X86_64);
+        Ok(Self {
+            title: title.into(),
+            defaults,
+            foreign: in_words(policy.foreign(), native),
+            blocks: blocks(&calls, &arches),
+            calls,
+            text: None,
+            against: None,
+            facts: Vec::new(),
+        })
+    }
+
+    /// How many calls are allowed, depend, are refused.
+    #[must_use]
+    pub fn counts(&self) -> [usize; 3] {
+        let mut counts = [0; 3];
+        self.calls.iter().for_each(|call| counts[call.verdict as usize] += 1);
+        counts
+    }
+}
+
+fn call(policy: &Policy, arches: &[Arch], name: Name) -> Result<CallRow, NotShown> {
+    let words = words_of(policy, name)?;
+    let mut by_arch: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for line in words.lines() {
+        let Some((arch, sentence)) = line.split_once(": ") else { continue };
+        let sentence = sentence.strip_prefix(name.as_str()).unwrap_or(sentence).trim();
+        by_arch.entry(arch).or_default().push(sentence.to_owned());
+    }
+    let absent = format!("there is no {name}");
+    by_arch.retain(|_, sentences| *sentences != [absent.clone()]);
+    let mut cases: Vec<(Vec<&str>, Vec<String>)> = Vec::new();
+    for (arch, sentences) in &by_arch {
+        match cases.iter_mut().find(|(_, same)| same == sentences) {
+            Some((arches, _)) => arches.push(arch),
+            None => cases.push((vec![arch], sentences.clone())),
+        }
+    }
+    let verdict = verdict(by_arch.values().flatten());
+    let here = arches.iter().find_map(|arch| arch.syscall(name));
+    let mut callers: Vec<&str> = Drift::of(name).map(Drift::part).collect();
+    callers.sort_unstable();
+    callers.dedup();
+    let of: Vec<_> = Groups::LATEST
+        .blocks()
+        .filter(|block| block.is_intent())
+        .filter(|block| arches.iter().any(|arch| block.line(name, *arch).is_some()))
+        .collect();
+    let mut risks: Vec<&str> =
+        of.iter().flat_map(|block| block.risks()).map(|risk| risk.name()).collect();
+    risks.sort_unstable();
+    risks.dedup();
+    Ok(CallRow {
+        name: name.as_str(),
+        verdict,
+        cases: cases.into_iter().map(|(arches, said)| (arches.join(", "), said)).collect(),
+        since: here.map_or_else(String::new, |syscall| syscall.since.to_string()),
+        blocks: of.iter().map(|block| block.name()).collect(),
+        risks,
+        callers,
+    })
+}
+
+fn verdict<'s>(mut sentences: impl Iterator<Item = &'s String> + Clone) -> Verdict {
+    let executed = |sentence: &&String| sentence.starts_with("is executed");
+    let any = sentences.clone().any(|sentence| executed(&sentence));
+    match (any, sentences.all(|sentence| executed(&sentence))) {
+        (false, _) => Verdict::Refused,
+        (true, true) => Verdict::Allowed,
+        (true, false) => Verdict::Depends,
+    }
+}
+
+fn blocks(calls: &[CallRow], arches: &[Arch]) -> Vec<BlockRow> {
+    let row = |block: callgate_facts::Block| {
+        let mut counts = [0; 3];
+        calls
+            .iter()
+            .filter(|call| call.blocks.contains(&block.name()))
+            .for_each(|call| counts[call.verdict as usize] += 1);
+        let risks = block.risks().iter().map(|risk| risk.name()).collect();
+        BlockRow { name: block.name(), purpose: block.purpose(), risks, counts }
+    };
+    let exists = |block: &callgate_facts::Block| {
+        block.is_intent() && arches.iter().any(|arch| block.members(*arch).next().is_some())
+    };
+    Groups::LATEST.blocks().filter(exists).map(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use callgate_policy::{Action, ArchPolicy, Comparison, Field, Operator};
+    use callgate_syscalls::names;
+
+    use super::*;
+
+    fn policy() -> Policy {
+        let nr = |name| Arch::X86_64.syscall(name).unwrap().nr;
+        let mut x86_64 = ArchPolicy::new(Action::errno(1).unwrap());
+        x86_64.rule(nr(names::READ), callgate_policy::Condition::always(), Action::ALLOW);
+        let unix = Comparison::low32(Field::Arg0, u32::MAX, Operator::Eq, 1);
+        x86_64.rule(nr(names::SOCKET), unix.into(), Action::ALLOW);
+        Policy::builder(Action::KILL_PROCESS).arch(Arch::X86_64, x86_64).build().unwrap()
+    }
+
+    fn row<'r>(report: &'r Report<'_>, name: &str) -> &'r CallRow {
+        report.calls.iter().find(|call| call.name == name).unwrap()
+    }
+
+    #[test]
+    fn every_call_has_a_verdict() {
+        let report = Report::of(&policy(), "p").unwrap();
+        assert_eq!(report.calls.len(), Arch::X86_64.syscalls().count());
+        assert_eq!(row(&report, "read").verdict, Verdict::Allowed);
+        assert_eq!(row(&report, "write").verdict, Verdict::Refused);
+        let socket = row(&report, "socket");
+        assert_eq!(socket.verdict, Verdict::Depends);
+        assert!(socket.cases[0].1[0].contains("family == AF_UNIX"), "{socket:?}");
+        assert_eq!(report.counts()[..2], [1, 1]);
+    }
+
+    #[test]
+    fn a_page_needs_nothing_but_itself() {
+        let mut report = Report::of(&policy(), "<p> & co").unwrap();
+        report.text = Some("policy 1 # <b>".into());
+        let page = html(&report);
+        assert!(page.starts_with("<!DOCTYPE html><html lang=\"en\">"), "{}", &page[..80]);
+        assert!(page.contains("&lt;p&gt; &amp; co") && page.contains("# &lt;b&gt;"));
+        for outside in ["http:", "https:", "src=", "@import", "url("] {
+            assert!(!page.contains(outside), "{outside}");
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! A report as one page that needs nothing else: no network, and no script to be read.
+
+use maud::{DOCTYPE, Markup, PreEscaped, html as markup};
+
+use super::{BlockRow, CallRow, Report, Verdict};
+use crate::text::{heading, what};
+use crate::{Folded, summary};
+
+const STYLE: &str = include_str!("page.css");
+
+/// Hides the rows that were not asked for; without it all are there.
+const SCRIPT: &str = include_str!("page.js");
+
+/// A report as HTML.
+#[must_use]
+pub fn html(report: &Report<'_>) -> String {
+    let page = markup! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (report.title) " - filter report" }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                header { h1 { "Filter report: " span.file { (report.title) } } (in_words(report)) }
+                main {
+                    @if let Some((base, changes)) = &report.against { (compared(base, changes)) }
+                    (intents(&report.blocks))
+                    (calls(&report.calls))
+                    @if let Some(text) = &report.text { (policy(text)) }
+                }
+                script { (PreEscaped(SCRIPT)) }
+            }
+        }
+    };
+    page.into_string()
+}
+
+fn in_words(report: &Report<'_>) -> Markup {
+    let [allowed, depends, refused] = report.counts();
+    markup! {
+        p {
+            "Of " (report.calls.len()) " syscalls " strong { (allowed) } " are allowed, for "
+            strong { (depends) } " that depends on arguments or architecture, and "
+            strong { (refused) } " are refused."
+        }
+        dl {
+            @for (arch, default) in &report.defaults {
+                dt { "Any other call on " (arch) } dd { (default) }
+            }
+            dt { "A call of another architecture" } dd { (report.foreign) }
+            @for (what, fact) in &report.facts { dt { (what) } dd { (fact) } }
+        }
+    }
+}
+
+fn compared(base: &str, changes: &[Folded<'_>]) -> Markup {
+    markup! {
+        section aria-labelledby="changes" {
+            h2 #changes { "What changes from " span.file { (base) } }
+            p { (summary(changes)) }
+            @for group in changes.chunk_by(|a, b| a.direction == b.direction) {
+                h3 { (heading(group[0].direction)) }
+                table {
+                    caption.hidden { (heading(group[0].direction)) }
+                    thead { tr {
+                        th scope="col" { "Calls" } th scope="col" { "Architectures" }
+                        th scope="col" { "Was" } th scope="col" { "Is" }
+                        th scope="col" { "For example" }
+                    } }
+                    tbody { @for change in group { (change_row(change)) } }
+                }
+            }
+        }
+    }
+}
+
+fn change_row(change: &Folded<'_>) -> Markup {
+    let tried = change.tried;
+    markup! {
+        tr {
+            th scope="row" { code { (what(change, usize::MAX)) } }
+            td { (change.arches.join(", ")) }
+            td { (change.from) }
+            td { (change.to) }
+            td {
+                @if let Some(example) = tried.and_then(|tried| tried.example.as_ref()) {
+                    code { (example) }
+                }
+                @if let Some(by) = tried.and_then(|tried| tried.from_by.as_ref()) {
+                    div.by { "A: " (by) }
+                }
+                @if let Some(by) = tried.and_then(|tried| tried.to_by.as_ref()) {
+                    div.by { "B: " (by) }
+                }
+            }
+        }
+    }
+}
+
+fn intents(blocks: &[BlockRow]) -> Markup {
+    markup! {
+        section aria-labelledby="intents" {
+            h2 #intents { "By intent" }
+            table {
+                caption.hidden { "How many calls of each intent are allowed" }
+                thead { tr {
+                    th scope="col" { "Block" } th scope="col" { "What it is for" }
+                    th scope="col" { "Allowed" } th scope="col" { "Depends" }
+                    th scope="col" { "Refused" } th scope="col" { "Risk" }
+                } }
+                tbody {
+                    @for BlockRow { name, purpose, risks, counts } in blocks {
+                        tr {
+                            th scope="row" { code { "@" (name) } }
+                            td { (purpose) }
+                            @for count in counts { td.number { (count) } }
+                            td { (risks.join(", ")) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn calls(calls: &[CallRow]) -> Markup {
+    markup! {
+        section aria-labelledby="calls" {
+            h2 #calls { "Every call" }
+            form #filter role="search" hidden {
+                label for="words" { "Show calls with " }
+                input #words type="search" autocomplete="off";
+                label for="verdict" { " that are " }
+                select #verdict {
+                    option value="" { "in any state" }
+                    @for verdict in [Verdict::Allowed, Verdict::Depends, Verdict::Refused] {
+                        option value=(verdict.word()) { (verdict.word()) }
+                    }
+                }
+                " " output #count for="words verdict" {}
+            }
+            table #all {
+                caption.hidden { "Every syscall with its verdict" }
+                thead { tr {
+                    th scope="col" { "Call" } th scope="col" { "Verdict" }
+                    th scope="col" { "What happens" } th scope="col" { "Linux" }
+                    th scope="col" { "Risk" } th scope="col" { "Made by" }
+                } }
+                tbody { @for call in calls { (call_row(call)) } }
+            }
+        }
+    }
+}
+
+fn call_row(call: &CallRow) -> Markup {
+    let verdict = call.verdict.word();
+    markup! {
+        tr data-verdict=(verdict) {
+            th scope="row" { code { (call.name) } }
+            td class=(verdict) { (verdict) }
+            td {
+                @for (arches, sentences) in &call.cases {
+                    @if call.cases.len() > 1 { span.by { (arches) ": " } }
+                    @match sentences.as_slice() {
+                        [one] => div { (one) },
+                        several => ul { @for sentence in several { li { (sentence) } } },
+                    }
+                }
+            }
+            td { (call.since) }
+            td { (call.risks.join(", ")) }
+            td { (call.callers.join(", ")) }
+        }
+    }
+}
+
+fn policy(text: &str) -> Markup {
+    markup! {
+        section aria-labelledby="text" {
+            h2 #text { "The policy" }
+            details {
+                summary { "The same filter as a text, proved to mean the same" }
+                pre tabindex="0" { code { (text) } }
+            }
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! A report for a pull request: what a host of sources shows, and no more than one reads there.
+
+use std::fmt::Write as _;
+
+use super::{Report, Verdict};
+use crate::markdown;
+
+/// A report as Markdown: the summary, the changes, the intents, the calls that depend on something.
+#[must_use]
+pub fn report(report: &Report<'_>) -> String {
+    let [allowed, depends, refused] = report.counts();
+    let mut text = format!(
+        "## Filter report: `{}`\n\n{allowed} syscalls allowed, {depends} depend on arguments or \
+         architecture, {refused} refused.\n\n",
+        report.title
+    );
+    if let Some((base, changes)) = &report.against {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "What changes from `{base}`:\n\n{}\n", markdown(changes));
+    }
+    text += "| intent | allowed | depends | refused | risk |\n|---|---|---|---|---|\n";
+    for block in &report.blocks {
+        let [allowed, depends, refused] = block.counts;
+        let risks = block.risks.join(", ");
+        let _ =
+            writeln!(text, "| `@{}` | {allowed} | {depends} | {refused} | {risks} |", block.name);
+    }
+    text += "\n<details><summary>Calls that depend on something</summary>\n\n";
+    text += "| call | where | what happens |\n|---|---|---|\n";
+    for call in report.calls.iter().filter(|call| call.verdict == Verdict::Depends) {
+        for (arches, sentences) in &call.cases {
+            let sentences = sentences.join("<br>").replace('|', "\\|");
+            let _ = writeln!(text, "| `{}` | {arches} | {sentences} |", call.name);
+        }
+    }
+    text + "\n</details>\n"
+}
