@@ -10,7 +10,6 @@ use callgate_console::args::arguments;
 use callgate_console::args::group::{FilterArgs, ProfileArgs};
 use callgate_console::args::value::{self, Number};
 use callgate_console::decider::said;
-use callgate_console::describe;
 use callgate_console::error::{Error, Status};
 use callgate_console::input::{self, Input, Resolved, Source, Subject, Unresolved};
 use callgate_console::output;
@@ -88,11 +87,11 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     let Some(syscall) = &args.syscall else {
         let calls = listed(args, arch)?;
         let line = |call: &SeccompData| {
-            let action = describe::action(stack.run(call, arch.endian()).action, call);
+            let action = callgate_review::action(stack.run(call, arch.endian()).action, call);
             let outcome = stack.outcome(call, arch.endian(), kernel);
             let by = decider(&filters, &stack, call, arch);
             let by = by.map_or_else(String::new, |by| format!(", by {by}"));
-            format!("{}: {action} ({outcome}){by}", describe::call(call))
+            format!("{}: {action} ({outcome}){by}", callgate_review::call(call))
         };
         output::text(|out| calls.iter().try_for_each(|call| writeln!(out, "{}", line(call))))?;
         return Ok(Status::Success);
