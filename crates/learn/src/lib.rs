@@ -3,10 +3,10 @@
 //! - [`Evidence`] is what was seen, as a file of JSON lines. It merges in any order and grouping,
 //!   and twice is once.
 //! - [`Collector`] makes evidence of one run from its events.
-//! - [`mine`] makes statements of evidence: arguments generalised to what means the same, calls
+//! - [`mine()`] makes statements of evidence: arguments generalised to what means the same, calls
 //!   closed over what other libraries and kernels make in their place.
-//! - [`write`] makes a policy in callgate's language of them, each statement with its evidence.
-//! - [`replay`] decides every observation by a finished policy.
+//! - [`write()`] makes a policy in callgate's language of them, each statement with its evidence.
+//! - [`replay()`] decides every observation by a finished policy.
 //!
 //! Nothing here makes a syscall: recorders are in `callgate-observe`.
 #![forbid(unsafe_code)]
