@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::{fmt, io};
 
+use callgate_bpf::AsmErrorKind;
+use callgate_dumps::ErrorKind;
 use callgate_kernel::Tid;
 
 /// The exit status, the same for all commands.
@@ -59,7 +61,14 @@ pub enum Error {
         /// What was read.
         what: String,
         /// What is wrong with it.
-        reason: callgate_bpf::DecodeError,
+        reason: Box<callgate_dumps::Error>,
+    },
+    /// The kernel would refuse the program.
+    Refused {
+        /// What was read.
+        what: String,
+        /// The program, and why it would be refused.
+        dump: Box<callgate_dumps::Dump>,
     },
     /// The text is not assembler, or the kernel would refuse its program.
     Assemble {
@@ -136,6 +145,19 @@ impl Error {
         }
     }
 
+    /// Whether there is a program, but one that the kernel refuses.
+    #[must_use]
+    pub const fn is_rejection(&self) -> bool {
+        match self {
+            Self::Refused { .. } => true,
+            Self::Decode { reason, .. } => match &reason.kind {
+                ErrorKind::Assembler(error) => matches!(error.kind, AsmErrorKind::Rejected(_)),
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
     /// A text that is no policy.
     pub fn text(refused: callgate_gate::Refused) -> Self {
         Self::Text(Box::new(refused))
@@ -183,9 +205,10 @@ impl fmt::Display for Error {
                 write!(f, "{what} is longer than {limit} bytes, which no filter is")
             }
             // The place in a text follows the file's name as compilers write it.
-            Self::Decode { what, reason: callgate_bpf::DecodeError::Text(reason) }
-            | Self::Assemble { what, reason } => write!(f, "{what}:{reason}"),
+            Self::Assemble { what, reason } => write!(f, "{what}:{reason}"),
+            Self::Decode { what, reason } if reason.place.is_some() => write!(f, "{what}:{reason}"),
             Self::Decode { what, reason } => write!(f, "{what}: {reason}"),
+            Self::Refused { what, dump } => refused(f, what, dump),
             Self::Weights { what, reason } => write!(f, "{what}: {reason}"),
             Self::NotDrawn { reason } => {
                 write!(f, "the graph cannot be drawn here: {reason}; give --emit dot to Graphviz")
@@ -212,6 +235,15 @@ impl fmt::Display for Error {
     }
 }
 
+/// The place where a program stands that the kernel would refuse, and the reason.
+fn refused(f: &mut fmt::Formatter<'_>, what: &str, dump: &callgate_dumps::Dump) -> fmt::Result {
+    let Err(refused) = &dump.checked else { return Ok(()) };
+    match refused.place {
+        Some(place) => write!(f, "{what}:{place}: {}", refused.reason),
+        None => write!(f, "{what}: {}", refused.reason),
+    }
+}
+
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         // Errors of the libraries are shown as their own text, so that their source is what comes next.
@@ -219,7 +251,7 @@ impl std::error::Error for Error {
             Self::Read { reason, .. }
             | Self::Write { reason, .. }
             | Self::AgentUnreachable { reason, .. } => Some(reason),
-            Self::Decode { reason, .. } => Some(reason),
+            Self::Decode { reason, .. } => Some(reason.as_ref()),
             Self::Assemble { reason, .. } => Some(reason),
             Self::Weights { reason, .. } => Some(reason),
             Self::Profile(error) => error.source(),

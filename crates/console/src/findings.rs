@@ -43,7 +43,7 @@ impl Material {
     /// # Errors
     /// As [`input::read`] and [`input::Unresolved::resolve`].
     pub fn read(source: &Source, args: &ProfileArgs, arches: &[Arch]) -> Result<Self, Error> {
-        Self::of(&input::read(source)?, args, arches)
+        Self::of(&input::read(source, args)?, args, arches)
     }
 
     /// What was read.

@@ -1,6 +1,7 @@
 //! Reading filters: from files, standard input, processes and callgate itself, in any form.
 
 mod dialect;
+mod dump;
 pub mod gate;
 mod source;
 
@@ -8,7 +9,7 @@ use std::fs::File;
 use std::io::{self, Read};
 
 use callgate::FilterStack;
-use callgate_bpf::{Program, Stack, decode};
+use callgate_bpf::{Program, Stack};
 use callgate_dialects::{Dialect, spo};
 use callgate_formats::{Flag, Notice, Profile, Warning, builtin};
 use callgate_gate::{Lowered, Refused, Written};
@@ -90,7 +91,9 @@ pub fn bytes(source: &Source) -> Result<Vec<u8>, Error> {
     let bytes = match source {
         Source::Stdin => limited(io::stdin().lock()),
         Source::Formed(_, path) if path.as_os_str() == "-" => limited(io::stdin().lock()),
-        Source::File(path) | Source::Formed(_, path) => File::open(path).and_then(limited),
+        Source::File(path) | Source::Formed(_, path) | Source::Part(path, _) => {
+            File::open(path).and_then(limited)
+        }
         Source::Builtin(builtin) => Ok(builtin.json.as_bytes().to_vec()),
         Source::Process(tid) => {
             let message = format!("a file is wanted here, and pid:{tid} is a process");
@@ -115,7 +118,7 @@ fn limited(reader: impl Read) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 /// As [`bytes`]; [`Error::Kernel`] for a process; the reason why the content is no filter.
-pub fn read(source: &Source) -> Result<Input, Error> {
+pub fn read(source: &Source, args: &ProfileArgs) -> Result<Input, Error> {
     if let Source::Process(tid) = source {
         let filters = filters_of(*tid).map_err(Error::Kernel)?;
         if filters.is_empty() {
@@ -125,10 +128,10 @@ pub fn read(source: &Source) -> Result<Input, Error> {
         return Ok(Input::Process(Stack::new(programs)));
     }
     let bytes = bytes(source)?;
-    if is_policy(&bytes, source)? {
+    if args.form().is_none() && is_policy(&bytes, source)? {
         return Ok(Input::Profile(Box::new(profile_of(bytes, source)?)));
     }
-    let (program, endian) = program_of(&bytes, source)?;
+    let (program, endian) = dump::program(&bytes, source, args.form())?;
     Ok(Input::Program(program, endian))
 }
 
@@ -146,6 +149,9 @@ pub fn profile(source: &Source) -> Result<Unresolved, Error> {
 
 /// Whether the content is a policy in any form, by what it looks like or is said to be.
 fn is_policy(bytes: &[u8], source: &Source) -> Result<bool, Error> {
+    if !matches!(source, Source::Formed(..)) && callgate_dumps::recognise(bytes).is_some() {
+        return Ok(false);
+    }
     Ok(matches!(source, Source::Formed(..))
         || dialect::of(bytes, source)?.is_some()
         || looks_like_profile(bytes)
@@ -331,15 +337,14 @@ impl Subject {
     }
 }
 
-/// Whether the content can only be meant as JSON: no program begins with a brace, in any form. Comments may stand
-/// before it.
+/// Whether the content can only be meant as the JSON of a profile. Comments may stand before it.
 fn looks_like_profile(bytes: &[u8]) -> bool {
     const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
     let mut text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     loop {
         text = text.trim_ascii_start();
         let end: &[u8] = match text {
-            [b'{' | b'[', ..] => return true,
+            [b'{' | b'[', ..] => return !dump::begins_program(text),
             [b'/', b'/', ..] => b"\n",
             [b'/', b'*', ..] => b"*/",
             _ => return false,
@@ -399,12 +404,6 @@ fn refused(error: callgate_formats::Error, text: &callgate_rules::Source) -> Err
     }
 }
 
-fn program_of(bytes: &[u8], source: &Source) -> Result<(Program, Endian), Error> {
-    let decoded = decode(bytes);
-    let decoded = decoded.map_err(|reason| Error::Decode { what: source.to_string(), reason })?;
-    Ok((decoded.program, decoded.endian))
-}
-
 /// Reads text.
 ///
 /// # Errors
@@ -425,7 +424,7 @@ pub fn stdin_once(sources: &[&Source]) -> Result<(), Error> {
     let is_stdin = |source: &&&Source| match source {
         Source::Stdin => true,
         Source::Formed(_, path) => path.as_os_str() == "-",
-        Source::File(_) | Source::Builtin(_) | Source::Process(_) => false,
+        Source::File(_) | Source::Part(..) | Source::Builtin(_) | Source::Process(_) => false,
     };
     match sources.iter().filter(is_stdin).count() {
         0 | 1 => Ok(()),

@@ -17,7 +17,7 @@ use crate::error::{Error, Status};
 
 pub use diagnostics::{DiagnosticJson, rendered};
 pub use file::file;
-pub use program::{ListingJson, program, style};
+pub use program::{ListingJson, owned, program, refused, style};
 
 /// How file names and verdicts are told apart from the text around them, on a terminal.
 pub const GOOD: Style = AnsiColor::Green.on_default();

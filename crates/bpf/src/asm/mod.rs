@@ -30,7 +30,9 @@
 //! Errno values that architectures number differently need one: `ERRNO(x86_64:ENOSYS)`.
 //!
 //! Fields that an opcode ignores can be given in braces at the end: `tax {jt=1, k=0x2}`. Comments
-//! begin with `;` or `//`.
+//! begin with `;` or `//`, or stand in `/* */`. What else `bpf_asm` takes: instructions in any case,
+//! `ldi` and `ldxi`, numbers such as `0b11`, `017` and `-1`, lines of a preprocessor that begin with
+//! `#`. Its `ldh`, `ldb`, `ldxb`, `mod`, `ret x` and `ld [x + 4]` are refused as seccomp refuses them.
 
 mod error;
 mod lexer;

@@ -10,6 +10,11 @@ use crate::{DataWord, Operand, Operation, Register, Slot, Unsupported};
 /// What `ld` takes: everything that X can be loaded with, and a word of the call.
 pub(super) fn load_a(line: &mut Line<'_>, endian: Endian) -> Result<Operation, AsmError> {
     if line.take("[") {
+        let position = line.position();
+        if line.take_word("x") {
+            // An offset that is computed.
+            return Err(position.error(AsmErrorKind::Unsupported(Unsupported::Opcode(0x40))));
+        }
         let word = word(line, endian)?;
         line.expect("]", "a closing bracket")?;
         return Ok(Operation::LoadData(word));
@@ -18,20 +23,28 @@ pub(super) fn load_a(line: &mut Line<'_>, endian: Endian) -> Result<Operation, A
 }
 
 pub(super) fn load(to: Register, line: &mut Line<'_>) -> Result<Operation, AsmError> {
-    if line.take("len") {
+    if line.take_word("len") {
         return Ok(Operation::LoadLength(to));
     }
     if line.take("#") {
-        if line.take("len") {
+        if line.take_word("len") {
             return Ok(Operation::LoadLength(to));
         }
         return Ok(Operation::LoadImmediate(to, constant(line)?));
     }
     match line.peek() {
-        Some(token) if token.text == "M" => Ok(Operation::LoadSlot(to, slot(line)?)),
+        Some(token) if token.text.eq_ignore_ascii_case("M") => {
+            Ok(Operation::LoadSlot(to, slot(line)?))
+        }
         _ if to == Register::A => Err(line.expected("[word], #constant, len or M[slot]")),
         _ => Err(line.expected("#constant, len or M[slot]")),
     }
+}
+
+/// What `ldi` and `ldxi` take: a constant, with or without its sign.
+pub(super) fn immediate(to: Register, line: &mut Line<'_>) -> Result<Operation, AsmError> {
+    line.take("#");
+    Ok(Operation::LoadImmediate(to, constant(line)?))
 }
 
 fn word(line: &mut Line<'_>, endian: Endian) -> Result<DataWord, AsmError> {
@@ -77,7 +90,9 @@ fn argument(line: &mut Line<'_>, endian: Endian) -> Result<DataWord, AsmError> {
 
 /// `M[0]`.
 pub(super) fn slot(line: &mut Line<'_>) -> Result<Slot, AsmError> {
-    line.expect("M", "M[slot]")?;
+    if !line.take_word("M") {
+        return Err(line.expected("M[slot]"));
+    }
     line.expect("[", "the number of a slot in brackets")?;
     let position = line.position();
     let number = line.number(u32::MAX, "the number of a slot, 0 to 15")?;
@@ -89,7 +104,7 @@ pub(super) fn slot(line: &mut Line<'_>) -> Result<Slot, AsmError> {
 /// `#constant` or `x`.
 pub(super) fn value(line: &mut Line<'_>) -> Result<Operand, AsmError> {
     line.take("%");
-    if line.take("x") {
+    if line.take_word("x") {
         return Ok(Operand::X);
     }
     line.expect("#", "#constant or x")?;
@@ -99,8 +114,12 @@ pub(super) fn value(line: &mut Line<'_>) -> Result<Operand, AsmError> {
 /// What `ret` takes.
 pub(super) fn returned(line: &mut Line<'_>) -> Result<Operation, AsmError> {
     line.take("%");
-    if line.take("a") {
+    if line.take_word("a") {
         return Ok(Operation::ReturnA);
+    }
+    let position = line.position();
+    if line.take_word("x") {
+        return Err(position.error(AsmErrorKind::Unsupported(Unsupported::Opcode(0x0e))));
     }
     if line.take("#") {
         return constant(line).map(Operation::Return);

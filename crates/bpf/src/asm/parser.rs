@@ -5,13 +5,17 @@ use std::num::NonZeroU32;
 
 use callgate_syscalls::Endian;
 
-use super::lexer::{Line, Position, Token};
+use super::lexer::{Line, Position, Token, without_comments};
 use super::{AsmError, AsmErrorKind, Effect, Ignored, Reference, Source, Statement, operand};
 use crate::{Alu, Operand, Operation, Program, Register, Shift, ShiftAmount, Test, Unsupported};
 
 pub(super) fn parse(text: &str, endian: Endian) -> Result<Source, AsmError> {
     let mut endian = endian;
     let end = Position { line: 1, column: 1 };
+    let text = without_comments(text).map_err(|place| {
+        let (expected, found) = ("`*/`, which ends this comment", String::new());
+        place.error(AsmErrorKind::Expected { expected, found })
+    })?;
     let mut source = Source { statements: Vec::new(), labels: BTreeMap::new(), end };
     for (index, text) in text.lines().enumerate() {
         let mut line = Line::new(text, index + 1);
@@ -67,9 +71,12 @@ fn statement(name: Token<'_>, line: &mut Line<'_>, endian: Endian) -> Result<Sta
 }
 
 fn effect(name: Token<'_>, line: &mut Line<'_>, endian: Endian) -> Result<Effect, AsmError> {
-    let plain = match name.text {
+    let plain = match name.text.to_ascii_lowercase().as_str() {
         "ld" => operand::load_a(line, endian)?,
         "ldx" => operand::load(Register::X, line)?,
+        "ldi" => operand::immediate(Register::A, line)?,
+        "ldxi" => operand::immediate(Register::X, line)?,
+        "ldh" | "ldb" | "ldxb" | "mod" => return Err(refused(name, line)),
         "st" => Operation::StoreSlot(Register::A, operand::slot(line)?),
         "stx" => Operation::StoreSlot(Register::X, operand::slot(line)?),
         "add" => Operation::Alu(Alu::Add, operand::value(line)?),
@@ -93,11 +100,25 @@ fn effect(name: Token<'_>, line: &mut Line<'_>, endian: Endian) -> Result<Effect
         "jne" | "jneq" => return branch(Test::Equal, true, line),
         "jle" => return branch(Test::Greater, true, line),
         "jlt" => return branch(Test::GreaterOrEqual, true, line),
-        other => {
-            return Err(name.position.error(AsmErrorKind::UnknownInstruction(other.to_owned())));
+        _ => {
+            let unknown = AsmErrorKind::UnknownInstruction(name.text.to_owned());
+            return Err(name.position.error(unknown));
         }
     };
     Ok(Effect::Plain(plain))
+}
+
+/// Instructions that `bpf_asm` has and seccomp accepts in no filter.
+fn refused(name: Token<'_>, line: &mut Line<'_>) -> AsmError {
+    let by_x = line.take_word("x") || line.take("%") && line.take_word("x");
+    let opcode = match name.text.to_ascii_lowercase().as_str() {
+        "ldh" => 0x28,
+        "ldb" => 0x30,
+        "ldxb" => 0xb1,
+        _ if by_x => 0x9c,
+        _ => 0x94,
+    };
+    unsupported(name.position, Unsupported::Opcode(opcode))
 }
 
 fn divide(line: &mut Line<'_>) -> Result<Operation, AsmError> {

@@ -6,7 +6,7 @@
 use callgate_syscalls::{Action, ActionKind, Arch, ArchToken, Errno, SyscallNr};
 
 use super::value;
-use crate::{DataWord, Operand, Operation, Program, Register, Test, names};
+use crate::{DataWord, Operand, Operation, Register, Test, names};
 
 /// The knowledge before an instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,21 +20,21 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// The knowledge before each instruction of a program.
-    pub(super) fn at_each(program: &Program, assumed: Option<Arch>) -> Vec<Self> {
+    /// The knowledge before each instruction. Jumps may lead out of them.
+    pub(super) fn at_each(operations: &[Operation], assumed: Option<Arch>) -> Vec<Self> {
         let start = Self { token: None, word: None, assumed };
-        let mut arriving: Vec<Option<Self>> = vec![None; program.len()];
-        arriving[0] = Some(start);
-        let mut known = Vec::with_capacity(program.len());
-        for (index, operation) in program.operations().enumerate() {
+        let mut arriving: Vec<Option<Self>> = vec![None; operations.len()];
+        let mut known = Vec::with_capacity(operations.len());
+        for (index, operation) in operations.iter().copied().enumerate() {
             // Dead code is listed as if nothing were known.
             let here = arriving[index].unwrap_or(start);
             known.push(here);
             let next = super::next(index, operation);
             for (way, target) in next.into_iter().enumerate() {
                 let there = here.after(operation, way == 0);
-                let met = arriving[target].map_or(there, |other| other.meet(there));
-                arriving[target] = Some(met);
+                if let Some(other) = arriving.get_mut(target) {
+                    *other = Some(other.map_or(there, |other: Self| other.meet(there)));
+                }
             }
         }
         known

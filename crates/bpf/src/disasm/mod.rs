@@ -75,16 +75,29 @@ impl Listing {
     /// Disassembles a program.
     #[must_use]
     pub fn new(program: &Program, style: Style) -> Self {
-        let targets: BTreeSet<usize> =
-            program.operations().enumerate().flat_map(|(index, o)| targets(index, o)).collect();
-        let known = Known::at_each(program, style.arch);
-        let instructions = program.instructions().iter().zip(program.operations());
-        let lines = instructions.zip(known).enumerate().map(|(index, ((raw, o), known))| Line {
+        Self::of(program.instructions(), style)
+    }
+
+    /// Disassembles instructions that need not be a program: those that no filter may have are
+    /// shown by their fields, and labels of jumps out of them are on no line.
+    #[must_use]
+    pub fn of(instructions: &[Instruction], style: Style) -> Self {
+        // An instruction without a meaning ends its path, as a return does.
+        let operation = |raw: &Instruction| raw.operation().unwrap_or(Operation::Return(0));
+        let operations: Vec<Operation> = instructions.iter().map(operation).collect();
+        let of_each = operations.iter().enumerate();
+        let targets: BTreeSet<usize> = of_each.flat_map(|(index, o)| targets(index, *o)).collect();
+        let known = Known::at_each(&operations, style.arch);
+        let all = instructions.iter().zip(operations).zip(known).enumerate();
+        let lines = all.map(|(index, ((raw, o), known))| Line {
             index,
             instruction: *raw,
             label: targets.contains(&index).then(|| label(index)),
-            text: text(index, o, style.endian, known) + &ignored(*raw, o),
-            comment: known.comment(o),
+            text: match raw.operation() {
+                Ok(_) => text(index, o, style.endian, known) + &ignored(*raw, o),
+                Err(_) => fields(*raw),
+            },
+            comment: raw.operation().ok().and_then(|o| known.comment(o)),
             next: next(index, o),
         });
         Self { endian: style.endian, lines: lines.collect() }
@@ -119,6 +132,12 @@ impl fmt::Display for Line {
             None => write!(f, "{label:<7} {}", self.text),
         }
     }
+}
+
+/// An instruction that has no name.
+fn fields(raw: Instruction) -> String {
+    let Instruction { code, jt, jf, k } = raw;
+    format!("???  {{code={code:#06x}, jt={jt}, jf={jf}, k={k:#x}}}")
 }
 
 fn label(index: usize) -> String {

@@ -1,6 +1,7 @@
 //! `callgate check`: whether the kernel accepts a filter, and what it costs there.
 
-use callgate_bpf::{AsmError, AsmErrorKind, DecodeError, Hardening, PATH_LEN_MAX, Program, Stack};
+use callgate_bpf::{Hardening, PATH_LEN_MAX, Program, Stack};
+use callgate_dumps::Form;
 use callgate_kernel::running_kernel;
 use callgate_observe::survey::{self, Finding};
 use callgate_syscalls::Arch;
@@ -42,21 +43,19 @@ pub(crate) struct Args {
     /// Fail also for errors that `callgate lint` finds
     #[arg(long)]
     strict: bool,
+    /// The form of a program, instead of the one that it looks like
+    #[arg(long = "from", value_name = "FORM", value_parser = value::form())]
+    form: Option<Form>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     let source = args.which.source()?;
-    let input = match input::read(&source) {
-        Err(Error::Decode { reason: DecodeError::Rejected(error), .. }) => {
-            return rejected(&error.to_string());
-        }
-        Err(Error::Decode { reason: DecodeError::Text(error), .. }) if is_rejection(&error) => {
-            return rejected(&error.to_string());
-        }
+    let how = ProfileArgs::silent().with_form(args.form);
+    let input = match input::read(&source, &how) {
+        Err(error) if error.is_rejection() => return rejected(&error.to_string()),
         other => other?,
     };
     let arches = value::arches_or_native(&args.arches)?;
-    let how = ProfileArgs::silent();
     let looked_at = match input {
         Input::Profile(_) => args.arches.as_slice(),
         _ => &[],
@@ -67,11 +66,6 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     let is_wrong = print::errors(&material)? > 0 && args.strict;
     let accepted = if args.kernel { ask_kernel(&stack)? } else { Status::Success };
     Ok(if is_wrong { Status::No } else { accepted })
-}
-
-/// Whether a text is assembler, but of a program that the kernel refuses.
-const fn is_rejection(error: &AsmError) -> bool {
-    matches!(error.kind, AsmErrorKind::Rejected(_))
 }
 
 fn rejected(reason: &str) -> Result<Status, Error> {

@@ -67,7 +67,7 @@ impl Pair {
     /// As [`input::read`].
     pub(crate) fn subjects(&self) -> Result<Subjects, Error> {
         input::stdin_once(&[&self.left, &self.right])?;
-        let read = |source| input::read(source)?.subject(&self.how, &self.arches);
+        let read = |source| input::read(source, &self.how)?.subject(&self.how, &self.arches);
         Ok(Subjects { left: read(&self.left)?, right: read(&self.right)? })
     }
 

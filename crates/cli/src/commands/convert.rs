@@ -77,7 +77,8 @@ enum Which {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Status, Error> {
-    let policy = policy_of(input::read(&args.filter)?.subject(&args.how, &args.arches)?)?;
+    let policy =
+        policy_of(input::read(&args.filter, &args.how)?.subject(&args.how, &args.arches)?)?;
     let nearest = match args.nearest {
         Some(Which::Stricter) => Nearest::Stricter,
         None => Nearest::Equal,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use callgate_bpf::{Listing, Program, Style};
+use callgate_bpf::Program;
 use callgate_policy::Decider;
 use callgate_prover::{Options, attribute};
 use callgate_syscalls::{Arch, Endian};
@@ -18,6 +18,10 @@ use callgate_console::output::{self, ListingJson};
 
 /// Show a filter program as assembler text, JSON or C
 ///
+/// The program may be in any form in which a tool prints one: raw, hexadecimal, base64, arrays of C, Rust, Go, Python and
+/// JSON, dumps of xxd, hexdump and od, the tables of seccomp-tools, scmp_bpf_disasm, ceccomp and firejail, traces of
+/// strace -v, object files. The form is told by the content, or with --from.
+///
 /// The text assembles to the same program again. Names of syscalls, architectures and errno values are comments. A
 /// process has several filters at times: they are shown from the oldest to the newest.
 #[derive(Debug, clap::Args)]
@@ -25,8 +29,15 @@ use callgate_console::output::{self, ListingJson};
 Examples:
   callgate disasm filter.bpf
   callgate disasm --pid 4711             needs root
+  callgate disasm sandbox.c:filter       the array `filter` of a source; file.o:filter of an object file
+  strace -f -v -e seccomp,prctl -o t CMD; callgate disasm t
   callgate disasm container --arch x86_64
   callgate disasm filter.bpf --policy seccomp.json   whose calls each return is for
+
+Exit status:
+  0  shown
+  1  shown, but the kernel refuses the program: the instruction is marked
+  2  no program, or not read
 ")]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -65,7 +76,11 @@ enum Format {
 
 pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     let source = args.which.source()?;
-    let (programs, endian) = match input::read(&source)? {
+    let read = match input::read(&source, &args.how) {
+        Err(Error::Refused { what, dump }) => return output::refused(&what, &dump, args.arch),
+        other => other?,
+    };
+    let (programs, endian) = match read {
         Input::Program(program, endian) => (vec![program], endian),
         other => {
             let subject = other.subject(&args.how, args.arch.as_slice())?;
@@ -83,7 +98,7 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
         None => Owners::new(),
     };
     match args.format {
-        Format::Text => write_each(&programs, |p| owned(p, style, &owners).to_string())?,
+        Format::Text => write_each(&programs, |p| output::owned(p, style, &owners).to_string())?,
         Format::C => write_each(&programs, |p| p.to_c(style))?,
         Format::Json => {
             let listing = |p| ListingJson::new(p, style).owned_by(&owners);
@@ -110,22 +125,6 @@ fn owners(args: &Args, policy: &Source, programs: &[Program]) -> Result<Owners, 
     let found = attribute(&resolved.policy, program, &Options::default()).map_err(Error::Prover)?;
     let places = |by: &[Decider]| decider::together(&text, &resolved, by);
     Ok(found.iter().map(|found| (found.instruction, places(&found.deciders))).collect())
-}
-
-/// A listing with the owners of each return in its comment.
-fn owned(program: &Program, style: Style, owners: &Owners) -> Listing {
-    let mut listing = Listing::new(program, style);
-    for line in &mut listing.lines {
-        let Some(places) = owners.get(&line.index) else { continue };
-        let said = match places.is_empty() {
-            true => "no call comes here".to_owned(),
-            false => format!("for {}", decider::shortened(places.clone(), "more places")),
-        };
-        // A name of a file may hold anything; a comment ends with its line.
-        let said = said.replace(char::is_control, "?");
-        line.comment = Some(line.comment.take().map_or(said.clone(), |c| format!("{c}; {said}")));
-    }
-    listing
 }
 
 /// Writes programs as text, with a heading each where there are several.

@@ -102,7 +102,7 @@ enum Known {
 impl Known {
     /// Reads a filter. A profile for a machine that this one can't be is read as on that machine.
     fn read(source: &Source, args: &Args, arch: Arch) -> Result<Self, Error> {
-        let profile = match input::read(source)? {
+        let profile = match input::read(source, &args.how)? {
             Input::Profile(profile) => profile,
             other => return Ok(Self::Programs(other.subject(&args.how, &[])?.into_stack()?)),
         };

@@ -76,7 +76,7 @@ fn read(args: &Args) -> Result<(Stack, Endian), Error> {
     let mut programs: Vec<Program> = Vec::new();
     let mut common: Option<(Endian, &Source)> = None;
     for source in &args.filters {
-        let input = input::read(source)?;
+        let input = input::read(source, &args.how)?;
         let decoded = match &input {
             Input::Program(_, endian) => Some(*endian),
             Input::Profile(_) | Input::Process(_) => None,

@@ -52,7 +52,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Status, Error> {
-    let input = input::read(&args.filter)?;
+    let input = input::read(&args.filter, &args.how)?;
     let programs = match &input {
         input::Input::Program(program, _) => vec![program.clone()],
         input::Input::Process(stack) => stack.programs().to_vec(),

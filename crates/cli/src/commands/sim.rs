@@ -122,7 +122,7 @@ impl Filters {
     /// Reads a source. A profile that is not for the architecture of the call on this machine is read as on a machine
     /// of that architecture.
     fn read(source: &Source, args: &Args, arch: Arch) -> Result<Self, Error> {
-        let profile = match input::read(source)? {
+        let profile = match input::read(source, &args.how)? {
             Input::Profile(profile) => profile,
             other => {
                 let stack = other.subject(&args.how, &[])?.into_stack()?;

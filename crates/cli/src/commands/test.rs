@@ -173,7 +173,7 @@ fn suite(args: &Args, source: &Source) -> Result<Suite, Error> {
     let filter = args.filter.clone().or_else(|| beside(source)).ok_or_else(|| {
         Error::Usage("say which filter the table is for: --filter FILTER".to_owned())
     })?;
-    let (policy, programs, other) = match input::read(&filter)? {
+    let (policy, programs, other) = match input::read(&filter, &args.how)? {
         Input::Profile(profile) => {
             let resolved = profile.resolve(&args.how, &args.arches)?;
             (resolved.policy, None, Some((*profile, resolved.provenance)))

@@ -7,6 +7,7 @@ use crate::harness::{Folder, callgate, command};
 
 const COMMANDS: &[&str] = &[
     "run",
+    "learn",
     "compile",
     "optimize",
     "profiles",

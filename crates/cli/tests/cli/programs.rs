@@ -222,3 +222,42 @@ fn a_process_without_filters_is_told_apart() {
     let pid = std::process::id().to_string();
     callgate(&["disasm", "--pid", &pid]).fails(2, &[&pid, "no filters"]);
 }
+
+#[test]
+fn programs_in_the_forms_of_other_tools_are_read() {
+    let folder = Folder::new();
+    let raw = callgate_reading(&["asm", "-"], TEXT.as_bytes());
+    let file = folder.file("f.bpf", &raw.stdout);
+    let text = callgate(&["disasm", &file]);
+    for format in ["hex", "c", "json", "asm"] {
+        let ours = callgate_reading(&["asm", "--format", format], TEXT.as_bytes());
+        let again = callgate_reading(&["disasm", "-"], &ours.stdout);
+        assert_eq!(again.succeeds(), text.text(), "{format}");
+    }
+    let json = callgate(&["disasm", &file, "--format", "json"]);
+    assert_eq!(callgate_reading(&["disasm", "-"], &json.stdout).succeeds(), text.text());
+    let table = " 0000: 06 00 00 7fff0000   ret ALLOW\n";
+    assert!(callgate_reading(&["disasm", "-"], table.as_bytes()).succeeds().contains("ALLOW"));
+    let forced = callgate_reading(&["disasm", "-", "--from", "strace"], table.as_bytes());
+    forced.fails(2, &["no instruction", "strace"]);
+    let array =
+        "struct sock_filter a[] = {{6,0,0,0}}; struct sock_filter b[] = {{6,0,0,0x7fff0000}};";
+    let source = folder.file("two.c", array);
+    callgate(&["show", &source]).fails(2, &["2 programs", "a or b"]);
+    assert!(callgate(&["disasm", &format!("{source}:b")]).succeeds().contains("ALLOW"));
+    assert!(callgate(&["show", &format!("{source}:b")]).succeeds().contains("allow"));
+}
+
+#[test]
+fn a_program_that_the_kernel_refuses_is_shown_with_the_place() {
+    let array = "{ 0x20, 0, 0, 0 },\n{ 0x15, 5, 1, 59 },\n{ 0x06, 0, 0, 0 },\n{ 0x06, 0, 0, 0 },\n";
+    let shown = callgate_reading(&["disasm", "-"], array.as_bytes());
+    assert_eq!(shown.code, Some(1), "{shown:?}");
+    shown.says(&["standard input:2:3", "refuses"]);
+    let lines: Vec<&str> = shown.text().lines().collect();
+    assert!(lines[1].starts_with("> ") && lines[2].contains("instruction 1"), "{lines:?}");
+    let checked = callgate_reading(&["check", "-"], array.as_bytes());
+    assert!(checked.text().contains("not accepted"), "{checked:?}");
+    callgate_reading(&["sim", "-", "--syscall", "read"], array.as_bytes())
+        .fails(2, &["instruction 1"]);
+}

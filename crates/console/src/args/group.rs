@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use callgate_dumps::Form;
 use callgate_facts::Alias;
 use callgate_formats::{Arches, CapSet, Options, Reading};
 use callgate_kernel::{Tid, running_kernel};
@@ -42,8 +43,14 @@ impl FilterArgs {
 
 /// What a profile leaves to whoever runs it.
 #[derive(Clone, Debug, Default, clap::Args)]
-#[command(next_help_heading = "How profiles are read")]
+#[command(next_help_heading = "How filters are read")]
 pub struct ProfileArgs {
+    /// The form of a program, instead of the one that it looks like
+    ///
+    /// A file that holds several programs is written FILE:NAME: the symbol or section of an object file, the array of a
+    /// source, the line of a trace.
+    #[arg(long = "from", value_name = "FORM", value_parser = value::form())]
+    form: Option<Form>,
     /// The capabilities that the program can have, separated by commas, or ALL [default: Docker's set]
     ///
     /// Docker's files have rules that depend on them.
@@ -127,6 +134,19 @@ impl ProfileArgs {
             options.arches = Arches::Exactly(arches.to_vec());
         }
         Ok(options)
+    }
+
+    /// The same with this form.
+    #[must_use]
+    pub fn with_form(mut self, form: Option<Form>) -> Self {
+        self.form = form;
+        self
+    }
+
+    /// The form given, if one was.
+    #[must_use]
+    pub const fn form(&self) -> Option<Form> {
+        self.form
     }
 
     /// The kernel version given, if one was.

@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use callgate_dumps::Form;
 use callgate_syscalls::{Action, Arch, Errno, Name, SyscallNr};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
@@ -10,6 +11,12 @@ use crate::error::Error;
 /// Parses an architecture's name; help and errors list them.
 pub fn arch() -> impl TypedValueParser<Value = Arch> {
     PossibleValuesParser::new(Arch::ALL.map(Arch::name)).try_map(|name| name.parse::<Arch>())
+}
+
+/// Parses the name of a program's form; help and errors list them.
+pub fn form() -> impl TypedValueParser<Value = Form> {
+    let known = |name: String| Form::from_name(&name).ok_or("no form of a program");
+    PossibleValuesParser::new(Form::all().map(Form::name)).try_map(known)
 }
 
 /// This machine's architecture.

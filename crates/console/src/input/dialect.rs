@@ -27,7 +27,7 @@ pub(super) fn of(bytes: &[u8], source: &Source) -> Result<Option<Dialect>, Error
     let is_ours =
         |dialect: &Dialect| !matches!(dialect, Dialect::Gate | Dialect::Docker | Dialect::Oci);
     match source {
-        Source::Builtin(_) | Source::Process(_) => return Ok(None),
+        Source::Builtin(_) | Source::Process(_) | Source::Part(..) => return Ok(None),
         Source::Formed(dialect, _) => return Ok(Some(*dialect).filter(is_ours)),
         Source::File(path) if path.extension().is_some_and(|extension| extension == "gate") => {
             return Ok(None);
@@ -52,8 +52,9 @@ pub(super) fn of(bytes: &[u8], source: &Source) -> Result<Option<Dialect>, Error
 
 /// Why bytes that are no policy are none.
 pub(super) fn no_policy(bytes: &[u8], source: &Source) -> Error {
-    if let Ok(decoded) = callgate_bpf::decode(bytes) {
-        let length = decoded.program.len();
+    let dump = callgate_dumps::read(bytes, &callgate_dumps::Options::default());
+    if let Some(program) = dump.ok().and_then(|dump| dump.checked.ok()) {
+        let length = program.len();
         return Error::Usage(format!(
             "{source} is a compiled filter of {length} instructions, and a policy is wanted here: \
              `callgate optimize` writes it anew, `callgate disasm` shows it"

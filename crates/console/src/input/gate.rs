@@ -16,7 +16,7 @@ pub(super) fn is_gate(bytes: &[u8], source: &Source) -> bool {
         Source::File(path) if path.extension().is_some_and(|extension| extension == "gate") => true,
         Source::File(_) | Source::Stdin => begins_with_policy(bytes),
         Source::Formed(dialect, _) => *dialect == Dialect::Gate,
-        Source::Builtin(_) | Source::Process(_) => false,
+        Source::Builtin(_) | Source::Process(_) | Source::Part(..) => false,
     }
 }
 

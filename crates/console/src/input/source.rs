@@ -22,6 +22,8 @@ pub enum Source {
     File(PathBuf),
     /// A file, or standard input, in a form that is named.
     Formed(Dialect, PathBuf),
+    /// One of several programs in a file, by its name: `file.o:filter`.
+    Part(PathBuf, String),
 }
 
 /// Parses a source for the command line.
@@ -59,7 +61,29 @@ impl Source {
                 return Ok(Self::Formed(dialect, file.into()));
             }
         }
-        Ok(Self::builtin(word).map_or_else(|_| Self::File(text.into()), Self::Builtin))
+        if let Ok(builtin) = Self::builtin(word) {
+            return Ok(Self::Builtin(builtin));
+        }
+        // A colon is part of a file's name where there is such a file.
+        let part = word.rsplit_once(':').filter(|(file, name)| {
+            !name.is_empty() && !Path::new(word).exists() && Path::new(file).is_file()
+        });
+        Ok(match part {
+            Some((file, name)) => Self::Part(file.into(), name.to_owned()),
+            None => Self::File(text.into()),
+        })
+    }
+
+    /// The name of a part of a file.
+    pub(super) fn part(&self) -> Option<&str> {
+        match self {
+            Self::Part(_, name) => Some(name),
+            Self::Stdin
+            | Self::Builtin(_)
+            | Self::Process(_)
+            | Self::File(_)
+            | Self::Formed(..) => None,
+        }
     }
 }
 
@@ -78,8 +102,8 @@ impl fmt::Display for Source {
             Self::Stdin => f.write_str("standard input"),
             Self::Builtin(builtin) => write!(f, "builtin:{}", builtin.name),
             Self::Process(tid) => write!(f, "pid:{tid}"),
-            Self::File(path) => write!(f, "{}", path.display()),
             Self::Formed(dialect, path) => write!(f, "{dialect}:{}", path.display()),
+            Self::File(path) | Self::Part(path, _) => write!(f, "{}", path.display()),
         }
     }
 }

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use callgate_bpf::{Instruction, Listing, Program, Style};
+use callgate_dumps::{Dump, marked};
 use callgate_syscalls::{Arch, Endian};
 use serde::Serialize;
 
 use crate::args::group::{ProgramFormat, ProgramOutput};
+use crate::decider;
 use crate::error::{Error, Status};
 use crate::output;
 
@@ -33,6 +35,37 @@ pub fn program(program: &Program, style: Style, to: &ProgramOutput) -> Result<St
 /// The style for programs of these machines: their byte order, and the names of this one.
 pub fn style(endian: Endian) -> Style {
     Style { endian, arch: Arch::native().filter(|arch| arch.endian() == endian) }
+}
+
+/// Shows a program that the kernel would refuse, and where it does.
+///
+/// # Errors
+/// [`Error::Write`].
+pub fn refused(what: &str, dump: &Dump, arch: Option<Arch>) -> Result<Status, Error> {
+    let mut style = style(dump.endian);
+    style.arch = arch.or(style.arch);
+    output::text(|out| out.write_all(marked(dump, style).as_bytes()))?;
+    let place = dump.checked.as_ref().err().and_then(|refused| refused.place);
+    let place = place.map_or(what.to_owned(), |place| format!("{what}:{place}"));
+    output::warning(&format_args!("{place}: the kernel refuses this program"));
+    Ok(Status::No)
+}
+
+/// A listing with the owners of each return in its comment.
+#[must_use]
+pub fn owned(program: &Program, style: Style, owners: &BTreeMap<usize, Vec<String>>) -> Listing {
+    let mut listing = Listing::new(program, style);
+    for line in &mut listing.lines {
+        let Some(places) = owners.get(&line.index) else { continue };
+        let said = match places.is_empty() {
+            true => "no call comes here".to_owned(),
+            false => format!("for {}", decider::shortened(places.clone(), "more places")),
+        };
+        // A name of a file may hold anything; a comment ends with its line.
+        let said = said.replace(char::is_control, "?");
+        line.comment = Some(line.comment.take().map_or(said.clone(), |c| format!("{c}; {said}")));
+    }
+    listing
 }
 
 fn hex(program: &Program, endian: Endian) -> String {

@@ -19,7 +19,7 @@ impl Side {
     /// # Errors
     /// As [`input::read`].
     pub(crate) fn read(source: &Source, how: &ProfileArgs, arches: &[Arch]) -> Result<Self, Error> {
-        Ok(match input::read(source)? {
+        Ok(match input::read(source, how)? {
             Input::Profile(text) => {
                 let resolved = Box::new(text.resolve(how, arches)?);
                 Self::Text(text, resolved)
