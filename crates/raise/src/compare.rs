@@ -22,8 +22,8 @@ pub enum Agreement {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refusals {
-    /// Architectures with numbers that no syscall has and that have no rules: who reads a text
-    /// infers for itself which kernel its author knew.
+    /// Architectures with numbers that no syscall has: who reads a text infers for itself which
+    /// kernel its author knew.
     pub numbers: Vec<Arch>,
     /// Whether there are architectures for which the policy has no rules: most forms have no words
     /// for what happens to their calls.
@@ -76,12 +76,11 @@ pub fn compare(meant: &Policy, read: &Policy) -> Result<Agreement, Error> {
                 {
                     refusals.foreign = true;
                 }
-                Some((arch, rules))
+                Some((arch, _))
                     if is_refusal(found.left)
                         && is_refusal(found.right)
                         && of(*last) == Some(arch)
-                        && !arch.syscalls().any(|known| (*first..=*last).contains(&known.nr))
-                        && !rules.rules().any(|(nr, _)| (*first..=*last).contains(&nr)) =>
+                        && !arch.syscalls().any(|known| (*first..=*last).contains(&known.nr)) =>
                 {
                     refusals.numbers.push(arch);
                 }
