@@ -22,7 +22,7 @@ fn a_pull_request_gets_tables() {
     let folder = Folder::new();
     let program = folder.file("f.asm", "ld [nr]\n jeq #0, no\n ret ALLOW\nno: ret ERRNO(1)\n");
     let text = callgate(&["report", &program, "--format", "markdown"]);
-    text.fails(2, &["architecture"]);
+    text.fails(2, &["arch tokens"]);
     let old = folder.file("old.json", deny_list(&deny("mount", 1)));
     let run = callgate(&["report", &old, "--format", "markdown", "--arch", "x86_64"]);
     let text = run.succeeds();
