@@ -1,6 +1,6 @@
 //! The forms in which sandboxes write their syscall filters.
 //!
-//! [`detect`] finds out which form a text has, and [`read()`] reads it: each form as its own tool
+//! [`detect()`] finds out which form a text has, and [`read()`] reads it: each form as its own tool
 //! means it, with places, limits and near names. What was read is [`Written`]: one policy, or one
 //! for each thread, and each of them the intersection of the filters that the tool would load.
 //! [`Written::lower`] makes the policy of a machine from it.

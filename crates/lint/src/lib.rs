@@ -1,7 +1,7 @@
 //! What is wrong with a syscall filter that loads, and equals its policy.
 //!
 //! [`lint()`] looks at a [`Subject`]: a policy, a program or the filters of a process, with the text that it comes from where
-//! there is one. A [`Finding`] has a code with a [page](pages), a severity, a place, and a call that shows it, which the
+//! there is one. A [`Finding`] has a code with a [page](pages()), a severity, a place, and a call that shows it, which the
 //! prover found and the specification or the simulator tried; where nothing else is said, what is not found is not there.
 //!
 //! ```
