@@ -38,7 +38,7 @@ impl Calls {
         start_up: Option<&str>,
         context: &mut Context<'_>,
     ) {
-        let (is_inverted, words) = line.words();
+        let (is_inverted, words) = line.words(context);
         if words.is_empty() && !is_inverted {
             *self = Self::default();
             return;

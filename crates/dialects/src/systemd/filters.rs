@@ -126,7 +126,7 @@ fn set(sets: &'static str, name: &str) -> impl IntoIterator<Item = Name> {
 impl Families {
     /// Adds a line; its sign is as for syscalls.
     pub(super) fn add(&mut self, line: &Assignment<'_>, context: &mut Context<'_>) {
-        let (is_inverted, words) = line.words();
+        let (is_inverted, words) = line.words(context);
         let origin = context::answer(Verdict::Allow, line.first());
         if words.is_empty() && !is_inverted {
             *self = Self::default();
@@ -203,7 +203,7 @@ impl Namespaces {
     pub(super) fn add(&mut self, line: &Assignment<'_>, context: &mut Context<'_>) {
         let origin = context::answer(Verdict::Allow, line.first());
         let all = NAMESPACES.iter().fold(0, |all, (_, flag)| all | flag);
-        let (is_inverted, words) = line.words();
+        let (is_inverted, words) = line.words(context);
         if words.is_empty() && !is_inverted {
             self.kept = None;
             return;

@@ -111,7 +111,7 @@ impl Unit {
     }
 
     fn architectures(&mut self, line: &Assignment<'_>, context: &mut Context<'_>) {
-        let (_, words) = line.words();
+        let (_, words) = line.words(context);
         if words.is_empty() {
             (self.arches, self.also) = (None, Vec::new());
             return;

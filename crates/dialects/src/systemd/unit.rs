@@ -61,15 +61,16 @@ impl<'t> Assignment<'t> {
         self.value[0]
     }
 
-    /// The words of the value, without quotes, and whether `~` stands before them.
-    pub(super) fn words(&self) -> (bool, Vec<Piece<'t>>) {
-        let unquoted = |word: Piece<'t>| {
-            let text = word.text.trim_matches(['"', '\'']);
-            let start = word.text.find(text).unwrap_or(0);
-            word.part(start..start + text.len())
-        };
-        let words = self.value.iter().flat_map(|piece| piece.words()).map(unquoted);
-        let mut words: Vec<Piece<'t>> = words.filter(|word| !word.text.is_empty()).collect();
+    /// The words of the value, and whether `~` stands before them.
+    ///
+    /// Quotes are refused: some directives take them off and some do not, and where systemd takes a
+    /// quoted word for an unknown one, it filters otherwise than the text reads.
+    pub(super) fn words(&self, context: &mut Context<'_>) -> (bool, Vec<Piece<'t>>) {
+        let mut words: Vec<Piece<'t>> = self.value.iter().flat_map(|piece| piece.words()).collect();
+        for word in words.iter().filter(|word| word.text.contains(['"', '\''])) {
+            let message = "quotes mean different things to systemd's directives: leave them out";
+            context.error(code::SYNTAX, *word, message);
+        }
         let inverted = words.first().and_then(|word| word.strip("~"));
         if let Some(rest) = inverted {
             words[0] = rest;
