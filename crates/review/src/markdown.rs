@@ -29,12 +29,21 @@ pub fn markdown(changes: &[Folded<'_>]) -> String {
     text
 }
 
+/// A text as code in a cell: names of files may hold what would end it.
+pub(crate) fn code(text: &str) -> String {
+    let harmless = |c: char| match c {
+        '`' => '\'',
+        c if c.is_control() => ' ',
+        c => c,
+    };
+    format!("`{}`", text.chars().map(harmless).collect::<String>().replace('|', "\\|"))
+}
+
 fn row(text: &mut String, change: &Folded<'_>) {
-    let code = |text: &str| format!("`{}`", text.replace('|', "\\|"));
     let tried = change.tried;
     let example = tried.and_then(|tried| tried.example.as_deref()).map_or(String::new(), code);
     let by = |side: &str, by: Option<&String>| {
-        by.map_or(String::new(), |by| format!("<br>{side}: {}", by.replace('|', "\\|")))
+        by.map_or(String::new(), |by| format!("<br>{side}: {}", code(by)))
     };
     let (from_by, to_by) =
         tried.map_or((None, None), |tried| (tried.from_by.as_ref(), tried.to_by.as_ref()));
@@ -49,4 +58,14 @@ fn row(text: &mut String, change: &Folded<'_>) {
         by("A", from_by),
         by("B", to_by),
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_files_stay_in_their_cell() {
+        assert_eq!(code("a`<img>|\n.json:1"), "`a'<img>\\| .json:1`");
+    }
 }

@@ -48,7 +48,7 @@ pub struct CallRow {
     /// What happens, for each set of architectures that do the same: their names, and a sentence
     /// for each case.
     pub cases: Vec<(String, Vec<String>)>,
-    /// The release of Linux that it is in since, on the first of the architectures that have it.
+    /// The release of Linux that it is in since, on the first of the architectures to have it.
     pub since: String,
     /// The blocks that it belongs to.
     pub blocks: Vec<&'static str>,
@@ -151,7 +151,7 @@ fn call(policy: &Policy, arches: &[Arch], name: Name) -> Result<CallRow, NotShow
         }
     }
     let verdict = verdict(by_arch.values().flatten());
-    let here = arches.iter().find_map(|arch| arch.syscall(name));
+    let since = arches.iter().filter_map(|arch| arch.syscall(name)).map(|call| call.since).min();
     let mut callers: Vec<&str> = Drift::of(name).map(Drift::part).collect();
     callers.sort_unstable();
     callers.dedup();
@@ -168,7 +168,7 @@ fn call(policy: &Policy, arches: &[Arch], name: Name) -> Result<CallRow, NotShow
         name: name.as_str(),
         verdict,
         cases: cases.into_iter().map(|(arches, said)| (arches.join(", "), said)).collect(),
-        since: here.map_or_else(String::new, |syscall| syscall.since.to_string()),
+        since: since.map_or_else(String::new, |since| since.to_string()),
         blocks: of.iter().map(|block| block.name()).collect(),
         risks,
         callers,

@@ -42,8 +42,8 @@ fn in_words(report: &Report<'_>) -> Markup {
     let [allowed, depends, refused] = report.counts();
     markup! {
         p {
-            "Of " (report.calls.len()) " syscalls " strong { (allowed) } " are allowed, for "
-            strong { (depends) } " that depends on arguments or architecture, and "
+            "Of " (report.calls.len()) " syscalls " strong { (allowed) } " are allowed, "
+            strong { (depends) } " depend on arguments or architecture, and "
             strong { (refused) } " are refused."
         }
         dl {

@@ -4,19 +4,20 @@ use std::fmt::Write as _;
 
 use super::{Report, Verdict};
 use crate::markdown;
+use crate::markdown::code;
 
 /// A report as Markdown: the summary, the changes, the intents, the calls that depend on something.
 #[must_use]
 pub fn report(report: &Report<'_>) -> String {
     let [allowed, depends, refused] = report.counts();
     let mut text = format!(
-        "## Filter report: `{}`\n\n{allowed} syscalls allowed, {depends} depend on arguments or \
+        "## Filter report: {}\n\n{allowed} syscalls allowed, {depends} depend on arguments or \
          architecture, {refused} refused.\n\n",
-        report.title
+        code(&report.title)
     );
     if let Some((base, changes)) = &report.against {
         // Writing to a string cannot fail.
-        let _ = write!(text, "What changes from `{base}`:\n\n{}\n", markdown(changes));
+        let _ = write!(text, "What changes from {}:\n\n{}\n", code(base), markdown(changes));
     }
     text += "| intent | allowed | depends | refused | risk |\n|---|---|---|---|---|\n";
     for block in &report.blocks {
