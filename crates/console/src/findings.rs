@@ -29,6 +29,7 @@ pub struct Material {
     warnings: Vec<Warning>,
     listener: Listener,
     arches: Vec<Arch>,
+    joined: bool,
 }
 
 #[derive(Debug)]
@@ -63,6 +64,7 @@ impl Material {
             warnings: Vec::new(),
             listener: Listener::Unknown,
             arches: arches.to_vec(),
+            joined: false,
         })
     }
 
@@ -84,6 +86,7 @@ impl Material {
             warnings: resolved.warnings,
             listener,
             arches: arches.to_vec(),
+            joined: profile.is_joined(),
         })
     }
 
@@ -103,7 +106,11 @@ impl Material {
             Filter::Stack(stack) => Subject::stack(stack),
         };
         if matches!(self.filter, Filter::Policy(_)) {
-            subject.text = Some(Text { provenance: &self.provenance, sources: &self.sources });
+            subject.text = Some(Text {
+                provenance: &self.provenance,
+                sources: &self.sources,
+                joined: self.joined,
+            });
         }
         subject.warnings = &self.warnings;
         subject.listener = self.listener;

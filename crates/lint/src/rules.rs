@@ -30,6 +30,9 @@ type Sites = BTreeMap<(usize, Option<Name>), Vec<(Arch, Effect)>>;
 
 pub(crate) fn check(ground: &mut Ground<'_>, findings: &mut Findings) {
     let (Some(policy), Some(text)) = (ground.policy(), ground.subject.text) else { return };
+    if text.joined {
+        return;
+    }
     let mut judge = Judge { prover: Prover::default(), policy };
     let mut sites = Sites::new();
     let mut written: BTreeMap<usize, WrittenRule> = BTreeMap::new();

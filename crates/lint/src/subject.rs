@@ -32,6 +32,9 @@ pub struct Text<'a> {
     pub provenance: &'a Provenance,
     /// The texts.
     pub sources: &'a Sources,
+    /// Whether several filters of the text were joined: the policy's rules are then products, and
+    /// what one of them decides says nothing about a line.
+    pub joined: bool,
 }
 
 /// Whether anybody answers `NOTIFY`.

@@ -35,7 +35,8 @@ fn of_gate(text: &str) -> Report {
     // What the language itself refuses can still come from elsewhere.
     let lowered = written.lower_unchecked(&target).unwrap_or_else(|e| panic!("{e}\n{text}"));
     let mut subject = Subject::policy(&lowered.policy);
-    subject.text = Some(Text { provenance: &lowered.provenance, sources: &written.sources });
+    subject.text =
+        Some(Text { provenance: &lowered.provenance, sources: &written.sources, joined: false });
     lint(&subject, &Options::default()).unwrap()
 }
 
@@ -44,7 +45,8 @@ fn of_json(text: &str) -> Report {
     let sources = profile.source().clone().into();
     let resolved = profile.resolve(&callgate_formats::Options::new(Arch::X86_64, KERNEL)).unwrap();
     let mut subject = Subject::policy(&resolved.policy);
-    subject.text = Some(Text { provenance: &resolved.provenance, sources: &sources });
+    subject.text =
+        Some(Text { provenance: &resolved.provenance, sources: &sources, joined: false });
     subject.warnings = &resolved.warnings;
     subject.listener =
         if resolved.listener_path.is_some() { Listener::Named } else { Listener::Missing };
