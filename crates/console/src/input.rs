@@ -207,6 +207,12 @@ impl Unresolved {
         matches!(self.text, Text::Profile(_))
     }
 
+    /// Whether the text may hold several filters, which were joined into one.
+    #[must_use]
+    pub const fn is_joined(&self) -> bool {
+        matches!(self.text, Text::Dialect(_))
+    }
+
     /// What messages call it.
     fn name(&self) -> String {
         let name = self.sources().iter().next().map(|source| source.name().to_owned());
@@ -268,6 +274,8 @@ impl Unresolved {
                 resolved.map_err(|error| refused(error, profile.source()))?.policy
             }
             // Whoever asks goes on to lower it, and is told what is odd about it then.
+            // A policy that names its architectures means what it says about all others, too.
+            Text::Gate(written) if !written.rules.header.arches.is_empty() => return Ok(true),
             Text::Gate(written) => {
                 let target = gate::target(args, &[])?;
                 written.lower_unchecked(&target).map_err(Error::text)?.policy

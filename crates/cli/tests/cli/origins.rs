@@ -126,3 +126,27 @@ fn a_listing_says_for_which_rules_each_return_is() {
         callgate(&[&["disasm", &file, "--policy", &file, "--format", "c"], &how[..]].concat());
     run.fails(2, &["--policy goes with"]);
 }
+
+#[test]
+fn architectures_that_a_policy_is_not_for_stay_foreign_to_it() {
+    let folder = Folder::new();
+    let text = "policy 1\narch x86_64\nforeign kill\ndefault errno EPERM\nallow read\n";
+    let policy = folder.file("p.gate", text);
+    let program = folder.at("p.bpf");
+    callgate(&["compile", &policy, "-o", &program]).succeeds();
+    for arch in ["x86", "x32", "aarch64"] {
+        for filter in [&policy, &program] {
+            let run = callgate(&["sim", filter, "--arch", arch, "--syscall", "read"]);
+            assert!(run.succeeds().starts_with("action  KILL_"), "{arch}: {}", run.text());
+        }
+    }
+}
+
+#[test]
+fn quotes_of_units_are_refused_as_systemd_takes_some_off_and_not_others() {
+    let folder = Folder::new();
+    for line in ["SystemCallFilter=\"mount\" read", "RestrictAddressFamilies=\"~AF_INET\""] {
+        let unit = folder.file("u.service", format!("[Service]\n{line}\n"));
+        callgate(&["check", &unit]).fails(2, &["u.service:2:", "quotes"]);
+    }
+}
