@@ -59,7 +59,7 @@ const STEPS: &[Step] = &[
     Step { name: "fuzz", command: || xtask(&["fuzz"]) },
     Step { name: "guide", command: || xtask(&["guide"]) },
     Step { name: "live: real programs", command: || xtask(&["live"]) },
-    Step { name: "arrive", command: || xtask(&["arrive", "--quick", "crates", "binary", "roots"]) },
+    Step { name: "arrive", command: || xtask(&["arrive", "--quick", "binary", "roots"]) },
     Step { name: "clients", command: || xtask(&["clients"]) },
     Step { name: "package", command: || xtask(&["package", "--reproduce", "--install"]) },
 ];

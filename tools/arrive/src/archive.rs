@@ -45,11 +45,11 @@ pub(crate) fn arrive(_: Extent) -> Result<Vec<Row>, String> {
 /// macros, which are loaded themselves, are built as ever.
 fn built() -> Result<PathBuf, String> {
     let triple = format!("{}-unknown-linux-gnu", env::consts::ARCH);
-    let arguments = ["build", "--quiet", "--profile", "dist", "--package", "callgate-cli"];
+    let arguments = ["build", "--quiet", "--profile", "command", "--package", "callgate-cli"];
     let mut build = cargo(&arguments);
     build.arg("--target").arg(&triple).env("RUSTFLAGS", "-C target-feature=+crt-static");
     heard(&mut build)?;
-    Ok(target().join(triple).join("dist/callgate"))
+    Ok(target().join(triple).join("command/callgate"))
 }
 
 /// Manual pages, completions and licences, made by the command itself.
