@@ -7,10 +7,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use callgate_policy::{
-    Action, ActionKind, ArchPolicy, Condition, Known, Policy, SyscallNr, Unknown,
-};
-use callgate_prover::{Options, Prover, Scope};
+use callgate_policy::{Action, ArchPolicy, Condition, Known, Policy, SyscallNr, Unknown};
+use callgate_prover::{Options, Prover, Scope, freedom};
 use callgate_syscalls::Arch;
 
 /// How two policies become one.
@@ -269,19 +267,6 @@ impl Algebra {
             Self::Union => freedom(right) > freedom(left),
         };
         if right_wins { right } else { left }
-    }
-}
-
-/// How much an action permits, by what the kernel does: more is greater.
-///
-/// Errno 0 tells a caller that the call succeeded, which permits more than any other errno. The
-/// kernel kills the process on an action that it does not know.
-#[must_use]
-pub const fn freedom(action: Action) -> (i32, bool) {
-    match action.kind() {
-        ActionKind::Unknown => (Action::KILL_PROCESS.precedence(), false),
-        ActionKind::Errno => (action.precedence(), action.data() == 0),
-        _ => (action.precedence(), false),
     }
 }
 
