@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use callgate_dialects::Dialect;
+
 use crate::gate::Gate;
 use crate::kafel::{Kafel, Nsjail};
 use crate::lxc::Lxc;
@@ -45,46 +47,30 @@ impl Format {
         Self::Lxc,
     ];
 
-    /// Every form in which rules can be read.
-    pub const RULES: [Self; 8] = [
-        Self::Gate,
-        Self::Docker,
-        Self::Oci,
-        Self::Minijail,
-        Self::Kafel,
-        Self::Nsjail,
-        Self::Seccompiler,
-        Self::Lxc,
-    ];
+    /// The same form as it is read.
+    const fn dialect(self) -> Dialect {
+        match self {
+            Self::Gate => Dialect::Gate,
+            Self::Docker => Dialect::Docker,
+            Self::Oci => Dialect::Oci,
+            Self::Minijail => Dialect::Minijail,
+            Self::Kafel => Dialect::Kafel,
+            Self::Nsjail => Dialect::Nsjail,
+            Self::Seccompiler => Dialect::Seccompiler,
+            Self::Lxc => Dialect::Lxc,
+        }
+    }
 
     /// The name, as the command line takes it.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Gate => "gate",
-            Self::Docker => "docker",
-            Self::Oci => "oci",
-            Self::Minijail => "minijail",
-            Self::Kafel => "kafel",
-            Self::Nsjail => "nsjail",
-            Self::Seccompiler => "seccompiler",
-            Self::Lxc => "lxc",
-        }
+        self.dialect().name()
     }
 
     /// What a text in this form is, for messages.
     #[must_use]
     pub const fn title(self) -> &'static str {
-        match self {
-            Self::Gate => "a policy in callgate's language",
-            Self::Docker => "a profile of Docker or Podman",
-            Self::Oci => "an OCI profile",
-            Self::Minijail => "a minijail policy",
-            Self::Kafel => "a kafel policy",
-            Self::Nsjail => "an nsjail configuration",
-            Self::Seccompiler => "a filter of seccompiler (Firecracker)",
-            Self::Lxc => "a seccomp list of LXC",
-        }
+        self.dialect().title()
     }
 
     /// Looks a form up by its name.

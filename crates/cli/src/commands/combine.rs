@@ -78,7 +78,7 @@ impl ValueEnum for Format {
     fn value_variants<'a>() -> &'a [Self] {
         static ALL: LazyLock<Vec<Format>> = LazyLock::new(|| {
             let programs = ProgramFormat::value_variants().iter().copied().map(Format::Program);
-            programs.chain(Text::RULES.map(Format::Text)).chain([Format::Profile]).collect()
+            programs.chain(Text::ALL.map(Format::Text)).chain([Format::Profile]).collect()
         });
         &ALL
     }
