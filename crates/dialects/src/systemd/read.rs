@@ -134,38 +134,23 @@ impl Unit {
     /// The filters in the order in which systemd loads them.
     fn layers(&self, sets: &'static str) -> Vec<Layer> {
         let mut layers = Vec::new();
-        let mut push = |rules: Option<Rules>| {
-            layers.extend(rules.map(|rules| Layer {
-                arches: LayerArches::Local,
-                is_lenient: true,
-                order: Order::Libseccomp(Exactness::Exact),
-                ..Layer::new(rules)
-            }));
-        };
-        push(self.families.filter());
+        layers.extend(self.families.filter().map(by_libseccomp));
         for switch in Switch::BEFORE_NAMESPACES {
-            push(self.on(switch, sets));
+            layers.extend(self.on(switch, sets).map(by_libseccomp));
         }
-        push(self.namespaces.filter());
+        layers.extend(self.namespaces.filter().map(by_libseccomp));
         for switch in Switch::BEHIND_NAMESPACES {
-            push(self.on(switch, sets));
+            layers.extend(self.on(switch, sets).map(by_libseccomp));
         }
         if let Some(origin) = self.arches {
             let rules = context::rules(origin, Verdict::KillThread, Vec::new());
             let arches = LayerArches::NativeAnd(self.also.clone());
             layers.push(Layer { arches, ..Layer::new(rules) });
         }
-        let mut push = |rules: Option<Rules>| {
-            layers.extend(rules.map(|rules| Layer {
-                arches: LayerArches::Local,
-                is_lenient: true,
-                order: Order::Libseccomp(Exactness::Exact),
-                ..Layer::new(rules)
-            }));
-        };
-        push(self.on(Switch::LockPersonality, sets));
-        push(self.log.log());
-        push(self.calls.filter(self.refusal.unwrap_or(Answer::new(Verdict::Kill))));
+        layers.extend(self.on(Switch::LockPersonality, sets).map(by_libseccomp));
+        layers.extend(self.log.log().map(by_libseccomp));
+        let refusal = self.refusal.unwrap_or(Answer::new(Verdict::Kill));
+        layers.extend(self.calls.filter(refusal).map(by_libseccomp));
         layers
     }
 
@@ -176,6 +161,17 @@ impl Unit {
         };
         let (_, origin) = self.switches.iter().find(|(on, _)| wanted(*on))?;
         filters::switch(switch, self.personality, sets, *origin)
+    }
+}
+
+/// A filter that systemd has libseccomp make for the architectures of the unit, and that may name calls
+/// which one of these lacks.
+fn by_libseccomp(rules: Rules) -> Layer {
+    Layer {
+        arches: LayerArches::Local,
+        is_lenient: true,
+        order: Order::Libseccomp(Exactness::Exact),
+        ..Layer::new(rules)
     }
 }
 
