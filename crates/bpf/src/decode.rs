@@ -108,8 +108,8 @@ impl Program {
     }
 }
 
-/// The whole instructions among bytes.
-fn instructions(bytes: &[u8], endian: Endian) -> impl Iterator<Item = Instruction> + '_ {
+/// The whole instructions among bytes, from the first on.
+pub fn instructions(bytes: &[u8], endian: Endian) -> impl Iterator<Item = Instruction> + '_ {
     let chunks = bytes.chunks_exact(Instruction::SIZE).filter_map(|chunk| chunk.try_into().ok());
     chunks.map(move |chunk| Instruction::from_bytes(chunk, endian))
 }
@@ -160,7 +160,8 @@ fn decode_raw(bytes: &[u8], form: Form) -> Result<Decoded, DecodeError> {
 /// difference.
 ///
 /// No program is accepted in both orders, so that this decides nothing but which errors to tell of.
-fn likely_order(bytes: &[u8]) -> Endian {
+#[must_use]
+pub fn likely_order(bytes: &[u8]) -> Endian {
     let accepted = |endian| instructions(bytes, endian).filter(|i| i.operation().is_ok()).count();
     match (accepted(Endian::Little), accepted(Endian::Big)) {
         (little, big) if little > big => Endian::Little,

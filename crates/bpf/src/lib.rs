@@ -30,7 +30,7 @@ mod stack;
 pub use asm::{AsmError, AsmErrorKind, assemble};
 pub use cache::cached_numbers;
 pub use check::{CheckError, Jump};
-pub use decode::{DecodeError, Decoded, Form, TEXT_LEN_MAX, decode};
+pub use decode::{DecodeError, Decoded, Form, TEXT_LEN_MAX, decode, instructions, likely_order};
 pub use disasm::{Line, Listing, Style};
 pub use instruction::Instruction;
 pub use length::{Hardening, PATH_ANCESTOR_OVERHEAD, PATH_LEN_MAX, path_len};

@@ -1,7 +1,6 @@
 //! Bytes to instructions.
 
-use callgate_bpf::Instruction;
-use callgate_syscalls::Endian;
+use callgate_bpf::{Instruction, instructions, likely_order};
 
 use crate::{Error, ErrorKind, Read};
 
@@ -32,20 +31,4 @@ pub(crate) fn read_placed(bytes: &[u8], offsets: &[usize]) -> Result<Read, Error
     let mut read = read(bytes)?;
     read.offsets = offsets.iter().copied().step_by(Instruction::SIZE).collect();
     Ok(read)
-}
-
-/// The byte order in which more opcodes are accepted; that of this machine if there is no
-/// difference.
-fn likely_order(bytes: &[u8]) -> Endian {
-    let accepted = |endian| instructions(bytes, endian).filter(|i| i.operation().is_ok()).count();
-    match (accepted(Endian::Little), accepted(Endian::Big)) {
-        (little, big) if little > big => Endian::Little,
-        (little, big) if little < big => Endian::Big,
-        _ => Endian::native(),
-    }
-}
-
-fn instructions(bytes: &[u8], endian: Endian) -> impl Iterator<Item = Instruction> + '_ {
-    let chunks = bytes.chunks_exact(Instruction::SIZE).filter_map(|chunk| chunk.try_into().ok());
-    chunks.map(move |chunk| Instruction::from_bytes(chunk, endian))
 }

@@ -1,6 +1,6 @@
 //! Programs in object files, libraries and executables: `file.o:filter`.
 
-use callgate_bpf::{Instruction, Program};
+use callgate_bpf::{Instruction, Program, instructions};
 use callgate_syscalls::Endian;
 use object::{Object as _, ObjectSection as _, ObjectSymbol as _, SymbolKind};
 
@@ -100,11 +100,6 @@ fn symbols<'f, 'a>(
         let content = section.data().ok()?.get(begin..begin.checked_add(size)?)?;
         Some((symbol.name().ok()?, content))
     })
-}
-
-fn instructions(bytes: &[u8], endian: Endian) -> impl Iterator<Item = Instruction> + '_ {
-    let chunks = bytes.chunks_exact(Instruction::SIZE).filter_map(|chunk| chunk.try_into().ok());
-    chunks.map(move |chunk| Instruction::from_bytes(chunk, endian))
 }
 
 fn elf(error: &object::Error) -> Error {
