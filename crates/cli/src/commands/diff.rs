@@ -4,11 +4,11 @@ mod origins;
 
 use callgate_console::error::{Error, Status};
 use callgate_console::output;
-use callgate_review::{Folded, Span, Tone, changes, folded, markdown, text};
+use callgate_review::{Folded, Span, Tone, folded, markdown, text};
 use clap::ValueEnum;
 
 use crate::commands::compare::{Count, Pair, Subjects};
-pub(crate) use origins::Side;
+pub(crate) use origins::{Side, changes_of};
 
 /// Show what changed from filter A to filter B, per syscall and condition
 ///
@@ -58,12 +58,7 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     let [left, right] = subjects.meanings(&mut prover)?;
     let scope = subjects.scope(args.count);
     let differences = prover.differences(&left, &right, scope).map_err(Error::Prover)?;
-    let mut changes = changes(&differences, args.pair.arches());
-    for change in &mut changes {
-        let [from, to] = &sides;
-        change.from_by = from.decider(&change.witness);
-        change.to_by = to.decider(&change.witness);
-    }
+    let changes = changes_of(sides.each_ref(), &differences, args.pair.arches());
     let folded = folded(&changes);
     match args.format {
         Format::Text => write(&folded)?,

@@ -10,11 +10,11 @@ use callgate_console::output;
 use callgate_gate::{Style, show};
 use callgate_policy::Policy;
 use callgate_prover::{Options, Prover, Scope};
-use callgate_review::{Change, Report, changes, folded, html, markdown_report};
+use callgate_review::{Change, Report, folded, html, markdown_report};
 use callgate_syscalls::Arch;
 use clap::{ValueEnum, ValueHint};
 
-use crate::commands::diff::Side;
+use crate::commands::diff::{Side, changes_of};
 use crate::commands::test::policy_of;
 
 /// Write a report on a filter, to read and to hand on
@@ -97,10 +97,5 @@ fn differences(
     let [left, right] = policies.map(|policy| prover.policy(policy));
     let (left, right) = (left.map_err(Error::Prover)?, right.map_err(Error::Prover)?);
     let found = prover.differences(&left, &right, Scope::Exact).map_err(Error::Prover)?;
-    let mut changes = changes(&found, arches);
-    for change in &mut changes {
-        change.from_by = sides[0].decider(&change.witness);
-        change.to_by = sides[1].decider(&change.witness);
-    }
-    Ok(changes)
+    Ok(changes_of(sides, &found, arches))
 }

@@ -5,6 +5,8 @@ use callgate_console::args::group::ProfileArgs;
 use callgate_console::decider::said;
 use callgate_console::error::Error;
 use callgate_console::input::{self, Input, Resolved, Source, Subject, Unresolved};
+use callgate_prover::Difference;
+use callgate_review::{Change, changes};
 use callgate_syscalls::{Arch, SeccompData};
 
 /// A filter that was read, with what it was read from.
@@ -47,6 +49,20 @@ impl Side {
             Self::Stack(stack) => instruction(stack, call),
         }
     }
+}
+
+/// What changes between two sides, with who decides about each example on both.
+pub(crate) fn changes_of(
+    [from, to]: [&Side; 2],
+    differences: &[Difference],
+    arches: &[Arch],
+) -> Vec<Change> {
+    let mut changes = changes(differences, arches);
+    for change in &mut changes {
+        change.from_by = from.decider(&change.witness);
+        change.to_by = to.decider(&change.witness);
+    }
+    changes
 }
 
 /// The instruction that returns what counts. Where all of several filters allow a call, none does.
