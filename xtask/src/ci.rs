@@ -32,8 +32,10 @@ const STEPS: &[Step] = &[
     Step {
         name: "tests, release",
         // Without debug assertions and overflow checks; the documentation's examples ran above.
+        // Some tests run what `examples/` holds, which Cargo builds only when it is asked to.
         command: || {
-            cargo(&["test", "--workspace", "--release", "--quiet", "--lib", "--bins", "--tests"])
+            let targets = ["--lib", "--bins", "--tests", "--examples"];
+            cargo(&[&["test", "--workspace", "--release", "--quiet"], &targets[..]].concat())
         },
     },
     Step {
