@@ -1,13 +1,15 @@
 //! Changes of a filter that cure a denial, with what each permits beyond.
 
-use callgate_facts::{Block, Form, Groups, Risk};
+mod place;
+
+use callgate_facts::{Block, Groups, Reading, Risk, Selector, selectors};
 use callgate_gate::{Lowered, nothing, read};
 use callgate_policy::{ArchPolicy, Condition, Policy};
 use callgate_rules::{Source, Target};
 use callgate_syscalls::{Action, ActionKind, Arch, Errno, Name};
 
-use crate::call::{is_mode, read_part, set};
-use crate::{Answer, Call, Cost, Denial, Effect, Intent, Ruling, partial};
+use crate::{Answer, Call, Cost, Denial, Effect, Filter, Intent, Ruling, partial};
+use place::Place;
 
 /// A change of a filter, as a line of callgate's language.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,8 +17,11 @@ use crate::{Answer, Call, Cost, Denial, Effect, Intent, Ruling, partial};
 pub struct Change {
     /// Of what kind it is.
     pub kind: ChangeKind,
-    /// The line, which goes before the rules that are there.
+    /// The line.
     pub line: String,
+    /// The line of the rule that refuses the call, before which the change has to stand: the first
+    /// rule that holds decides. None where no rule refuses it but the default, after all of them.
+    pub before: Option<Before>,
     /// The same as a rule of a container profile, which goes into its `syscalls`; none for blocks,
     /// which profiles do not have.
     pub profile_rule: Option<String>,
@@ -24,6 +29,19 @@ pub struct Change {
     pub cost: Option<Cost>,
     /// What a program can do to others with it.
     pub risks: &'static [Risk],
+}
+
+/// A rule that has to come after a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Before {
+    /// Where it stands: `FILE:LINE`.
+    pub place: String,
+    /// Whether that is in a container profile, where the order of rules is not that of lines.
+    pub is_profile: bool,
+    /// The calls about which nothing is left for it to decide: they have to go from there, as the
+    /// language refuses what is never reached.
+    pub replaces: Vec<Name>,
 }
 
 /// The kinds of change, from that which permits least.
@@ -38,15 +56,17 @@ pub enum ChangeKind {
 }
 
 /// The changes that cure a denial, the narrowest first: none for a call without a name, or of an
-/// architecture that the filter is not for.
+/// architecture that the filter is not for. Each was tried: with it, the filter executes the call,
+/// or answers it with ENOSYS, whatever is not known of its arguments.
 pub(crate) fn of(
     denial: &Denial,
     call: &Call,
     intents: &[Intent],
     rulings: &[Ruling],
-    policy: Option<&Policy>,
+    filter: Option<&Filter<'_>>,
 ) -> Vec<Change> {
     let (Some(arch), Some(name)) = (call.arch, call.name) else { return Vec::new() };
+    let policy = filter.and_then(Filter::policy);
     if policy.is_some_and(|policy| policy.arch(arch).is_none()) {
         return Vec::new();
     }
@@ -55,13 +75,14 @@ pub(crate) fn of(
     if !rulings.is_empty() && rulings.iter().all(executes) {
         return Vec::new();
     }
+    let around = Around { denial, arch, filter, place: Place::of(rulings) };
     let mut changes = Vec::new();
     if enosys_helps(denial, intents, rulings, arch) {
-        changes.extend(enosys(arch, name, policy));
+        changes.extend(around.enosys(name));
     }
-    let block = block(denial, arch, name, policy);
+    let block = around.block(name);
     let risks = block.as_ref().map_or(&[][..], |block| block.risks);
-    changes.extend(exact(denial, call, arch, name, policy).map(|exact| Change { risks, ..exact }));
+    changes.extend(around.exact(call, name).map(|exact| Change { risks, ..exact }));
     changes.extend(block);
     changes
 }
@@ -84,55 +105,140 @@ fn enosys_helps(denial: &Denial, intents: &[Intent], rulings: &[Ruling], arch: A
     !already && intents.iter().any(helps)
 }
 
-fn enosys(arch: Arch, name: Name, policy: Option<&Policy>) -> Option<Change> {
-    let line = format!("enosys {name}");
-    let number = Errno::from_name("ENOSYS", arch)?.raw();
-    let rule =
-        format!("{{\"names\":[\"{name}\"],\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":{number}}}");
-    let advice = lowered(&line, arch)?;
-    let cost = cost(policy, &advice, arch);
-    Some(Change { kind: ChangeKind::Enosys, line, profile_rule: Some(rule), cost, risks: &[] })
-}
-
-/// The call with the arguments that constants have names for: those are what filters tell apart.
-fn exact(
-    denial: &Denial,
-    call: &Call,
+/// What a change is made for.
+struct Around<'a> {
+    denial: &'a Denial,
     arch: Arch,
-    name: Name,
-    policy: Option<&Policy>,
-) -> Option<Change> {
-    let tests = tests(denial, arch, name);
-    let texts = |(index, _): &(usize, u64)| {
-        let argument = call.arguments.get(*index)?;
-        Some(format!("{} == {}", argument.name?, argument.text))
-    };
-    let condition: Option<Vec<String>> = tests.iter().map(texts).collect();
-    let condition = condition?.join(" and ");
-    let line = match condition.is_empty() {
-        true => format!("allow {name}"),
-        false => format!("allow {name} where {condition}"),
-    };
-    let advice = lowered(&line, arch)?;
-    let cost = cost(policy, &advice, arch);
-    let rule = profile_rule(name, &tests);
-    Some(Change { kind: ChangeKind::Exact, line, profile_rule: Some(rule), cost, risks: &[] })
+    filter: Option<&'a Filter<'a>>,
+    place: Place,
 }
 
-/// The arguments that an exact rule tests, with the bits that the kernel reads. An address says
-/// nothing of what stands there, and modes differ from file to file.
-fn tests(denial: &Denial, arch: Arch, name: Name) -> Vec<(usize, u64)> {
-    let Some(signature) = arch.signature(name) else { return Vec::new() };
-    let arguments: Vec<_> = signature.arguments().collect();
-    let test = |(index, value): (usize, &Option<u64>)| {
-        let argument = arguments.get(index)?;
-        if is_mode(argument) || Form::of(*argument)? == Form::Address {
+impl Around<'_> {
+    fn enosys(&self, name: Name) -> Option<Change> {
+        let number = Errno::from_name("ENOSYS", self.arch)?.raw();
+        let rule = format!(
+            "{{\"names\":[\"{name}\"],\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":{number}}}"
+        );
+        self.change(ChangeKind::Enosys, format!("enosys {name}"), Some(rule))
+    }
+
+    /// The call with the arguments that decide what it does: by names, where these are read back as
+    /// the same value, which those of nonsense are not.
+    fn exact(&self, call: &Call, name: Name) -> Option<Change> {
+        let tests = tests(self.denial, self.arch, name);
+        let of = |text: &dyn Fn(usize, u64) -> Option<String>| {
+            let one = |&(index, value): &(usize, u64)| {
+                Some(format!("{} == {}", call.arguments.get(index)?.name?, text(index, value)?))
+            };
+            let condition: Option<Vec<String>> = tests.iter().map(one).collect();
+            let line = match condition?.join(" and ") {
+                empty if empty.is_empty() => format!("allow {name}"),
+                condition => format!("allow {name} where {condition}"),
+            };
+            self.change(ChangeKind::Exact, line, Some(profile_rule(name, &tests)))
+        };
+        let named = |index: usize, _| Some(call.arguments.get(index)?.text.clone());
+        of(&named).or_else(|| of(&|_, value| Some(format!("{value:#x}"))))
+    }
+
+    /// The smallest block that allows the call.
+    fn block(&self, name: Name) -> Option<Change> {
+        let mut blocks: Vec<Block> = candidates(self.arch, name).collect();
+        blocks.sort_by_key(|block| block.members(self.arch).count());
+        let (block, change) = blocks.into_iter().find_map(|block| {
+            let change = self.change(ChangeKind::Block, format!("use @{block}"), None)?;
+            Some((block, change))
+        })?;
+        Some(Change { risks: block.risks(), ..change })
+    }
+
+    /// A line with what it permits beyond, if it cures the denial.
+    fn change(&self, kind: ChangeKind, line: String, rule: Option<String>) -> Option<Change> {
+        let advice = lowered(&line, self.arch)?;
+        let policy = self.filter.and_then(Filter::policy);
+        let changed = match policy {
+            Some(policy) => Some(self.changed(policy, &advice)?),
+            None => None,
+        };
+        if !self.cures(kind, changed.as_ref().unwrap_or(&advice)) {
             return None;
         }
-        let value = read_part((*value)?, argument.width);
-        set(denial, arch, name, &arguments, index).map(|_| (index, value))
+        let cost = policy.zip(changed.as_ref()).and_then(|(old, new)| Cost::between(old, new));
+        let before = self.place.line(self.filter).map(|before| Before {
+            replaces: self.place.replaced(policy, &advice, self.arch, self.filter),
+            ..before
+        });
+        Some(Change { kind, line, profile_rule: rule, before, cost, risks: &[] })
+    }
+
+    /// Whether a policy does to the call what a change is for, whatever its unknown arguments are.
+    fn cures(&self, kind: ChangeKind, policy: &Policy) -> bool {
+        let enosys = Errno::from_name("ENOSYS", self.arch);
+        let cured = |action: Action| match kind {
+            ChangeKind::Exact | ChangeKind::Block => action == Action::ALLOW,
+            ChangeKind::Enosys => {
+                action.kind() == ActionKind::Errno
+                    && enosys.is_some_and(|errno| errno.raw() == action.data())
+            }
+        };
+        partial::decisions(policy, self.denial).into_iter().all(|decision| cured(decision.action))
+    }
+
+    /// A policy with other rules at the place, on the call's architecture.
+    fn changed(&self, policy: &Policy, advice: &Policy) -> Option<Policy> {
+        let advice = advice.arch(self.arch)?;
+        let mut builder = Policy::builder(policy.foreign());
+        for (arch, own) in policy.arches() {
+            let changed = match arch == self.arch {
+                true => self.both(own, advice),
+                false => own.clone(),
+            };
+            builder = builder.arch(arch, changed);
+        }
+        builder.build().ok()
+    }
+
+    fn both(&self, own: &ArchPolicy, advice: &ArchPolicy) -> ArchPolicy {
+        let mut both = ArchPolicy::new(own.default_action());
+        if let Some(unknown) = own.unknown_action() {
+            both.unknown(unknown);
+        }
+        for (nr, rules) in own.rules() {
+            let at = self.place.index(rules.len(), nr, self.arch, self.filter);
+            let (before, after) = rules.split_at(at);
+            for rule in before.iter().chain(advice.rules_for(nr)).chain(after) {
+                both.rule(nr, rule.condition().clone(), rule.action());
+            }
+        }
+        for (nr, rules) in advice.rules().filter(|(nr, _)| own.rules_for(*nr).is_empty()) {
+            for rule in rules {
+                both.rule(nr, rule.condition().clone(), rule.action());
+            }
+            // A number with rules counts as known, which it may not be without them.
+            both.rule(nr, Condition::always(), own.action_without_rule(self.arch, nr));
+        }
+        both
+    }
+}
+
+/// The arguments that an exact rule tests, with the bits that the kernel reads: those that decide
+/// what the call does. Descriptors, sizes and addresses differ from run to run.
+fn tests(denial: &Denial, arch: Arch, name: Name) -> Vec<(usize, u64)> {
+    let selectors: Vec<Selector> = selectors(arch, name).collect();
+    let known = |selector: &Selector| {
+        let value = selector.of((*denial.args.get(selector.register)?)?);
+        Some((*selector, value))
     };
-    denial.args.iter().enumerate().filter_map(test).collect()
+    let first = selectors.first().and_then(known).map_or(0, |(_, value)| value);
+    let test = |(selector, value): (Selector, u64)| {
+        let says = match selector.reading {
+            Reading::Value => selector.decides(first),
+            // Which address it is says nothing.
+            Reading::Given => value == 0,
+        };
+        says.then_some((selector.register, value))
+    };
+    selectors.iter().filter_map(known).filter_map(test).collect()
 }
 
 fn profile_rule(name: Name, tests: &[(usize, u64)]) -> String {
@@ -152,23 +258,6 @@ fn profile_rule(name: Name, tests: &[(usize, u64)]) -> String {
     format!("{{\"names\":[\"{name}\"],\"action\":\"SCMP_ACT_ALLOW\"{args}}}")
 }
 
-/// The smallest block that allows the call.
-fn block(denial: &Denial, arch: Arch, name: Name, policy: Option<&Policy>) -> Option<Change> {
-    let allows = |block: &Block| {
-        let advice = lowered(&format!("use @{block}"), arch)?;
-        let mut decisions = partial::decisions(&advice, denial).into_iter();
-        decisions.any(|decision| decision.action == Action::ALLOW).then_some(advice)
-    };
-    let mut blocks: Vec<Block> = candidates(arch, name).collect();
-    blocks.sort_by_key(|block| block.members(arch).count());
-    let (block, advice) =
-        blocks.into_iter().find_map(|block| allows(&block).map(|advice| (block, advice)))?;
-    let line = format!("use @{block}");
-    let cost = cost(policy, &advice, arch);
-    let kind = ChangeKind::Block;
-    Some(Change { kind, line, profile_rule: None, cost, risks: block.risks() })
-}
-
 /// The blocks of one intent that speak of a syscall.
 fn candidates(arch: Arch, name: Name) -> impl Iterator<Item = Block> {
     let blocks = Groups::LATEST.blocks().filter(|block| block.is_intent());
@@ -182,42 +271,4 @@ fn lowered(line: &str, arch: Arch) -> Option<Policy> {
     let written = read(source, &mut nothing).ok()?;
     let Lowered { policy, .. } = written.lower_unchecked(&Target::new(arch)).ok()?;
     Some(policy)
-}
-
-fn cost(policy: Option<&Policy>, advice: &Policy, arch: Arch) -> Option<Cost> {
-    let policy = policy?;
-    Cost::between(policy, &with(policy, advice, arch)?)
-}
-
-/// A policy with other rules before its own on one architecture.
-fn with(policy: &Policy, advice: &Policy, arch: Arch) -> Option<Policy> {
-    let advice = advice.arch(arch)?;
-    let mut builder = Policy::builder(policy.foreign());
-    for (of, own) in policy.arches() {
-        let changed = if of == arch { both(own, advice, arch) } else { own.clone() };
-        builder = builder.arch(of, changed);
-    }
-    builder.build().ok()
-}
-
-fn both(own: &ArchPolicy, advice: &ArchPolicy, arch: Arch) -> ArchPolicy {
-    let mut both = ArchPolicy::new(own.default_action());
-    if let Some(unknown) = own.unknown_action() {
-        both.unknown(unknown);
-    }
-    for (nr, rules) in advice.rules() {
-        for rule in rules {
-            both.rule(nr, rule.condition().clone(), rule.action());
-        }
-        // A number with rules counts as known, which it may not be without them.
-        if own.rules_for(nr).is_empty() {
-            both.rule(nr, Condition::always(), own.action_without_rule(arch, nr));
-        }
-    }
-    for (nr, rules) in own.rules() {
-        for rule in rules {
-            both.rule(nr, rule.condition().clone(), rule.action());
-        }
-    }
-    both
 }

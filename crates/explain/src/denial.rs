@@ -2,7 +2,7 @@
 
 use callgate_syscalls::{Action, ActionKind, Arch, ArchToken, Errno, SyscallNr};
 
-use crate::Time;
+use crate::{Time, kind};
 
 /// A call that was not allowed, as far as its source knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,7 +125,7 @@ impl Denial {
     }
 
     /// Whether both are the same call of the same program with the same answer: what differs are
-    /// times, threads and addresses.
+    /// times, threads, and arguments that have no names, such as addresses and descriptors.
     #[must_use]
     pub fn is_like(&self, other: &Self) -> bool {
         self.key() == other.key()
@@ -134,7 +134,7 @@ impl Denial {
     pub(crate) fn key(&self) -> Key<'_> {
         let Process { comm, exe, .. } = &self.process;
         (
-            (self.token, self.nr, self.args, self.answer),
+            (self.token, self.nr, kind::of(self), self.answer),
             (comm.as_deref(), exe.as_deref(), self.knowledge),
         )
     }

@@ -39,10 +39,9 @@ pub fn explain(denial: &Denial, filter: Option<&Filter<'_>>) -> Explanation {
     let agreeing = |ruling: &&Ruling| !is_consistent || denial.answer.agrees_with(ruling.action);
     let rulings: Vec<Ruling> = rulings.iter().filter(agreeing).cloned().collect();
     let intents = intent::of(&call);
-    let policy = filter.and_then(Filter::policy);
     let changes = match denial.answer.kind().is_some_and(ActionKind::executes) {
         true => Vec::new(),
-        false => change::of(denial, &call, &intents, &rulings, policy),
+        false => change::of(denial, &call, &intents, &rulings, filter),
     };
     Explanation {
         call,

@@ -1,9 +1,9 @@
 //! The filter that refused a call, and who in it says so.
 
 use callgate_bpf::{Listing, Operation, Stack, Style};
-use callgate_policy::{Decider, Decision, Policy};
+use callgate_policy::{Decider, Decision, Policy, RuleId};
 use callgate_prover::Prover;
-use callgate_rules::{Origin, Provenance, Sources};
+use callgate_rules::{Origin, Provenance, Sources, Span};
 use callgate_syscalls::{Action, Endian};
 
 use crate::{Denial, partial};
@@ -32,6 +32,10 @@ pub struct Ruling {
     pub by: String,
     /// Whether the filter is not for the architecture of the call.
     pub is_foreign: bool,
+    /// Where a rule that decides stands: in the text, and among the policy's rules.
+    pub(crate) rule: Option<(Option<Span>, RuleId)>,
+    /// Whether it is said by rules, and not by programs of which no rules are known.
+    pub(crate) rules: bool,
 }
 
 impl<'f> Filter<'f> {
@@ -63,6 +67,24 @@ impl<'f> Filter<'f> {
         }
     }
 
+    /// Where a rule of the policy stands in a text.
+    pub(crate) fn span(&self, id: RuleId) -> Option<Span> {
+        let Kind::Rules { provenance, .. } = &self.0 else { return None };
+        match provenance.rule(id)?.origin {
+            Origin::Text(span) => Some(span),
+            Origin::Observation(_) | Origin::Program => None,
+        }
+    }
+
+    /// The line that a place is in, as `FILE:LINE`, and whether its text is a container profile.
+    pub(crate) fn line(&self, span: Span) -> Option<(String, bool)> {
+        let Kind::Rules { sources, .. } = &self.0 else { return None };
+        let source = sources.get(span.source())?;
+        let is_profile = source.text().trim_start().starts_with(['{', '[', '/']);
+        let line = source.position(span.start()).line;
+        Some((format!("{}:{line}", source.name()), is_profile))
+    }
+
     /// What the filter says of a call: several rulings where it depends on arguments that are not
     /// known, none where it could not be found out.
     #[must_use]
@@ -79,6 +101,13 @@ impl<'f> Filter<'f> {
         };
         rulings.dedup();
         rulings
+    }
+}
+
+impl Ruling {
+    /// What programs say, of which no rules are known.
+    const fn of_programs(action: Action, by: String) -> Self {
+        Self { action, place: None, line: None, by, is_foreign: false, rule: None, rules: false }
     }
 }
 
@@ -99,7 +128,19 @@ fn written(decision: Decision, provenance: &Provenance, sources: &Sources) -> Ru
         Some(source.line(source.position(span.start()).line)?.trim().to_owned())
     });
     let place = span.and_then(|span| sources.place(span));
-    Ruling { action, place, line, by: in_words(by), is_foreign: by == Decider::Foreign }
+    let rule = match by {
+        Decider::Rule(id) => Some((span, id)),
+        Decider::Default(_) | Decider::Unknown(_) | Decider::Foreign => None,
+    };
+    Ruling {
+        action,
+        place,
+        line,
+        by: in_words(by),
+        is_foreign: by == Decider::Foreign,
+        rule,
+        rules: true,
+    }
 }
 
 /// A part of a policy in words.
@@ -140,7 +181,7 @@ fn certain(stack: &Stack, denial: &Denial) -> Option<Ruling> {
         count => format!(" of filter {index}, counted from the oldest of {count}"),
     };
     let by = format!("instruction {last}{of}: {text}");
-    Some(Ruling { action: decision.action, place: None, line: None, by, is_foreign: false })
+    Some(Ruling::of_programs(decision.action, by))
 }
 
 /// Whether an instruction loads a word of an argument, or of the address, that is not known.
@@ -163,7 +204,5 @@ fn possible(policy: &Policy, denial: &Denial) -> Vec<Ruling> {
         }
     }
     let by = "the programs, by arguments".to_owned();
-    let ruling =
-        |action| Ruling { action, place: None, line: None, by: by.clone(), is_foreign: false };
-    actions.into_iter().map(ruling).collect()
+    actions.into_iter().map(|action| Ruling::of_programs(action, by.clone())).collect()
 }

@@ -108,6 +108,11 @@ struct ChangeJson {
     kind: &'static str,
     /// The line in callgate's language.
     line: String,
+    /// `FILE:LINE` of the rule that refuses the call, before which the line has to stand; null where
+    /// no rule but the default does.
+    before: Option<String>,
+    /// The calls that have to go from that rule, which decides nothing about them any more.
+    replaces: Vec<&'static str>,
     /// The rule for a container profile, as JSON text.
     profile_rule: Option<String>,
     /// What is permitted beyond; null where there is no filter to compare with.
@@ -257,6 +262,13 @@ impl From<&Change> for ChangeJson {
         Self {
             kind: change.kind.name(),
             line: change.line.clone(),
+            before: change.before.as_ref().map(|before| before.place.clone()),
+            replaces: change
+                .before
+                .iter()
+                .flat_map(|it| &it.replaces)
+                .map(|it| it.as_str())
+                .collect(),
             profile_rule: change.profile_rule.clone(),
             permits: change.cost.as_ref().map(|c| c.permits.iter().map(permitted).collect()),
             permits_unnamed: change.cost.as_ref().map(|cost| cost.unnamed),

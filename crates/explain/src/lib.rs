@@ -37,7 +37,6 @@
 mod call;
 mod change;
 mod check;
-
 mod collect;
 mod cost;
 mod denial;
@@ -45,13 +44,14 @@ mod explain;
 mod filter;
 mod intent;
 mod json;
+mod kind;
 mod partial;
 mod read;
 mod text;
 mod time;
 
 pub use call::{Call, ShownArgument};
-pub use change::{Change, ChangeKind};
+pub use change::{Before, Change, ChangeKind};
 pub use check::{Culprit, Repeatable, addresses, culprits, repeatable};
 pub use collect::Denials;
 pub use cost::Cost;
@@ -59,5 +59,6 @@ pub use denial::{Answer, Denial, Frame, Knowledge, Process};
 pub use explain::{Explanation, explain};
 pub use filter::{Filter, Ruling};
 pub use intent::{Effect, Intent};
+pub use kind::told_apart;
 pub use read::{Ended, Found, NoDenial, Reader, read_core};
 pub use time::Time;

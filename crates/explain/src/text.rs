@@ -41,13 +41,22 @@ impl fmt::Display for Explanation {
 }
 
 impl Explanation {
-    /// What happened to the call, as a predicate.
+    /// What happened to the call, as a predicate; where the filter says something else, that too.
     fn outcome(&self) -> String {
+        let seen = self.seen();
+        let arch = self.call.arch.unwrap_or(Arch::X86_64);
+        match (self.is_consistent, &self.rulings[..]) {
+            (false, [one]) => format!("{seen}; by this filter it {}", said(one.action, arch)),
+            _ => seen,
+        }
+    }
+
+    fn seen(&self) -> String {
         let arch = self.call.arch.unwrap_or(Arch::X86_64);
         match self.denial.answer {
             Answer::Action(action) => said(action, arch),
             Answer::Kind(ActionKind::Errno) => match &self.rulings[..] {
-                [one] => said(one.action, arch),
+                [one] if self.is_consistent => said(one.action, arch),
                 _ => "refused with an errno".to_owned(),
             },
             Answer::Kind(kind) => format!("{} ({})", kind_in_words(kind), kind_word(kind)),
@@ -175,9 +184,23 @@ fn write_intent(f: &mut fmt::Formatter<'_>, intent: &Intent) -> fmt::Result {
 
 fn write_change(f: &mut fmt::Formatter<'_>, number: usize, change: &Change) -> fmt::Result {
     let word = format!("change {number}");
+    let before = change.before.as_ref();
     line(f, &word, &change.line)?;
+    if let Some(before) = before.filter(|before| !before.is_profile) {
+        let place = &before.place;
+        let names: Vec<&str> = before.replaces.iter().map(|name| name.as_str()).collect();
+        let what = match &names[..] {
+            [] => format!("before {place}: the first rule that holds decides"),
+            names => format!("before {place}, which then has to be without {}", names.join(", ")),
+        };
+        line(f, "", &what)?;
+    }
     if let Some(rule) = &change.profile_rule {
         line(f, "", &format_args!("in a container profile: {rule}"))?;
+        if let Some(before) = before.filter(|before| before.is_profile) {
+            let place = &before.place;
+            line(f, "", &format_args!("and without the call in the rule at {place}"))?;
+        }
     }
     match &change.cost {
         Some(cost) => line(f, "", cost)?,

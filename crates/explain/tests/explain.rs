@@ -208,3 +208,123 @@ fn every_syscall_of_every_architecture_is_explained() {
         }
     }
 }
+
+/// The first line that is offered, tried in the text where it is said to stand.
+fn with_change(text: &str, change: &callgate_explain::Change) -> Policy {
+    let mut lines: Vec<&str> = text.lines().collect();
+    let at = match &change.before {
+        Some(before) => before.place.rsplit_once(':').unwrap().1.parse::<usize>().unwrap() - 1,
+        None => lines.len(),
+    };
+    let mut refusing = lines.get(at).map(|line| (*line).to_owned());
+    for name in change.before.iter().flat_map(|before| &before.replaces) {
+        let line = refusing.as_mut().unwrap();
+        *line = line.replace(&format!("{name}, "), "").replace(&format!(", {name}"), "");
+        // A statement about nothing else goes as a whole.
+        refusing = refusing.filter(|line| !line.contains(&format!(" {name} where")));
+    }
+    lines.splice(at..lines.len().min(at + 1), refusing.as_deref());
+    lines.insert(at, &change.line);
+    written(&lines.join("\n")).policy
+}
+
+#[test]
+fn every_change_cures_where_it_is_said_to_stand_and_costs_what_is_said() {
+    let refusing = "\
+policy 1
+arch x86_64
+default allow
+errno EACCES socket where family == AF_ALG
+errno EPERM socket where family == AF_INET
+errno EPERM { socket, clone3, kill }
+";
+    for (name, args, before) in [
+        (names::SOCKET, [2, 1, 0], Some("p.gate:5")),
+        (names::SOCKET, [16, 3, 0], Some("p.gate:6")),
+        (names::CLONE3, [0x7000, 88, 0], Some("p.gate:6")),
+        (names::KILL, [1, 9, 0], Some("p.gate:6")),
+    ] {
+        let denial = denial(Arch::X86_64, name, &args, eperm());
+        let explanation = explained(refusing, &denial);
+        assert!(!explanation.changes.is_empty(), "{explanation}");
+        let mut call = callgate_syscalls::SeccompData::new(Arch::X86_64, denial.nr);
+        call.args[..3].copy_from_slice(&args);
+        for change in &explanation.changes {
+            assert_eq!(change.before.as_ref().map(|it| &*it.place), before, "{explanation}");
+            let changed = with_change(refusing, change);
+            let enosys = Action::errno(38).unwrap();
+            let expected = if change.kind == ChangeKind::Enosys { enosys } else { Action::ALLOW };
+            assert_eq!(changed.decide(&call), expected, "{}", change.line);
+            // What an earlier rule refuses stays refused.
+            call.args[0] = 38;
+            if name == names::SOCKET {
+                assert_eq!(changed.decide(&call), Action::errno(13).unwrap(), "{}", change.line);
+            }
+            call.args[0] = args[0];
+            let cost = callgate_explain::Cost::between(&written(refusing).policy, &changed);
+            assert_eq!(change.cost, cost, "{}", change.line);
+        }
+    }
+    let text = explained(refusing, &denial(Arch::X86_64, names::KILL, &[1, 9], eperm()));
+    let without = "before p.gate:6, which then has to be without kill";
+    assert!(text.to_string().contains(without), "{text}");
+    let text = explained(refusing, &denial(Arch::X86_64, names::SOCKET, &[16, 3], eperm()));
+    assert!(text.to_string().contains("before p.gate:6: the first rule"), "{text}");
+    // Behind a default there is nothing to stand before.
+    let by_default = explained(POLICY, &denial(Arch::X86_64, names::KILL, &[1, 9], eperm()));
+    assert!(by_default.changes.iter().all(|change| change.before.is_none()), "{by_default}");
+}
+
+#[test]
+fn advice_that_may_not_cure_is_not_given() {
+    // A block that allows a few families only: of a call whose family is not known, nobody knows.
+    let unknown = denial(Arch::X86_64, names::SOCKET, &[], Answer::Kind(ActionKind::Errno));
+    let explanation = explained(POLICY, &unknown);
+    assert!(!explanation.changes.is_empty());
+    let mut call = callgate_syscalls::SeccompData::new(Arch::X86_64, unknown.nr);
+    for change in &explanation.changes {
+        let changed = with_change(POLICY, change);
+        for family in 0..50 {
+            call.args[0] = family;
+            assert_eq!(changed.decide(&call), Action::ALLOW, "{} for {family}", change.line);
+        }
+    }
+}
+
+#[test]
+fn rules_for_one_call_test_what_decides_and_no_descriptor_or_pointer() {
+    for (name, args, line) in [
+        (names::OPENAT, &[3, 0x7fff_0000, 0x8_0000, 0][..], "allow openat"),
+        (names::IOCTL, &[7, 0x5401, 0x7fff_0000], "allow ioctl where cmd == TCGETS"),
+        (names::PRLIMIT64, &[0, 7, 0x7fff_0000, 0], "allow prlimit64"),
+        (names::PRLIMIT64, &[0, 7, 0, 0x7fff_0000], "allow prlimit64 where new_rlim == NULL"),
+        (names::EPOLL_CTL, &[4, 1, 5, 0x7fff_0000], "allow epoll_ctl"),
+        (names::SOCKET, &[2, 1, 6], "allow socket where family == AF_INET and type == SOCK_STREAM"),
+        (names::RT_SIGRETURN, &[1, 2, 3], "allow rt_sigreturn"),
+    ] {
+        let explanation = explained(POLICY, &denial(Arch::X86_64, name, args, eperm()));
+        let exact = explanation.changes.iter().find(|it| it.kind == ChangeKind::Exact).unwrap();
+        assert_eq!(exact.line, line);
+    }
+}
+
+#[test]
+fn calls_that_differ_in_pointers_and_descriptors_are_of_one_kind() {
+    let open = |args: &[u64]| denial(Arch::X86_64, names::OPENAT, args, eperm());
+    let first = open(&[3, 0x7fff_0000, 0x8_0000, 0]);
+    assert!(first.is_like(&open(&[4, 0x7fff_1000, 0x8_0000, 0o644])));
+    assert!(!first.is_like(&open(&[3, 0x7fff_0000, 0x8_0001, 0])));
+}
+
+#[test]
+fn where_record_and_filter_differ_the_heading_has_both() {
+    let mut told = denial(Arch::X86_64, names::READ, &[], Answer::Kind(ActionKind::Errno));
+    told.knowledge = Knowledge::Audit;
+    let text = explained(POLICY, &told).to_string();
+    let heading = text.lines().next().unwrap();
+    assert!(heading.contains("refused with an errno; by this filter it is executed"), "{text}");
+    let killed = denial(Arch::X86_64, names::PTRACE, &[0], eperm());
+    let text = explained(POLICY, &killed).to_string();
+    let heading = text.lines().next().unwrap();
+    assert!(heading.contains("EPERM") && heading.contains("by this filter it kills"), "{text}");
+}

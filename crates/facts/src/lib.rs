@@ -16,6 +16,7 @@ mod generated;
 mod groups;
 mod history;
 mod part;
+mod selector;
 mod spelling;
 mod usage;
 
@@ -34,5 +35,6 @@ pub use history::Confidence;
 pub use history::denial::Denial;
 pub use history::drift::{Drift, Fallback};
 pub use part::PartKind;
+pub use selector::{Reading, SELECTORS_MAX, Selector, selectors};
 pub use spelling::{Spelling, UnknownConstant};
 pub use usage::{Dependence, Usage};

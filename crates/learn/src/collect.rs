@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use callgate_facts::{SELECTORS_MAX, Selector, selectors};
 use callgate_syscalls::{Name, SeccompData, names};
 
 use crate::evidence::seen::{Phase, Seen};
 use crate::evidence::{Arguments, CallKey, Evidence, Run, RunId};
-use crate::selector::{SELECTORS_MAX, Selector, selectors};
 
 /// Gathers the events of one run.
 #[derive(Debug)]

@@ -14,9 +14,9 @@ pub(crate) mod smallest;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use callgate_facts::selectors;
 use callgate_syscalls::{Arch, ArchToken, Name, SeccompData, SyscallNr};
 
-use crate::selector::selectors;
 use seen::Seen;
 
 /// The most distinct arguments of a call that are told apart.

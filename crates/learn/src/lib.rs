@@ -17,7 +17,6 @@ mod explore;
 mod mine;
 mod profile;
 mod replay;
-mod selector;
 
 pub use collect::{Collector, Progress};
 pub use evidence::lines::LineError;
@@ -28,4 +27,3 @@ pub use explore::{probes, refusing};
 pub use mine::{Mined, OLDEST, Statement, Tier, Verdict, Wants, mine};
 pub use profile::{Heading, Style, write};
 pub use replay::{Refusal, replay};
-pub use selector::{Reading, Selector, selectors};

@@ -10,14 +10,13 @@
 
 use std::collections::BTreeMap;
 
-use callgate_facts::{Block, Drift, Fallback, Groups, Stance};
+use callgate_facts::{Block, Drift, Fallback, Groups, Stance, selectors};
 use callgate_syscalls::{Arch, KernelVersion, Name, names};
 
 use super::intent::Intents;
 use super::twins;
 use super::{Statement, Tier, Verdict};
 use crate::evidence::CallKey;
-use crate::selector::selectors;
 
 /// What every program may come to, with the reason.
 const EVERY_PROGRAM: &[(&str, &[Name])] = &[

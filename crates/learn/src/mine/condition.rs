@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use callgate_facts::PartKind;
+use callgate_facts::{PartKind, Reading, Selector, selectors};
 use callgate_syscalls::{Arch, Name, names};
 
 use super::intent::{Intent, Intents};
 use crate::evidence::{Arguments, CallKey, Observations};
-use crate::selector::{Reading, Selector, selectors};
 
 /// The condition of a call: `None` where it is allowed whatever its arguments.
 pub(super) fn of(key: CallKey, seen: &Observations, intents: &Intents) -> Option<String> {
@@ -124,19 +123,11 @@ impl Call {
                 self.first.name,
                 self.spell(self.first, value, &Arguments::default())
             );
-            let rest = self.selectors[1..].iter().filter(|selector| self.counts(**selector, value));
+            let rest = self.selectors[1..].iter().filter(|selector| selector.decides(value));
             let rest: Vec<String> = rest.map(|selector| self.values(*selector, &of)).collect();
             [vec![first], rest].concat().join(" and ")
         });
         conditions.collect()
-    }
-
-    /// Whether a later selector decides anything: the protocol of a socket only where it names what
-    /// the kernel talks about.
-    fn counts(&self, selector: Selector, first: u64) -> bool {
-        const NETLINK: u64 = 16;
-        const PACKET: u64 = 17;
-        selector.name != "protocol" || first == NETLINK || first == PACKET
     }
 
     /// A value by its constants; `context` has the arguments that decide which.

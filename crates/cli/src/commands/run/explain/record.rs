@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use callgate_explain::{Answer, Denial, Frame, Knowledge, Time};
-use callgate_facts::Constants;
+use callgate_explain::{Answer, Denial, Frame, Knowledge, Time, told_apart};
 use callgate_observe::enforce::{self, Enforcer, Refused, Symbols};
 use callgate_policy::Decider;
 use callgate_syscalls::{Action, Arch, ArchToken, SeccompData, SyscallNr};
@@ -63,7 +62,8 @@ impl Record {
         now: SystemTime,
     ) -> Seen {
         let SeccompData { nr, arch: token, instruction_pointer, args } = refused.call;
-        let told_apart = self.told_apart.entry((token, nr)).or_insert_with(|| named(token, nr));
+        let told_apart =
+            self.told_apart.entry((token, nr)).or_insert_with(|| told_apart(token, nr));
         let args = std::array::from_fn(|index| if told_apart[index] { args[index] } else { 0 });
         let thread = refused.thread.map_or(0, callgate_kernel::Tid::raw);
         let caller = (thread, instruction_pointer, Kind { token, nr, action, by, args });
@@ -152,13 +152,6 @@ fn count(denial: &mut Denial, now: SystemTime) {
 fn time(now: SystemTime) -> Time {
     let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     Time::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
-}
-
-/// The arguments of a syscall whose values have names.
-fn named(token: ArchToken, nr: SyscallNr) -> [bool; 6] {
-    let Some(arch) = Arch::of_call(token, nr) else { return [false; 6] };
-    let Some(syscall) = arch.syscall_at(nr) else { return [false; 6] };
-    std::array::from_fn(|index| Constants::of_register(arch, syscall.name, index).next().is_some())
 }
 
 fn frame(found: enforce::Frame) -> Frame {

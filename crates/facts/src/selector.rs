@@ -1,10 +1,12 @@
-//! The arguments that decide what a call does: the only ones that evidence keeps.
+//! The arguments that decide what a call does: the only ones that evidence keeps and that a rule
+//! made for one call should test.
 //!
 //! Pointers, sizes, descriptors and addresses never are. Neither are arguments whose values differ
 //! from one C library to the next without meaning anything else, such as the advice of madvise(2).
 
-use callgate_facts::Constants;
 use callgate_syscalls::{Arch, ArgumentWidth, Name, names};
+
+use crate::Constants;
 
 /// How the value of a selector is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,7 +31,7 @@ pub struct Selector {
 }
 
 /// The most selectors that a call has.
-pub(crate) const SELECTORS_MAX: usize = 3;
+pub const SELECTORS_MAX: usize = 3;
 
 /// Calls with their selectors, the one that decides most first.
 const SELECTORS: &[(Name, &[&str])] = &[
@@ -65,7 +67,7 @@ const SELECTORS: &[(Name, &[&str])] = &[
 /// The selectors of a call on an architecture; none for most.
 ///
 /// ```
-/// use callgate_learn::selectors;
+/// use callgate_facts::selectors;
 /// use callgate_syscalls::{Arch, names};
 ///
 /// let of_socket: Vec<_> = selectors(Arch::X86_64, names::SOCKET).map(|s| s.name).collect();
@@ -97,6 +99,15 @@ impl Selector {
             (Reading::Value, ArgumentWidth::Bits32) => register & 0xffff_ffff,
             (Reading::Value, _) => register,
         }
+    }
+
+    /// Whether it decides anything for such a value of the call's first selector: the protocol of a
+    /// socket does only where it names what the kernel talks about.
+    #[must_use]
+    pub fn decides(self, first: u64) -> bool {
+        const NETLINK: u64 = 16;
+        const PACKET: u64 = 17;
+        self.name != "protocol" || first == NETLINK || first == PACKET
     }
 
     /// The constants that it takes. `value` gives the other arguments, which may decide which.
