@@ -9,9 +9,9 @@
 //! [`Enforcer::leave_with`] ends this process as it ended: for whoever has started this process it
 //! is as if it were the command.
 //!
-//! Where there can be no listener, because the kernel has none or the program wants one of its own,
-//! [`Enforcer::watch`] loads the filter as it is and traces the command. Each call then stops twice,
-//! which is slow, and what is refused can't be let through.
+//! Where there can be no listener, because the kernel has none or the program or the filter wants one
+//! of its own, [`Enforcer::watch`] traces the command, which loads the filter as it is. Each call then
+//! stops twice, which is slow.
 //!
 //! Who enforces is not under the filter and must not be killed: then calls that the filter would
 //! have refused fail with `ENOSYS`, whatever it says, and never are made.
@@ -23,6 +23,7 @@ mod answer;
 mod caller;
 mod desk;
 mod ending;
+mod halt;
 mod thread;
 mod trap;
 mod watch;
@@ -109,14 +110,17 @@ impl Enforcer {
         Ok(Self { means, command: child.id(), signals, ending: None, over: false })
     }
 
-    /// Starts a command under filters and traces it: the kernel enforces, and what it refuses is
-    /// seen on the way.
+    /// Starts a command under filters and traces it: the kernel enforces, and what these filters
+    /// refuse is seen on the way.
+    ///
+    /// `exec` is called in a process of its own, which it replaces by the command, under these
+    /// filters or others.
     ///
     /// # Errors
-    /// [`Error::Kernel`] where the process can't be forked or traced. What the command can't be
-    /// started for is said by itself, as by [`Command::exec_under`], with [`Error::exit_code`].
-    pub fn watch(command: &Command, filters: &Stack, options: &Options) -> Result<Self, Error> {
-        let command = watch::start(command, filters, options)?;
+    /// [`Error::Kernel`] where the process can't be forked or traced. Why `exec` has returned is
+    /// said by the process itself, which ends with [`Error::exit_code`].
+    pub fn watch(filters: &Stack, exec: impl FnOnce() -> Error) -> Result<Self, Error> {
+        let command = watch::start(exec)?;
         let signals = signals::redirect().map_err(|errno| kernel("signalfd", errno))?;
         let means = Means::Watch(Watch::new(filters.clone()));
         Ok(Self { means, command, signals, ending: None, over: false })
@@ -177,7 +181,7 @@ impl Enforcer {
             Err(errno) => return Err(kernel("poll", errno)),
         };
         if self.over {
-            return self.take_signals();
+            return self.take_signals(None);
         }
         if ready.call {
             if let Means::Desk(desk) = &mut self.means {
@@ -187,7 +191,7 @@ impl Enforcer {
             self.over = true;
         }
         match ready.other {
-            true => self.take_signals(),
+            true => self.take_signals(None),
             false => Ok(()),
         }
     }

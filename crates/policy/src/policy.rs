@@ -71,6 +71,21 @@ impl Policy {
         })
     }
 
+    /// The same policy, but that calls which it refuses are allowed. What it hands to a listener or
+    /// logs stays as it is.
+    #[must_use]
+    pub fn with_refusals_allowed(self) -> Self {
+        self.map_actions(&|action| match action.kind() {
+            ActionKind::Allow | ActionKind::UserNotify | ActionKind::Log => action,
+            ActionKind::KillProcess
+            | ActionKind::KillThread
+            | ActionKind::Trap
+            | ActionKind::Errno
+            | ActionKind::Trace
+            | ActionKind::Unknown => Action::ALLOW,
+        })
+    }
+
     /// The same policy, but that calls of one number which meet a condition get an action whatever
     /// its rules say.
     ///
@@ -354,6 +369,32 @@ mod tests {
                     let expected = if handed_over { Action::USER_NOTIFY } else { Action::ALLOW };
                     assert_eq!(after.action, expected, "{call:?}");
                     assert_eq!(after.by, before.by, "{call:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn allowed_refusals_leave_listeners_and_logs() {
+        let one = SyscallNr::new(1);
+        for (action, expected) in [
+            (Action::KILL_PROCESS, Action::ALLOW),
+            (Action::KILL_THREAD, Action::ALLOW),
+            (Action::trap(1), Action::ALLOW),
+            (Action::errno(1).unwrap(), Action::ALLOW),
+            (Action::trace(1), Action::ALLOW),
+            (Action::from_raw(0x1234_0000), Action::ALLOW),
+            (Action::ALLOW, Action::ALLOW),
+            (Action::LOG, Action::LOG),
+            (Action::USER_NOTIFY, Action::USER_NOTIFY),
+        ] {
+            let mut x86_64 = ArchPolicy::new(action);
+            x86_64.rule(one, Condition::always(), action);
+            let policy = Policy::builder(action).arch(Arch::X86_64, x86_64).build().unwrap();
+            let policy = policy.with_refusals_allowed();
+            for arch in [Arch::X86_64, Arch::Aarch64] {
+                for nr in [one, SyscallNr::new(2)] {
+                    assert_eq!(policy.decide(&SeccompData::new(arch, nr)), expected, "{action}");
                 }
             }
         }

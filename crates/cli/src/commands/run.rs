@@ -19,7 +19,7 @@ use callgate_console::args::value;
 use callgate_console::error::{Error, Status};
 use callgate_console::input::{self, Source};
 
-use explain::{Enforced, ExplainArgs};
+use explain::{Enforced, ExplainArgs, Starting};
 use handover::{Agent, AgentAddress};
 
 /// Run a command under a profile
@@ -129,7 +129,11 @@ fn run_explained(args: &Args) -> Result<Status, Error> {
     let options = options(args.log, &resolved.flags);
     let sources = text.sources();
     let rules = Enforced { policy: &policy, provenance: &provenance, sources: &sources };
-    explain::run(&args.explain, &rules, &command(args)?, &options)
+    let agent = resolved
+        .listener_path
+        .map(|path| AgentAddress { path: path.into(), metadata: resolved.listener_metadata });
+    let start = Starting { agent, interruption: interruption(&resolved.flags), options };
+    explain::run(&args.explain, &rules, &command(args)?, start)
 }
 
 /// What is loaded, and what the profile says beside it.

@@ -10,6 +10,7 @@ use callgate_kernel::parts::Fork;
 use callgate_kernel::{Error, Tid, notify, parts};
 use libc::c_int;
 
+use super::halt::{self, Sign};
 use super::{Enforcer, Means, kernel};
 use crate::sys::{signals, steer};
 
@@ -78,7 +79,7 @@ impl Enforcer {
                 return Ok(None);
             };
             if libc::WIFSTOPPED(status) {
-                steer::stop_here();
+                self.stop()?;
                 continue;
             }
             let ending = ending(status);
@@ -87,14 +88,24 @@ impl Enforcer {
         }
     }
 
-    /// Passes on the signals that this process got.
-    pub(super) fn take_signals(&self) -> Result<(), Error> {
+    /// Stops this process, as its command has been.
+    pub(super) fn stop(&self) -> Result<(), Error> {
+        let sign = match &self.means {
+            Means::Desk(desk) => Sign::Calls(desk.listener()),
+            Means::Watch(_) => Sign::Children,
+        };
+        self.take_signals(halt::stop_with(self.command, &sign))
+    }
+
+    /// Passes on the signals that this process got, but for those of one sender.
+    pub(super) fn take_signals(&self, but_of: Option<Tid>) -> Result<(), Error> {
         loop {
             let signal = signals::next(self.signals.as_fd());
             let Some(received) = signal.map_err(|errno| kernel("signalfd", errno))? else {
                 return Ok(());
             };
-            if self.ending.is_none() && self.is_for_command(received) {
+            let own = but_of.is_some() && received.sender == but_of;
+            if self.ending.is_none() && !own && self.is_for_command(received) {
                 // It may have ended just now.
                 let _ = steer::send(self.command, received.signal);
             }

@@ -10,7 +10,7 @@ use std::os::unix::net::UnixStream;
 
 use callgate_bpf::Stack;
 use callgate_kernel::parts::{Fork, errno, errno_of, exit_now, fork};
-use callgate_kernel::{Command, Error, Options, Tid, notify};
+use callgate_kernel::{Error, Tid, notify};
 use callgate_syscalls::{ActionKind, Endian, Errno};
 
 use super::desk::Reached;
@@ -25,20 +25,22 @@ pub(super) struct Watch {
     filters: Stack,
     /// Whether the command has executed its program: before, its calls are our own.
     begun: bool,
+    /// Whether the command has stopped, and this process has not yet.
+    stops: bool,
 }
 
-/// Starts a command that waits until it is traced.
-pub(super) fn start(command: &Command, filters: &Stack, options: &Options) -> Result<Tid, Error> {
+/// Starts a process that waits until it is traced, and then is replaced.
+pub(super) fn start(exec: impl FnOnce() -> Error) -> Result<Tid, Error> {
     let (mut here, mut there) =
         UnixStream::pair().map_err(|error| kernel("socketpair", errno_of(&error)))?;
     // SAFETY: this process has one thread (`Enforcer::start`), and the child uses nothing of it but
-    // what `exec_under` does, which is meant for processes of one thread.
+    // what executes, which is meant for processes of one thread.
     match unsafe { fork() }.map_err(|errno| kernel("fork", errno))? {
         Fork::Child => {
             // Without a word from the parent, which has gone, nothing is run.
             let code = match there.read_exact(&mut [0]) {
                 Ok(()) => {
-                    let error = command.exec_under(filters, options);
+                    let error = exec();
                     let _ = writeln!(io::stderr(), "callgate: {error}");
                     error.exit_code()
                 }
@@ -57,7 +59,7 @@ pub(super) fn start(command: &Command, filters: &Stack, options: &Options) -> Re
 
 impl Watch {
     pub(super) const fn new(filters: Stack) -> Self {
-        Self { filters, begun: false }
+        Self { filters, begun: false, stops: false }
     }
 
     /// Lets the filter have a call.
@@ -84,19 +86,42 @@ impl Enforcer {
     pub(super) fn watched(&mut self) -> Result<Option<Event>, Error> {
         match steer::stand_of_any() {
             Ok(Some((thread, stand))) => self.look_at(thread, stand),
+            Ok(None) if self.is_to_stop() => {
+                // A thread may have stopped since, whose signal would be taken here.
+                self.take_signals(None)?;
+                match steer::stand_of_any() {
+                    Ok(Some((thread, stand))) => self.look_at(thread, stand),
+                    _ => self.stop_once().map(|()| None),
+                }
+            }
             Ok(None) => {
                 let signal = notify::wait(self.signals.as_fd(), None, None);
                 signal.map_err(|errno| kernel("poll", errno))?;
-                self.take_signals().map(|()| None)
+                self.take_signals(None).map(|()| None)
             }
             Err(reason) if reason == errno(libc::ECHILD) => Ok(Some(Event::Over)),
             Err(reason) => Err(kernel("waitpid", reason)),
         }
     }
 
+    /// Whether this process is to stop as the command has, once nothing else is to be done.
+    const fn is_to_stop(&self) -> bool {
+        matches!(&self.means, Means::Watch(watch) if watch.stops)
+    }
+
+    fn stop_once(&mut self) -> Result<(), Error> {
+        if let Means::Watch(watch) = &mut self.means {
+            watch.stops = false;
+        }
+        self.stop()
+    }
+
     fn look_at(&mut self, thread: Tid, stand: Stand) -> Result<Option<Event>, Error> {
         let is_command = thread == self.command;
         let Means::Watch(watch) = &mut self.means else { return Ok(None) };
+        if is_command {
+            watch.stops = stand == Stand::WithAll;
+        }
         let gone = |reason: &Errno| *reason == errno(libc::ESRCH);
         let done = match stand {
             Stand::Ended(status) if is_command => {
@@ -116,13 +141,7 @@ impl Enforcer {
             }
             Stand::AtEvent => steer::go_to_call(thread),
             Stand::AtSignal(signal) => steer::go_to_call_with(thread, signal),
-            Stand::WithAll => {
-                let listening = steer::listen(thread);
-                if is_command {
-                    steer::stop_here();
-                }
-                listening
-            }
+            Stand::WithAll => steer::listen(thread),
         };
         match done {
             Ok(()) => Ok(None),

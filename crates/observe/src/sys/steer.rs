@@ -245,6 +245,20 @@ pub(crate) fn stop_here() {
     unsafe { libc::raise(libc::SIGSTOP) };
 }
 
+/// Ends this process with the one that has started it.
+pub(crate) fn end_with_parent() {
+    // SAFETY: the call takes numbers.
+    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+}
+
+/// Waits until a child that is this process's own has ended.
+pub(crate) fn wait_for_child(process: Tid) -> Result<(), Errno> {
+    let mut status = 0;
+    // SAFETY: the pointer is to an int to be written.
+    let found = unsafe { libc::waitpid(process.as_pid(), &raw mut status, 0) };
+    checked(c_long::from(found)).map(drop)
+}
+
 /// Reads from nowhere and writes to nowhere from now on, so that nobody waits for this process's
 /// output to end.
 pub(crate) fn close_input_and_output() {

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use callgate::FilterStack;
 use callgate_explain::Filter;
-use callgate_kernel::{Command, Options, action_supported, hands_over, running_kernel};
+use callgate_kernel::{Command, Interruption, Options, action_supported, running_kernel};
 use callgate_observe::enforce::{Answered, Enforcer, Event, Instead, Refused, Side};
 use callgate_policy::{Comparison, Condition, Decision, Field, Operator, Policy};
 use callgate_rules::{Provenance, Sources};
@@ -19,6 +19,7 @@ use clap::ValueHint;
 use callgate_console::error::{Error, Status};
 use callgate_console::output;
 
+use super::handover::{Agent, AgentAddress};
 use record::{Record, Seen};
 use report::Report;
 
@@ -37,8 +38,8 @@ pub(crate) struct ExplainArgs {
     #[arg(long)]
     retry: bool,
     /// See refused calls by tracing the command, and not as the filter's listener: much slower, but the command can have
-    /// a listener of its own. Where the kernel has no listeners, it is done anyway
-    #[arg(long, conflicts_with = "retry")]
+    /// a listener of its own. Done anyway where the kernel has no listeners, or the profile has an agent
+    #[arg(long)]
     trace: bool,
 }
 
@@ -73,6 +74,14 @@ impl Enforced<'_> {
     }
 }
 
+/// What a command is started with beside its filters.
+pub(super) struct Starting {
+    /// Who answers what the profile hands over.
+    pub(super) agent: Option<AgentAddress>,
+    pub(super) interruption: Interruption,
+    pub(super) options: Options,
+}
+
 /// Runs the command, and ends this process as it ends.
 ///
 /// # Errors
@@ -81,45 +90,34 @@ pub(super) fn run(
     args: &ExplainArgs,
     rules: &Enforced<'_>,
     command: &Command,
-    options: &Options,
+    start: Starting,
 ) -> Result<Status, Error> {
     let filters = FilterStack::from_policy(rules.policy.clone()).map_err(Error::from)?;
     let refused_by = command.refused_by(filters.stack()).filter(|_| !args.retry);
     if let Some(action) = refused_by {
         return Err(Error::NotExecuted(callgate_kernel::Error::CommandFiltered { action }));
     }
-    if filters.programs().iter().any(hands_over) {
-        return Err(Error::Usage(
-            "the profile hands calls to an agent (SCMP_ACT_NOTIFY), which would have to be the filter's only listener: \
-             it can't be explained while it runs"
-                .to_owned(),
-        ));
-    }
+    let agent = super::connect(filters.stack(), start.agent.as_ref())?;
+    let has_agent = agent.is_some();
     let report = Report::new(args.explain_to.as_deref())?;
     if args.retry {
         output::warning(
             &"--retry: calls that the profile refuses are made all the same, so the command is not confined",
         );
     }
-    let enforcer = match args.trace || !has_listeners() {
-        true if args.retry => {
-            return Err(Error::Usage(
-                "--retry needs a listener that can let calls go on, which this kernel does not have (Linux 5.5)".to_owned(),
-            ));
+    let enforcer = match why_traced(args, has_agent) {
+        Some(why) => {
+            output::note(&format_args!("the command is traced (ptrace), which is slower: {why}"));
+            traced(args.retry, rules.policy, &filters, command, agent, &start)?
         }
-        true => {
-            output::note(
-                &"the command is traced (ptrace), because the filter's listener is not used here",
-            );
-            Enforcer::watch(command, filters.stack(), options).map_err(Error::NotExecuted)?
-        }
-        false => listening(rules.policy, command, options)?,
+        None => listening(rules.policy, command, &start.options)?,
     };
     let filter = Filter::rules(rules.policy, rules.provenance, rules.sources);
     let record = Record::default();
     Session {
         rules,
         retry: args.retry,
+        has_agent,
         enforcer,
         filter,
         record,
@@ -127,6 +125,41 @@ pub(super) fn run(
         listened: BTreeSet::new(),
     }
     .serve()
+}
+
+/// Why refused calls can't be handed to callgate.
+fn why_traced(args: &ExplainArgs, has_agent: bool) -> Option<&'static str> {
+    if args.trace {
+        return Some("as --trace says");
+    }
+    if has_agent {
+        return Some("the profile hands calls to its agent, and a filter has one listener");
+    }
+    (!has_listeners())
+        .then_some("this kernel has no listeners that can let calls go on (Linux 5.5 has)")
+}
+
+/// Starts the command under the profile itself, or with `retry` under what is left of it when all that it refuses is
+/// allowed.
+fn traced(
+    retry: bool,
+    policy: &Policy,
+    filters: &FilterStack,
+    command: &Command,
+    agent: Option<Agent>,
+    start: &Starting,
+) -> Result<Enforcer, Error> {
+    let allowing = retry.then(|| FilterStack::from_policy(policy.clone().with_refusals_allowed()));
+    let allowing = allowing.transpose().map_err(Error::from)?;
+    let loaded = allowing.as_ref().unwrap_or(filters).stack();
+    let exec = || match agent {
+        None => command.exec_under(loaded, &start.options),
+        Some(agent) => {
+            let give = move |listener| agent.give(listener);
+            command.exec_with_listener(loaded, &start.options, start.interruption, give)
+        }
+    };
+    Enforcer::watch(filters.stack(), exec).map_err(Error::NotExecuted)
 }
 
 /// Starts the command under the filter that hands over what the profile refuses.
@@ -172,6 +205,7 @@ fn has_listeners() -> bool {
 struct Session<'r> {
     rules: &'r Enforced<'r>,
     retry: bool,
+    has_agent: bool,
     enforcer: Enforcer,
     filter: Filter<'r>,
     record: Record,
@@ -209,6 +243,10 @@ impl Session<'_> {
         if action == Action::ALLOW {
             // What is handed over and allowed: a load that is going to fail.
             self.warn_of_listener(refused);
+            return self.give(refused, action).map(drop);
+        }
+        if action.kind() == ActionKind::UserNotify && self.has_agent {
+            // The agent has the answer, and says so in its log.
             return self.give(refused, action).map(drop);
         }
         let answer = if self.retry { Action::ALLOW } else { action };

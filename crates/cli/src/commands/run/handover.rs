@@ -26,7 +26,7 @@ pub(super) struct AgentAddress {
 /// An agent that is connected and has got nothing yet.
 pub(super) struct Agent {
     socket: UnixStream,
-    message: Vec<u8>,
+    metadata: Option<String>,
 }
 
 /// What goes with the listener: `ContainerProcessState`.
@@ -62,7 +62,28 @@ impl AgentAddress {
         let unreachable = |reason| Error::AgentUnreachable { path: self.path.clone(), reason };
         let socket = UnixStream::connect(&self.path).map_err(unreachable)?;
         socket.set_write_timeout(Some(TIME_MAX)).map_err(unreachable)?;
-        // The process keeps its number when it becomes the command.
+        Ok(Agent { socket, metadata: self.metadata.clone() })
+    }
+}
+
+impl Agent {
+    /// Gives the listener away; the connection ends with it.
+    ///
+    /// # Errors
+    /// The system's; the socket takes all at once, or as much as the agent reads within [`TIME_MAX`].
+    pub(super) fn give(self, listener: OwnedFd) -> io::Result<()> {
+        let message = self.message()?;
+        let sent = handover::send(self.socket.as_fd(), &message, listener.as_fd());
+        match sent {
+            Ok(sent) if sent == message.len() => Ok(()),
+            Ok(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "the agent does not read")),
+            Err(errno) => Err(io::Error::from_raw_os_error(errno.raw().into())),
+        }
+    }
+
+    /// What the agent is told of this process.
+    fn message(&self) -> io::Result<Vec<u8>> {
+        // It keeps its number when it becomes the command.
         let pid = process::id();
         let bundle = env::current_dir().unwrap_or_default();
         let state = ContainerProcessState {
@@ -78,22 +99,6 @@ impl AgentAddress {
                 bundle: bundle.to_string_lossy().into_owned(),
             },
         };
-        let message = serde_json::to_vec(&state).map_err(|error| unreachable(error.into()))?;
-        Ok(Agent { socket, message })
-    }
-}
-
-impl Agent {
-    /// Gives the listener away; the connection ends with it.
-    ///
-    /// # Errors
-    /// The system's; the socket takes all at once, or as much as the agent reads within [`TIME_MAX`].
-    pub(super) fn give(self, listener: OwnedFd) -> io::Result<()> {
-        let sent = handover::send(self.socket.as_fd(), &self.message, listener.as_fd());
-        match sent {
-            Ok(sent) if sent == self.message.len() => Ok(()),
-            Ok(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "the agent does not read")),
-            Err(errno) => Err(io::Error::from_raw_os_error(errno.raw().into())),
-        }
+        serde_json::to_vec(&state).map_err(io::Error::from)
     }
 }

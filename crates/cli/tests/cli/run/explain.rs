@@ -109,12 +109,6 @@ fn a_traced_command_is_explained_the_same_way() {
         assert_eq!((run.code, run.signal), (code, signal), "{run:?}");
         run.says(&["is traced", "callgate: uname(", &format!("{profile}:2:"), "1 call of 1 kind"]);
     }
-    let own = r#"{"names": ["uname"], "action": "SCMP_ACT_NOTIFY"}"#;
-    let profile = folder.file("n.json", deny_list(own));
-    for options in [&["--explain"][..], &["--explain", "--trace"]] {
-        let run = callgate(&[&["run", "--profile", &profile], options, &["--", "true"]].concat());
-        run.fails(2, &["SCMP_ACT_NOTIFY", "only listener"]);
-    }
     callgate(&["run", "--trace", "--", "true"]).fails(2, &["--trace", "--explain"]);
 }
 
@@ -160,4 +154,110 @@ fn signals_reach_the_command_and_are_its_end() {
         stderr: Vec::new(),
     });
     assert_eq!(run.signal, Some(15));
+}
+
+#[test]
+fn a_command_that_is_stopped_goes_on_whoever_continues_it() {
+    let folder = Folder::new();
+    let profile = refusing(&folder, "SCMP_ACT_ERRNO");
+    let by_child = "(sleep 0.3; kill -CONT $$) & kill -STOP $$; echo alive";
+    // What it has started is answered meanwhile.
+    let refused = "(uname; kill -CONT $$) 2>/dev/null & kill -STOP $$; echo alive; wait";
+    for script in [by_child, refused] {
+        for way in [&["--explain"][..], &["--explain", "--trace"]] {
+            let options = [&["run", "--profile", &profile], way, &["--", "sh", "-c", script]];
+            // A hang is a failure.
+            let run = std::process::Command::new("timeout")
+                .args(["30", env!("CARGO_BIN_EXE_callgate")])
+                .args(options.concat())
+                .output();
+            let run = Run::from(run.unwrap());
+            assert_eq!(run.succeeds(), "alive\n", "{way:?} {script}");
+        }
+    }
+}
+
+#[test]
+fn a_shell_sees_that_the_command_is_stopped_and_continues_it() {
+    for way in [&["--explain"][..], &["--explain", "--trace"]] {
+        let script = ["--", "sh", "-c", "kill -STOP $$; echo alive"];
+        let mut command = command(&[&["run"], way, &script].concat());
+        let child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+        let id = child.id().to_string();
+        let state = || {
+            let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
+            stat.rsplit_once(") ").unwrap().1.chars().next().unwrap()
+        };
+        while state() != 'T' {
+            std::thread::yield_now();
+        }
+        let kill = std::process::Command::new("kill").args(["-CONT", &id]).status().unwrap();
+        assert!(kill.success());
+        assert_eq!(Run::from(child.wait_with_output().unwrap()).succeeds(), "alive\n");
+    }
+}
+
+#[test]
+fn a_traced_retry_lets_calls_go_on_too() {
+    let folder = Folder::new();
+    let profile = refusing(&folder, "SCMP_ACT_KILL_PROCESS");
+    let options = ["run", "--explain", "--retry", "--trace", "--profile", &profile, "--", "uname"];
+    let run = callgate(&options);
+    assert_eq!(run.succeeds(), "Linux\n");
+    run.says(&["not confined", "callgate: uname(", "all of it is allowed by", "\"uname\""]);
+}
+
+#[test]
+fn a_profile_with_an_agent_is_traced_and_explained() {
+    let agent = crate::agent::Agent::start(
+        r#"{"rules": [{"names": ["mkdir", "mkdirat"], "answer": {"errno": "EROFS"}}]}"#,
+    );
+    let folder = Folder::new();
+    let rules = "{\"names\": [\"mkdir\", \"mkdirat\"], \"action\": \"SCMP_ACT_NOTIFY\"},\n\
+        {\"names\": [\"uname\"], \"action\": \"SCMP_ACT_ERRNO\"}";
+    let profile = deny_list(rules);
+    let profile = profile.trim_end_matches('}');
+    let path = agent.socket();
+    let profile = folder.file("n.json", format!(r#"{profile}, "listenerPath": "{path}"}}"#));
+    let script = "mkdir new; uname; exit 5";
+    for retry in [&[][..], &["--retry"]] {
+        let options = ["run", "--explain", "--profile", &profile];
+        let run = callgate(&[&options[..], retry, &["--", "sh", "-c", script]].concat());
+        assert_eq!(run.code, Some(5), "{run:?}");
+        assert_eq!(run.text().contains("Linux"), !retry.is_empty(), "{run:?}");
+        let place = format!("{profile}:2:");
+        run.says(&["is traced", "its agent", "Read-only file system", "uname(", &place]);
+        assert!(!run.stderr.contains("callgate: mkdir"), "{run:?}");
+    }
+    agent.wait_for_line("ended");
+    // Without an agent it is as under plain run.
+    let nobody = deny_list(r#"{"names": ["uname"], "action": "SCMP_ACT_NOTIFY"}"#);
+    let nobody = folder.file("nobody.json", nobody);
+    let run = callgate(&["run", "--explain", "--profile", &nobody, "--", "true"]);
+    run.fails(2, &["SCMP_ACT_NOTIFY", "listenerPath"]);
+}
+
+#[test]
+fn what_a_retry_says_to_allow_has_no_descriptors_and_is_enough() {
+    let folder = Folder::new();
+    // No rule but for what starts it.
+    let policy = folder.file("p.gate", "policy 1\ndefault errno EPERM\nallow execve\n");
+    let script = "import os, signal\n\
+        signal.signal(signal.SIGUSR1, lambda *_: print('caught', flush=True))\n\
+        os.kill(os.getpid(), signal.SIGUSR1)\n\
+        d = os.open('/', os.O_DIRECTORY)\n\
+        os.stat('etc', dir_fd=d)\n";
+    let options = ["run", "--explain", "--retry", "--profile", &policy, "--"];
+    let run = callgate(&[&options[..], &["python3", "-c", script]].concat());
+    assert_eq!(run.succeeds(), "caught\n");
+    let (_, cures) = run.stderr.rsplit_once("all of it is allowed by\n").unwrap();
+    assert!(cures.contains("allow rt_sigreturn"), "{cures}");
+    for number in ["fd ==", "count ==", "dfd =="] {
+        assert!(!cures.contains(number), "{number}: {cures}");
+    }
+    let text = format!("policy 1\ndefault errno EPERM\nallow execve\n{cures}\n");
+    let policy = folder.file("cured.gate", text);
+    let run = callgate(&["run", "--explain", "--profile", &policy, "--", "python3", "-c", script]);
+    assert_eq!(run.succeeds(), "caught\n", "{run:?}");
+    assert_eq!(run.stderr, "");
 }
