@@ -11,7 +11,6 @@ mod constants;
 mod convert;
 mod diff;
 mod disasm;
-mod doctor;
 mod explain;
 mod explain_error;
 mod fmt;
@@ -66,7 +65,7 @@ pub(crate) enum Command {
     ExplainError(explain_error::Args),
     Lsp(lsp::Args),
     Agent(agent::Args),
-    Doctor(doctor::Args),
+    Doctor(callgate_doctor::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -112,7 +111,7 @@ pub(crate) fn run(command: &Command) -> Result<Status, Error> {
         Command::ExplainError(args) => explain_error::run(args),
         Command::Lsp(args) => lsp::run(args),
         Command::Agent(args) => agent::run(args),
-        Command::Doctor(args) => doctor::run(args),
+        Command::Doctor(args) => callgate_doctor::run(args),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),
     }

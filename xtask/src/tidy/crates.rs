@@ -228,6 +228,18 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "callgate-doctor",
+        &[
+            "callgate-console",
+            "callgate-kernel",
+            "callgate-observe",
+            "callgate-syscalls",
+            "anstyle",
+            "clap",
+            "serde",
+        ],
+    ),
+    (
         "callgate-cli",
         &[
             "callgate",
@@ -236,6 +248,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "callgate-compiler",
             "callgate-console",
             "callgate-convert",
+            "callgate-doctor",
             "callgate-dumps",
             "callgate-explain",
             "callgate-facts",

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use callgate_observe::survey::{self, SpeculationFeature};
 
-use super::check::{Answer, Check, Group, Value};
-use super::confinement::Confinement;
+use crate::check::{Answer, Check, Group, Value};
+use crate::confinement::Confinement;
 
-pub(super) fn checks(confinement: &Confinement) -> Vec<Check> {
+pub(crate) fn checks(confinement: &Confinement) -> Vec<Check> {
     vec![
         cache(confinement),
         jit(),

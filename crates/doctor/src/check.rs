@@ -7,20 +7,20 @@ use serde::Serialize;
 
 /// A question, what was found out, and what to do about it.
 #[derive(Debug, Serialize)]
-pub(super) struct Check {
-    pub(super) id: &'static str,
-    pub(super) group: Group,
-    pub(super) question: &'static str,
-    pub(super) answer: Option<Answer>,
-    pub(super) value: Option<Value>,
-    pub(super) reason: Option<String>,
-    pub(super) needed_by: &'static [Need],
-    pub(super) advice: Option<String>,
+pub(crate) struct Check {
+    pub(crate) id: &'static str,
+    pub(crate) group: Group,
+    pub(crate) question: &'static str,
+    pub(crate) answer: Option<Answer>,
+    pub(crate) value: Option<Value>,
+    pub(crate) reason: Option<String>,
+    pub(crate) needed_by: &'static [Need],
+    pub(crate) advice: Option<String>,
 }
 
 /// The headings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub(super) enum Group {
+pub(crate) enum Group {
     #[serde(rename = "kernel")]
     Kernel,
     #[serde(rename = "notifications")]
@@ -38,7 +38,7 @@ pub(super) enum Group {
 /// What callgate can be used for, as far as the kernel has a say in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Need {
+pub(crate) enum Need {
     /// `callgate run`
     Run,
     /// Reading the filters of processes: `callgate disasm --pid`, and `pid:N` everywhere else
@@ -50,7 +50,7 @@ pub(super) enum Need {
 /// The answer to a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     Yes,
     No,
     Unknown,
@@ -59,14 +59,14 @@ pub(super) enum Answer {
 /// What was found out beside the answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
-pub(super) enum Value {
+pub(crate) enum Value {
     Number(u64),
     Text(String),
 }
 
 impl Need {
     /// The name in `--need` and in JSON.
-    pub(super) const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Run => "run",
             Self::Pid => "pid",
@@ -77,7 +77,7 @@ impl Need {
 
 impl Answer {
     /// The answer to two questions at once.
-    pub(super) const fn and(self, other: Self) -> Self {
+    pub(crate) const fn and(self, other: Self) -> Self {
         match (self, other) {
             (Self::No, _) | (_, Self::No) => Self::No,
             (Self::Unknown, _) | (_, Self::Unknown) => Self::Unknown,
@@ -85,14 +85,14 @@ impl Answer {
         }
     }
 
-    pub(super) const fn from_bool(answer: bool) -> Self {
+    pub(crate) const fn from_bool(answer: bool) -> Self {
         if answer { Self::Yes } else { Self::No }
     }
 }
 
 impl Check {
     /// A question that was tried.
-    pub(super) fn found(
+    pub(crate) fn found(
         group: Group,
         id: &'static str,
         question: &'static str,
@@ -108,7 +108,7 @@ impl Check {
     }
 
     /// A fact that was read or measured, or why it was not.
-    pub(super) fn fact(
+    pub(crate) fn fact(
         group: Group,
         id: &'static str,
         question: &'static str,
@@ -122,17 +122,17 @@ impl Check {
     }
 
     /// The same question, with an answer that was read or measured.
-    pub(super) fn answered(self, answer: Answer) -> Self {
+    pub(crate) fn answered(self, answer: Answer) -> Self {
         Self { answer: Some(answer), ..self }
     }
 
     /// The same question, without which these uses don't work.
-    pub(super) fn needed_by(self, needed_by: &'static [Need]) -> Self {
+    pub(crate) fn needed_by(self, needed_by: &'static [Need]) -> Self {
         Self { needed_by, ..self }
     }
 
     /// The same question, with what to do if the answer is this one.
-    pub(super) fn advice_if(self, answer: Answer, advice: &str) -> Self {
+    pub(crate) fn advice_if(self, answer: Answer, advice: &str) -> Self {
         match self.answer == Some(answer) && self.advice.is_none() {
             true => Self { advice: Some(advice.to_owned()), ..self },
             false => self,
@@ -154,7 +154,7 @@ impl Check {
 }
 
 /// The errno of a refusal.
-pub(super) fn refusal(finding: &Finding) -> Option<Errno> {
+pub(crate) fn refusal(finding: &Finding) -> Option<Errno> {
     match finding {
         Finding::No(errno) | Finding::Unknown(Obstacle::Refused(errno)) => Some(*errno),
         _ => None,

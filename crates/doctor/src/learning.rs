@@ -4,10 +4,10 @@ use std::fs;
 
 use callgate_observe::survey::{self, Finding};
 
-use super::check::{Answer, Check, Group, Need};
-use super::confinement::Confinement;
+use crate::check::{Answer, Check, Group, Need};
+use crate::confinement::Confinement;
 
-pub(super) fn checks(confinement: &Confinement) -> Vec<Check> {
+pub(crate) fn checks(confinement: &Confinement) -> Vec<Check> {
     let mut checks = vec![
         dump(confinement),
         found("trace", "trace own children (ptrace)", &survey::trace_child())

@@ -5,11 +5,11 @@ use std::fs;
 use callgate_kernel::{Mode, Status, current_status};
 use callgate_observe::survey;
 
-use super::check::{Answer, Check, Group, Need, Value};
+use crate::check::{Answer, Check, Group, Need, Value};
 
 /// What `/proc` says about this process.
 #[derive(Debug)]
-pub(super) struct Confinement {
+pub(crate) struct Confinement {
     status: Result<Status, String>,
     capabilities: Option<u64>,
     user_namespace: Option<Namespace>,
@@ -32,7 +32,7 @@ const CAPABILITIES: [(&str, u32); 5] = [
 
 impl Confinement {
     /// Reads what there is to read; what can't be is unknown.
-    pub(super) fn read() -> Self {
+    pub(crate) fn read() -> Self {
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
         let map = fs::read_to_string("/proc/self/uid_map").ok();
         Self {
@@ -43,16 +43,16 @@ impl Confinement {
     }
 
     /// Whether this process has filters; what it sees of the kernel is then what they let through.
-    pub(super) fn filtered(&self) -> bool {
+    pub(crate) fn filtered(&self) -> bool {
         self.status.as_ref().is_ok_and(|status| status.mode != Mode::Disabled)
     }
 
     /// How many filters this process has, where that is known.
-    pub(super) fn filters(&self) -> u32 {
+    pub(crate) fn filters(&self) -> u32 {
         self.status.as_ref().ok().and_then(|status| status.filters).unwrap_or(0)
     }
 
-    pub(super) fn checks(&self) -> Vec<Check> {
+    pub(crate) fn checks(&self) -> Vec<Check> {
         vec![
             self.mode(),
             self.stacked(),

@@ -4,12 +4,12 @@ use callgate_kernel::Flag;
 use callgate_observe::survey::{self, NotifyFeature, UprobeCall};
 use callgate_syscalls::ActionKind;
 
-use super::check::{Answer, Check, Group, Need, refusal};
+use crate::check::{Answer, Check, Group, Need, refusal};
 
 const RUN: &[Need] = &[Need::Run];
 const AGENT: &[Need] = &[Need::Agent];
 
-pub(super) fn checks() -> Vec<Check> {
+pub(crate) fn checks() -> Vec<Check> {
     let mut checks = vec![filter_mode(), seccomp_syscall()];
     checks.extend(ACTIONS.iter().map(action));
     checks.extend(FLAGS.iter().map(flag));

@@ -5,12 +5,12 @@ use std::io::{self, Write};
 use anstyle::Style;
 use clap::ValueEnum;
 
-use super::check::{Answer, Check, Group, Need, Value};
-use super::verdict;
+use crate::check::{Answer, Check, Group, Need, Value};
+use crate::verdict;
 use callgate_console::output::{BAD, FAINT, GOOD, HEADING};
 
 /// Writes the groups, each answer with its value or reason, and what to do below it; then what is usable.
-pub(super) fn write(out: &mut dyn Write, checks: &[Check]) -> io::Result<()> {
+pub(crate) fn write(out: &mut dyn Write, checks: &[Check]) -> io::Result<()> {
     let width = checks.iter().map(|check| check.question.len()).max().unwrap_or(0);
     for group in GROUPS {
         let mut rows = checks.iter().filter(|check| check.group == group).peekable();

@@ -1,5 +1,7 @@
 //! `callgate doctor`: what this kernel and environment allow.
 
+#![forbid(unsafe_code)]
+
 mod check;
 mod confinement;
 mod cost;
@@ -13,7 +15,7 @@ use callgate_kernel::running_kernel;
 use clap::ValueEnum;
 use serde::Serialize;
 
-use crate::commands::doctor::check::{Answer, Check, Need};
+use crate::check::{Answer, Check, Need};
 use callgate_console::error::{Error, Status};
 use callgate_console::output;
 
@@ -25,7 +27,7 @@ use callgate_console::output;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "See `callgate doctor --help` for the fields of --json, with examples.")]
 #[command(after_long_help = LONG_HELP)]
-pub(crate) struct Args {
+pub struct Args {
     /// The report as JSON
     #[arg(long)]
     json: bool,
@@ -71,7 +73,11 @@ struct Report<'a> {
     checks: &'a [Check],
 }
 
-pub(crate) fn run(args: &Args) -> Result<Status, Error> {
+/// Asks, and writes the answers to standard output.
+///
+/// # Errors
+/// If they can't be written.
+pub fn run(args: &Args) -> Result<Status, Error> {
     let checks = checks();
     match args.json {
         true => output::json(&Report::new(&checks))?,
