@@ -20,10 +20,11 @@ fn main() -> ExitCode {
         Ok(parsed) => parsed,
         Err(answer) => return output::parser_answer(&answer).into(),
     };
+    output::choose_format(error_format);
     match commands::run(&command) {
         Ok(status) => status.into(),
         Err(error) => {
-            output::error(&error, error_format);
+            output::error(&error);
             error.status().into()
         }
     }

@@ -13,11 +13,17 @@ const NAMED_MAX: usize = 4;
 /// One of those who decide: its place, if the text has one for it, and what it is.
 pub fn said(text: &Unresolved, resolved: &Resolved, by: Decider) -> String {
     let what = match by {
-        Decider::Rule(id) => format!("rule {} of {}", id.index + 1, what(by)),
+        // The rules of several filters that were joined have no places of their own.
+        Decider::Rule(id) if !text.is_joined() => {
+            format!("rule {} of {}", id.index + 1, what(by))
+        }
         _ => what(by),
     };
     match place(text, resolved, by) {
         Some(place) => format!("{place}, {what}"),
+        None if matches!(by, Decider::Rule(_)) && text.is_joined() => {
+            format!("the default action, {what}")
+        }
         None => what,
     }
 }
@@ -55,7 +61,7 @@ fn place(text: &Unresolved, resolved: &Resolved, by: Decider) -> Option<String> 
     let provenance = &resolved.provenance;
     let origin = match by {
         Decider::Rule(id) => provenance.rule(id).map(|written| written.origin),
-        Decider::Default(_) => provenance.default,
+        Decider::Default(arch) => provenance.default_on(arch),
         Decider::Unknown(_) => provenance.unknown,
         Decider::Foreign => provenance.foreign,
     };

@@ -73,6 +73,9 @@ impl Material {
         args: &ProfileArgs,
         arches: &[Arch],
     ) -> Result<Self, Error> {
+        if !args.quiet {
+            profile.remark(args, arches)?;
+        }
         let resolved = profile.resolve_quietly(args, arches)?;
         let listener = match (profile.is_container_profile(), &resolved.listener_path) {
             (false, _) => Listener::Unknown,
@@ -151,7 +154,11 @@ const BRIEF_MAX: usize = 3;
 
 /// Says what matters about a profile that is about to be used: what changes its meaning, in a line each, and where to
 /// read the rest.
-pub fn brief(warnings: &[Warning], name: &str) {
+pub fn brief(warnings: &[Warning], name: &str, sources: &Sources) {
+    if output::is_for_scripts() {
+        let all: Vec<Diagnostic> = warnings.iter().map(Warning::diagnostic).collect();
+        return output::remarks(&all, sources);
+    }
     let (matter, rest): (Vec<_>, Vec<_>) = warnings.iter().partition(|warning| matters(warning));
     for warning in matter.iter().take(BRIEF_MAX) {
         output::warning(warning);
@@ -172,6 +179,12 @@ const fn matters(warning: &Warning) -> bool {
             | WarningKind::Overruled { .. }
             | WarningKind::UnknownSyscall { .. }
             | WarningKind::UnknownField
+            | WarningKind::KeyCase
+            | WarningKind::KeySpelling { .. }
+            | WarningKind::NumberAsText { .. }
+            | WarningKind::ArchSpelling { .. }
+            | WarningKind::ArgumentUnused { .. }
+            | WarningKind::ValueTwoMissing
     )
 }
 

@@ -1,6 +1,7 @@
 //! Reading filters: from files, standard input, processes and callgate itself, in any form.
 
 mod dialect;
+pub mod door;
 mod dump;
 pub mod gate;
 mod source;
@@ -24,6 +25,7 @@ use crate::findings;
 use crate::output;
 
 use dialect::Foreign;
+use door::Wanted;
 
 pub use source::{Source, parser, tid};
 
@@ -100,12 +102,26 @@ pub fn bytes(source: &Source) -> Result<Vec<u8>, Error> {
             return Err(Error::Usage(message));
         }
     };
-    let bytes = bytes.map_err(|reason| Error::Read { what: what(), reason })?;
+    let bytes = bytes.map_err(|reason| unread(source, reason))?;
     match bytes.len() {
         0 => Err(Error::Empty { what: what() }),
         len if len as u64 > INPUT_MAX => Err(Error::TooLarge { what: what(), limit: INPUT_MAX }),
         _ => Ok(bytes),
     }
+}
+
+/// A file that is not there may be an embedded profile whose name was misspelt.
+fn unread(source: &Source, reason: io::Error) -> Error {
+    let what = source.to_string();
+    if reason.kind() == io::ErrorKind::NotFound && !what.contains(['/', '.']) {
+        let names = callgate_formats::list().iter().map(|builtin| builtin.name);
+        if let Some(near) = callgate_rules::nearest(&what, names) {
+            return Error::Usage(format!(
+                "cannot read {what}: {reason}; did you mean the embedded profile `{near}`?"
+            ));
+        }
+    }
+    Error::Read { what, reason }
 }
 
 fn limited(reader: impl Read) -> io::Result<Vec<u8>> {
@@ -128,11 +144,17 @@ pub fn read(source: &Source, args: &ProfileArgs) -> Result<Input, Error> {
         return Ok(Input::Process(Stack::new(programs)));
     }
     let bytes = bytes(source)?;
-    if args.form().is_none() && is_policy(&bytes, source)? {
-        return Ok(Input::Profile(Box::new(profile_of(bytes, source)?)));
-    }
-    let (program, endian) = dump::program(&bytes, source, args.form())?;
-    Ok(Input::Program(program, endian))
+    let program = |bytes: &[u8]| {
+        let (program, endian) = dump::program(bytes, source, args.form())?;
+        Ok(Input::Program(program, endian))
+    };
+    let read = match args.form() {
+        None if is_policy(&bytes, source)? => {
+            profile_of(&bytes, source).map(|profile| Input::Profile(Box::new(profile)))
+        }
+        _ => program(&bytes),
+    };
+    read.map_err(|error| door::named(error, &bytes, source, Wanted::Filter))
 }
 
 /// Reads a profile and nothing else.
@@ -142,9 +164,10 @@ pub fn read(source: &Source, args: &ProfileArgs) -> Result<Input, Error> {
 pub fn profile(source: &Source) -> Result<Unresolved, Error> {
     let bytes = bytes(source)?;
     match is_policy(&bytes, source)? {
-        true => profile_of(bytes, source),
+        true => profile_of(&bytes, source),
         false => Err(dialect::no_policy(&bytes, source)),
     }
+    .map_err(|error| door::named(error, &bytes, source, Wanted::Filter))
 }
 
 /// Whether the content is a policy in any form, by what it looks like or is said to be.
@@ -178,9 +201,21 @@ impl Unresolved {
         if args.quiet {
             resolved.notices.clear();
         } else if !self.embedded {
-            findings::brief(&resolved.warnings, &self.name());
+            findings::brief(&resolved.warnings, &self.name(), &self.sources());
         }
         Ok(resolved)
+    }
+
+    /// Says what a language finds remarkable about its text; what is odd about container profiles has findings of its own.
+    ///
+    /// # Errors
+    /// As [`Unresolved::resolve`].
+    pub fn remark(&self, args: &ProfileArgs, arches: &[Arch]) -> Result<(), Error> {
+        match &self.text {
+            Text::Profile(_) => Ok(()),
+            Text::Gate(written) => gate::lowered(written, args, arches).map(drop),
+            Text::Dialect(foreign) => foreign.lowered(args, arches).map(drop),
+        }
     }
 
     /// As [`Unresolved::resolve`], without warnings.
@@ -260,11 +295,26 @@ impl Unresolved {
         }
     }
 
-    /// Whether the profile, read for this machine, is for that architecture too.
+    /// The architectures to read the profile for instead of its own, so that it is for that one: none where it is
+    /// already. Says so where it is not.
     ///
     /// # Errors
     /// As [`Unresolved::resolve`].
-    pub fn covers(&self, args: &ProfileArgs, arch: Arch) -> Result<bool, Error> {
+    pub fn covering(&self, args: &ProfileArgs, arch: Arch) -> Result<Vec<Arch>, Error> {
+        if self.covers(args, arch)? {
+            return Ok(Vec::new());
+        }
+        if !args.quiet {
+            let name = self.name();
+            output::note(&format_args!(
+                "{name} is not for {arch} on this machine: read as on a machine of that architecture"
+            ));
+        }
+        Ok(vec![arch])
+    }
+
+    /// Whether the profile, read for this machine, is for that architecture too.
+    fn covers(&self, args: &ProfileArgs, arch: Arch) -> Result<bool, Error> {
         if Arch::native().is_none() {
             return Ok(false);
         }
@@ -365,8 +415,9 @@ fn looks_like_profile(bytes: &[u8]) -> bool {
     }
 }
 
-fn profile_of(bytes: Vec<u8>, source: &Source) -> Result<Unresolved, Error> {
-    let dialect = dialect::of(&bytes, source)?;
+fn profile_of(bytes: &[u8], source: &Source) -> Result<Unresolved, Error> {
+    let dialect = dialect::of(bytes, source)?;
+    let bytes = bytes.to_vec();
     if dialect == Some(Dialect::Spo) {
         let text = callgate_rules::Source::from_bytes(source.to_string(), bytes);
         let text = text.map_err(|error| Error::text(error.into()))?;
@@ -412,16 +463,29 @@ fn refused(error: callgate_formats::Error, text: &callgate_rules::Source) -> Err
     }
 }
 
+/// Reads text, of which the command wants something.
+///
+/// # Errors
+/// As [`text`]; [`Error::Usage`] for bytes that are something else.
+pub fn text_of(source: &Source, wanted: Wanted) -> Result<String, Error> {
+    let bytes = bytes(source)?;
+    String::from_utf8(bytes).map_err(|error| {
+        let invalid = not_text(source);
+        door::named(invalid, error.as_bytes(), source, wanted)
+    })
+}
+
+fn not_text(source: &Source) -> Error {
+    let reason = io::Error::new(io::ErrorKind::InvalidData, "not UTF-8 text");
+    Error::Read { what: source.to_string(), reason }
+}
+
 /// Reads text.
 ///
 /// # Errors
 /// As [`bytes`]; [`Error::Read`] for what is not UTF-8.
 pub fn text(source: &Source) -> Result<String, Error> {
-    let invalid = |_| Error::Read {
-        what: source.to_string(),
-        reason: io::Error::new(io::ErrorKind::InvalidData, "not UTF-8 text"),
-    };
-    String::from_utf8(bytes(source)?).map_err(invalid)
+    String::from_utf8(bytes(source)?).map_err(|_| not_text(source))
 }
 
 /// Refuses to read standard input twice.

@@ -9,8 +9,10 @@ mod program;
 
 use std::fmt;
 use std::io::{self, BufWriter, IsTerminal, Write};
+use std::sync::OnceLock;
 
 use anstyle::{AnsiColor, Style};
+use callgate_rules::{Diagnostic, Sources};
 use serde::Serialize;
 
 use crate::error::{Error, Status};
@@ -70,19 +72,54 @@ pub fn binary(bytes: &[u8]) -> Result<(), Error> {
     written(out.write_all(bytes).and_then(|()| out.flush()))
 }
 
+/// How this process writes messages, chosen once by its arguments: what has something to say is too far from them to be
+/// told by an argument of its own.
+static FORMAT: OnceLock<ErrorFormat> = OnceLock::new();
+
+/// Writes messages in this format from now on; the first choice counts.
+pub fn choose_format(format: ErrorFormat) {
+    let _ = FORMAT.set(format);
+}
+
+fn format() -> ErrorFormat {
+    FORMAT.get().copied().unwrap_or_default()
+}
+
 /// Says something that the user should know although the command goes on.
 pub fn warning(message: &dyn fmt::Display) {
-    message_line(WARNING, "warning: ", message);
+    match format() {
+        ErrorFormat::Text => message_line(WARNING, "warning: ", message),
+        ErrorFormat::Json => json_line(&DiagnosticJson::message("warning", message.to_string())),
+    }
 }
 
 /// Says something that was decided for the user.
 pub fn note(message: &dyn fmt::Display) {
-    message_line(FAINT, "note: ", message);
+    match format() {
+        ErrorFormat::Text => message_line(FAINT, "note: ", message),
+        ErrorFormat::Json => json_line(&DiagnosticJson::message("note", message.to_string())),
+    }
+}
+
+/// Says what is remarkable about a text.
+pub fn remarks(diagnostics: &[Diagnostic], sources: &Sources) {
+    match format() {
+        ErrorFormat::Text => aside(&rendered(diagnostics, sources)),
+        ErrorFormat::Json => {
+            diagnostics.iter().for_each(|d| json_line(&DiagnosticJson::new(d, sources)));
+        }
+    }
+}
+
+/// Whether messages are for scripts, which are told all there is.
+#[must_use]
+pub fn is_for_scripts() -> bool {
+    format() == ErrorFormat::Json
 }
 
 /// Says why the command failed.
-pub fn error(error: &Error, format: ErrorFormat) {
-    match (format, error) {
+pub fn error(error: &Error) {
+    match (format(), error) {
         (ErrorFormat::Text, Error::Text(refused)) => {
             aside(&rendered(&refused.diagnostics, &refused.sources));
             let count = match refused.diagnostics.len() {
@@ -97,7 +134,7 @@ pub fn error(error: &Error, format: ErrorFormat) {
                 json_line(&DiagnosticJson::new(diagnostic, &refused.sources));
             }
         }
-        (ErrorFormat::Json, _) => json_line(&DiagnosticJson::without_place(error.to_string())),
+        (ErrorFormat::Json, _) => json_line(&DiagnosticJson::message("error", error.to_string())),
     }
 }
 
@@ -136,7 +173,7 @@ pub fn parser_answer(answer: &clap::Error) -> Status {
     match text(|out| out.write_all(styled.as_bytes())) {
         Ok(()) => Status::Success,
         Err(write_error) => {
-            error(&write_error, ErrorFormat::Text);
+            error(&write_error);
             write_error.status()
         }
     }

@@ -17,9 +17,9 @@ use crate::{Layer, Lowered, Order, ordered};
 /// What is wrong with any of them.
 pub(crate) fn lower(layers: &[Layer], target: &Target) -> Result<Lowered, Vec<Diagnostic>> {
     let (mut stack, mut diagnostics) = (Vec::new(), Vec::new());
-    let mut origins = Vec::new();
+    let (mut origins, mut warnings) = (Vec::new(), Vec::new());
     for layer in layers {
-        match filter(layer, target, &mut origins) {
+        match filter(layer, target, &mut origins, &mut warnings) {
             Ok(filter) => stack.push(filter),
             Err(more) => diagnostics.extend(more),
         }
@@ -36,6 +36,7 @@ pub(crate) fn lower(layers: &[Layer], target: &Target) -> Result<Lowered, Vec<Di
     let combined = newest_first.try_fold(newest, |newer, older| newer.under(&older));
     let lowered =
         combined.and_then(|combined| combined.lowered(&origins).map_err(MistakeKind::Policy));
+    let lowered = lowered.map(|lowered| Lowered { warnings, ..lowered });
     lowered.map_err(|kind| vec![Diagnostic::from(Mistake { rule: None, span: None, kind })])
 }
 
@@ -61,11 +62,13 @@ pub(crate) struct Asked {
 }
 
 /// Lowers a filter's rules. The origins of its rules, its default and its answer to foreign
-/// architectures are added to the list, and answers refer to their places there.
+/// architectures are added to the list, and answers refer to their places there. Rules without effect
+/// are told.
 fn filter(
     layer: &Layer,
     target: &Target,
     origins: &mut Vec<Origin>,
+    warnings: &mut Vec<Diagnostic>,
 ) -> Result<Filter, Vec<Diagnostic>> {
     let (rules, target) = layer.on(target);
     let first = origins.len();
@@ -74,7 +77,8 @@ fn filter(
     origins.push(rules.header.default.origin);
     origins.push(rules.header.foreign.origin);
     if let Order::Libseccomp(exactness) = layer.order {
-        return ordered::filter(&rules, &target, exactness, first);
+        let told = layer.is_by_hand.then_some(warnings);
+        return ordered::filter(&rules, &target, exactness, first, told);
     }
     let (policy, provenance) = rules_lower(&rules, &target)?;
     let mut arches: Vec<(Arch, Answers)> = policy
@@ -127,6 +131,9 @@ impl Filter {
         let mut builder = Policy::builder(self.foreign.0);
         for (arch, answers) in self.arches {
             provenance.default = provenance.default.or(origin(answers.default));
+            if let Some(origin) = origin(answers.default) {
+                provenance.push_default(arch, origin);
+            }
             let mut policy = ArchPolicy::new(answers.default.0);
             for (nr, list) in answers.numbers {
                 for Asked { condition, answer } in list {
@@ -136,7 +143,8 @@ impl Filter {
             }
             builder = builder.arch(arch, policy);
         }
-        Ok(Lowered { policy: builder.build()?, provenance: provenance.sorted() })
+        let warnings = Vec::new();
+        Ok(Lowered { policy: builder.build()?, provenance: provenance.sorted(), warnings })
     }
 }
 

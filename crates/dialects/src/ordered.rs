@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use callgate_order::{ArgCmp, Chain, Error, Number, Refusal, Rules as Stored, Syscall, ordered};
+use callgate_order::{
+    ArgCmp, Chain, Effect, Error, Number, Refusal, Rules as Stored, Syscall, ordered,
+};
 use callgate_policy::{Action, Operator};
 use callgate_rules::{
     Code, Cond, CondView, Diagnostic, Origin, Relation, Rule, Rules, Span, SubjectKind, Target,
@@ -14,12 +16,14 @@ use crate::combine::{Answers, Asked, Filter};
 use crate::context::code;
 use crate::written::Exactness;
 
-/// The filter that libseccomp makes of rules whose conditions are comparisons that must all hold.
+/// The filter that libseccomp makes of rules whose conditions are comparisons that must all hold. Rules
+/// without effect are told where somebody wants to know.
 pub(crate) fn filter(
     rules: &Rules,
     target: &Target,
     exactness: Exactness,
     first: usize,
+    told: Option<&mut Vec<Diagnostic>>,
 ) -> Result<Filter, Vec<Diagnostic>> {
     let default = first + rules.rules.len();
     let arches = target.arches.as_ref().unwrap_or(&rules.header.arches);
@@ -27,6 +31,7 @@ pub(crate) fn filter(
         arches: Vec::new(),
         foreign: (rules.header.foreign.verdict.on(target.native), default + 1),
     };
+    let mut idle = BTreeMap::new();
     for &arch in arches {
         let action = rules.header.default.verdict.on(arch);
         let mut accepting = Accepting {
@@ -35,6 +40,7 @@ pub(crate) fn filter(
             default: action,
             exactness,
             numbers: BTreeMap::new(),
+            idle: &mut idle,
         };
         for (index, rule) in rules.rules.iter().enumerate() {
             if rule.applies.to(arch, target.kernel) {
@@ -47,16 +53,30 @@ pub(crate) fn filter(
             .map_err(|refused| vec![Diagnostic::error(Code::new(code::LIMIT), refused.reason())])?;
         filter.arches.push((arch, Answers { default: (action, default), numbers }));
     }
+    if let Some(told) = told {
+        told.extend(idle.into_iter().filter_map(|(index, why)| without_effect(rules, index, why)));
+    }
     Ok(filter)
 }
 
+/// Why a rule decides nothing.
+#[derive(Clone, Copy)]
+enum Idle {
+    /// Its action is the default.
+    Default,
+    /// Another rule, by its position, has no conditions and another action.
+    Other(u32),
+}
+
 /// The rules of an architecture while they are added.
-struct Accepting {
+struct Accepting<'i> {
     native: Arch,
     arch: Arch,
     default: Action,
     exactness: Exactness,
     numbers: BTreeMap<Number, Stored>,
+    /// The rules that decide nothing, by their positions.
+    idle: &'i mut BTreeMap<u32, Idle>,
 }
 
 /// Why a rule is not stored.
@@ -95,18 +115,19 @@ impl Refused {
     }
 }
 
-impl Accepting {
+impl Accepting<'_> {
     fn add(&mut self, rule: &Rule, index: usize) -> Result<(), Refused> {
         let action = rule.verdict.on(self.arch);
+        let origin = u32::try_from(index).unwrap_or(u32::MAX);
         // libseccomp refuses such a rule, and its callers go on without it.
         if action == self.default {
+            self.idle.entry(origin).or_insert(Idle::Default);
             return Ok(());
         }
         let comparisons = match &rule.condition {
             None => Vec::new(),
             Some(cond) => comparisons(cond, self.arch).ok_or(Refused::Condition)?,
         };
-        let origin = u32::try_from(index).unwrap_or(u32::MAX);
         for subject in &rule.subjects {
             let named = subject.kind.names().iter().map(|name| Syscall::named(self.native, *name));
             let number = match subject.kind {
@@ -129,7 +150,7 @@ impl Accepting {
         action: Action,
         origin: u32,
     ) -> Result<(), Refused> {
-        let Self { arch, numbers, .. } = self;
+        let Self { arch, numbers, idle, .. } = self;
         let exactness = match self.exactness {
             Exactness::Exact => callgate_order::Exactness::Exact,
             Exactness::Adapted => callgate_order::Exactness::Adapted,
@@ -137,6 +158,9 @@ impl Accepting {
         let stored = syscall.rules(*arch, comparisons, exactness, |stored| {
             let list = numbers.entry(stored.number).or_default();
             let effect = list.consider(*arch, stored.chain, action, origin, None)?;
+            for (loser, winner) in lost(*arch, list, &effect, (action, origin))? {
+                idle.entry(loser).or_insert(Idle::Other(winner));
+            }
             list.apply(effect).map(drop).map_err(|_| Refused::NoMemory)
         });
         match stored {
@@ -174,6 +198,49 @@ impl Accepting {
         finished.sort_by_key(|(nr, _)| *nr);
         Ok(finished)
     }
+}
+
+/// The rules that decide nothing because of a new one, or the new one itself, each with the one that
+/// decides in its place otherwise.
+fn lost(
+    arch: Arch,
+    list: &Stored,
+    effect: &Effect,
+    (action, origin): (Action, u32),
+) -> Result<Vec<(u32, u32)>, Refused> {
+    Ok(match (list, effect) {
+        (Stored::Always { action: other, origin: winner }, Effect::None) if *other != action => {
+            vec![(origin, *winner)]
+        }
+        (Stored::Listed(list), Effect::Always { .. }) => {
+            let list = ordered(arch, list).map_err(|_| Refused::NoMemory)?;
+            let losers = list.into_iter().filter(|rule| rule.action != action);
+            losers.map(|rule| (rule.origin, origin)).collect()
+        }
+        _ => Vec::new(),
+    })
+}
+
+/// What is said of a rule that decides nothing.
+fn without_effect(rules: &Rules, index: u32, why: Idle) -> Option<Diagnostic> {
+    let rule = |index: u32| rules.rules.get(usize::try_from(index).ok()?).and_then(place);
+    let span = rule(index)?;
+    let message = match why {
+        Idle::Default => {
+            "this rule has no effect: its action is what happens to calls that no rule is about"
+        }
+        Idle::Other(_) => {
+            "this rule has no effect: another one without conditions decides about all these calls"
+        }
+    };
+    let warning = Diagnostic::warning(Code::new(code::DOUBTFUL), message).primary(span, "");
+    Some(match why {
+        Idle::Other(other) => match rule(other) {
+            Some(other) => warning.secondary(other, "this one decides"),
+            None => warning,
+        },
+        Idle::Default => warning,
+    })
 }
 
 /// A rule that libseccomp refuses, at its place.

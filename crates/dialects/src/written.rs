@@ -44,6 +44,8 @@ pub struct Layer {
     pub is_lenient: bool,
     /// Which of several rules about a call decides.
     pub order: Order,
+    /// Whether people wrote each rule with its action, so that one without effect is a mistake.
+    pub is_by_hand: bool,
     /// Whether x32's numbers are x86_64's to this tool, which has no rules about them.
     pub is_blind_to_x32: bool,
 }
@@ -86,6 +88,8 @@ pub struct Lowered {
     pub policy: Policy,
     /// Which rule of the text each of the policy's comes from.
     pub provenance: Provenance,
+    /// Rules that the tool takes and that decide nothing.
+    pub warnings: Vec<Diagnostic>,
 }
 
 /// What a text leaves open about its tool.
@@ -119,9 +123,9 @@ impl Layer {
     /// A filter for the machine's own architecture.
     #[must_use]
     pub const fn new(rules: Rules) -> Self {
-        let (is_lenient, is_blind_to_x32) = (false, false);
+        let (is_lenient, is_by_hand, is_blind_to_x32) = (false, false, false);
         let (arches, order) = (LayerArches::Native, Order::First);
-        Self { rules, arches, is_lenient, order, is_blind_to_x32 }
+        Self { rules, arches, is_lenient, order, is_by_hand, is_blind_to_x32 }
     }
 
     /// The rules as they stand on a target, and the target with this filter's architectures.

@@ -107,8 +107,12 @@ fn is_count(text: &str) -> bool {
 fn by_characters(text: &str) -> Vec<Form> {
     let all = |set: fn(char) -> bool| text.chars().all(|c| c.is_whitespace() || set(c));
     if all(|c| c.is_ascii_hexdigit()) {
-        // Digits are also base64, and decimal numbers are also a list.
-        return vec![Form::Hex, Form::Numbers, Form::Base64];
+        // Digits are also base64, and decimal numbers are also a list. Bytes have two digits each.
+        let half_bytes = text.split_whitespace().filter(|word| word.len() % 2 == 1).count();
+        return match half_bytes {
+            0 | 1 => vec![Form::Hex, Form::Numbers, Form::Base64],
+            _ => vec![Form::Numbers, Form::Hex, Form::Base64],
+        };
     }
     let is_number = |c: char| {
         c.is_ascii_hexdigit() || matches!(c, 'x' | 'X' | ',' | ';' | '_' | 'u' | 'U' | 'l' | 'L')

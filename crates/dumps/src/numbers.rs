@@ -33,7 +33,7 @@ pub(crate) fn read(numbers: &[Number], width: Option<Width>) -> Result<Read, Err
         Some(width) => vec![width],
         None => likely_widths(numbers),
     };
-    let mut best: Option<(usize, Read)> = None;
+    let mut best: Option<Best> = None;
     let mut meanings = Vec::new();
     let mut error = None;
     for width in widths {
@@ -44,8 +44,9 @@ pub(crate) fn read(numbers: &[Number], width: Option<Width>) -> Result<Read, Err
                     if score == ACCEPTED && !meanings.contains(&read.instructions) {
                         meanings.push(read.instructions.clone());
                     }
-                    if best.as_ref().is_none_or(|(other, _)| score > *other) {
-                        best = Some((score, read));
+                    if best.as_ref().is_none_or(|other| score > other.score) {
+                        let is_plain = width == Width::Fields || endian == Endian::Little;
+                        best = Some(Best { score, is_plain, read });
                     }
                 }
                 Err(found) => error = error.or(Some(found)),
@@ -55,12 +56,38 @@ pub(crate) fn read(numbers: &[Number], width: Option<Width>) -> Result<Read, Err
             }
         }
     }
+    // Rows of four that the kernel refuses are still rows of four to whoever printed them: that their
+    // numbers, turned round, make words of another program is chance.
+    let is_plain = best.as_ref().is_some_and(|best| best.is_plain && best.score == ACCEPTED);
+    if width.is_none() && are_rows(numbers) && !is_plain {
+        return fields(numbers);
+    }
     if meanings.len() > 1 {
         let offset = numbers.first().map_or(0, |number| number.offset);
         return Err(Error::new(ErrorKind::AmbiguousNumbers).at(offset));
     }
     let none = || error.unwrap_or(Error::new(ErrorKind::NoInstructions));
-    best.map(|(_, read)| read).ok_or_else(none)
+    best.map(|best| best.read).ok_or_else(none)
+}
+
+/// The best reading so far.
+struct Best {
+    score: usize,
+    /// Whether it took the numbers as they stand.
+    is_plain: bool,
+    read: Read,
+}
+
+/// Whether numbers look like rows of opcode, offsets and operand: each begins with an opcode that
+/// programs have, which `ld #k`, 0, is not.
+fn are_rows(numbers: &[Number]) -> bool {
+    let is_opcode = |number: &Number| {
+        let code = u16::try_from(number.value).ok().filter(|code| *code != 0);
+        code.is_some_and(|code| Instruction { code, jt: 0, jf: 0, k: 4 }.operation().is_ok())
+    };
+    let is_offset = |number: &Number| u8::try_from(number.value).is_ok();
+    numbers.len() >= 4
+        && numbers.chunks(4).all(|row| is_opcode(&row[0]) && row[1..].iter().take(2).all(is_offset))
 }
 
 /// The score of a program that the kernel accepts.

@@ -33,6 +33,19 @@ fn each_mistake_has_its_place() {
 }
 
 #[test]
+fn rows_of_four_numbers_stay_rows() {
+    // The last row is cut off; a jump goes too far; words of 16 bits, turned round, would be a program.
+    said("32 0 0 4\n21 0 1 41\n6 0 0", &["3:1", "four numbers"]);
+    for text in ["32 0 0 4\n21 0 1 41\n6 0 0 0", "32,0,0,4, 21,9,1,41, 6,0,0,0"] {
+        let dump = read(text.as_bytes(), &Options::default()).expect("rows");
+        let codes: Vec<u16> = dump.instructions.iter().map(|i| i.code).collect();
+        assert_eq!((codes, dump.checked.is_err()), (vec![32, 21, 6], true), "{text}");
+    }
+    let dump = read(b"32 0 0 4\n21 0 1 41\n6 0 0 0\n6 0 0 2147418112", &Options::default());
+    assert_eq!(dump.map(|dump| dump.instructions.len()), Ok(4));
+}
+
+#[test]
 fn strace_without_the_list_says_what_to_do() {
     let call = "seccomp(SECCOMP_SET_MODE_FILTER, 0, {len=1, filter=";
     said(&format!("{call}0x7ffd}}) = 0"), &["1:52", "run it with -v"]);

@@ -115,7 +115,7 @@ fn written(decision: Decision, provenance: &Provenance, sources: &Sources) -> Ru
     let Decision { action, by } = decision;
     let origin = match by {
         Decider::Rule(id) => provenance.rule(id).map(|written| written.origin),
-        Decider::Default(_) => provenance.default,
+        Decider::Default(arch) => provenance.default_on(arch),
         Decider::Unknown(_) => provenance.unknown,
         Decider::Foreign => provenance.foreign,
     };

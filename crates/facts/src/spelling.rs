@@ -146,12 +146,15 @@ fn equal(constant: u64, value: u64) -> bool {
     constant == value || constant >> 63 == 1 && constant & u64::from(u32::MAX) == value
 }
 
-/// A number in decimal or hexadecimal.
+/// A number as C writes it: decimal, hexadecimal, or octal with a leading 0.
 fn number(word: &str) -> Option<u64> {
     let (negative, digits) = word.strip_prefix('-').map_or((false, word), |rest| (true, rest));
     let hexadecimal = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X"));
     let value = match hexadecimal {
         Some(digits) => u64::from_str_radix(digits, 16).ok()?,
+        None if digits.len() > 1 && digits.starts_with('0') => {
+            u64::from_str_radix(digits, 8).ok()?
+        }
         None => digits.parse().ok()?,
     };
     Some(if negative { value.wrapping_neg() } else { value })

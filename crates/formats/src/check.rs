@@ -179,11 +179,16 @@ fn action(
     noted: &mut Noted,
 ) -> Result<ActionSpec, Fault> {
     let (path, errno) = match (text, number) {
-        (Some(text), _) if !text.is_empty() => (text_path, errno_of_text(text)),
+        (Some(text), _) if !text.is_empty() => (text_path.clone(), errno_of_text(text)),
         (_, Some(number)) => (number_path, errno_of_number(number)),
         _ => return Ok(ActionSpec { name, number: ErrnoSpec::EPERM }),
     };
-    let errno = errno.map_err(|reason| Fault::at(path.clone(), reason))?;
+    let is_used = matches!(name, ActionName::Errno | ActionName::Trace);
+    let errno = match errno {
+        // Runtimes never look at it.
+        Err(_) if !is_used && path != text_path => ErrnoSpec::EPERM,
+        errno => errno.map_err(|reason| Fault::at(path.clone(), reason))?,
+    };
     match name {
         ActionName::Errno if errno.on(Arch::X86_64) > ERRNO_MAX => {
             let reason =

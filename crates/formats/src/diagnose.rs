@@ -4,7 +4,7 @@ use callgate_rules::{Code, Diagnostic};
 
 use crate::error::Message;
 use crate::json::PlacedFault;
-use crate::{Error, Place, Warning, WarningKind};
+use crate::{ArchName, Error, Place, Warning, WarningKind};
 
 impl Error {
     /// The error with its code and places.
@@ -65,6 +65,8 @@ impl Warning {
         let diagnostic = Diagnostic::warning(self.kind.code(), self.kind.to_string());
         let replacement = match &self.kind {
             WarningKind::UnknownSyscall { near, .. } => near.map(|near| format!("\"{near}\"")),
+            WarningKind::NumberAsText { value } => Some(value.to_string()),
+            WarningKind::ArchSpelling { arch } => Some(format!("\"{}\"", ArchName(*arch))),
             _ => None,
         };
         with_edit(at(diagnostic, &self.place), Some(&self.place), replacement)
@@ -76,7 +78,12 @@ impl WarningKind {
     const fn code(&self) -> Code {
         Code::new(match self {
             Self::UnknownField => "E0220",
-            Self::KeyCase => "E0232",
+            Self::KeyCase => "E0227",
+            Self::KeySpelling { .. } => "E0233",
+            Self::NumberAsText { .. } => "E0234",
+            Self::ArchSpelling { .. } => "E0235",
+            Self::ValueTwoMissing => "E0236",
+            Self::ArgumentUnused { .. } => "E0237",
             Self::ErrnoUnused => "E0221",
             Self::ValueTwoUnused => "E0222",
             Self::ValueOutsideMask => "E0223",

@@ -16,7 +16,7 @@ pub use node::{Node, Object};
 use crate::Place;
 use crate::place::JsonPath;
 use node::Step;
-pub(crate) use node::shortened;
+pub(crate) use node::{is_spelling_of, shortened};
 use scan::{Entry, Kind, scan};
 
 /// A text in JSON, with the places of all its values.

@@ -8,6 +8,8 @@ use crate::WarningKind;
 use crate::chain::{Accepted, Args, Decisions};
 use crate::check::is_permissive;
 use crate::lower::Lowering;
+use crate::oci::Arg;
+use crate::place::JsonPath;
 use crate::scalar::WidthName;
 use crate::{mux, witness};
 
@@ -20,11 +22,26 @@ pub(crate) fn arch(lowering: &mut Lowering<'_>, accepted: &Accepted) {
         let decisions = accepted.of(number);
         multiplexed(lowering, name, accepted, &decisions);
         if accepted.arch().syscall(name).is_some() {
+            unused_arguments(lowering, name, accepted.arch(), &positions);
             overruled(lowering, name, &positions, &decisions);
             if accepted.arch().word_bits() == 64 {
                 high_bits(lowering, name, accepted.arch(), &decisions);
             }
         }
+    }
+}
+
+/// Finds conditions on arguments that the syscall does not have.
+fn unused_arguments(lowering: &mut Lowering<'_>, name: Name, arch: Arch, positions: &[usize]) {
+    let Some(signature) = arch.signature(name) else { return };
+    let count = signature.arguments().len();
+    for &position in positions {
+        let beyond = |arg: &Arg| usize::from(arg.index.raw()) >= count;
+        let Some(place) = lowering.rule(position).args.iter().position(beyond) else { continue };
+        let argument = lowering.rule(position).args[place].index.raw();
+        let path = |path: JsonPath| path.key("args").index(place).key("index");
+        let kind = WarningKind::ArgumentUnused { name, argument, count };
+        lowering.note(position, Some(name), "unused argument", path, kind);
     }
 }
 

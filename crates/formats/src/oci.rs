@@ -8,6 +8,7 @@
 use serde::Serialize;
 
 use crate::json::{Fault, Node};
+use crate::read::Unknown;
 use crate::scalar::{ActionName, ArchName, ArgIndex, Flag, OperatorName, WidthName};
 use crate::typed;
 
@@ -95,7 +96,8 @@ impl Arg {
     /// Values that the format does not have there, and unknown fields.
     pub fn read(node: Node<'_>) -> Result<Self, Fault> {
         let mut object = node.object("an argument condition object")?;
-        let arg = typed::arg(&mut object)?;
+        // Whoever reads conditions of its own has no place for remarks.
+        let arg = typed::arg(&mut object, &mut Unknown::default())?;
         object.finish(typed::ARG)?;
         Ok(arg)
     }

@@ -106,18 +106,9 @@ impl Profile {
     /// As [`Profile::parse`].
     pub fn read(source: Source) -> Result<Self, Error> {
         let document = Document::parse(source)?;
-        let read::Content {
-            form,
-            mut seccomp,
-            default: default_span,
-            rules: spans,
-            skipped,
-            folded,
-        } = read::content(&document)?;
+        let read::Content { form, mut seccomp, default: default_span, rules: spans, mut noted } =
+            read::content(&document)?;
         let root = form.root();
-        let mut noted: Noted =
-            skipped.into_iter().map(|path| (path, WarningKind::UnknownField)).collect();
-        noted.extend(folded.into_iter().map(|path| (path, WarningKind::KeyCase)));
         let fault = |fault: Fault| fault.locate(&document);
         let default = check::default_action(&root, &seccomp, &mut noted).map_err(fault)?;
         let syscalls = std::mem::take(&mut seccomp.syscalls);

@@ -2,9 +2,9 @@
 
 use callgate_rules::{Span, nearest};
 
-use crate::json::{Document, Fault, Node, Object};
+use crate::json::{Document, Fault, Node, Object, is_spelling_of};
 use crate::place::JsonPath;
-use crate::{Error, docker, typed};
+use crate::{Error, WarningKind, docker, typed};
 
 /// The format of a profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,9 +35,8 @@ pub(crate) struct Content {
     pub(crate) default: Option<Span>,
     /// The places of the rules, in their order.
     pub(crate) rules: Vec<Span>,
-    pub(crate) skipped: Vec<JsonPath>,
-    /// The fields whose keys are in another case.
-    pub(crate) folded: Vec<JsonPath>,
+    /// What was skipped, or read though it is not written as the format has it.
+    pub(crate) noted: Vec<(JsonPath, WarningKind)>,
 }
 
 /// Reads a profile in whatever form it is.
@@ -53,13 +52,12 @@ pub(crate) fn content(document: &Document) -> Result<Content, Error> {
         },
     };
     let seccomp = typed::seccomp(root, form, &mut unknown).map_err(placed)?;
-    let path = |node| document.json_path(node);
-    let skipped = unknown.skipped.into_iter().map(path).collect();
-    let folded = unknown.folded.into_iter().map(path).collect();
+    let path = |(node, kind)| (document.json_path(node), kind);
+    let noted = unknown.noted.into_iter().map(path).collect();
     let span = |node: Node<'_>| document.source().span(node.span());
     let rules = root.field("syscalls").into_iter().flat_map(Node::elements).map(span).collect();
     let default = root.field("defaultAction").map(span);
-    Ok(Content { form, seccomp, default, rules, skipped, folded })
+    Ok(Content { form, seccomp, default, rules, noted })
 }
 
 /// The profile in an OCI configuration.
@@ -69,20 +67,32 @@ fn seccomp_of(config: Node<'_>) -> Result<Option<Node<'_>>, Fault> {
     Ok(linux.object("an object")?.take_value("seccomp"))
 }
 
-/// The fields that a format has no place for, in the order in which they were found.
+/// What is remarkable about the values of a file, in the order in which it was found.
 #[derive(Default)]
 pub(crate) struct Unknown<'d> {
-    skipped: Vec<Node<'d>>,
-    /// Fields that were read though their keys are in another case.
-    folded: Vec<Node<'d>>,
+    noted: Vec<(Node<'d>, WarningKind)>,
 }
 
+/// Beyond this many, one more tells nobody anything, and each costs memory.
+const NOTED_MAX: usize = 1000;
+
 impl<'d> Unknown<'d> {
+    /// Notes a value that was read though the format has it in another way.
+    pub(crate) fn remark(&mut self, node: Node<'d>, kind: WarningKind) {
+        if self.noted.len() < NOTED_MAX {
+            self.noted.push((node, kind));
+        }
+    }
+
     /// Notes what is left of an object whose known fields were all taken out.
     ///
     /// A field that looks like a slip of a known one is an error, because a rule without its `args`
     /// or `excludes` lets more through than its author meant.
-    pub(crate) fn note(&mut self, object: &Object<'d>, known: &[&str]) -> Result<(), Fault> {
+    pub(crate) fn note(
+        &mut self,
+        object: &Object<'d>,
+        known: &'static [&'static str],
+    ) -> Result<(), Fault> {
         for (key, node) in object.unknown() {
             // A field of Docker's inside an OCI configuration is spelt right; it only has no
             // meaning there.
@@ -90,14 +100,19 @@ impl<'d> Unknown<'d> {
             if let Some(near) = near {
                 return Err(node.misspelt_key(near));
             }
-            // Beyond this many, one more tells nobody anything, and each costs memory.
-            let noted_max = 1000;
-            if self.skipped.len() < noted_max {
-                self.skipped.push(node);
-            }
+            self.remark(node, WarningKind::UnknownField);
         }
-        let room = 1000_usize.saturating_sub(self.folded.len());
-        self.folded.extend(object.folded().iter().take(room));
+        for node in object.folded() {
+            let written = node.key().as_text().unwrap_or_default();
+            let known = known.iter().find(|known| is_spelling_of(&written, known));
+            let kind = match known {
+                Some(known) if !known.eq_ignore_ascii_case(&written) => {
+                    WarningKind::KeySpelling { known }
+                }
+                _ => WarningKind::KeyCase,
+            };
+            self.remark(*node, kind);
+        }
         Ok(())
     }
 }

@@ -122,7 +122,7 @@ pub(crate) fn word<T>(
         return Ok(value);
     }
     let words = accepted();
-    let near = nearest(&text, words.iter().map(String::as_str));
+    let near = nearest(&text, words.iter().map(String::as_str)).or_else(|| short(&text, &words));
     let hint = match near {
         Some(near) => format!(": did you mean {near}? Accepted"),
         None => "; accepted".to_owned(),
@@ -133,6 +133,23 @@ pub(crate) fn word<T>(
         Some(near) => fault.instead(format!("\"{near}\"")),
         None => fault,
     })
+}
+
+/// The word that a text is the end of, or the sign of: `EQ`, `==`, `allow`.
+fn short<'w>(text: &str, words: &'w [String]) -> Option<&'w str> {
+    let text = match text {
+        "==" | "=" => "EQ",
+        "!=" | "<>" => "NE",
+        "<" => "LT",
+        "<=" => "LE",
+        ">" => "GT",
+        ">=" => "GE",
+        "&" | "&=" => "MASKED_EQ",
+        other => other,
+    };
+    let end = format!("_{}", text.to_ascii_uppercase().replace('-', "_"));
+    let ends = words.iter().map(String::as_str).filter(|word| word.ends_with(&end));
+    ends.min_by_key(|word| word.len())
 }
 
 /// An architecture as OCI profiles spell it: `SCMP_ARCH_X86_64`.
@@ -163,11 +180,39 @@ impl Serialize for ArchName {
 }
 
 impl ArchName {
-    /// Reads the word from a file.
-    pub(crate) fn read(node: Node<'_>) -> Result<Self, Fault> {
+    /// Reads the word from a file, also as others write it, or as the kernel's number; and whether
+    /// it is not the format's own.
+    pub(crate) fn read(node: Node<'_>) -> Result<(Self, bool), Fault> {
         let accepted = || Arch::ALL.iter().map(|&arch| Self(arch).to_string()).collect();
-        word(node, "architecture", Self::parse, accepted)
+        let other = match node.as_text() {
+            Some(text) => Self::parse(&text).is_none().then(|| of_other(&text)).flatten(),
+            None => node.u64("the architecture").ok().and_then(of_token),
+        };
+        match other {
+            Some(arch) => Ok((Self(arch), true)),
+            None => Ok((word(node, "architecture", Self::parse, accepted)?, false)),
+        }
     }
+}
+
+/// The architecture of a word that is not OCI's: `amd64`, `i386`, `x86-64`, `0xc000003e`.
+fn of_other(text: &str) -> Option<Arch> {
+    let lower = text.to_ascii_lowercase().replace('-', "_");
+    let bare = lower.strip_prefix("scmp_arch_").or_else(|| lower.strip_prefix("audit_arch_"));
+    let bare = bare.unwrap_or(&lower);
+    let token = match lower.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16).ok(),
+        None => lower.parse().ok(),
+    };
+    DockerArch::parse(bare).map(|arch| arch.0).or_else(|| token.and_then(of_token))
+}
+
+/// The architecture that the kernel gives this number to: of x86_64 and x32 the former.
+fn of_token(token: u64) -> Option<Arch> {
+    Arch::ALL
+        .into_iter()
+        .filter(|arch| *arch != Arch::X32)
+        .find(|arch| u64::from(arch.token().raw()) == token)
 }
 
 /// An architecture as Docker's `includes` and `excludes` spell it: `amd64`.
@@ -185,15 +230,17 @@ impl DockerArch {
         }
     }
 
-    /// The architecture of a word: Docker's, Go's where it differs (`386`, `loong64`, `mipsle`), or
-    /// ours.
+    /// The architecture of a word: Docker's, Go's where it differs (`386`, `loong64`, `mipsle`),
+    /// ours, or that of a distribution (`i386`, `armhf`, `ppc64el`).
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Arch::from_name(text).map(Self).or_else(|| {
             Some(Self(match text {
-                "386" => Arch::X86,
-                "amd64" => Arch::X86_64,
+                "386" | "i386" | "i486" | "i586" | "i686" | "x86_32" => Arch::X86,
+                "amd64" | "x64" => Arch::X86_64,
                 "arm64" => Arch::Aarch64,
+                "armhf" | "armel" | "armv7l" => Arch::Arm,
+                "ppc64el" => Arch::Ppc64le,
                 "loong64" => Arch::Loongarch64,
                 "mips3l64n32" | "mips64p32le" => Arch::Mipsel64n32,
                 "mips64le" => Arch::Mipsel64,
@@ -315,10 +362,42 @@ mod tests {
     use super::*;
 
     #[test]
+    fn words_are_known_by_their_ends_and_signs() {
+        let words = |all: &[&str]| all.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        let operators: Vec<String> = OperatorName::ALL.iter().map(ToString::to_string).collect();
+        let cases =
+            [("EQ", "SCMP_CMP_EQ"), ("masked-eq", "SCMP_CMP_MASKED_EQ"), (">=", "SCMP_CMP_GE")];
+        for (text, word) in cases {
+            assert_eq!(short(text, &operators), Some(word));
+        }
+        assert_eq!(short("Q", &operators), None);
+        assert_eq!(
+            short("kill", &words(&["SCMP_ACT_KILL_THREAD", "SCMP_ACT_KILL"])),
+            Some("SCMP_ACT_KILL")
+        );
+    }
+
+    #[test]
     fn architectures_are_read_as_they_are_written() {
         for arch in Arch::ALL.map(ArchName) {
             assert_eq!(ArchName::parse(&arch.to_string()), Some(arch));
             assert_eq!(ArchName::parse(&arch.to_string().to_lowercase()), None);
+        }
+        for (text, arch) in [
+            ("amd64", Arch::X86_64),
+            ("i386", Arch::X86),
+            ("X86_64", Arch::X86_64),
+            ("x86-64", Arch::X86_64),
+            ("scmp_arch_x86", Arch::X86),
+            ("0xC000003E", Arch::X86_64),
+            ("0xc00000b7", Arch::Aarch64),
+            ("3221225655", Arch::Aarch64),
+            ("AUDIT_ARCH_S390X", Arch::S390x),
+        ] {
+            assert_eq!(of_other(text), Some(arch), "{text}");
+        }
+        for text in ["", "amd46", "0x", "0xc000003f", "SCMP_ARCH_", "1"] {
+            assert_eq!(of_other(text), None, "{text}");
         }
         for text in ["", "SCMP_ARCH_", "X86", "SCMP_ARCH_x86", "scmp_arch_X86", "SCMP_ARCH_X86_"] {
             assert_eq!(ArchName::parse(text), None, "{text}");

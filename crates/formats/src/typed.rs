@@ -1,5 +1,6 @@
 //! From the values of a file to the types of the formats, field by field.
 
+use crate::WarningKind;
 use crate::caps::Capability;
 use crate::docker::{ArchMapEntry, Filter, Seccomp, Syscall};
 use crate::json::{Fault, Node, Object};
@@ -19,9 +20,9 @@ pub(crate) fn seccomp<'d>(
     let mut object = node.object("a seccomp profile object")?.in_any_case();
     let mut seccomp = Seccomp {
         default_action: ActionName::read(object.require("defaultAction")?)?,
-        default_errno_ret: number(&mut object, "defaultErrnoRet", "an errno")?,
+        default_errno_ret: number(&mut object, "defaultErrnoRet", "an errno", unknown)?,
         default_errno: None,
-        architectures: list(&mut object, "architectures", "the architectures", ArchName::read)?,
+        architectures: arches(&mut object, "architectures", unknown)?,
         arch_map: Vec::new(),
         flags: list(&mut object, "flags", "the flags", Flag::read)?,
         listener_path: text(&mut object, "listenerPath", "a path")?,
@@ -52,13 +53,8 @@ const SECCOMP: &[&str] = &[
 fn arch_map_entry<'d>(node: Node<'d>, unknown: &mut Unknown<'d>) -> Result<ArchMapEntry, Fault> {
     let mut object = node.object("an archMap entry object")?.in_any_case();
     let entry = ArchMapEntry {
-        architecture: ArchName::read(object.require("architecture")?)?,
-        sub_architectures: list(
-            &mut object,
-            "subArchitectures",
-            "the architectures",
-            ArchName::read,
-        )?,
+        architecture: arch(object.require("architecture")?, unknown)?,
+        sub_architectures: arches(&mut object, "subArchitectures", unknown)?,
     };
     unknown.note(&object, &["architecture", "subArchitectures"])?;
     Ok(entry)
@@ -82,7 +78,7 @@ fn syscall<'d>(node: Node<'d>, form: Form, unknown: &mut Unknown<'d>) -> Result<
         name: String::new(),
         names,
         action: ActionName::read(object.require("action")?)?,
-        errno_ret: number(&mut object, "errnoRet", "an errno")?,
+        errno_ret: number(&mut object, "errnoRet", "an errno", unknown)?,
         errno: None,
         args: list(&mut object, "args", "the conditions", |arg| noted_arg(arg, unknown))?,
         comment: String::new(),
@@ -125,20 +121,26 @@ fn filter<'d>(
 
 fn noted_arg<'d>(node: Node<'d>, unknown: &mut Unknown<'d>) -> Result<Arg, Fault> {
     let mut object = node.object("an argument condition object")?.in_any_case();
-    let arg = arg(&mut object)?;
+    let arg = arg(&mut object, unknown)?;
     unknown.note(&object, ARG)?;
     Ok(arg)
 }
 
 /// Takes the fields of a condition on an argument.
-pub(crate) fn arg(object: &mut Object<'_>) -> Result<Arg, Fault> {
-    Ok(Arg {
+pub(crate) fn arg<'d>(object: &mut Object<'d>, unknown: &mut Unknown<'d>) -> Result<Arg, Fault> {
+    let value_two = number(object, "valueTwo", "the second value", unknown)?;
+    let op = object.require("op")?;
+    let arg = Arg {
         index: ArgIndex::read(object.require("index")?)?,
-        value: object.require("value")?.u64("the value")?,
-        value_two: number(object, "valueTwo", "the second value")?.unwrap_or_default(),
-        op: OperatorName::read(object.require("op")?)?,
+        value: whole(object.require("value")?, "the value", unknown)?,
+        value_two: value_two.unwrap_or_default(),
+        op: OperatorName::read(op)?,
         width: object.take_value("width").map(WidthName::read).transpose()?,
-    })
+    };
+    if arg.op == OperatorName::MaskedEq && value_two.is_none() {
+        unknown.remark(op, WarningKind::ValueTwoMissing);
+    }
+    Ok(arg)
 }
 
 /// The fields of a condition on an argument.
@@ -157,8 +159,47 @@ fn list<'d, T>(
     }
 }
 
-fn number(object: &mut Object<'_>, key: &str, expected: &str) -> Result<Option<u64>, Fault> {
-    object.take_value(key).map(|node| node.u64(expected)).transpose()
+fn arches<'d>(
+    object: &mut Object<'d>,
+    key: &str,
+    unknown: &mut Unknown<'d>,
+) -> Result<Vec<ArchName>, Fault> {
+    list(object, key, "the architectures", |node| arch(node, unknown))
+}
+
+fn arch<'d>(node: Node<'d>, unknown: &mut Unknown<'d>) -> Result<ArchName, Fault> {
+    let (name, is_other) = ArchName::read(node)?;
+    if is_other {
+        unknown.remark(node, WarningKind::ArchSpelling { arch: name.0 });
+    }
+    Ok(name)
+}
+
+fn number<'d>(
+    object: &mut Object<'d>,
+    key: &str,
+    expected: &str,
+    unknown: &mut Unknown<'d>,
+) -> Result<Option<u64>, Fault> {
+    object.take_value(key).map(|node| whole(node, expected, unknown)).transpose()
+}
+
+/// A number, also as a text: JSON has no hexadecimal numbers, and people put them into quotes.
+fn whole<'d>(node: Node<'d>, expected: &str, unknown: &mut Unknown<'d>) -> Result<u64, Fault> {
+    let Some(text) = node.as_text() else { return node.u64(expected) };
+    let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
+    let has_sign = digits.unwrap_or(&text).starts_with(['+', '-']);
+    let value = match digits {
+        Some(digits) => u64::from_str_radix(digits, 16).ok(),
+        None => text.parse().ok().filter(|_| text == "0" || !text.starts_with('0')),
+    };
+    match value.filter(|_| !has_sign) {
+        Some(value) => {
+            unknown.remark(node, WarningKind::NumberAsText { value });
+            Ok(value)
+        }
+        None => node.u64(expected),
+    }
 }
 
 fn text(object: &mut Object<'_>, key: &str, expected: &str) -> Result<Option<String>, Fault> {

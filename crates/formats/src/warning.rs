@@ -4,7 +4,7 @@ use std::fmt;
 
 use callgate_syscalls::{Arch, KernelVersion, Name, SeccompData};
 
-use crate::{Action, Place, Reading};
+use crate::{Action, ArchName, Place, Reading};
 
 /// Something in a profile that is legal but hardly meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,32 @@ pub enum WarningKind {
     UnknownField,
     /// The key is in another case, which readers in Go take, and others not.
     KeyCase,
+    /// The key has its words apart, or joined in another way, which no runtime reads.
+    KeySpelling {
+        /// The key as the format has it.
+        known: &'static str,
+    },
+    /// A number stands in quotes.
+    NumberAsText {
+        /// The number.
+        value: u64,
+    },
+    /// An architecture is named in a way that is not the format's.
+    ArchSpelling {
+        /// The architecture.
+        arch: Arch,
+    },
+    /// `SCMP_CMP_MASKED_EQ` has no `valueTwo`.
+    ValueTwoMissing,
+    /// A condition is about an argument that the syscall does not have.
+    ArgumentUnused {
+        /// The syscall.
+        name: Name,
+        /// The index of the argument.
+        argument: u8,
+        /// How many arguments the syscall has.
+        count: usize,
+    },
     /// `errnoRet` or `errno` stands beside an action that has no use for it.
     ErrnoUnused,
     /// `valueTwo` stands beside an operator that has no use for it.
@@ -147,6 +173,28 @@ impl fmt::Display for WarningKind {
             Self::UnknownField => f.write_str("unknown field, skipped"),
             Self::KeyCase => f.write_str(
                 "read though its key is in another case: runc and Docker do so too, crun does not",
+            ),
+            Self::KeySpelling { known } => write!(
+                f,
+                "read as `{known}`, but no runtime reads this spelling: they skip the field"
+            ),
+            Self::NumberAsText { value } => write!(
+                f,
+                "read as {value}, but runtimes take no numbers in quotes: write {value}"
+            ),
+            Self::ArchSpelling { arch } => {
+                let word = ArchName(*arch);
+                write!(f, "read as {word}, but runtimes know that spelling alone: write {word}")
+            }
+            Self::ValueTwoMissing => f.write_str(
+                "no `valueTwo`: runtimes compare with 0, and so do we, so that the rule holds where all bits of the \
+                 mask are clear",
+            ),
+            Self::ArgumentUnused { name, argument, count } => write!(
+                f,
+                "{name} has {count} argument{}: what stands in argument {argument} (counted from 0) means nothing, and \
+                 the caller chooses it",
+                if *count == 1 { "" } else { "s" }
             ),
             Self::ErrnoUnused => f.write_str("no effect: only ERRNO and TRACE carry a number"),
             Self::ValueTwoUnused => {

@@ -35,7 +35,9 @@ pub(crate) fn in_place_of_policy(text: &str) -> Option<SyntaxError> {
 fn is_json(text: &str) -> bool {
     let text = text.trim_start();
     let inside = |text: &str| matches!(text.trim_start().chars().next(), Some('"' | '}' | '/'));
-    text.starts_with('[') || text.strip_prefix('{').is_some_and(inside)
+    // A word in brackets heads a section of a unit.
+    let is_list = |text: &str| !text.starts_with(|c: char| c.is_ascii_alphabetic());
+    text.strip_prefix('[').is_some_and(is_list) || text.strip_prefix('{').is_some_and(inside)
 }
 
 /// Whether the first line with a word on it is an instruction, behind a label or not.
@@ -66,7 +68,15 @@ mod tests {
             let error = in_place_of_policy(text).unwrap();
             assert!(error.message.contains(form), "{text}: {}", error.message);
         }
-        for text in ["", "policy 1\n", "allow read", "{ read }", "# ld [0]\n", "group ld {\n"] {
+        for text in [
+            "",
+            "[Service]\nUser=x",
+            "policy 1\n",
+            "allow read",
+            "{ read }",
+            "# ld [0]\n",
+            "group ld {\n",
+        ] {
             assert_eq!(in_place_of_policy(text), None, "{text}");
         }
     }

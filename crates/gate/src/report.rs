@@ -33,7 +33,7 @@ pub fn decider(by: Decider, provenance: Option<&Provenance>) -> Option<Span> {
     let provenance = provenance?;
     let origin = match by {
         Decider::Rule(rule) => provenance.rule(rule).map(|written| written.origin),
-        Decider::Default(_) => provenance.default,
+        Decider::Default(arch) => provenance.default_on(arch),
         Decider::Unknown(_) => provenance.unknown,
         Decider::Foreign => provenance.foreign,
     };

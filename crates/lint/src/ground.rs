@@ -252,8 +252,8 @@ impl<'s> Ground<'s> {
         let provenance = self.subject.text?.provenance;
         let origin = match by {
             Decider::Rule(id) => provenance.rule(id).map(|written| written.origin),
-            Decider::Default(_) => provenance.default,
-            Decider::Unknown(_) => provenance.unknown.or(provenance.default),
+            Decider::Default(arch) => provenance.default_on(arch),
+            Decider::Unknown(arch) => provenance.unknown.or(provenance.default_on(arch)),
             Decider::Foreign => provenance.foreign,
         };
         match origin? {

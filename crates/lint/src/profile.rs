@@ -33,6 +33,12 @@ const fn code(kind: &WarningKind) -> Option<&'static str> {
         WarningKind::UnknownField => Some("L0309"),
         WarningKind::ErrnoUnused | WarningKind::ValueTwoUnused => Some("L0310"),
         WarningKind::UnknownSyscall { .. } => Some("L0311"),
+        WarningKind::KeyCase
+        | WarningKind::KeySpelling { .. }
+        | WarningKind::NumberAsText { .. }
+        | WarningKind::ArchSpelling { .. } => Some("L0312"),
+        WarningKind::ArgumentUnused { .. } => Some("L0313"),
+        WarningKind::ValueTwoMissing => Some("L0314"),
         WarningKind::Overruled { .. } => Some("L0301"),
         WarningKind::EqualsDefault => Some("L0302"),
         _ => None,

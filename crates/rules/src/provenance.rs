@@ -17,6 +17,8 @@ pub struct Provenance {
     rules: Vec<Entry>,
     /// Where the header says what happens otherwise.
     pub default: Option<Origin>,
+    /// The same for architectures of which another place says it.
+    defaults: Vec<(Arch, Origin)>,
     /// Where the header says what happens to unknown syscalls.
     pub unknown: Option<Origin>,
     /// Where the header says what happens to foreign architectures.
@@ -43,7 +45,14 @@ impl Provenance {
     /// A table without entries for rules that were written in these places.
     #[must_use]
     pub const fn new(origins: Vec<Origin>) -> Self {
-        Self { origins, rules: Vec::new(), default: None, unknown: None, foreign: None }
+        Self {
+            origins,
+            rules: Vec::new(),
+            default: None,
+            defaults: Vec::new(),
+            unknown: None,
+            foreign: None,
+        }
     }
 
     /// Makes room for that many rules more.
@@ -57,6 +66,24 @@ impl Provenance {
     pub fn push(&mut self, arch: Arch, nr: SyscallNr, rule: Option<usize>) {
         let rule = rule.and_then(|rule| u32::try_from(rule).ok());
         self.rules.push(Entry { arch, nr, rule });
+    }
+
+    /// Notes who says what happens otherwise on an architecture.
+    pub fn push_default(&mut self, arch: Arch, origin: Origin) {
+        self.defaults.push((arch, origin));
+    }
+
+    /// Who says what happens on an architecture where no rule holds.
+    #[must_use]
+    pub fn default_on(&self, arch: Arch) -> Option<Origin> {
+        let own = self.defaults.iter().find(|(of, _)| *of == arch);
+        own.map(|(_, origin)| *origin).or(self.default)
+    }
+
+    /// Forgets who says what happens otherwise.
+    pub fn forget_default(&mut self) {
+        self.default = None;
+        self.defaults.clear();
     }
 
     /// Ends the notes of rules; look-ups work from then on.

@@ -9,6 +9,8 @@ use callgate_kernel::inherited_descriptors;
 use clap::ValueHint;
 
 use callgate_console::error::{Error, Status};
+use callgate_console::input::door::{self, Wanted};
+use callgate_console::input::{self, Source};
 use callgate_console::output;
 
 /// Answer the notifications of containers by rules
@@ -76,12 +78,22 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     // Before anything is opened whose number could be one of theirs.
     let inherited = inherited_descriptors();
     let Some(socket) = args.socket.clone() else {
-        Policy::read(&args.policy).map_err(Error::from)?;
+        Policy::read(&args.policy).map_err(|error| named(args, error.into()))?;
         let (good, path) = (output::GOOD, args.policy.display());
         output::text(|out| writeln!(out, "{good}good{good:#}  {path}"))?;
         return Ok(Status::Success);
     };
     let options = Options { socket, policy: args.policy.clone(), metrics: args.metrics };
-    callgate_agent::run(&options, inherited, io::stdout()).map_err(Error::from)?;
+    callgate_agent::run(&options, inherited, io::stdout())
+        .map_err(|error| named(args, error.into()))?;
     Ok(Status::Success)
+}
+
+/// The error of an agent; of a file that is no policy of an agent, what it is.
+fn named(args: &Args, error: Error) -> Error {
+    let source = Source::File(args.policy.clone());
+    match input::bytes(&source) {
+        Ok(bytes) => door::named(error, &bytes, &source, Wanted::AgentPolicy),
+        Err(_) => error,
+    }
 }

@@ -6,6 +6,7 @@ use clap::{ValueEnum, ValueHint};
 
 use callgate_console::args::group::ProgramOutput;
 use callgate_console::error::{Error, Status};
+use callgate_console::input::door::{self, Wanted};
 use callgate_console::input::{self, Source};
 use callgate_console::output;
 
@@ -59,14 +60,16 @@ enum Order {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Status, Error> {
-    let text = input::text(&args.file)?;
+    let text = input::text_of(&args.file, Wanted::Assembler)?;
     let endian = match args.endian {
         Order::Native => Endian::native(),
         Order::Little => Endian::Little,
         Order::Big => Endian::Big,
     };
     let what = || args.file.to_string();
-    let program =
-        assemble(&text, endian).map_err(|reason| Error::Assemble { what: what(), reason })?;
+    let program = assemble(&text, endian).map_err(|reason| {
+        let error = Error::Assemble { what: what(), reason };
+        door::named(error, text.as_bytes(), &args.file, Wanted::Assembler)
+    })?;
     output::program(&program, output::style(endian), &args.to)
 }

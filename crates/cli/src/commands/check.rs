@@ -60,6 +60,9 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
         Input::Profile(_) => args.arches.as_slice(),
         _ => &[],
     };
+    if let Input::Profile(profile) = &input {
+        profile.remark(&how, looked_at)?;
+    }
     let material = Material::of(&input, &how, looked_at)?;
     let stack = input.subject(&how, looked_at)?.into_stack()?;
     report(&stack, &arches)?;

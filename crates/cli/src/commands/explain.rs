@@ -11,6 +11,7 @@ use std::time::Duration;
 use callgate_console::args::group::ProfileArgs;
 use callgate_console::args::{arguments, value};
 use callgate_console::error::{Error, Status};
+use callgate_console::input::door::{self, Wanted};
 use callgate_console::input::{self, Input, Resolved, Source, Unresolved};
 use callgate_console::output;
 use callgate_explain::{
@@ -90,7 +91,14 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
         check: args.check,
     };
     read(args, arch, &mut told)?;
-    told.finish()
+    let status = told.finish()?;
+    let files = args.what.iter().map(Path::new).filter(|path| path.is_file());
+    for source in files.filter(|_| status == Status::No).map(|path| Source::File(path.into())) {
+        if let Some(hint) = door::hint(&input::bytes(&source)?, &source, Wanted::Denials) {
+            output::warning(&hint);
+        }
+    }
+    Ok(status)
 }
 
 /// The filter as it was read.
@@ -107,9 +115,8 @@ impl Known {
             other => return Ok(Self::Programs(other.subject(&args.how, &[])?.into_stack()?)),
         };
         let x86 = arch == Arch::X86 && Arch::native() == Some(Arch::X86_64);
-        let here = x86 || profile.covers(&args.how, arch)?;
-        let arches = if here { &[][..] } else { &[arch] };
-        let resolved = profile.resolve(&args.how, arches)?;
+        let arches = if x86 { Vec::new() } else { profile.covering(&args.how, arch)? };
+        let resolved = profile.resolve(&args.how, &arches)?;
         Ok(Self::Rules(profile, Box::new(resolved)))
     }
 

@@ -4,6 +4,7 @@ use callgate_gate::{format, read_syntax};
 use clap::ValueHint;
 
 use callgate_console::error::{Error, Status};
+use callgate_console::input::door::{self, Wanted};
 use callgate_console::input::{self, Source};
 use callgate_console::output;
 
@@ -41,10 +42,12 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     input::stdin_once(&args.files.iter().collect::<Vec<_>>())?;
     let mut status = Status::Success;
     for source in &args.files {
-        let text = input::text(source)?;
+        let text = input::text_of(source, Wanted::Language)?;
         let named = callgate_rules::Source::new(source.to_string(), text.clone());
         let named = named.map_err(|error| Error::text(error.into()))?;
-        let file = read_syntax(named).map_err(Error::text)?;
+        let file = read_syntax(named).map_err(|refused| {
+            door::named(Error::text(refused), text.as_bytes(), source, Wanted::Language)
+        })?;
         // What has no errors has a format.
         let Some(formatted) = format(&file) else { continue };
         match (args.check, source) {

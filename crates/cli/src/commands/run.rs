@@ -124,7 +124,7 @@ fn run_explained(args: &Args) -> Result<Status, Error> {
     let (mut policy, mut provenance) = (resolved.policy, resolved.provenance);
     if let Some(default) = args.default {
         policy = policy.with_default(default);
-        provenance.default = None;
+        provenance.forget_default();
     }
     let options = options(args.log, &resolved.flags);
     let sources = text.sources();

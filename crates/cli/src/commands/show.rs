@@ -61,6 +61,12 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     let policy = match policy_of(input.subject(&args.how, &args.arches)?) {
         Ok(policy) => policy,
         Err(Error::Prover(error @ callgate_prover::Error::NotExpressible { .. })) => {
+            if let Some(call) = &args.call {
+                return Err(Error::Usage(format!(
+                    "{error}, so that it can't be said in words what becomes of {call}: `callgate sim` tells it of \
+                     one call with its arguments"
+                )));
+            }
             return as_program(&programs, &error.to_string());
         }
         Err(error) => return Err(error),

@@ -129,8 +129,8 @@ impl Filters {
                 return Ok(Self { stack, rules: None });
             }
         };
-        let arches = if profile.covers(&args.how, arch)? { &[][..] } else { &[arch] };
-        let resolved = profile.resolve(&args.how, arches)?;
+        let arches = profile.covering(&args.how, arch)?;
+        let resolved = profile.resolve(&args.how, &arches)?;
         let stack = Subject::Policy(resolved.policy.clone()).into_stack()?;
         Ok(Self { stack, rules: Some((profile, resolved)) })
     }

@@ -15,6 +15,7 @@ use clap::{ValueEnum, ValueHint};
 use callgate_console::args::group::ProfileArgs;
 use callgate_console::args::value;
 use callgate_console::error::{Error, Status};
+use callgate_console::input::door::{self, Wanted};
 use callgate_console::input::{self, Input, Source, Subject, Unresolved, gate};
 use callgate_console::output::{self, DiagnosticJson};
 
@@ -157,7 +158,8 @@ fn suite(args: &Args, source: &Source) -> Result<Suite, Error> {
     };
     let bytes = input::bytes(source)?;
     if !is_table {
-        let written = gate::written(bytes, source)?;
+        let written = gate::written(bytes.clone(), source)
+            .map_err(|error| door::named(error, &bytes, source, Wanted::Language))?;
         let lowered = gate::lowered(&written, &args.how, &args.arches)?;
         let provenance = Some(lowered.provenance);
         let (tests, sources) = (written.tests, written.sources);

@@ -7,6 +7,7 @@ mod compare;
 mod compile;
 mod convert;
 mod doctor;
+mod door;
 mod explain;
 mod facts;
 mod gate;

@@ -8,6 +8,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 
 use crate::args::group::ProfileArgs;
 use crate::error::Error;
+use crate::input::door::{self, Wanted};
 use crate::input::{self, Source};
 
 /// How often calls are made, and so which of them are decided first. It changes no filter's meaning.
@@ -59,8 +60,11 @@ impl TuneArgs {
             Some(Chosen::Recorded(source)) => {
                 input::stdin_once(&others.iter().chain([source]).collect::<Vec<_>>())?;
                 let what = || source.to_string();
-                let parsed = Weights::parse(&input::text(source)?);
-                parsed.map_err(|reason| Error::Weights { what: what(), reason })?
+                let text = input::text_of(source, Wanted::Weights)?;
+                Weights::parse(&text).map_err(|reason| {
+                    let error = Error::Weights { what: what(), reason };
+                    door::named(error, text.as_bytes(), source, Wanted::Weights)
+                })?
             }
         };
         Ok(Options { weights, kernel: how.asked_kernel() })

@@ -4,14 +4,39 @@ use std::str::FromStr;
 
 use callgate_dumps::Form;
 use callgate_syscalls::{Action, Arch, Errno, Name, SyscallNr};
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use crate::error::Error;
 
 /// Parses an architecture's name; help and errors list them.
 pub fn arch() -> impl TypedValueParser<Value = Arch> {
-    PossibleValuesParser::new(Arch::ALL.map(Arch::name)).try_map(|name| name.parse::<Arch>())
+    let value = |arch: Arch| {
+        let others = OTHER_NAMES.into_iter().filter(move |(_, own)| *own == arch);
+        PossibleValue::new(arch.name()).aliases(others.map(|(word, _)| word))
+    };
+    PossibleValuesParser::new(Arch::ALL.map(value)).try_map(|name| {
+        let other = OTHER_NAMES.into_iter().find(|(word, _)| *word == name);
+        Arch::from_name(&name).or(other.map(|(_, arch)| arch)).ok_or("no architecture")
+    })
 }
+
+/// What distributions, compilers, Go and Docker call architectures.
+const OTHER_NAMES: [(&str, Arch); 14] = [
+    ("386", Arch::X86),
+    ("i386", Arch::X86),
+    ("i686", Arch::X86),
+    ("amd64", Arch::X86_64),
+    ("x86-64", Arch::X86_64),
+    ("arm64", Arch::Aarch64),
+    ("armhf", Arch::Arm),
+    ("armel", Arch::Arm),
+    ("ppc64el", Arch::Ppc64le),
+    ("loong64", Arch::Loongarch64),
+    ("mipsle", Arch::Mipsel),
+    ("mips64le", Arch::Mipsel64),
+    ("mips64el", Arch::Mipsel64),
+    ("powerpc64le", Arch::Ppc64le),
+];
 
 /// Parses the name of a program's form; help and errors list them.
 pub fn form() -> impl TypedValueParser<Value = Form> {
@@ -42,7 +67,8 @@ pub fn arches_or_native(arches: &[Arch]) -> Result<Vec<Arch>, Error> {
     }
 }
 
-/// A number as people write it: decimal, or hexadecimal with `0x`; negative as two's complement.
+/// A number as people write it, and C and strace print it: decimal, hexadecimal with `0x`, or octal with a leading 0
+/// (modes); negative as two's complement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Number(pub u64);
 
@@ -51,11 +77,17 @@ impl FromStr for Number {
 
     fn from_str(text: &str) -> Result<Self, &'static str> {
         let parsed = match (text.strip_prefix("0x"), text.starts_with('-')) {
+            (None, _) if text.starts_with("0o") && !text.contains(['+', '-']) => {
+                u64::from_str_radix(&text[2..], 8)
+            }
             (Some(digits), _) if !digits.starts_with(['+', '-']) => u64::from_str_radix(digits, 16),
+            (None, _) if text.len() > 1 && text.starts_with('0') && !text.contains(['+', '-']) => {
+                u64::from_str_radix(text, 8)
+            }
             (_, true) => text.parse::<i64>().map(|n| u64::from_ne_bytes(n.to_ne_bytes())),
             _ => text.parse(),
         };
-        let explain = "not a number of 64 bits: write decimal, or hexadecimal with 0x";
+        let explain = "not a number of 64 bits: write decimal, hexadecimal with 0x, or octal with a leading 0";
         parsed.map(Self).map_err(|_| explain)
     }
 }

@@ -104,7 +104,9 @@ impl Foreign {
     /// [`Error::Text`], and as [`ProfileArgs::options`].
     pub(super) fn lowered(&self, args: &ProfileArgs, arches: &[Arch]) -> Result<Lowered, Error> {
         gate::warn(&self.written.warnings, &self.written.sources);
-        self.lowered_quietly(args, arches)
+        let lowered = self.lowered_quietly(args, arches)?;
+        gate::warn(&lowered.warnings, &self.written.sources);
+        Ok(lowered)
     }
 
     /// The same without warnings.
@@ -134,8 +136,8 @@ impl Foreign {
             ))
         })?;
         let lowered = written.lower(part, &target).map_err(refused)?;
-        let callgate_dialects::Lowered { policy, provenance } = lowered;
-        Ok(Lowered { policy, provenance, warnings: Vec::new() })
+        let callgate_dialects::Lowered { policy, provenance, warnings } = lowered;
+        Ok(Lowered { policy, provenance, warnings })
     }
 }
 

@@ -54,7 +54,7 @@ pub fn lowered(written: &Written, args: &ProfileArgs, arches: &[Arch]) -> Result
 
 /// Says what is remarkable about a text.
 pub fn warn(warnings: &[Diagnostic], sources: &Sources) {
-    output::aside(&output::rendered(warnings, sources));
+    output::remarks(warnings, sources);
 }
 
 /// What a policy is lowered for.

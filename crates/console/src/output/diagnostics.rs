@@ -146,11 +146,11 @@ impl<'a> DiagnosticJson<'a> {
         }
     }
 
-    /// An error that has no place in a text.
-    pub fn without_place(message: String) -> Self {
+    /// A message that has no place in a text.
+    pub const fn message(severity: &'static str, message: String) -> Self {
         let labels = Vec::new();
         let helps = Vec::new();
-        Self { code: None, severity: "error", message, labels, notes: &[], helps }
+        Self { code: None, severity, message, labels, notes: &[], helps }
     }
 }
 

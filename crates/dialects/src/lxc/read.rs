@@ -85,6 +85,7 @@ fn names<'t>(
     Some(Layer {
         arches: LayerArches::Local,
         is_lenient: true,
+        is_by_hand: true,
         order: Order::Libseccomp(Exactness::Exact),
         ..Layer::new(rules)
     })

@@ -1,7 +1,7 @@
 //! Reads snapd's profiles.
 
 use callgate_policy::Operator;
-use callgate_rules::{Cond, ErrnoSpec, Relation, Rule, Value, Verdict};
+use callgate_rules::{Answer, Cond, ErrnoSpec, Relation, Rule, Value, Verdict};
 
 use crate::context::{self, Context, code, unsigned};
 use crate::piece::Piece;
@@ -38,7 +38,8 @@ const NEGATIVE: [&str; 20] = [
 pub(crate) fn read(mut context: Context<'_>) -> Result<Written, Refused> {
     let (text, source) = context.text();
     let whole = Piece::whole(&text, source);
-    let mut default = context::answer(Verdict::Errno(ErrnoSpec::EPERM), whole.part(0..0));
+    // What snapd does with calls that are not listed stands in no profile.
+    let mut default = Answer::new(Verdict::Errno(ErrnoSpec::EPERM));
     let (mut allowed, mut denied) = (Vec::new(), Vec::new());
     for line in whole.lines().map(Piece::trim) {
         match line.text {
@@ -65,7 +66,7 @@ pub(crate) fn read(mut context: Context<'_>) -> Result<Written, Refused> {
     };
     let mut layers = Vec::new();
     if !denied.is_empty() {
-        layers.push(layer(context::answer(Verdict::Allow, whole.part(0..0)), denied));
+        layers.push(layer(Answer::new(Verdict::Allow), denied));
     }
     if default.verdict == Verdict::Allow {
         // Nothing is filtered, not even what is foreign.

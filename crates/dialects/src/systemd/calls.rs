@@ -108,6 +108,11 @@ impl Calls {
     pub(super) fn filter(&self, refusal: Answer) -> Option<Rules> {
         let (allows, origin) = (self.allows?, Origin::Text(self.origin?));
         let allow = Answer { verdict: Verdict::Allow, origin };
+        // What is refused without another word is refused by the list.
+        let refusal = match refusal.origin {
+            Origin::Text(_) => refusal,
+            Origin::Observation(_) | Origin::Program => Answer { origin, ..refusal },
+        };
         let (default, listed) = match allows {
             true => (refusal, Verdict::Allow),
             false => (allow, refusal.verdict),

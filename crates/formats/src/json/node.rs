@@ -21,9 +21,9 @@ pub struct Object<'d> {
     node: Node<'d>,
     /// Those that nobody asked for yet, in their order.
     fields: Vec<(Cow<'d, str>, Node<'d>)>,
-    /// Whether keys in another case are taken too, where there is none in the right one.
+    /// Whether keys in another spelling are taken too, where there is none in the right one.
     any_case: bool,
-    /// The values whose keys were in another case.
+    /// The values whose keys were in another spelling.
     folded: Vec<Node<'d>>,
 }
 
@@ -141,8 +141,8 @@ impl<'d> Node<'d> {
         }
     }
 
-    /// The value of an object's field, where this is an object that has it; in another case, where
-    /// there is none in the right one.
+    /// The value of an object's field, where this is an object that has it; in another spelling,
+    /// where there is none in the right one.
     pub(crate) fn field(self, key: &str) -> Option<Self> {
         if self.entry().kind != Kind::Object {
             return None;
@@ -154,7 +154,7 @@ impl<'d> Node<'d> {
             if name == key {
                 return Some(value);
             }
-            if in_other_case.is_none() && name.eq_ignore_ascii_case(key) {
+            if in_other_case.is_none() && is_spelling_of(&name, key) {
                 in_other_case = Some(value);
             }
         }
@@ -295,19 +295,20 @@ impl<'d> Object<'d> {
         if let Some(index) = self.fields.iter().position(|(name, _)| name == key) {
             return Some(self.fields.remove(index).1);
         }
-        let in_other_case = |(name, _): &(Cow<'_, str>, _)| name.eq_ignore_ascii_case(key);
+        let in_other_case = |(name, _): &(Cow<'_, str>, _)| is_spelling_of(name, key);
         let index = self.fields.iter().position(in_other_case).filter(|_| self.any_case)?;
         let (_, node) = self.fields.remove(index);
         self.folded.push(node);
         Some(node)
     }
 
-    /// Takes keys in another case too, as decoders in Go do.
+    /// Takes keys in another case too, as decoders in Go do, and with the words apart
+    /// (`default_action`), which is what users of other languages write.
     pub(crate) fn in_any_case(self) -> Self {
         Self { any_case: true, ..self }
     }
 
-    /// The values that were taken though their keys are in another case.
+    /// The values that were taken though their keys are in another spelling.
     pub(crate) fn folded(&self) -> &[Node<'d>] {
         &self.folded
     }
@@ -356,6 +357,14 @@ impl<'d> Object<'d> {
     pub fn unknown(&self) -> impl Iterator<Item = (&str, Node<'d>)> {
         self.fields.iter().map(|(key, node)| (key.as_ref(), *node))
     }
+}
+
+/// Whether a key is another one but for its case and what stands between its words.
+pub(crate) fn is_spelling_of(written: &str, key: &str) -> bool {
+    let letters = written.bytes().filter(|byte| !matches!(byte, b'_' | b'-'));
+    letters
+        .map(|byte| byte.to_ascii_lowercase())
+        .eq(key.bytes().map(|byte| byte.to_ascii_lowercase()))
 }
 
 /// A text for a message: its first 60 characters.
@@ -438,6 +447,16 @@ mod tests {
             "18446744073709551616 is above 18446744073709551615, the largest number"
         );
         assert_eq!(reason("-1"), "expected the value as a whole number from 0 on, found -1");
+    }
+
+    #[test]
+    fn keys_are_known_in_other_spellings() {
+        for written in ["defaultAction", "DefaultAction", "default_action", "DEFAULT-ACTION"] {
+            assert!(is_spelling_of(written, "defaultAction"), "{written}");
+        }
+        for written in ["default action", "defaultactions", "defaultActio", "", "_"] {
+            assert!(!is_spelling_of(written, "defaultAction"), "{written}");
+        }
     }
 
     #[test]

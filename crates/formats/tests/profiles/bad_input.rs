@@ -1,7 +1,7 @@
 //! Every kind of bad input: the message names the place and the value, and nothing panics.
 
 use callgate_formats::{Error, FILE_MAX, Form, Options, Profile, WarningKind, builtin};
-use callgate_syscalls::{Arch, KernelVersion};
+use callgate_syscalls::{Action, Arch, KernelVersion};
 
 fn options() -> Options {
     Options::new(Arch::X86_64, KernelVersion::new(6, 12))
@@ -179,12 +179,12 @@ fn unknown_words() {
         refused_rule(
             "{\"names\": [\"read\"], \"action\": \"SCMP_ACT_ALLOW\", \"args\": [{\"index\": 0, \"value\": 1, \"op\": \"==\"}]}"
         ),
-        "p.json:2:89: syscalls[0].args[0].op: unknown operator \"==\"; accepted are SCMP_CMP_NE, SCMP_CMP_LT, SCMP_CMP_LE, SCMP_CMP_EQ, SCMP_CMP_GE, SCMP_CMP_GT, SCMP_CMP_MASKED_EQ"
+        "p.json:2:89: syscalls[0].args[0].op: unknown operator \"==\": did you mean SCMP_CMP_EQ? Accepted are SCMP_CMP_NE, SCMP_CMP_LT, SCMP_CMP_LE, SCMP_CMP_EQ, SCMP_CMP_GE, SCMP_CMP_GT, SCMP_CMP_MASKED_EQ"
     );
     let message = refused(
-        "{\"defaultAction\": \"SCMP_ACT_ALLOW\", \"architectures\": [\"SCMP_ARCH_X86\", \"x86_64\"]}",
+        "{\"defaultAction\": \"SCMP_ACT_ALLOW\", \"architectures\": [\"SCMP_ARCH_X86\", \"z80\"]}",
     );
-    assert!(message.starts_with("p.json:1:72: architectures[1]: unknown architecture \"x86_64\"; accepted are SCMP_ARCH_X86,"), "{message}");
+    assert!(message.starts_with("p.json:1:72: architectures[1]: unknown architecture \"z80\"; accepted are SCMP_ARCH_X86,"), "{message}");
     let message = refused(
         "{\"defaultAction\": \"SCMP_ACT_ALLOW\", \"flags\": [\"SECCOMP_FILTER_FLAG_TSYNK\"]}",
     );
@@ -266,6 +266,99 @@ fn misspelt_fields_are_errors_and_strange_ones_warnings() {
     let resolved = Profile::parse(text.as_bytes(), "p.json").unwrap().resolve(&options()).unwrap();
     let warnings: Vec<String> = resolved.warnings.iter().map(ToString::to_string).collect();
     assert_eq!(warnings, ["p.json:3:13: syscalls[0].x-owner: unknown field, skipped"]);
+}
+
+fn warnings(text: &str) -> Vec<String> {
+    let resolved = Profile::parse(text.as_bytes(), "p.json").unwrap().resolve(&options()).unwrap();
+    resolved.warnings.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn keys_in_other_spellings_are_read_with_a_note() {
+    let text = "{\"DefaultAction\": \"SCMP_ACT_ALLOW\", \"syscalls\": [{\"names\": [\"read\"],\n\
+                \"action\": \"SCMP_ACT_ERRNO\", \"errno_ret\": 5}]}";
+    let said = warnings(text);
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(said.iter().any(|said| said.starts_with("p.json:1:19: DefaultAction: read though")));
+    assert!(
+        said.iter()
+            .any(|said| said.starts_with("p.json:2:42: syscalls[0].errno_ret: read as `errnoRet`")),
+        "{said:?}"
+    );
+    let resolved = Profile::parse(text.as_bytes(), "p.json").unwrap().resolve(&options()).unwrap();
+    let call =
+        callgate_syscalls::SeccompData::new(Arch::X86_64, callgate_syscalls::SyscallNr::new(0));
+    assert_eq!(resolved.policy.decide(&call), Action::errno(5).unwrap());
+    // What is there in the right spelling too is a contradiction.
+    let both = text.replace("\"syscalls\"", "\"default_action\": \"SCMP_ACT_LOG\", \"syscalls\"");
+    assert!(refused(&both).contains("default_action"), "{}", refused(&both));
+}
+
+#[test]
+fn numbers_in_quotes_and_other_words_are_read_with_their_mend() {
+    let text = "{\"defaultAction\": \"SCMP_ACT_ALLOW\", \"architectures\": [\"amd64\", \"i386\", \"0xc000003e\"], \"syscalls\": [\n\
+                {\"names\": [\"socket\"], \"action\": \"SCMP_ACT_ERRNO\", \"args\": [\n\
+                {\"index\": 0, \"value\": \"0x10\", \"op\": \"SCMP_CMP_EQ\"}]}]}";
+    let profile = Profile::parse(text.as_bytes(), "p.json").unwrap();
+    let resolved = profile.resolve(&options()).unwrap();
+    let said = |start: &str| resolved.warnings.iter().find(|w| w.to_string().starts_with(start));
+    let value = said("p.json:3:23: syscalls[0].args[0].value: read as 16").unwrap().diagnostic();
+    assert_eq!(value.helps[0].edit.as_ref().unwrap().replacement, "16");
+    let arch =
+        said("p.json:1:55: architectures[0]: read as SCMP_ARCH_X86_64").unwrap().diagnostic();
+    assert_eq!(arch.helps[0].edit.as_ref().unwrap().replacement, "\"SCMP_ARCH_X86_64\"");
+    assert!(said("p.json:1:64: architectures[1]: read as SCMP_ARCH_X86,").is_some());
+    let socket = |family| {
+        let call = callgate_syscalls::SeccompData::new(
+            Arch::X86_64,
+            callgate_syscalls::SyscallNr::new(41),
+        );
+        resolved.policy.decide(&call.with_args([family, 0, 0, 0, 0, 0]))
+    };
+    assert_eq!([socket(16), socket(10)], [Action::errno(1).unwrap(), Action::ALLOW]);
+    for bad in ["0x", "0x-1", "-1", "+1", "010", "0x1_0", "ten", "0x10000000000000000"] {
+        let message = refused(&text.replace("0x10", bad));
+        assert!(message.contains("found the text"), "{bad}: {message}");
+    }
+}
+
+#[test]
+fn conditions_that_hardly_mean_what_they_say() {
+    let args = |args: &str| {
+        profile(&format!(
+            "{{\"names\": [\"socket\"], \"action\": \"SCMP_ACT_ALLOW\", \"args\": [{args}]}}"
+        ))
+    };
+    let beyond =
+        |index: u8| args(&format!("{{\"index\": {index}, \"value\": 1, \"op\": \"SCMP_CMP_EQ\"}}"));
+    assert!(!warnings(&beyond(2)).iter().any(|said| said.contains("means nothing")));
+    let said = warnings(&beyond(3));
+    assert!(
+        said.iter().any(|said| said.contains("syscalls[0].args[0].index: socket has 3 arguments")),
+        "{said:?}"
+    );
+    let masked = "{\"index\": 0, \"value\": 4, \"op\": \"SCMP_CMP_MASKED_EQ\"";
+    let said = warnings(&args(&format!("{masked}}}")));
+    assert!(said.iter().any(|said| said.contains("args[0].op: no `valueTwo`")), "{said:?}");
+    let said = warnings(&args(&format!("{masked}, \"valueTwo\": 0}}")));
+    assert!(!said.iter().any(|said| said.contains("valueTwo")), "{said:?}");
+}
+
+#[test]
+fn numbers_that_nobody_uses_may_be_any() {
+    for number in ["4096", "70000", "18446744073709551615"] {
+        let text = profile(&format!(
+            "{{\"names\": [\"read\"], \"action\": \"SCMP_ACT_ALLOW\", \"errnoRet\": {number}}}"
+        ));
+        let said = warnings(&text);
+        assert!(
+            said.iter().any(|said| said.contains("syscalls[0].errnoRet: no effect")),
+            "{said:?}"
+        );
+    }
+    let text =
+        profile("{\"names\": [\"read\"], \"action\": \"SCMP_ACT_TRACE\", \"errnoRet\": 70000}");
+    assert!(refused(&text).contains("errnoRet"));
 }
 
 #[test]

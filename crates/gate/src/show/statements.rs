@@ -131,7 +131,10 @@ fn lines(text: &mut String, block: &BTreeMap<Key, BTreeSet<Call>>) {
             "errno 0" => " because \"the filter shown does so\"",
             _ => "",
         };
-        let _ = writeln!(text, "{verdict} {subject}{condition}{because}");
+        // The number that no call has, and that tracers write to skip one.
+        let is_skip = calls.contains(&Call::Number(SyscallNr::new(u32::MAX)));
+        let remark = if is_skip { " # -1, by which a tracer skips a call" } else { "" };
+        let _ = writeln!(text, "{verdict} {subject}{condition}{because}{remark}");
     }
 }
 

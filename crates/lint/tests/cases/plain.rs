@@ -169,6 +169,29 @@ pub(crate) const RULES: &[Case] = &[
         bad: json!(r#"{"names": ["raed"], "action": "SCMP_ACT_ALLOW"}"#),
         good: json!(r#"{"names": ["read"], "action": "SCMP_ACT_ALLOW"}"#),
     },
+    Case {
+        code: "L0312",
+        bad: json!(r#"{"names": ["read"], "action": "SCMP_ACT_ERRNO", "errno_ret": 5}"#),
+        good: json!(r#"{"names": ["read"], "action": "SCMP_ACT_ERRNO", "errnoRet": 5}"#),
+    },
+    Case {
+        code: "L0313",
+        bad: json!(
+            r#"{"names": ["dup"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 1, "value": 0, "op": "SCMP_CMP_EQ"}]}"#
+        ),
+        good: json!(
+            r#"{"names": ["dup"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 0, "op": "SCMP_CMP_EQ"}]}"#
+        ),
+    },
+    Case {
+        code: "L0314",
+        bad: json!(
+            r#"{"names": ["unshare"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 64, "op": "SCMP_CMP_MASKED_EQ"}]}"#
+        ),
+        good: json!(
+            r#"{"names": ["unshare"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 64, "valueTwo": 64, "op": "SCMP_CMP_MASKED_EQ"}]}"#
+        ),
+    },
 ];
 
 pub(crate) const ANSWERS: &[Case] = &[
