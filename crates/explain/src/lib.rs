@@ -60,5 +60,5 @@ pub use explain::{Explanation, explain};
 pub use filter::{Filter, Ruling};
 pub use intent::{Effect, Intent};
 pub use kind::told_apart;
-pub use read::{Ended, Found, NoDenial, Reader, read_core};
+pub use read::{Calls, Ended, Found, Made, NoDenial, Reader, Told, read_core};
 pub use time::Time;

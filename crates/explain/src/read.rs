@@ -1,7 +1,10 @@
 //! Denials from what logs, tracers and programs print.
 
 mod audit;
+mod calls;
 pub(crate) mod core;
+mod made;
+mod perf;
 mod phrase;
 mod siginfo;
 mod strace;
@@ -11,7 +14,9 @@ use callgate_syscalls::Arch;
 
 use crate::Denial;
 
+pub use calls::Calls;
 pub use core::{NoDenial, read_core};
+pub use made::{Made, Told};
 pub use phrase::Ended;
 
 /// Reads lines, whatever they are of: audit records in all their clothings, strace's lines, fields of

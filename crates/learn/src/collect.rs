@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use callgate_facts::{SELECTORS_MAX, Selector, selectors};
+use callgate_facts::{Reading, SELECTORS_MAX, Selector, selectors};
 use callgate_syscalls::{Name, SeccompData, names};
 
 use crate::evidence::seen::{Phase, Seen};
@@ -16,6 +16,24 @@ pub struct Collector {
     phase: Progressing,
     calls: BTreeMap<CallKey, Gathered>,
     newest: u64,
+}
+
+/// A call as others tell of it: not all of its arguments may be known.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "whoever tells of a call fills it in")]
+pub struct Report<'a> {
+    /// The call.
+    pub call: CallKey,
+    /// The registers that are known.
+    pub args: [Option<u64>; 6],
+    /// Registers that are known to be no NULL.
+    pub is_given: [bool; 6],
+    /// Who made it; empty where that is not known.
+    pub thread: &'a str,
+    /// The result: `0` for success, else the name of the error.
+    pub result: Option<&'a str>,
+    /// How often.
+    pub count: u64,
 }
 
 /// How far a run is.
@@ -34,6 +52,8 @@ struct Gathered {
     selectors: Vec<Selector>,
     marks: Option<Mark>,
     seen: BTreeMap<[u64; SELECTORS_MAX], Seen>,
+    /// Calls of which the selectors are not known.
+    unknown: Option<Seen>,
 }
 
 /// What a call says about the phase.
@@ -49,6 +69,7 @@ enum Progressing {
     Starting,
     Listening,
     Serving,
+    Exploring,
 }
 
 impl Collector {
@@ -59,30 +80,44 @@ impl Collector {
         Self { id, events: 0, phase, calls: BTreeMap::new(), newest: 0 }
     }
 
+    /// For a run in which a call is refused to find out what is made in its place.
+    #[must_use]
+    pub const fn exploring(id: RunId) -> Self {
+        let phase = Progressing::Exploring;
+        Self { id, events: 0, phase, calls: BTreeMap::new(), newest: 0 }
+    }
+
     /// Takes an event. `thread` names the one that makes the call; `result` is what the kernel
     /// returned, if that is known.
     pub fn event(&mut self, call: &SeccompData, thread: &str, result: Option<&str>) {
-        self.events += 1;
-        let key = CallKey::of(call);
-        let gathered = self.calls.entry(key).or_insert_with(|| Gathered::new(key));
-        self.phase = self.phase.after(gathered.marks);
-        let mut values = [0; SELECTORS_MAX];
-        for (value, selector) in values.iter_mut().zip(&gathered.selectors) {
-            *value = selector.of(call.args[selector.register]);
-        }
-        let seen = gathered.seen.entry(values).or_insert_with(|| {
-            self.newest += 1;
-            Seen::default()
+        self.take(&Report {
+            call: CallKey::of(call),
+            args: call.args.map(Some),
+            is_given: [false; 6],
+            thread,
+            result,
+            count: 1,
         });
-        seen.calls += 1;
-        seen.phases.insert(self.phase.phase());
-        let known = seen.threads.as_slice().iter().any(|known| &**known == thread);
-        if !known && !thread.is_empty() {
-            seen.threads.insert(thread.into());
-        }
-        if let Some(result) = result {
-            seen.results.insert(result.into());
-        }
+    }
+
+    /// Takes an event of which not all is known.
+    pub fn take(&mut self, report: &Report<'_>) {
+        self.events += report.count;
+        let gathered = self.calls.entry(report.call);
+        let gathered = gathered.or_insert_with(|| Gathered::new(report.call));
+        self.phase = self.phase.after(gathered.marks);
+        let phase = self.phase.phase();
+        let seen = match gathered.values(report) {
+            Some(values) => gathered.seen.entry(values).or_insert_with(|| {
+                self.newest += 1;
+                Seen::default()
+            }),
+            None => gathered.unknown.get_or_insert_with(|| {
+                self.newest += 1;
+                Seen::default()
+            }),
+        };
+        seen.add(report, phase);
     }
 
     /// How far the run is.
@@ -103,6 +138,10 @@ impl Collector {
                 let arguments = Arguments::new(named.map(|(selector, v)| (selector.name, v)));
                 evidence.insert(key, Some(arguments), seen);
             }
+            if let Some(mut seen) = gathered.unknown {
+                seen.runs.insert(self.id);
+                evidence.insert(key, None, seen);
+            }
         }
         evidence
     }
@@ -114,7 +153,36 @@ impl Gathered {
             (Some(arch), Some(name)) => selectors(arch, name).collect(),
             _ => Vec::new(),
         };
-        Self { selectors, marks: key.name().and_then(Mark::of), seen: BTreeMap::new() }
+        let marks = key.name().and_then(Mark::of);
+        Self { selectors, marks, seen: BTreeMap::new(), unknown: None }
+    }
+
+    /// The values of the selectors; none where one is not known.
+    fn values(&self, report: &Report<'_>) -> Option<[u64; SELECTORS_MAX]> {
+        let mut values = [0; SELECTORS_MAX];
+        for (value, selector) in values.iter_mut().zip(&self.selectors) {
+            *value = match (report.args[selector.register], selector.reading) {
+                (Some(register), _) => selector.of(register),
+                (None, Reading::Given) if report.is_given[selector.register] => 1,
+                (None, _) => return None,
+            };
+        }
+        Some(values)
+    }
+}
+
+impl Seen {
+    fn add(&mut self, report: &Report<'_>, phase: Phase) {
+        self.calls += report.count;
+        self.phases.insert(phase);
+        let thread = report.thread;
+        let known = self.threads.as_slice().iter().any(|known| &**known == thread);
+        if !known && !thread.is_empty() {
+            self.threads.insert(thread.into());
+        }
+        if let Some(result) = report.result {
+            self.results.insert(result.into());
+        }
     }
 }
 
@@ -153,6 +221,7 @@ impl Progressing {
         match self {
             Self::Starting | Self::Listening => Phase::Startup,
             Self::Serving => Phase::Serving,
+            Self::Exploring => Phase::Exploring,
         }
     }
 }

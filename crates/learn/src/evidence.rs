@@ -73,6 +73,9 @@ pub struct Run {
     pub lost: u64,
     /// What the recorder could not see, in words.
     pub blind: Vec<String>,
+    /// The call that was refused to explore what is made in its place, and with which error:
+    /// `x86_64 clone3 ENOSYS`; empty for all other runs.
+    pub without: String,
 }
 
 /// What was seen of programs, in any number of runs.
@@ -255,11 +258,39 @@ impl Evidence {
         self.runs.iter().map(|(id, run)| (*id, run))
     }
 
-    /// How many runs there were, estimated if more than are described.
+    /// How many runs there were in which nothing was refused, estimated if more than are described.
     #[must_use]
     pub fn run_count(&self) -> u64 {
         let ids: Vec<RunId> = self.runs.keys().copied().collect();
-        seen::count(&ids, RUNS_MAX)
+        let explored = self.runs.values().filter(|run| !run.without.is_empty()).count() as u64;
+        seen::count(&ids, RUNS_MAX).saturating_sub(explored)
+    }
+
+    /// The observations that another does not hold, and all runs.
+    #[must_use]
+    pub fn without(self, other: &Self) -> Self {
+        let Self { calls, runs } = self;
+        let is_new = |key: &CallKey, observations: &mut Observations| match (
+            observations,
+            other.calls.get(key),
+        ) {
+            (_, None) => true,
+            (_, Some(Observations::Many(_))) => false,
+            (Observations::Many(_), Some(_)) => true,
+            (Observations::Each(each), Some(Observations::Each(known))) => {
+                each.retain(|arguments, _| !known.contains_key(arguments));
+                !each.is_empty()
+            }
+        };
+        let mut new = Self { calls, runs };
+        new.calls.retain(is_new);
+        new
+    }
+
+    /// What is known of a run, where it is described.
+    #[must_use]
+    pub fn run(&self, id: RunId) -> Option<&Run> {
+        self.runs.get(&id)
     }
 
     /// How many observations there are.

@@ -42,3 +42,9 @@ pub fn refusing(call: CallKey, errno: &str) -> Option<String> {
         name.as_str()
     ))
 }
+
+/// How a run without a call is written in evidence: `x86_64 clone3 ENOSYS`.
+#[must_use]
+pub fn without(call: CallKey, errno: &str) -> Option<String> {
+    Some(format!("{} {} {errno}", call.arch()?.name(), call.name()?.as_str()))
+}

@@ -6,6 +6,8 @@
 //! - [`mine()`] makes statements of evidence: arguments generalised to what means the same, calls
 //!   closed over what other libraries and kernels make in their place.
 //! - [`write()`] makes a policy in callgate's language of them, each statement with its evidence.
+//! - [`import()`] makes evidence of what others recorded.
+//! - [`update()`] brings a profile that people have edited up to date.
 //! - [`replay()`] decides every observation by a finished policy.
 //!
 //! Nothing here makes a syscall: recorders are in `callgate-observe`.
@@ -14,16 +16,22 @@
 mod collect;
 mod evidence;
 mod explore;
+mod import;
 mod mine;
+mod optional;
 mod profile;
 mod replay;
+mod update;
 
-pub use collect::{Collector, Progress};
+pub use collect::{Collector, Progress, Report};
 pub use evidence::lines::LineError;
 pub use evidence::seen::{Phase, Seen};
 pub use evidence::smallest::Smallest;
 pub use evidence::{Arguments, CallKey, Evidence, Observations, Run, RunId};
-pub use explore::{probes, refusing};
+pub use explore::{probes, refusing, without};
+pub use import::{Form, ImportError, Imported, import, import_policy};
 pub use mine::{Mined, OLDEST, Statement, Tier, Verdict, Wants, mine};
+pub use optional::optional;
 pub use profile::{Heading, Style, write};
 pub use replay::{Refusal, replay};
+pub use update::{Update, Updated, update};

@@ -11,7 +11,7 @@ mod condition;
 mod intent;
 mod twins;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use callgate_facts::{Block, Groups};
 use callgate_syscalls::{Arch, KernelVersion, Name};
@@ -20,6 +20,7 @@ pub(crate) use closure::SAME_INTENT;
 
 use crate::evidence::seen::Seen;
 use crate::evidence::{CallKey, Evidence, Observations};
+use crate::optional::optional;
 
 /// Why a statement is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -75,6 +76,8 @@ pub struct Mined {
 pub struct Wants {
     /// Whether statements are made that were not seen.
     pub closure: bool,
+    /// Whether calls are left out that the program was shown to do without.
+    pub minimal: bool,
     /// The oldest kernel that the profile is for: what it does not have gets ENOSYS unless it was
     /// seen, so that its callers go another way.
     pub oldest: KernelVersion,
@@ -82,7 +85,7 @@ pub struct Wants {
 
 impl Default for Wants {
     fn default() -> Self {
-        Self { closure: true, oldest: OLDEST }
+        Self { closure: true, minimal: false, oldest: OLDEST }
     }
 }
 
@@ -106,12 +109,17 @@ pub fn mine(evidence: &Evidence, wants: &Wants) -> Mined {
     let newest = evidence.calls().filter_map(|(key, _)| known(&key)).max();
     let baseline = newest.map_or(wants.oldest, |newest| newest.max(wants.oldest));
     mined.baseline = Some(baseline);
+    let optional = if wants.minimal { optional(evidence) } else { BTreeSet::new() };
     for (arch, calls) in by_arch {
         let intents = intent::Intents::new(arch);
         let seen = calls.iter().map(|(key, observations)| statement(*key, observations, &intents));
         let mut statements: Vec<Statement> = seen.collect();
-        if wants.closure {
-            closure::close(arch, &intents, &mut statements, (wants.oldest, baseline));
+        for statement in statements.iter_mut().filter(|s| optional.contains(&s.call)) {
+            do_without(statement);
+        }
+        match wants.closure {
+            true => closure::close(arch, &intents, &mut statements, (wants.oldest, baseline)),
+            false => closure::finish(arch, &mut statements),
         }
         statements.sort_by_key(|statement| (section_of(statement.call), statement.tier));
         mined.statements.append(&mut statements);
@@ -120,14 +128,23 @@ pub fn mine(evidence: &Evidence, wants: &Wants) -> Mined {
 }
 
 fn statement(call: CallKey, observations: &Observations, intents: &intent::Intents) -> Statement {
+    let seen = observations.total();
     Statement {
-        tier: Tier::Seen,
+        tier: if seen.is_explored() { Tier::Fallback } else { Tier::Seen },
         verdict: Verdict::Allow,
         call,
         condition: condition::of(call, observations, intents),
-        seen: Some(observations.total()),
+        seen: Some(seen),
         because: None,
     }
+}
+
+/// Makes of a statement that its call, which changes nothing, is answered with ENOSYS.
+fn do_without(statement: &mut Statement) {
+    statement.tier = Tier::Fallback;
+    statement.verdict = Verdict::Enosys;
+    statement.condition = None;
+    statement.seen = None;
 }
 
 /// The place of a call among the intents, and its place there.

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use callgate_facts::Groups;
-use callgate_syscalls::Arch;
+use callgate_syscalls::{Arch, names};
 
-use crate::evidence::Evidence;
 use crate::evidence::seen::{Phase, Seen};
+use crate::evidence::{Evidence, Run};
 use crate::mine::{Mined, OLDEST, SAME_INTENT, Statement, Tier, Verdict, section};
 
 /// What a profile says beside its statements.
@@ -71,20 +71,50 @@ fn provenance(text: &mut String, evidence: &Evidence, heading: &Heading) {
     let _ = writeln!(text, "\n# Learned from: {}", one_line(&heading.title));
     let runs: BTreeSet<String> = evidence
         .runs()
-        .map(|(_, run)| {
-            let libc = if run.libc.is_empty() { String::new() } else { format!(", {}", run.libc) };
-            format!("{} by {}, linux {}{libc}", run.date, run.backend, run.kernel)
-        })
+        .filter(|(_, run)| run.without.is_empty())
+        .map(|(_, run)| recorded(run))
         .collect();
     let _ = writeln!(text, "#@ runs {}", evidence.run_count());
     for run in runs.iter().take(RUNS_SHOWN) {
         let _ = writeln!(text, "#@ recorded {}", one_line(run));
     }
-    let blind: BTreeSet<&str> =
-        evidence.runs().flat_map(|(_, run)| &run.blind).map(String::as_str).collect();
-    for blind in blind {
-        let _ = writeln!(text, "#@ blind {}", one_line(blind));
+    let explored = evidence.runs().filter(|(_, run)| !run.without.is_empty()).count();
+    if explored > 0 {
+        let _ = writeln!(text, "#@ explored {explored} runs with a call refused");
     }
+    for blind in blind_spots(evidence) {
+        let _ = writeln!(text, "#@ blind {}", one_line(&blind));
+    }
+}
+
+/// What a run says of itself, as far as its recorder knew it.
+pub(crate) fn recorded(run: &Run) -> String {
+    let mut text = match run.date.as_str() {
+        "" => format!("by {}", run.backend),
+        date => format!("{date} by {}", run.backend),
+    };
+    if !run.kernel.is_empty() {
+        let _ = write!(text, ", linux {}", run.kernel);
+    }
+    if !run.libc.is_empty() {
+        let _ = write!(text, ", {}", run.libc);
+    }
+    text
+}
+
+/// What the recorders could not see, in words.
+fn blind_spots(evidence: &Evidence) -> BTreeSet<String> {
+    let said = evidence.runs().flat_map(|(_, run)| &run.blind).cloned();
+    let mut spots: BTreeSet<String> = said.collect();
+    let seen = |name| evidence.calls().any(|(key, _)| key.name() == Some(name));
+    if seen(names::IO_URING_ENTER) || seen(names::IO_URING_SETUP) {
+        spots.insert("the operations of io_uring, which are no syscalls".to_owned());
+    }
+    let lost: u64 = evidence.runs().map(|(_, run)| run.lost).sum();
+    if lost > 0 {
+        spots.insert(format!("{lost} events that were lost"));
+    }
+    spots
 }
 
 /// The most kinds of runs that are named.
@@ -138,31 +168,56 @@ fn put_kin(text: &mut String, kin: &mut Vec<&str>) {
 }
 
 fn line(text: &mut String, statement: &Statement, evidence: &Evidence) {
+    let off = if statement.tier == Tier::Reachable { "# " } else { "" };
+    let _ = writeln!(text, "{off}{}  #@ {}", said(statement), why(statement, evidence));
+}
+
+/// A statement without its evidence.
+pub(crate) fn said(statement: &Statement) -> String {
     let subject = match statement.call.name() {
         Some(name) => name.as_str().to_owned(),
         None => format!("nr {}", statement.call.nr.raw()),
     };
-    let off = if statement.tier == Tier::Reachable { "# " } else { "" };
-    let _ = write!(text, "{off}allow {subject}");
-    if let Some(condition) = &statement.condition {
-        let _ = write!(text, " where {condition}");
+    match &statement.condition {
+        Some(condition) => format!("allow {subject} where {condition}"),
+        None => format!("allow {subject}"),
     }
-    let _ = writeln!(text, "  #@ {}", why(statement, evidence));
 }
 
-fn why(statement: &Statement, evidence: &Evidence) -> String {
+pub(crate) fn why(statement: &Statement, evidence: &Evidence) -> String {
     let tier = match statement.tier {
         Tier::Seen => "seen",
         Tier::Fallback => "fallback",
         Tier::Reachable => "reachable",
     };
-    let seen = statement.seen.as_ref().map(|seen| facts(seen, evidence));
+    let seen = statement.seen.as_ref().map(|seen| match seen.is_explored() {
+        true => explored(seen, evidence),
+        false => facts(seen, evidence),
+    });
     let parts = [Some(tier.to_owned()), seen, statement.because.clone()];
     one_line(&parts.into_iter().flatten().collect::<Vec<_>>().join(" "))
 }
 
+/// Which refusal made it appear, and by whom it was made.
+fn explored(seen: &Seen, evidence: &Evidence) -> String {
+    let runs = seen.runs.as_slice().iter().filter_map(|id| evidence.run(*id));
+    let without: BTreeSet<&str> = runs.map(|run| run.without.as_str()).collect();
+    let mut text = match without.first() {
+        Some(first) => format!("without {first}"),
+        None => "without another call".to_owned(),
+    };
+    if without.len() > 1 {
+        let _ = write!(text, " and {} others", without.len() - 1);
+    }
+    let threads = seen.threads.as_slice();
+    if !threads.is_empty() {
+        let _ = write!(text, ", by {}", threads.join(", "));
+    }
+    text
+}
+
 /// In how many runs, how often, by which threads, in which phase.
-fn facts(seen: &Seen, evidence: &Evidence) -> String {
+pub(crate) fn facts(seen: &Seen, evidence: &Evidence) -> String {
     let runs = evidence.run_count().max(seen.run_count());
     let calls = if seen.calls == 1 { "call" } else { "calls" };
     let mut text = format!("{}/{runs} runs, {} {calls}", seen.run_count(), seen.calls);
@@ -171,11 +226,9 @@ fn facts(seen: &Seen, evidence: &Evidence) -> String {
         let _ = write!(text, ", by {}", threads.join(", "));
         text += if seen.threads.is_full() { ", ..." } else { "" };
     }
-    let phases = seen.phases.as_slice();
-    if let [Phase::Serving] = phases {
-        text += ", serving";
-    } else if let [Phase::Startup] = phases {
-        text += ", startup";
+    let phases = seen.phases.as_slice().iter().filter(|phase| **phase != Phase::Exploring);
+    if let [only] = phases.collect::<Vec<_>>().as_slice() {
+        let _ = write!(text, ", {}", only.name());
     }
     if seen.always_failed() {
         let _ = write!(text, ", always {}", seen.results.as_slice().join(" "));
@@ -184,6 +237,6 @@ fn facts(seen: &Seen, evidence: &Evidence) -> String {
 }
 
 /// A text that does not end its line: names of threads and commands are anybody's.
-fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     text.chars().map(|char| if char.is_control() { '?' } else { char }).collect()
 }

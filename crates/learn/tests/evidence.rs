@@ -92,6 +92,13 @@ fn what_is_no_evidence_is_refused_by_line() {
         (call("cmd=0x05401", run), 2, "name=0xVALUE"),
         (call("cmd=0x5401", "12"), 2, "16 hexadecimal digits"),
         (format!("{version}policy 1\n"), 2, "expected value"),
+        (
+            call("cmd=0x5401", run).replace("\"ioctl\"", "\"read\""),
+            2,
+            "number 16 of x86_64 is ioctl",
+        ),
+        (call("cmd=0x5401", run).replace("\"ioctl\"", "\"\""), 2, "is ioctl, not \"\""),
+        (call("", run).replace(":16,", ":1999,"), 2, "number 1999 is no syscall here"),
     ] {
         match read(&text) {
             Err(LineError::Line { line: found, reason }) => {

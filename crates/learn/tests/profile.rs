@@ -1,7 +1,9 @@
 //! From events to a policy that decides them.
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
-use callgate_learn::{Collector, Evidence, Heading, Run, RunId, Style, Wants, mine, replay, write};
+use callgate_learn::{
+    CallKey, Collector, Evidence, Heading, Run, RunId, Style, Wants, mine, replay, write,
+};
 use callgate_policy::Policy;
 use callgate_rules::{Source, Target};
 use callgate_syscalls::{Action, Arch, Name, SeccompData, names};
@@ -159,4 +161,51 @@ fn a_number_without_a_name_and_an_unknown_abi_are_told() {
         "{}",
         text(&evidence, false)
     );
+}
+
+/// What a profile without closure lacked: handlers could not return.
+#[test]
+fn what_was_seen_and_no_more_lets_programs_end() {
+    let evidence = evidence(&[
+        (X, names::RT_SIGACTION, [2, 1, 0, 8, 0, 0]),
+        (X, names::CLOCK_NANOSLEEP, [0; 6]),
+    ]);
+    let text = text(&evidence, false);
+    let policy = policy(&text);
+    for name in [names::RT_SIGRETURN, names::RESTART_SYSCALL, names::EXIT, names::EXIT_GROUP] {
+        assert_eq!(policy.decide(&data((X, name, [0; 6]))), Action::ALLOW, "{name:?}\n{text}");
+    }
+    assert_ne!(policy.decide(&data((X, names::READ, [0; 6]))), Action::ALLOW);
+}
+
+/// Calls that appear where another is refused are another tier, and count no runs.
+#[test]
+fn explored_calls_are_fallbacks_and_what_changes_nothing_is_optional() {
+    let mut evidence = evidence(&[(X, names::CLONE3, [0; 6]), (X, names::RSEQ, [0; 6])]);
+    let before = evidence.clone();
+    for (call, instead) in [(names::CLONE3, Some(names::VFORK)), (names::RSEQ, None)] {
+        let key = CallKey::named(X, call).unwrap();
+        let mut collector = Collector::exploring(RunId::of([call.as_str().as_bytes()]));
+        collector.event(&data((X, names::CLONE3, [0; 6])), "sh", None);
+        if let Some(instead) = instead {
+            collector.event(&data((X, instead, [0; 6])), "sh", None);
+        }
+        let without = callgate_learn::without(key, "ENOSYS").unwrap();
+        evidence.join(collector.finish(Run { without, ..Run::default() }).without(&before));
+    }
+    let rendered = text(&evidence, false);
+    assert!(rendered.contains("#@ runs 1\n"), "{rendered}");
+    let vfork = "allow vfork  #@ fallback without x86_64 clone3 ENOSYS, by sh";
+    let spaced = rendered.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(spaced.contains(&vfork.replace("  ", " ")), "{rendered}");
+    let optional: Vec<CallKey> = callgate_learn::optional(&evidence).into_iter().collect();
+    assert_eq!(optional, [CallKey::named(X, names::RSEQ).unwrap()]);
+    let mut wants = Wants::default();
+    wants.minimal = true;
+    let mined = mine(&evidence, &wants);
+    let heading = Heading { title: String::new() };
+    let policy = policy(&write(&evidence, &mined, &heading, Style::Enforced).unwrap());
+    let rseq = policy.decide(&data((X, names::RSEQ, [0; 6])));
+    assert_eq!(rseq, Action::errno(38).unwrap());
+    assert_eq!(policy.decide(&data((X, names::CLONE3, [0; 6]))), Action::ALLOW);
 }

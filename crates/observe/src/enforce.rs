@@ -22,11 +22,11 @@ mod again;
 mod answer;
 mod caller;
 mod desk;
-mod ending;
+pub(crate) mod ending;
 mod halt;
 mod thread;
 mod trap;
-mod watch;
+pub(crate) mod watch;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;

@@ -1,11 +1,12 @@
 //! Recorders: every call that a command and all it starts make, one event each.
 //!
-//! [`Notify`] needs no permission and is the cheapest that needs none. What it can't see is what no
-//! filter sees: the operations of io_uring, what the vDSO answers without a call, and processes
+//! [`Notify`] needs no permission and is the cheapest that needs none; [`Ptrace`] sees results, and
+//! commands that have a listener of their own. What neither can see is what no filter sees: the operations of io_uring, what the vDSO answers without a call, and processes
 //! that were there before.
 
 mod machine;
 mod notify;
+mod ptrace;
 mod thread;
 
 use callgate_kernel::child::Ending;
@@ -14,6 +15,7 @@ use callgate_syscalls::SeccompData;
 
 pub use machine::{libc_version, today};
 pub use notify::Notify;
+pub use ptrace::Ptrace;
 
 /// A call that was made.
 #[derive(Clone, Copy, Debug)]

@@ -88,6 +88,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "callgate-learn",
         &[
+            "callgate-explain",
             "callgate-facts",
             "callgate-gate",
             "callgate-policy",

@@ -3,6 +3,7 @@
 //! Claim: C-LEARNED
 
 mod files;
+mod renew;
 mod session;
 
 use std::ffi::OsString;
@@ -21,7 +22,8 @@ use callgate_console::output;
 /// is needed. Ctrl-C ends the command and keeps what was learned; a second one does not wait for it.
 ///
 /// What was seen is kept beside the profile, as FILE.evidence: lines of JSON that `learn merge` puts together with those of
-/// other runs and machines.
+/// other runs and machines. Wherever evidence is read, recordings of strace, perf, ftrace and audit, the refusals that
+/// `callgate run --explain-to` writes, and profiles of other recorders are taken too; what a file is, its content tells.
 #[derive(Debug, clap::Args)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -34,6 +36,9 @@ Examples:
   callgate learn merge a.evidence b.evidence -o all.evidence
   callgate learn profile all.evidence -o all.gate
   callgate learn verify all.gate a.evidence
+  strace -f -o ls.trace ls -l /; callgate learn import ls.trace -o ls.evidence
+  callgate run --profile ls.gate --explain-to refused -- ls -l /; callgate learn update ls.gate refused
+  callgate learn --update nginx.gate -- nginx -g 'daemon off;'
 
 Exit status:
   0  done; the command may have failed, which is said
@@ -51,16 +56,31 @@ pub(crate) struct Args {
     /// Add what is seen to FILE, which may exist
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     evidence: Option<PathBuf>,
+    /// Bring FILE up to date instead: what hands changed and wrote stays, what is seen and refused is added, and what
+    /// is seen no more is marked
+    #[arg(
+        long,
+        value_name = "FILE.gate",
+        value_hint = ValueHint::FilePath,
+        conflicts_with_all = ["output", "evidence", "seen_only"]
+    )]
+    update: Option<PathBuf>,
     /// Run the command N times; from the second on, what is known runs at full speed
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: u32,
-    /// Run the command again for each call that libraries try first, with that call refused, and learn what then
-    /// appears
+    /// Run the command again for each call that libraries try first, with that call refused by ENOSYS and by EPERM,
+    /// and learn what then appears
     #[arg(long)]
     explore: bool,
     /// Write what was seen and nothing that stands in for it
     #[arg(long)]
     seen_only: bool,
+    /// Leave out the calls without which, refused by --explore, nothing changed
+    #[arg(long, requires = "explore")]
+    minimal: bool,
+    /// How calls are seen; --explore always sees them by notification
+    #[arg(long, value_name = "HOW", default_value = "notify")]
+    backend: session::Backend,
     /// The command and its arguments
     #[arg(
         value_name = "COMMAND",
@@ -93,6 +113,29 @@ enum What {
         /// Write what was seen and nothing that stands in for it
         #[arg(long)]
         seen_only: bool,
+        /// Leave out the calls without which, refused by --explore, nothing changed
+        #[arg(long)]
+        minimal: bool,
+    },
+    /// Make evidence of what others recorded: strace (-f), perf script, perf trace, ftrace, audit records, refusals of
+    /// --explain-to, and profiles that other recorders wrote
+    Import {
+        /// The files
+        #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
+        files: Vec<PathBuf>,
+        /// Write to FILE instead of standard output
+        #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        output: Option<PathBuf>,
+    },
+    /// Bring a profile up to date: what hands changed and wrote stays, what is seen and refused is added, and what is
+    /// seen no more is marked
+    Update {
+        /// The profile; FILE.evidence beside it says what it was learned from
+        #[arg(value_name = "FILE.gate", value_hint = ValueHint::FilePath)]
+        profile: PathBuf,
+        /// What was seen since: evidence, recordings, refusals
+        #[arg(value_name = "EVIDENCE", required = true, value_hint = ValueHint::FilePath)]
+        files: Vec<PathBuf>,
     },
     /// Whether a profile allows all that was seen
     Verify {
@@ -112,11 +155,18 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
             files::write_evidence(output.as_deref(), &files::read_all(files)?)?;
             Ok(Status::Success)
         }
-        Some(What::Profile { files, output, seen_only }) => {
+        Some(What::Profile { files, output, seen_only, minimal }) => {
             let evidence = files::read_all(files)?;
-            let text = profile(&evidence, &title(&evidence), !seen_only)?;
+            let text = profile(&evidence, &wants(!seen_only, *minimal))?;
             files::write_text(output.as_deref(), &text)?;
             Ok(Status::Success)
+        }
+        Some(What::Import { files, output }) => {
+            files::write_evidence(output.as_deref(), &files::read_all(files)?)?;
+            Ok(Status::Success)
+        }
+        Some(What::Update { profile, files }) => {
+            renew::bring_up_to_date(profile, &files::read_all(files)?, &Wants::default())
         }
         Some(What::Verify { profile, files }) => verify(profile, files),
     }
@@ -127,17 +177,27 @@ fn learn(args: &Args) -> Result<Status, Error> {
         Some(path) if path.exists() => files::read_all(std::slice::from_ref(path))?,
         _ => Evidence::default(),
     };
-    let mut evidence = session::rounds(&args.command, args.rounds, kept)?;
+    let mut evidence = session::rounds(&args.command, args.rounds, args.backend, kept)?;
     if args.explore {
         evidence = session::explore(&args.command, evidence)?;
     }
-    let text = profile(&evidence, &title(&evidence), !args.seen_only)?;
+    let wants = wants(!args.seen_only, args.minimal);
+    if let Some(path) = &args.update {
+        return renew::bring_up_to_date(path, &evidence, &wants);
+    }
+    let text = profile(&evidence, &wants)?;
     let beside = args.output.as_ref().map(|path| path.with_extension("evidence"));
     if let Some(path) = args.evidence.as_ref().or(beside.as_ref()) {
         files::write_evidence(Some(path), &evidence)?;
     }
     files::write_text(args.output.as_deref(), &text)?;
     Ok(Status::Success)
+}
+
+fn wants(closure: bool, minimal: bool) -> Wants {
+    let mut wants = Wants::default();
+    (wants.closure, wants.minimal) = (closure, minimal);
+    wants
 }
 
 /// The command lines that evidence is of.
@@ -153,16 +213,18 @@ fn title(evidence: &Evidence) -> String {
 }
 
 /// The text of a profile, of which the filter was proved and every observation decided.
-fn profile(evidence: &Evidence, title: &str, closure: bool) -> Result<String, Error> {
-    let mut wants = Wants::default();
-    wants.closure = closure;
-    let mined = mine(evidence, &wants);
+fn profile(evidence: &Evidence, wants: &Wants) -> Result<String, Error> {
+    let mined = mine(evidence, wants);
     say_unknown(&mined);
-    let heading = Heading { title: title.to_owned() };
+    let heading = Heading { title: title(evidence) };
     let text = write(evidence, &mined, &heading, Style::Enforced)
         .ok_or_else(|| Error::Usage("nothing was seen, so there is no profile".to_owned()))?;
     let filter = callgate::Filter::parse(&text)?;
-    let refused = replay(evidence, filter.policy());
+    let mut refused = replay(evidence, filter.policy());
+    if wants.minimal {
+        let optional = callgate_learn::optional(evidence);
+        refused.retain(|refusal| !optional.contains(&refusal.call));
+    }
     match refused.first() {
         None => Ok(text),
         Some(refusal) => Err(Error::Usage(format!(

@@ -1,6 +1,7 @@
 //! Profiles that are learned, and run.
 
 use std::fs;
+use std::process::Command;
 
 use crate::harness::{Folder, callgate};
 
@@ -42,7 +43,7 @@ fn evidence_merges_in_any_order_and_makes_a_profile() {
     let wrong = folder.file("wrong", "policy 1\n");
     let run = callgate(&["learn", "merge", &a, &wrong]);
     assert_eq!(run.code, Some(2));
-    run.says(&["wrong:1: "]);
+    run.says(&["wrong: no line tells of a call"]);
 }
 
 #[test]
@@ -58,5 +59,129 @@ fn exploring_refuses_what_libraries_try_first() {
     let profile = folder.at("true.gate");
     let learn = callgate(&["learn", "--explore", "--seen-only", "-o", &profile, "--", "true"]);
     learn.succeeds();
-    learn.says(&["without rseq on ", ": exit 0; nothing new"]);
+    learn.says(&["ENOSYS for rseq on ", ": exit 0; nothing new", "EPERM for rseq on "]);
+    let text = fs::read_to_string(&profile).unwrap();
+    assert!(text.contains("#@ runs 1\n"), "runs with a refusal do not count: {text}");
+    assert!(text.contains("#@ explored "), "{text}");
+    let minimal = callgate(&["learn", "profile", "--minimal", &folder.at("true.evidence")]);
+    assert!(text.contains("allow rseq "), "{text}");
+    assert!(!minimal.succeeds().contains("allow rseq "), "{minimal:?}");
+    let minimal = folder.file("minimal.gate", minimal.text());
+    assert_eq!(callgate(&["run", "--profile", &minimal, "--", "true"]).code, Some(0));
+}
+
+/// strace's own lines, of here and now.
+#[test]
+fn recordings_of_strace_are_evidence() {
+    let folder = Folder::new();
+    let [trace, evidence, profile] = ["t", "t.evidence", "t.gate"].map(|name| folder.at(name));
+    let script = "(cat /proc/self/comm &); ls / >/dev/null; wait; sleep 0";
+    let strace = Command::new("strace").args(["-f", "-o", &trace, "sh", "-c", script]).output();
+    let Ok(strace) = strace else {
+        eprintln!("skipped (no strace)");
+        return;
+    };
+    assert!(strace.status.success(), "{strace:?}");
+    let import = callgate(&["learn", "import", &trace, "-o", &evidence]);
+    import.succeeds();
+    assert!(!import.stderr.contains("no form that is known"), "{import:?}");
+    let calls = callgate(&["learn", "import", &trace, &evidence, &trace]);
+    assert_eq!(calls.succeeds(), fs::read_to_string(&evidence).unwrap(), "twice is once");
+    callgate(&["learn", "profile", &trace, "-o", &profile]).succeeds();
+    callgate(&["run", "--profile", &profile, "--", "sh", "-c", script]).succeeds();
+    // Arguments are as narrow as a recorder of our own has them.
+    let own = folder.at("own.gate");
+    callgate(&["learn", "-o", &own, "--", "sh", "-c", script]).succeeds();
+    let verify = callgate(&["learn", "verify", &own, &trace]);
+    assert_eq!(verify.code, Some(0), "{verify:?}");
+}
+
+#[test]
+fn what_is_refused_mends_the_profile_and_hands_have_the_last_word() {
+    let folder = Folder::new();
+    let [profile, refused] = ["p.gate", "refused"].map(|name| folder.at(name));
+    callgate(&["learn", "-o", &profile, "--", "sh", "-c", "ls /; true"]).succeeds();
+    let learned = fs::read_to_string(&profile).unwrap();
+    let edited = learned
+        .replace("default errno EPERM", "default errno EPERM\n# mine\nerrno EACCES chroot")
+        .replace("# Learned from", "# Edited; learned from");
+    fs::write(&profile, &edited).unwrap();
+    let work = ["--", "sh", "-c", "chroot / true; unshare -U true; true"];
+    let run =
+        callgate(&[&["run", "--profile", &profile, "--explain-to", &refused][..], &work].concat());
+    run.succeeds();
+    let update = callgate(&["learn", "update", &profile, &refused]);
+    update.succeeds();
+    update.says(&["added: allow unshare where ", "chroot on ", " stays refused"]);
+    let text = fs::read_to_string(&profile).unwrap();
+    assert!(text.contains("# mine\nerrno EACCES chroot\n"), "{text}");
+    assert!(text.contains("# Edited; learned from"), "{text}");
+    assert!(text.contains("by unshare"), "its evidence: {text}");
+    assert!(text.contains(", not seen lately"), "only refusals were seen: {text}");
+    // What was taken out stays out, though it is seen again.
+    let without = text.lines().filter(|line| !line.contains("allow unshare")).collect::<Vec<_>>();
+    fs::write(&profile, without.join("\n") + "\n").unwrap();
+    callgate(&["learn", "update", &profile, &refused]).says(&["unshare on ", "stays refused"]);
+    assert!(!fs::read_to_string(&profile).unwrap().contains("allow unshare"));
+}
+
+#[test]
+fn a_profile_is_updated_by_a_run() {
+    let folder = Folder::new();
+    let profile = folder.at("p.gate");
+    callgate(&["learn", "-o", &profile, "--", "true"]).succeeds();
+    let update = callgate(&["learn", "--update", &profile, "--", "sh", "-c", "sleep 0 & wait"]);
+    update.succeeds();
+    update.says(&["p.gate: ", " statements added"]);
+    let text = fs::read_to_string(&profile).unwrap();
+    assert!(text.contains("#@ seen 2/2 runs") && text.contains("# Added 2"), "{text}");
+    callgate(&["run", "--profile", &profile, "--", "sh", "-c", "sleep 0 & wait"]).succeeds();
+    // A statement of several lines has its provenance at its end.
+    let wide = folder.at("wide.gate");
+    callgate(&["learn", "-o", &wide, "--", "sh", "-c", "ls --color=auto / >/dev/null; tty; true"])
+        .succeeds();
+    callgate(&["learn", "update", &wide, &folder.at("p.evidence")]).says(&[" not seen lately"]);
+    let again = callgate(&["learn", "update", &profile, &folder.at("p.evidence")]);
+    again.says(&[" 0 statements added, 0 not seen lately"]);
+    assert_eq!(fs::read_to_string(&profile).unwrap(), text, "nothing is new");
+}
+
+#[test]
+fn profiles_of_other_recorders_say_which_calls() {
+    let folder = Folder::new();
+    let hook = r#"{"defaultAction":"SCMP_ACT_ERRNO","architectures":["SCMP_ARCH_X86_64"],
+        "syscalls":[{"names":["read","write"],"action":"SCMP_ACT_ALLOW","args":[]}]}"#;
+    let spo = "apiVersion: security-profiles-operator.x-k8s.io/v1beta1\nkind: SeccompProfile\n\
+        metadata:\n  name: x\nspec:\n  architectures:\n  - SCMP_ARCH_X86_64\n  \
+        defaultAction: SCMP_ACT_ERRNO\n  syscalls:\n  - action: SCMP_ACT_ALLOW\n    names:\n    - read\n    - write\n";
+    let [hook, spo] = [folder.file("hook.json", hook), folder.file("spo.yaml", spo)];
+    for file in [&hook, &spo] {
+        let text = callgate(&["learn", "import", file]);
+        let rows = text.succeeds().lines().filter(|line| line.contains("\"kind\":\"call\""));
+        assert_eq!(rows.count(), 2, "{text:?}");
+    }
+    let all = folder.file("all.gate", "policy 1\ndefault allow\nkill ptrace\n");
+    let run = callgate(&["learn", "import", &all]);
+    assert_eq!(run.code, Some(2));
+    run.says(&["all.gate: a profile that allows what it does not name"]);
+}
+
+/// Notification and tracing see the same calls, and tracing knows their results.
+#[test]
+fn tracing_records_what_notification_does() {
+    let folder = Folder::new();
+    let [notified, traced] = ["n.gate", "t.gate"].map(|name| folder.at(name));
+    let work = ["--", "sh", "-c", "cat /proc/self/comm; test -e /nowhere/x; true"];
+    callgate(&[&["learn", "-o", &notified][..], &work].concat()).succeeds();
+    callgate(&[&["learn", "--backend", "ptrace", "-o", &traced][..], &work].concat()).succeeds();
+    let seen = |profile: &str| {
+        let text = fs::read_to_string(profile).unwrap();
+        let seen = text.lines().filter_map(|line| line.split_once("#@ seen"));
+        seen.map(|(statement, _)| statement.trim().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(seen(&traced), seen(&notified));
+    let text = fs::read_to_string(folder.at("t.evidence")).unwrap();
+    assert!(text.contains("\"ENOENT\"") && text.contains("\"backend\":\"ptrace\""), "{text}");
+    let missing = callgate(&["learn", "--backend", "ptrace", "--", "/nowhere/at/all"]);
+    assert_eq!(missing.code, Some(127), "{missing:?}");
 }

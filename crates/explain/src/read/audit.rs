@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use callgate_syscalls::{Action, ActionKind, ArchToken, SyscallNr};
 
+use super::made::{Made, Told};
 use super::{Found, words};
 use crate::{Answer, Denial, Knowledge, Time};
 
@@ -58,6 +59,25 @@ fn clothing(line: &str) -> Option<usize> {
         return Some(0);
     }
     line.contains("]: SECCOMP auid=").then_some(1)
+}
+
+/// A record of type 1300 (`AUDIT_SYSCALL`): a call that a rule of auditctl(8) asks for.
+pub(super) fn made(line: &str) -> Option<Told> {
+    let raw = line.split('\u{1d}').next().unwrap_or(line);
+    if !(raw.contains("type=1300 ") || raw.contains("type=SYSCALL ")) {
+        return None;
+    }
+    let mut made = Made::new(denial(raw)?);
+    made.denial.answer = Answer::Unknown;
+    for (index, key) in ["a0", "a1", "a2", "a3"].into_iter().enumerate() {
+        let value = field(raw, key).and_then(|word| {
+            let digits = word.strip_prefix("0x").unwrap_or(word);
+            u64::from_str_radix(digits, 16).ok()
+        });
+        made.denial.args[index] = value;
+    }
+    made.has_succeeded = field(raw, "success") == Some("yes");
+    Some(made.into())
 }
 
 fn denial(line: &str) -> Option<Denial> {

@@ -1,10 +1,12 @@
 //! Lines of strace.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use callgate_facts::kernel_name;
-use callgate_syscalls::{Arch, Argument, Errno, Name};
+use callgate_syscalls::{Arch, Argument, Errno, Name, SyscallNr};
 
+use super::made::Made;
 use super::{Found, siginfo, words};
 use crate::call::set;
 use crate::{Answer, Denial, Knowledge};
@@ -12,24 +14,73 @@ use crate::{Answer, Denial, Knowledge};
 /// How many processes are remembered with their last call and their word size.
 const PROCESSES_MAX: usize = 4096;
 
+/// The longest beginning of a line that is kept until its end comes.
+const PENDING_MAX: usize = 4096;
+
 /// What lines said before: a signal is about the call before it.
 #[derive(Debug)]
 pub(super) struct Strace {
     native: Arch,
     last: BTreeMap<u32, Denial>,
     arches: BTreeMap<u32, Arch>,
+    /// Beginnings of lines whose calls have not returned.
+    pending: BTreeMap<u32, String>,
+}
+
+/// A line that tells of no call, or of one.
+#[derive(Debug)]
+pub(super) enum Line<'l> {
+    /// Of a signal, an end, or a call's beginning.
+    Other(Found),
+    /// A whole call of a process, in one line or put together of two.
+    Call(Option<u32>, Cow<'l, str>),
 }
 
 impl Strace {
     pub(super) const fn new(native: Arch) -> Self {
-        Self { native, last: BTreeMap::new(), arches: BTreeMap::new() }
+        let arches = BTreeMap::new();
+        Self { native, last: BTreeMap::new(), arches, pending: BTreeMap::new() }
     }
 
     pub(super) fn line(&mut self, line: &str) -> Option<Found> {
+        match self.read(line)? {
+            Line::Other(found) => Some(found),
+            Line::Call(pid, call) => self.call(pid, &call),
+        }
+    }
+
+    /// The calls that have begun and of which no line tells the end.
+    pub(super) fn unfinished(&mut self) -> Vec<Made> {
+        let pending = std::mem::take(&mut self.pending);
+        pending.iter().filter_map(|(pid, text)| self.made(Some(*pid), text)).collect()
+    }
+
+    /// What kind of line it is.
+    pub(super) fn read<'l>(&mut self, line: &'l str) -> Option<Line<'l>> {
         if let Some(found) = self.mode(line) {
-            return Some(found);
+            return Some(Line::Other(found));
         }
         let (pid, rest) = without_prefix(line);
+        if let Some(begun) = rest.strip_suffix("<unfinished ...>") {
+            let begun = begun.trim_end();
+            if begun.len() <= PENDING_MAX {
+                bounded(&mut self.pending, pid.unwrap_or(0), begun.to_owned());
+            }
+            return Some(Line::Other(Found::Understood));
+        }
+        if let Some(end) = rest.strip_prefix("<... ") {
+            let begun = self.pending.remove(&pid.unwrap_or(0))?;
+            let (_, end) = end.split_once(" resumed>")?;
+            return Some(Line::Call(pid, Cow::Owned(format!("{begun}{end}"))));
+        }
+        match self.event(pid, rest) {
+            Some(found) => Some(Line::Other(found)),
+            None => Some(Line::Call(pid, Cow::Borrowed(rest))),
+        }
+    }
+
+    /// A signal, or an end.
+    fn event(&mut self, pid: Option<u32>, rest: &str) -> Option<Found> {
         if let Some(signal) = rest.strip_prefix("--- SIGSYS {") {
             return self.signal(pid, signal);
         }
@@ -43,10 +94,10 @@ impl Strace {
                 None => Found::Understood,
             });
         }
-        if rest.starts_with("+++ exited") || rest.starts_with("--- SIG") {
+        if rest.starts_with("+++ ") || rest.starts_with("--- ") {
             return Some(Found::Understood);
         }
-        self.call(pid, rest)
+        None
     }
 
     /// `[ Process PID=1234 runs in 32 bit mode. ]`
@@ -79,24 +130,46 @@ impl Strace {
 
     /// `mkdir("x", 0777) = -1 EPERM (Operation not permitted)`
     fn call(&mut self, pid: Option<u32>, line: &str) -> Option<Found> {
-        let (name, rest) = line.split_once('(')?;
-        let name = Name::parse(words::alias(name))?;
+        let Made { denial, .. } = self.made(pid, line)?;
         let key = pid.unwrap_or(0);
-        let arch = self.arches.get(&key).copied().unwrap_or(self.native);
-        let syscall = arch.syscall(name)?;
-        let mut denial = Denial::new(arch.token(), syscall.nr, Knowledge::Strace);
-        denial.process.tid = pid;
-        let (arguments, result) = split(rest);
-        read_arguments(&mut denial, arch, name, &arguments);
-        let Some(errno) = result.and_then(failure) else {
+        if denial.answer == Answer::Unknown {
             // What was killed has the number as its result, or none.
             bounded(&mut self.last, key, denial);
             return Some(Found::Understood);
-        };
+        }
         self.last.remove(&key);
-        denial.answer = Answer::Returned(Errno::from_name(errno, arch)?);
         Some(denial.into())
     }
+
+    /// A call, refused or not. One that failed has its errno for an answer.
+    pub(super) fn made(&self, pid: Option<u32>, line: &str) -> Option<Made> {
+        let (name, rest) = line.split_once('(')?;
+        let key = pid.unwrap_or(0);
+        let arch = self.arches.get(&key).copied().unwrap_or(self.native);
+        let nr = number_of(name, arch)?;
+        let mut made = Made::new(Denial::new(arch.token(), nr, Knowledge::Strace));
+        made.denial.process.tid = pid;
+        let (arguments, result) = split(rest);
+        if let Some(name) = arch.syscall_at(nr).map(|syscall| syscall.name) {
+            made.is_given = read_arguments(&mut made.denial, arch, name, &arguments);
+        }
+        if let Some(errno) = result.and_then(failure) {
+            made.denial.answer = Answer::Returned(Errno::from_name(errno, arch)?);
+        }
+        made.has_succeeded = made.denial.answer == Answer::Unknown
+            && result.is_some_and(|result| {
+                result.trim_start().strip_prefix('=').is_some_and(|end| end.trim() != "?")
+            });
+        Some(made)
+    }
+}
+
+/// The number of a call by its name, or of one without a name: `syscall_0x1f3`.
+fn number_of(name: &str, arch: Arch) -> Option<SyscallNr> {
+    if let Some(number) = name.strip_prefix("syscall_0x") {
+        return u32::from_str_radix(number, 16).ok().map(SyscallNr::new);
+    }
+    Some(arch.syscall(Name::parse(words::alias(name))?)?.nr)
 }
 
 /// Inserts, unless there is no room: a log of more processes than that loses signals' arguments.
@@ -178,12 +251,17 @@ fn failure(result: &str) -> Option<&str> {
     rest.split_ascii_whitespace().next().filter(|word| word.starts_with('E'))
 }
 
-fn read_arguments(denial: &mut Denial, arch: Arch, name: Name, texts: &[&str]) {
-    let Some(signature) = arch.signature(name) else { return };
+/// Reads what is known of the arguments; gives which of them point to something.
+fn read_arguments(denial: &mut Denial, arch: Arch, name: Name, texts: &[&str]) -> [bool; 6] {
+    let mut given = [false; 6];
+    let Some(signature) = arch.signature(name) else { return given };
     let arguments: Vec<Argument> = signature.arguments().collect();
     // A call that takes none has nothing that is not known.
     for (place, text) in texts.iter().enumerate().take(denial.args.len()) {
         let Some((index, text)) = placed(name, &arguments, place, text) else { continue };
+        if text.starts_with(['"', '{', '[']) {
+            given[index] = true;
+        }
         if let Some(string) = text.strip_prefix('"') {
             let end = string.rfind('"').unwrap_or(string.len());
             denial.texts.push((index, unescaped(&string[..end])));
@@ -194,6 +272,7 @@ fn read_arguments(denial: &mut Denial, arch: Arch, name: Name, texts: &[&str]) {
         let taken = set(denial, arch, name, &arguments, index);
         denial.args[index] = words::value(text, taken, arch);
     }
+    given
 }
 
 /// Which argument a text is for: mostly that of its place; `flags=CLONE_VM|SIGCHLD` says it, in
@@ -271,6 +350,17 @@ mod tests {
         assert_eq!(lines(&[call, signal, killed]), expected);
         assert_eq!(lines(&["mkdir(\"x\", 0700)  = ?", killed]), expected);
         assert_eq!(lines(&[killed]), [""; 0]);
+    }
+
+    #[test]
+    fn a_call_that_others_interrupt_is_put_together() {
+        let begun = "7 mkdir(\"x\", 0700 <unfinished ...>";
+        let other = "8 mkdir(\"y\", 0700) = -1 EPERM (Operation not permitted)";
+        let end = "7 <... mkdir resumed>) = -1 EPERM (Operation not permitted)";
+        let expected =
+            ["mkdir(\"y\", 0700) on x86_64 Some(8)", "mkdir(\"x\", 0700) on x86_64 Some(7)"];
+        assert_eq!(lines(&[begun, other, end]), expected);
+        assert_eq!(lines(&[end]), [""; 0], "nothing is known of its beginning");
     }
 
     #[test]

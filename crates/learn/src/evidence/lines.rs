@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, BufRead, Write};
 
-use callgate_syscalls::{Arch, ArchToken, SyscallNr};
+use callgate_syscalls::{Arch, ArchToken, Name, SyscallNr};
 use serde::{Deserialize, Serialize};
 
 use super::seen::{Phase, Seen};
@@ -54,6 +54,8 @@ enum Line<'a> {
         ended: String,
         lost: u64,
         blind: Vec<String>,
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        without: String,
     },
     #[serde(borrow)]
     Call(CallLine<'a>),
@@ -129,9 +131,21 @@ impl Evidence {
                 ended,
                 lost,
                 blind,
+                without,
             } => {
                 let id = run_id(&run).map_err(|reason| wrong(number, reason))?;
-                let run = Run { date, command, kernel, machine, libc, backend, ended, lost, blind };
+                let run = Run {
+                    date,
+                    command,
+                    kernel,
+                    machine,
+                    libc,
+                    backend,
+                    ended,
+                    lost,
+                    blind,
+                    without,
+                };
                 self.insert_run(id, run);
                 Ok(())
             }
@@ -141,6 +155,7 @@ impl Evidence {
     fn add_call(&mut self, line: &CallLine<'_>) -> Result<(), String> {
         let arch = arch_token(&line.arch.0)?;
         let key = CallKey { arch, nr: SyscallNr::new(line.nr) };
+        agrees(key, &line.name.0)?;
         let arguments = match &*line.args.0 {
             MANY => None,
             text => Some(arguments(text)?),
@@ -188,9 +203,9 @@ fn put(out: &mut dyn Write, line: &Line<'_>) -> io::Result<()> {
 }
 
 fn run_line(id: RunId, run: Run) -> Line<'static> {
-    let Run { date, command, kernel, machine, libc, backend, ended, lost, blind } = run;
+    let Run { date, command, kernel, machine, libc, backend, ended, lost, blind, without } = run;
     let run = Text(id.to_string().into());
-    Line::Run { run, date, command, kernel, machine, libc, backend, ended, lost, blind }
+    Line::Run { run, date, command, kernel, machine, libc, backend, ended, lost, blind, without }
 }
 
 fn call_line<'a>(key: CallKey, args: &str, seen: &'a Seen) -> Line<'a> {
@@ -227,6 +242,23 @@ fn arch_token(text: &str) -> Result<ArchToken, String> {
     }
     let raw = text.strip_prefix("0x").and_then(|hex| u32::from_str_radix(hex, 16).ok());
     raw.map(ArchToken::new).ok_or_else(|| format!("{text:?} is no architecture"))
+}
+
+/// The number counts and the name is for reading, so they must say the same. A name that this
+/// program does not know is another's, which may be newer.
+fn agrees(key: CallKey, name: &str) -> Result<(), String> {
+    match key.name() {
+        Some(known) if known.as_str() != name => Err(format!(
+            "number {} of {} is {}, not {name:?}",
+            key.nr.raw(),
+            key.arch().map_or_else(|| key.arch.to_string(), |arch| arch.name().to_owned()),
+            known.as_str(),
+        )),
+        None if !name.is_empty() && Name::parse(name).is_some() => {
+            Err(format!("number {} is no syscall here, and {name:?} is one", key.nr.raw()))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Only what is written the one way is accepted: two texts of the same arguments would be two.

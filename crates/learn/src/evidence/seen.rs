@@ -10,11 +10,13 @@ pub enum Phase {
     Startup,
     /// Once a server waits for its clients: the first accept(2) or wait for events after listen(2).
     Serving,
+    /// In a run in which another call was refused, to see what is made in its place.
+    Exploring,
 }
 
 impl Phase {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Startup, Self::Serving];
+    /// All.
+    pub const ALL: [Self; 3] = [Self::Startup, Self::Serving, Self::Exploring];
 
     /// Its name in evidence.
     #[must_use]
@@ -22,6 +24,7 @@ impl Phase {
         match self {
             Self::Startup => "startup",
             Self::Serving => "serving",
+            Self::Exploring => "exploring",
         }
     }
 }
@@ -37,7 +40,7 @@ pub struct Seen {
     /// Names of threads that made it.
     pub threads: Smallest<Box<str>, 4>,
     /// When it was made.
-    pub phases: Smallest<Phase, 2>,
+    pub phases: Smallest<Phase, 3>,
     /// Results, where the recorder knew them: `0` for success, else the name of the error.
     pub results: Smallest<Box<str>, 8>,
 }
@@ -57,6 +60,12 @@ impl Seen {
     #[must_use]
     pub fn run_count(&self) -> u64 {
         count(self.runs.as_slice(), 32)
+    }
+
+    /// Whether it was made only where another call was refused.
+    #[must_use]
+    pub fn is_explored(&self) -> bool {
+        self.phases.as_slice() == [Phase::Exploring]
     }
 
     /// Whether it never succeeded, where results are known.

@@ -15,7 +15,7 @@ use callgate_syscalls::{Arch, KernelVersion, Name, names};
 
 use super::intent::Intents;
 use super::twins;
-use super::{Statement, Tier, Verdict};
+use super::{OLDEST, Statement, Tier, Verdict};
 use crate::evidence::CallKey;
 
 /// What every program may come to, with the reason.
@@ -83,6 +83,27 @@ pub(super) fn close(
     closed.probes(baseline);
     let local = local_sockets(statements);
     statements.extend(local);
+    statements.extend(closed.added.into_values());
+}
+
+/// Adds what only the kernel and the end of a program make, so that a profile of what was seen and
+/// no more lets handlers return, sleeps go on and programs end.
+pub(super) fn finish(arch: Arch, statements: &mut Vec<Statement>) {
+    const HANDLERS: [Name; 3] = [names::RT_SIGACTION, names::SIGACTION, names::SIGNAL];
+    const SLEEPS: [Name; 4] = [names::NANOSLEEP, names::CLOCK_NANOSLEEP, names::POLL, names::FUTEX];
+    let mut closed = Closed::new(arch, statements, OLDEST);
+    let made = |calls: &[Name]| closed.seen.iter().any(|name| calls.contains(name));
+    let (handles, sleeps) = (made(&HANDLERS), made(&SLEEPS));
+    let mut add = |calls: &[Name], because: &str| {
+        calls.iter().for_each(|call| closed.add(*call, None, because.to_owned()));
+    };
+    add(&[names::EXIT, names::EXIT_GROUP], "the end of a thread or process");
+    if handles {
+        add(&[names::RT_SIGRETURN, names::SIGRETURN], "the return of signal handlers");
+    }
+    if sleeps {
+        add(&[names::RESTART_SYSCALL], "a sleep that a signal interrupts");
+    }
     statements.extend(closed.added.into_values());
 }
 

@@ -132,7 +132,7 @@ impl Enforcer {
 }
 
 /// How a child ended whose wait status this is.
-pub(super) fn ending(status: c_int) -> Ending {
+pub(crate) fn ending(status: c_int) -> Ending {
     match u8::try_from(libc::WEXITSTATUS(status)) {
         Ok(code) if libc::WIFEXITED(status) => Ending::Exited { code },
         _ => Ending::Killed { signal: Signal::from_kernel(libc::WTERMSIG(status)) },

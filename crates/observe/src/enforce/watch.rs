@@ -30,7 +30,7 @@ pub(super) struct Watch {
 }
 
 /// Starts a process that waits until it is traced, and then is replaced.
-pub(super) fn start(exec: impl FnOnce() -> Error) -> Result<Tid, Error> {
+pub(crate) fn start(exec: impl FnOnce() -> Error) -> Result<Tid, Error> {
     let (mut here, mut there) =
         UnixStream::pair().map_err(|error| kernel("socketpair", errno_of(&error)))?;
     // SAFETY: this process has one thread (`Enforcer::start`), and the child uses nothing of it but

@@ -63,6 +63,17 @@ pub(crate) fn seize_following(tid: Tid) -> Result<(), Errno> {
     number(PTRACE_SEIZE, tid, 0, FOLLOWING)
 }
 
+/// Waits for the next traced thread or child that stops or ends; `EINTR` at a signal, `ECHILD` where
+/// there is none.
+pub(crate) fn wait_for_any() -> Result<Option<(Tid, Stand)>, Errno> {
+    let mut status = 0;
+    // SAFETY: the pointer is to an int to be written.
+    let found = unsafe { libc::waitpid(-1, &raw mut status, libc::__WALL) };
+    let found = checked(c_long::from(found))?;
+    let tid = libc::pid_t::try_from(found).ok().and_then(Tid::from_kernel);
+    Ok(tid.map(|tid| (tid, Stand::of(status))))
+}
+
 /// The next traced thread or child that has stopped or ended, and how; `None` while all run,
 /// `ECHILD` where there is none.
 pub(crate) fn stand_of_any() -> Result<Option<(Tid, Stand)>, Errno> {
@@ -92,9 +103,29 @@ struct CallInfo {
     more: [u64; 4],
 }
 
+/// Where a thread stands that stopped at a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AtCall {
+    /// In front of it.
+    Entry(SeccompData),
+    /// Behind it, with what it returned.
+    Exit(i64),
+    /// The kernel does not say.
+    Unknown,
+}
+
 /// The call in front of which a stopped thread stands; `None` behind one.
 pub(crate) fn call(tid: Tid) -> Result<Option<SeccompData>, Errno> {
+    match at_call(tid)? {
+        AtCall::Entry(call) => Ok(Some(call)),
+        AtCall::Exit(_) | AtCall::Unknown => Ok(None),
+    }
+}
+
+/// Where a thread stands that stopped at a call.
+pub(crate) fn at_call(tid: Tid) -> Result<AtCall, Errno> {
     const ENTRY: u8 = 1;
+    const EXIT: u8 = 2;
     let mut info = MaybeUninit::<CallInfo>::zeroed();
     let data = info.as_mut_ptr().cast();
     // SAFETY: the request writes at most as many bytes as the address argument says, those of the
@@ -102,14 +133,21 @@ pub(crate) fn call(tid: Tid) -> Result<Option<SeccompData>, Errno> {
     unsafe { request(PTRACE_GET_SYSCALL_INFO, tid, size_of::<CallInfo>(), data) }?;
     // SAFETY: integers, zeroed at first, are a valid value whatever was written.
     let info = unsafe { info.assume_init() };
-    // The kernel keeps the number as an int.
-    let [a, b, c, d, ..] = info.nr.to_le_bytes();
-    Ok((info.op == ENTRY).then_some(SeccompData {
-        nr: SyscallNr::new(u32::from_le_bytes([a, b, c, d])),
-        arch: ArchToken::new(info.arch),
-        instruction_pointer: info.instruction_pointer,
-        args: info.args,
-    }))
+    match info.op {
+        // The kernel keeps the number as an int.
+        ENTRY => {
+            let [a, b, c, d, ..] = info.nr.to_le_bytes();
+            Ok(AtCall::Entry(SeccompData {
+                nr: SyscallNr::new(u32::from_le_bytes([a, b, c, d])),
+                arch: ArchToken::new(info.arch),
+                instruction_pointer: info.instruction_pointer,
+                args: info.args,
+            }))
+        }
+        // What is the number in front of a call is the result behind it.
+        EXIT => Ok(AtCall::Exit(i64::from_ne_bytes(info.nr.to_ne_bytes()))),
+        _ => Ok(AtCall::Unknown),
+    }
 }
 
 /// Lets a stopped thread go on with a signal, until its next call.

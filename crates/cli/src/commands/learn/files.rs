@@ -4,28 +4,70 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
-use callgate_learn::{Evidence, LineError, Refusal};
+use callgate_learn::{
+    Evidence, Form, ImportError, Imported, LineError, Refusal, import, import_policy,
+};
+use callgate_syscalls::Arch;
 
+use callgate_console::args::group::ProfileArgs;
 use callgate_console::error::Error;
+use callgate_console::input::{self, Source};
 use callgate_console::output;
 
-/// Reads files of evidence, one after the other, and puts them together.
+/// Reads files of evidence, or of what others recorded, and puts them together.
 pub(super) fn read_all(files: &[PathBuf]) -> Result<Evidence, Error> {
     let mut evidence = Evidence::default();
+    let native =
+        Arch::native().ok_or_else(|| Error::Usage("this machine is unknown".to_owned()))?;
     for path in files {
         let failed = |reason| Error::Read { what: path.display().to_string(), reason };
         let file = File::open(path).map_err(failed)?;
-        evidence.read_lines(BufReader::with_capacity(1 << 16, file)).map_err(
-            |error| match error {
-                LineError::Io(reason) => failed(reason),
-                LineError::Line { line, reason } => {
-                    Error::Usage(format!("{}:{line}: {reason}", path.display()))
-                }
-                other => Error::Usage(format!("{}: {other}", path.display())),
-            },
-        )?;
+        let title = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let input = BufReader::with_capacity(1 << 16, file);
+        match import(input, &title, native) {
+            Ok(imported) => {
+                say_unknown(path, &imported);
+                evidence.join(imported.evidence);
+            }
+            Err(ImportError::Line(LineError::Io(reason))) => return Err(failed(reason)),
+            Err(ImportError::Line(LineError::Line { line, reason })) => {
+                return Err(Error::Usage(format!("{}:{line}: {reason}", path.display())));
+            }
+            Err(ImportError::NoCalls) => evidence.join(profile(path, &title, native)?),
+            Err(other) => return Err(Error::Usage(format!("{}: {other}", path.display()))),
+        }
     }
     Ok(evidence)
+}
+
+/// What another recorder's profile allows.
+fn profile(path: &Path, title: &str, native: Arch) -> Result<Evidence, Error> {
+    let source = Source::File(path.to_owned());
+    let wrong = |error: ImportError| Error::Usage(format!("{}: {error}", path.display()));
+    let bytes = input::bytes(&source)?;
+    // What is no profile either is told as no recording, which most of these files are.
+    let profile = input::profile(&source).map_err(|_| wrong(ImportError::NoCalls))?;
+    let resolved = profile.resolve_quietly(&ProfileArgs::default(), &[native])?;
+    let evidence = import_policy(&resolved.policy, title, &bytes).map_err(wrong)?;
+    output::note(&format_args!(
+        "{}: a profile of another recorder; {} calls, of which the arguments are not known",
+        path.display(),
+        evidence.len()
+    ));
+    Ok(evidence)
+}
+
+fn say_unknown(path: &Path, imported: &Imported) {
+    if imported.form != Form::Evidence {
+        output::note(&format_args!("{}: {} calls", path.display(), imported.calls));
+    }
+    if let Some(first) = imported.first_unknown {
+        output::warning(&format_args!(
+            "{}: {} lines are of no form that is known, the first is line {first}",
+            path.display(),
+            imported.unknown
+        ));
+    }
 }
 
 /// Writes evidence to a file or standard output.

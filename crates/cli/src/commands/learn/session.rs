@@ -6,17 +6,29 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use callgate_kernel::child::Ending;
 use callgate_kernel::{Command, Start, running_kernel};
-use callgate_learn::{Collector, Evidence, Heading, Run, RunId, Style, Wants, mine, write};
-use callgate_observe::record::{self, Event, Going, Notify, Observer, Recorded, Recorder};
+use callgate_learn::{
+    CallKey, Collector, Evidence, Heading, Run, RunId, Style, Wants, mine, write,
+};
+use callgate_observe::record::{self, Event, Going, Notify, Observer, Ptrace, Recorded, Recorder};
 use callgate_syscalls::{Arch, Errno};
 
 use callgate_console::error::Error;
 use callgate_console::output;
 
+/// How calls are seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Backend {
+    /// Each call waits until it was seen (seccomp_unotify(2)): the fastest
+    Notify,
+    /// The command is traced (ptrace(2)): slower; sees results, and commands with a listener of their own
+    Ptrace,
+}
+
 /// Runs a command so many times and adds what is seen to `evidence`.
 pub(super) fn rounds(
     words: &[OsString],
     rounds: u32,
+    backend: Backend,
     mut evidence: Evidence,
 ) -> Result<Evidence, Error> {
     let line: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
@@ -26,7 +38,10 @@ pub(super) fn rounds(
     let command = command.ignoring_sigpipe(ignores);
     let id = identify(&line);
     for round in 0..rounds {
-        let recorder = recorder(round, &evidence)?;
+        let recorder: Box<dyn Recorder> = match backend {
+            Backend::Notify => Box::new(recorder(round, &evidence)?),
+            Backend::Ptrace => Box::new(Ptrace::everything()),
+        };
         let mut watch = Watch::new(Collector::new(id));
         let recorded = recorder.record(&command, &mut watch).map_err(Error::NotExecuted)?;
         let progress = watch.collector.progress();
@@ -54,28 +69,42 @@ pub(super) fn explore(words: &[OsString], mut evidence: Evidence) -> Result<Evid
     let line = words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");
     let before = evidence.clone();
     for call in callgate_learn::probes(&before) {
-        let Some(text) = callgate_learn::refusing(call, "ENOSYS") else { continue };
-        let filter = callgate::Filter::parse(&text)?;
-        let line = format!("{line} (without {call})");
-        let mut watch = Watch::new(Collector::new(identify(&line)));
-        let recorder = Notify::handed_over_by(filter.program().clone());
-        let recorded = recorder.record(&command, &mut watch).map_err(Error::NotExecuted)?;
-        let run = describe(&line, "notify, exploring", &recorded);
-        let ended = run.ended.clone();
-        let seen = watch.collector.finish(run);
-        let new: Vec<String> = seen
-            .calls()
-            .filter(|(key, _)| before.of(*key).is_none())
-            .map(|(key, _)| key.to_string())
-            .collect();
-        let new = if new.is_empty() { "nothing new".to_owned() } else { new.join(", ") };
-        output::note(&format_args!("without {call}: {ended}; {new}"));
-        evidence.join(seen);
-        if recorded.ending.is_none() {
-            break;
+        for errno in ["ENOSYS", "EPERM"] {
+            let Some((seen, going)) = without(&command, &line, (call, errno), &before)? else {
+                continue;
+            };
+            evidence.join(seen);
+            if going == Going::End {
+                return Ok(evidence);
+            }
         }
     }
     Ok(evidence)
+}
+
+/// Runs a command with a call refused: what is seen beyond `before`, and whether the user lets it go
+/// on. Nothing for calls without a name.
+fn without(
+    command: &Command,
+    line: &str,
+    (call, errno): (CallKey, &'static str),
+    before: &Evidence,
+) -> Result<Option<(Evidence, Going)>, Error> {
+    let Some(text) = callgate_learn::refusing(call, errno) else { return Ok(None) };
+    let filter = callgate::Filter::parse(&text)?;
+    let id = identify(&format!("{line} without {call} {errno}"));
+    let mut watch = Watch::new(Collector::exploring(id));
+    let recorder = Notify::handed_over_by(filter.program().clone());
+    let recorded = recorder.record(command, &mut watch).map_err(Error::NotExecuted)?;
+    let mut run = describe(line, recorder.name(), &recorded);
+    run.without = callgate_learn::without(call, errno).unwrap_or_default();
+    let ended = run.ended.clone();
+    let seen = watch.collector.finish(run).without(before);
+    let new: Vec<String> = seen.calls().map(|(key, _)| key.to_string()).collect();
+    let new = if new.is_empty() { "nothing new".to_owned() } else { new.join(", ") };
+    output::note(&format_args!("{errno} for {call}: {ended}; {new}"));
+    let going = if recorded.ending.is_none() { Going::End } else { Going::On };
+    Ok(Some((seen, going)))
 }
 
 /// Who records a round: the first everything, the others what the profile so far would not allow.
@@ -165,6 +194,7 @@ fn describe(line: &str, backend: &str, recorded: &Recorded) -> Run {
         },
         lost: recorded.lost,
         blind,
+        without: String::new(),
     }
 }
 
