@@ -61,6 +61,7 @@ const STEPS: &[Step] = &[
     Step { name: "bench", command: || xtask(&["bench", "--quick"]) },
     Step { name: "fuzz", command: || xtask(&["fuzz"]) },
     Step { name: "guide", command: || xtask(&["guide"]) },
+    Step { name: "book", command: || xtask(&["book", "--try"]) },
     Step { name: "live: real programs", command: || xtask(&["live"]) },
     Step { name: "arrive", command: || xtask(&["arrive", "--quick", "binary", "roots"]) },
     Step { name: "clients", command: || xtask(&["clients"]) },

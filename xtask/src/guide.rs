@@ -23,7 +23,7 @@ use crate::{build_command, ci, root, target};
 const CHAPTERS: &str = "docs/guide/src";
 
 /// Blocks without commands.
-const TEXTS: [&str; 5] = ["text", "json", "c", "rust", "ebnf"];
+const TEXTS: [&str; 8] = ["text", "json", "c", "rust", "ebnf", "python", "yaml", "ini"];
 
 /// The place that a block belongs to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -36,11 +36,7 @@ const TASKS: &[Task] = &[
         about: "run Debian's programs on our libseccomp.so.2: NAME..., --all, --list",
         run: |args| start("conformance-clients", args),
     },
-    Task {
-        name: "conformance",
-        about: "hold a part against what it must agree with",
-        run: conformance,
-    },
+    Task { name: "conformance", about: "hold a part against its like", run: conformance },
     Task {
         name: "abi",
         about: "hold the C library against its headers and another libseccomp",
@@ -51,6 +47,7 @@ const TASKS: &[Task] = &[
         about: "try every way of installing, in bare roots [--quick] [WAY...]",
         run: |args| start("arrive", args),
     },
+    Task { name: "book", about: "make the book [--try]", run: |args| start("book", args) },
     Task {
         name: "stage",
         about: "lay out DIR as packages install it; --headers renews the generated header",
