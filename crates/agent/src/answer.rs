@@ -1,6 +1,7 @@
 //! From a call to its answer.
 
 use std::fs::OpenOptions;
+use std::sync::Arc;
 
 use crate::emulate::mknod;
 use crate::policy::{Answer, FileAnswer, Policy, Rule};
@@ -13,6 +14,8 @@ use callgate_supervise::{
 pub(crate) struct Decision {
     /// The rule; the default, if none.
     pub(crate) rule: Option<usize>,
+    /// Where it stands, or the default; none where the file has no default.
+    pub(crate) place: Option<Arc<str>>,
     /// The kind of answer.
     pub(crate) answer: &'static str,
     /// The failure that the call was answered with, if it was one.
@@ -38,7 +41,7 @@ impl Policy {
         if answer.may_wait() || rule.is_some_and(|rule| !rule.texts.is_empty()) {
             return Err(call);
         }
-        Ok(decision(rule, answer, |answer| fresh(call, answer)))
+        Ok(self.decision(rule, answer, |answer| fresh(call, answer)))
     }
 
     /// Answers a call for which memory has to be looked into, or something to be done. Nothing
@@ -58,37 +61,54 @@ impl Policy {
                 }
             }
             if holds {
-                return decision(Some(rule), &rule.answer, |answer| examined(call, answer));
+                return self.decision(Some(rule), &rule.answer, |answer| examined(call, answer));
             }
         }
-        decision(None, self.default_answer(), |answer| examined(call, answer))
+        self.decision(None, self.default_answer(), |answer| examined(call, answer))
+    }
+
+    fn decision<'p>(
+        &'p self,
+        rule: Option<&'p Rule>,
+        answer: &'p Answer,
+        give: impl FnOnce(&'p Answer) -> Given,
+    ) -> Decision {
+        let (failure, delivery) = give(answer);
+        let log = rule.is_none_or(|rule| rule.log);
+        let place = rule.map_or_else(|| self.default_place(), |rule| Some(&rule.place)).cloned();
+        let rule = rule.map(|rule| rule.index);
+        Decision { rule, place, answer: answer.name(), failure, delivery, log }
     }
 }
 
 impl Decision {
     /// A call that was not answered in time, and failed instead.
     pub(crate) fn late(failure: Failure, delivery: Result<Delivery, Error>) -> Self {
-        Self { rule: None, answer: "late", failure: Some(failure), delivery, log: true }
+        Self {
+            rule: None,
+            place: None,
+            answer: "late",
+            failure: Some(failure),
+            delivery,
+            log: true,
+        }
     }
 }
 
 type Given = (Option<Failure>, Result<Delivery, Error>);
 
-fn decision<'p>(
-    rule: Option<&'p Rule>,
-    answer: &'p Answer,
-    give: impl FnOnce(&'p Answer) -> Given,
-) -> Decision {
-    let (failure, delivery) = give(answer);
-    let log = rule.is_none_or(|rule| rule.log);
-    Decision { rule: rule.map(|rule| rule.index), answer: answer.name(), failure, delivery, log }
-}
-
 /// A rule whose condition can't be decided holds as far as it can forbid something: the call fails.
 fn unreadable(call: Notification<'_, Examined>, rule: &Rule, error: Error) -> Decision {
     let (failure, delivery) = fail(call, Failure::EPERM);
-    let rule = Some(rule.index);
-    Decision { rule, answer: "errno", failure, delivery: delivery.and(Err(error)), log: true }
+    let (place, rule) = (Some(Arc::clone(&rule.place)), Some(rule.index));
+    Decision {
+        rule,
+        place,
+        answer: "errno",
+        failure,
+        delivery: delivery.and(Err(error)),
+        log: true,
+    }
 }
 
 fn fresh(call: Notification<'_, Fresh>, answer: &Answer) -> Given {

@@ -63,6 +63,9 @@ struct DecisionLine<'a> {
     args: [u64; 6],
     /// Null for the default.
     rule: Option<usize>,
+    /// Where the rule or the default stands, as `FILE:LINE:COLUMN`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<&'a str>,
     answer: &'static str,
     errno: Option<String>,
     /// Whether the call got the answer; it may have ended before.
@@ -130,6 +133,7 @@ impl Log {
             number: call.nr.raw(),
             args: call.args,
             rule: decision.rule,
+            place: decision.place.as_deref(),
             answer: decision.answer,
             errno,
             outcome: outcome(decision),

@@ -10,6 +10,7 @@ mod text;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use callgate_supervise::{Failure, Value};
 use callgate_syscalls::{Arch, Name, SeccompData};
@@ -27,6 +28,7 @@ pub struct Policy {
     rules: Vec<Rule>,
     by_name: BTreeMap<Name, Vec<usize>>,
     default: Answer,
+    default_place: Option<Arc<str>>,
 }
 
 /// A rule: the calls it is about, and the answer to them.
@@ -34,6 +36,8 @@ pub struct Policy {
 pub(crate) struct Rule {
     /// Its place in the file, from 0.
     pub(crate) index: usize,
+    /// Its place in the file as `FILE:LINE:COLUMN`.
+    pub(crate) place: Arc<str>,
     pub(crate) names: Vec<Name>,
     pub(crate) args: Vec<Test>,
     pub(crate) texts: Vec<Text>,
@@ -90,6 +94,11 @@ impl Policy {
     /// The answer to calls that no rule is about.
     pub(crate) const fn default_answer(&self) -> &Answer {
         &self.default
+    }
+
+    /// Where the file says what else happens; none where it does not.
+    pub(crate) const fn default_place(&self) -> Option<&Arc<str>> {
+        self.default_place.as_ref()
     }
 
     /// The rules about a call, in their order, as far as number and registers tell.

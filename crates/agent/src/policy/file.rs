@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use callgate_formats::ArgIndex;
 use callgate_formats::json::{Document, Fault, Node, Object};
@@ -95,7 +96,9 @@ fn policy(document: &Document) -> Result<Policy, Fault> {
         None => Answer::Fail(named("ENOSYS").unwrap_or(Failure::EPERM)),
     };
     let nodes: Vec<Node<'_>> = object.require("rules")?.array("the rules")?.collect();
-    let rules = nodes.iter().enumerate().map(|(index, node)| rule(index, *node));
+    let place =
+        |node: Node<'_>| Arc::from(document.source().place(document.source().span(node.span())));
+    let rules = nodes.iter().enumerate().map(|(index, node)| rule(index, *node, place(*node)));
     let rules: Vec<Rule> = rules.collect::<Result<_, _>>()?;
     object.finish(&["default", "rules"])?;
     let by_name = by_name(&rules);
@@ -104,12 +107,12 @@ fn policy(document: &Document) -> Result<Policy, Fault> {
         let node = late.map_or_else(|| default.unwrap_or(document.root()), |index| nodes[index]);
         node.fault(reason)
     })?;
-    Ok(Policy { rules, by_name, default: answer })
+    Ok(Policy { rules, by_name, default: answer, default_place: default.map(place) })
 }
 
 const RULE: &[&str] = &["names", "args", "texts", "metadata", "answer", "log"];
 
-fn rule(index: usize, node: Node<'_>) -> Result<Rule, Fault> {
+fn rule(index: usize, node: Node<'_>, place: Arc<str>) -> Result<Rule, Fault> {
     let mut object = node.object("a rule object")?;
     let names: Vec<Name> = object
         .require("names")?
@@ -130,7 +133,7 @@ fn rule(index: usize, node: Node<'_>) -> Result<Rule, Fault> {
     let log = flag(&mut object, "log", true)?;
     object.finish(RULE)?;
     check_answer(&answer, &names, &texts).map_err(|reason| answer_node.fault(reason))?;
-    Ok(Rule { index, names, args, texts, metadata, answer, log })
+    Ok(Rule { index, place, names, args, texts, metadata, answer, log })
 }
 
 fn name(node: Node<'_>) -> Result<Name, Fault> {

@@ -182,6 +182,9 @@ fn a_container_gets_the_answers_of_the_policy() {
         .unwrap();
     assert_eq!(decision["container"], "first");
     assert_eq!((&decision["syscall"], &decision["rule"]), (&"getppid".into(), &1.into()));
+    // The line of the rule, for whoever asks why.
+    let place = decision["place"].as_str().unwrap();
+    assert!(place.ends_with("policy.json:3:13"), "{place}");
     assert_eq!((&decision["answer"], &decision["outcome"]), (&"value".into(), &"delivered".into()));
     assert_eq!(agent.metric("decisions_total{answer=\"value\"}"), 1);
     assert_eq!((agent.metric("containers"), agent.metric("containers_total")), (0, 1));
