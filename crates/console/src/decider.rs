@@ -57,7 +57,8 @@ pub fn shortened(mut list: Vec<String>, more: &str) -> String {
     if left == 0 { shown } else { format!("{shown} and {left} {more}") }
 }
 
-fn place(text: &Unresolved, resolved: &Resolved, by: Decider) -> Option<String> {
+/// The place of one of those who decide, if the text has one for it.
+pub fn place(text: &Unresolved, resolved: &Resolved, by: Decider) -> Option<String> {
     let provenance = &resolved.provenance;
     let origin = match by {
         Decider::Rule(id) => provenance.rule(id).map(|written| written.origin),

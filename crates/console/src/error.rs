@@ -88,11 +88,6 @@ pub enum Error {
         /// The line, and what is expected.
         reason: callgate::compiler::InvalidWeights,
     },
-    /// The picture could not be drawn.
-    NotDrawn {
-        /// Why.
-        reason: String,
-    },
     /// There is no proved filter.
     Filter(Box<callgate::Error>),
     /// The prover has no answer.
@@ -210,9 +205,6 @@ impl fmt::Display for Error {
             Self::Decode { what, reason } => write!(f, "{what}: {reason}"),
             Self::Refused { what, dump } => refused(f, what, dump),
             Self::Weights { what, reason } => write!(f, "{what}: {reason}"),
-            Self::NotDrawn { reason } => {
-                write!(f, "the graph cannot be drawn here: {reason}; give --emit dot to Graphviz")
-            }
             Self::Text(refused) => refused.fmt(f),
             Self::Profile(error) => error.fmt(f),
             Self::Filter(error) => error.fmt(f),

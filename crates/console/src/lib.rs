@@ -6,7 +6,6 @@
 
 pub mod args;
 pub mod decider;
-pub mod draw;
 pub mod error;
 pub mod findings;
 pub mod input;

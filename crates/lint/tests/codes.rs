@@ -14,7 +14,7 @@ use callgate_formats::Profile;
 use callgate_gate::{nothing, read};
 use callgate_lint::{Listener, Options, Report, Subject, Text, lint, pages};
 use callgate_rules::{Source, Target};
-use callgate_syscalls::{Arch, KernelVersion};
+use callgate_syscalls::{Action, Arch, Endian, KernelVersion, SeccompData};
 
 use cases::{ABI, ANSWERS, COST, Case, Filter, PROCESSES, RULES, WAYS, WIDTH};
 
@@ -37,7 +37,19 @@ fn of_gate(text: &str) -> Report {
     let mut subject = Subject::policy(&lowered.policy);
     subject.text =
         Some(Text { provenance: &lowered.provenance, sources: &written.sources, joined: false });
-    lint(&subject, &Options::default()).unwrap()
+    shown_truly(lint(&subject, &Options::default()).unwrap(), |call| lowered.policy.decide(call))
+}
+
+/// What findings show was asked of the filter.
+///
+/// Claim: C-LINT
+fn shown_truly(report: Report, decide: impl Fn(&SeccompData) -> Action) -> Report {
+    for finding in &report.findings {
+        for shown in &finding.shown {
+            assert_eq!(decide(&shown.call), shown.action, "{finding:?}");
+        }
+    }
+    report
 }
 
 fn of_json(text: &str) -> Report {
@@ -50,14 +62,18 @@ fn of_json(text: &str) -> Report {
     subject.warnings = &resolved.warnings;
     subject.listener =
         if resolved.listener_path.is_some() { Listener::Named } else { Listener::Missing };
-    lint(&subject, &Options::default()).unwrap()
+    shown_truly(lint(&subject, &Options::default()).unwrap(), |call| resolved.policy.decide(call))
 }
 
 fn of_programs(texts: &[&str]) -> Report {
     let program =
         |text: &&str| decode(text.as_bytes()).unwrap_or_else(|e| panic!("{e}\n{text}")).program;
     let programs: Vec<Program> = texts.iter().map(program).collect();
-    lint(&Subject::stack(&Stack::new(programs)), &Options::default()).unwrap()
+    let stack = Stack::new(programs);
+    shown_truly(lint(&Subject::stack(&stack), &Options::default()).unwrap(), |call| {
+        let arch = Arch::of_call(call.arch, call.nr);
+        stack.run(call, arch.map_or(Endian::Little, |arch| arch.endian())).action
+    })
 }
 
 fn codes(report: &Report) -> BTreeSet<&str> {

@@ -60,21 +60,37 @@ fn all_but(condition: &Condition) -> Option<Vec<(Comparison, u64)>> {
 fn range(condition: &Condition) -> Option<(Comparison, u64, u64)> {
     match condition.view() {
         View::Compare(one) => {
-            let (low, high) = ends(one)?;
-            Some((*one, low, high))
+            let one = narrowed(one);
+            let (low, high) = ends(&one)?;
+            Some((one, low, high))
         }
         View::All([first, second]) => {
             let (View::Compare(first), View::Compare(second)) = (first.view(), second.view())
             else {
                 return None;
             };
+            let (first, second) = (&narrowed(first), &narrowed(second));
             let (a, b) = (ends(first)?, ends(second)?);
             let same = (first.field(), first.width()) == (second.field(), second.width());
             (same && a.0.max(b.0) <= a.1.min(b.1)).then(|| (*first, a.0.max(b.0), a.1.min(b.1)))
         }
+        // A list of one, which a rule with one argument has. No deeper than conditions are.
+        View::All([one]) | View::Any([one]) => range(one),
         View::All(_) | View::Any(_) => None,
     }
 }
+
+/// A comparison of the low half of a register as one of 32 bits, which it is.
+fn narrowed(c: &Comparison) -> Comparison {
+    match (c.width(), c.mask(), u32::try_from(c.value())) {
+        (Width::Bits64, LOW_HALF, Ok(value)) => {
+            Comparison::low32(c.field(), u32::MAX, c.operator(), value)
+        }
+        _ => *c,
+    }
+}
+
+const LOW_HALF: u64 = u32::MAX as u64;
 
 fn ends(c: &Comparison) -> Option<(u64, u64)> {
     let (full, value) = (full(c), c.value());
@@ -128,6 +144,18 @@ mod tests {
         let between = Condition::all([low32(Operator::Ge, 39), low32(Operator::Le, 39)]).unwrap();
         let all_but_two =
             Condition::any([low32(Operator::Le, 37), between, low32(Operator::Ge, 41)]).unwrap();
+        assert_eq!(socket(&all_but_two).as_deref(), Some("not family in {AF_ALG, AF_VSOCK}"));
+    }
+
+    #[test]
+    fn the_low_half_of_a_register_is_a_whole_operand() {
+        let wide = |operator, value| {
+            Condition::from(Comparison::masked(Field::Arg0, LOW_HALF, operator, value))
+        };
+        // As rules of profiles have it, each in a list of its own.
+        let [low, one, high] = [(Operator::Le, 37), (Operator::Eq, 39), (Operator::Ge, 41)]
+            .map(|(operator, value)| Condition::all([wide(operator, value)]).unwrap());
+        let all_but_two = Condition::any([one, low, high]).unwrap();
         assert_eq!(socket(&all_but_two).as_deref(), Some("not family in {AF_ALG, AF_VSOCK}"));
     }
 

@@ -7,6 +7,9 @@ use callgate_syscalls::{Arch, Name};
 
 use crate::{Change, Direction};
 
+/// From how many calls on a change is about all of an architecture rather than about some of them.
+const MANY: usize = 40;
+
 /// How many calls a name has to stand for, so that it is worth looking up.
 const FAMILY_MIN: usize = 3;
 
@@ -37,8 +40,8 @@ type Way<'a> = (Direction, &'a str, &'a str, Option<&'a str>);
 type What<'a> = Result<&'static str, &'a [(u32, u32)]>;
 
 /// Changes put together, the looser ones first, then the stricter ones. Within these stands first
-/// what is about single calls: what is about all of an architecture is seldom what a change was
-/// made for.
+/// what is about single calls by which a program can do something to others: what is about all of
+/// an architecture is seldom what a change was made for.
 #[must_use]
 pub fn folded(changes: &[Change]) -> Vec<Folded<'_>> {
     let mut arches: BTreeMap<(Way<'_>, What<'_>), BTreeSet<&str>> = BTreeMap::new();
@@ -54,14 +57,32 @@ pub fn folded(changes: &[Change]) -> Vec<Folded<'_>> {
     for ((way, what), arches) in arches {
         groups.entry((way, arches)).or_default().push(what);
     }
-    let mut all: Vec<(usize, Folded<'_>)> = groups
+    let mut all: Vec<(bool, bool, Folded<'_>)> = groups
         .into_iter()
-        .map(|((way, arches), whats)| (whats.len(), group(changes, way, &arches, &whats)))
+        .map(|((way, arches), whats)| {
+            let is_much = whats.len() > MANY;
+            let is_harmless = is_much || !is_risky(&whats);
+            (is_much, is_harmless, group(changes, way, &arches, &whats))
+        })
         .collect();
-    all.sort_by(|(a_len, a), (b_len, b)| {
-        (a.direction, *a_len > 40, &a.subjects).cmp(&(b.direction, *b_len > 40, &b.subjects))
+    all.sort_by(|(a_much, a_harmless, a), (b_much, b_harmless, b)| {
+        (a.direction, a_much, a_harmless, &a.subjects).cmp(&(
+            b.direction,
+            b_much,
+            b_harmless,
+            &b.subjects,
+        ))
     });
-    all.into_iter().map(|(_, folded)| folded).collect()
+    all.into_iter().map(|(.., folded)| folded).collect()
+}
+
+/// Whether a program can do something to others by one of these calls.
+fn is_risky(whats: &[What<'_>]) -> bool {
+    let names: Vec<Name> = whats.iter().filter_map(|what| Name::parse(what.ok()?)).collect();
+    let risky = |block: &callgate_facts::Block| block.is_intent() && !block.risks().is_empty();
+    Groups::LATEST.blocks().filter(risky).any(|block| {
+        names.iter().any(|name| Arch::ALL.iter().any(|arch| block.line(*name, *arch).is_some()))
+    })
 }
 
 fn group<'a>(
@@ -88,7 +109,7 @@ fn group<'a>(
 }
 
 /// The names of syscalls, those of whole architectures and families by one word.
-fn named(mut names: BTreeSet<&str>, arches: &BTreeSet<&str>) -> Vec<String> {
+pub(crate) fn named(mut names: BTreeSet<&str>, arches: &BTreeSet<&str>) -> Vec<String> {
     let machines: Vec<Arch> =
         Arch::ALL.iter().copied().filter(|arch| arches.contains(arch.name())).collect();
     let exists = |name: Name| machines.iter().any(|arch| arch.syscall(name).is_some());

@@ -1,19 +1,24 @@
 //! A report on one filter: what it does with every call, by intent and by name.
 
+mod drawing;
+mod finding;
 mod html;
 mod markdown;
+mod tree;
 
 use std::collections::BTreeMap;
 
 use callgate_facts::{Drift, Groups};
 use callgate_gate::{NotShown, in_words, words_of};
-use callgate_policy::Policy;
+use callgate_policy::{Condition, Policy, View};
 use callgate_syscalls::{Arch, Name};
 
+pub use drawing::svg;
+pub use finding::FindingRow;
 pub use html::html;
 pub use markdown::report as markdown_report;
 
-use crate::Folded;
+use crate::{Folded, condition};
 
 /// What becomes of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,6 +38,14 @@ impl Verdict {
             Self::Allowed => "allowed",
             Self::Depends => "depends",
             Self::Refused => "refused",
+        }
+    }
+
+    /// What a sentence about a call says: it is executed, or not.
+    pub(crate) fn of_sentence(sentence: &str) -> Self {
+        match sentence.starts_with("is executed") {
+            true => Self::Allowed,
+            false => Self::Refused,
         }
     }
 }
@@ -56,6 +69,8 @@ pub struct CallRow {
     pub risks: Vec<&'static str>,
     /// Which libraries and runtimes are known to make it.
     pub callers: Vec<&'static str>,
+    /// Where the text speaks of it: `FILE:LINE`. Filled in by those who have the text.
+    pub places: Vec<String>,
 }
 
 /// An intent in a report.
@@ -92,6 +107,10 @@ pub struct Report<'a> {
     pub against: Option<(String, Vec<Folded<'a>>)>,
     /// More about the filter, in words: its proof, its size.
     pub facts: Vec<(String, String)>,
+    /// What is wrong with it; none where nobody looked.
+    pub findings: Option<Vec<FindingRow>>,
+    /// The texts that it was read from: their names, and what is in them.
+    pub sources: Vec<(String, String)>,
 }
 
 impl Report<'_> {
@@ -121,7 +140,21 @@ impl Report<'_> {
             text: None,
             against: None,
             facts: Vec::new(),
+            findings: None,
+            sources: Vec::new(),
         })
+    }
+
+    /// What happens to calls without a rule: the architectures that do the same, and what that is.
+    pub(crate) fn defaults_alike(&self) -> Vec<(String, &str)> {
+        let mut alike: Vec<(String, &str)> = Vec::new();
+        for (arch, default) in &self.defaults {
+            match alike.iter_mut().find(|(_, same)| same == default) {
+                Some((arches, _)) => *arches = format!("{arches}, {arch}"),
+                None => alike.push(((*arch).to_owned(), default)),
+            }
+        }
+        alike
     }
 
     /// How many calls are allowed, depend, are refused.
@@ -134,15 +167,7 @@ impl Report<'_> {
 }
 
 fn call(policy: &Policy, arches: &[Arch], name: Name) -> Result<CallRow, NotShown> {
-    let words = words_of(policy, name)?;
-    let mut by_arch: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for line in words.lines() {
-        let Some((arch, sentence)) = line.split_once(": ") else { continue };
-        let sentence = sentence.strip_prefix(name.as_str()).unwrap_or(sentence).trim();
-        by_arch.entry(arch).or_default().push(sentence.to_owned());
-    }
-    let absent = format!("there is no {name}");
-    by_arch.retain(|_, sentences| *sentences != [absent.clone()]);
+    let by_arch = said(policy, name)?;
     let mut cases: Vec<(Vec<&str>, Vec<String>)> = Vec::new();
     for (arch, sentences) in &by_arch {
         match cases.iter_mut().find(|(_, same)| same == sentences) {
@@ -172,11 +197,56 @@ fn call(policy: &Policy, arches: &[Arch], name: Name) -> Result<CallRow, NotShow
         blocks: of.iter().map(|block| block.name()).collect(),
         risks,
         callers,
+        places: Vec::new(),
     })
 }
 
+/// What becomes of a call in the words of the language, for each architecture that has it; where
+/// the arguments matter once, by what they are not if that is shorter.
+fn said(policy: &Policy, name: Name) -> Result<BTreeMap<&'static str, Vec<String>>, NotShown> {
+    let words = words_of(policy, name)?;
+    let absent = format!("there is no {name}");
+    let mut by_arch: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
+    for line in words.lines() {
+        let Some((arch, sentence)) = line.split_once(": ") else { continue };
+        let Some((arch, _)) = policy.arches().find(|(known, _)| known.name() == arch) else {
+            continue;
+        };
+        let sentence = sentence.strip_prefix(name.as_str()).unwrap_or(sentence).trim();
+        by_arch.entry(arch.name()).or_default().push(sentence.to_owned());
+    }
+    by_arch.retain(|_, sentences| *sentences != [absent.clone()]);
+    for (arch, own) in policy.arches() {
+        let (Some(known), Some(syscall)) = (by_arch.get_mut(arch.name()), arch.syscall(name))
+        else {
+            continue;
+        };
+        let (rules, otherwise) = match own.rules_for(syscall.nr) {
+            [rules @ .., last] if last.condition().is_always() => (rules, last.action()),
+            rules => (rules, own.action_without_rule(arch, syscall.nr)),
+        };
+        // Of rules with one action the order is no matter.
+        let Some(action) = rules.first().map(callgate_policy::Rule::action) else { continue };
+        if rules.iter().any(|rule| rule.action() != action) {
+            continue;
+        }
+        let alternatives = rules.iter().flat_map(|rule| match rule.condition().view() {
+            View::Any(list) => list.to_vec(),
+            View::All(_) | View::Compare(_) => vec![rule.condition().clone()],
+        });
+        let when = Condition::any(alternatives);
+        let when = when.ok().and_then(|when| condition::text(&when, arch, syscall.nr));
+        if let Some(when) = when {
+            let is = in_words(action, arch);
+            let otherwise = in_words(otherwise, arch);
+            *known = vec![format!("{is} where {when}"), format!("{otherwise} otherwise")];
+        }
+    }
+    Ok(by_arch)
+}
+
 fn verdict<'s>(mut sentences: impl Iterator<Item = &'s String> + Clone) -> Verdict {
-    let executed = |sentence: &&String| sentence.starts_with("is executed");
+    let executed = |sentence: &&String| Verdict::of_sentence(sentence) == Verdict::Allowed;
     let any = sentences.clone().any(|sentence| executed(&sentence));
     match (any, sentences.all(|sentence| executed(&sentence))) {
         (false, _) => Verdict::Refused,
@@ -211,7 +281,7 @@ mod tests {
     fn policy() -> Policy {
         let nr = |name| Arch::X86_64.syscall(name).unwrap().nr;
         let mut x86_64 = ArchPolicy::new(Action::errno(1).unwrap());
-        x86_64.rule(nr(names::READ), callgate_policy::Condition::always(), Action::ALLOW);
+        x86_64.rule(nr(names::READ), Condition::always(), Action::ALLOW);
         let unix = Comparison::low32(Field::Arg0, u32::MAX, Operator::Eq, 1);
         x86_64.rule(nr(names::SOCKET), unix.into(), Action::ALLOW);
         Policy::builder(Action::KILL_PROCESS).arch(Arch::X86_64, x86_64).build().unwrap()
@@ -231,6 +301,29 @@ mod tests {
         assert_eq!(socket.verdict, Verdict::Depends);
         assert!(socket.cases[0].1[0].contains("family == AF_UNIX"), "{socket:?}");
         assert_eq!(report.counts()[..2], [1, 1]);
+    }
+
+    #[test]
+    fn what_is_left_out_is_said_where_that_is_shorter() {
+        let low = |op, value| Comparison::low32(Field::Arg0, u32::MAX, op, value).into();
+        let [one, below, above] =
+            [(Operator::Eq, 39), (Operator::Le, 37), (Operator::Ge, 41)].map(|(op, v)| low(op, v));
+        let nr = Arch::X86_64.syscall(names::SOCKET).unwrap().nr;
+        let lists: [Vec<Condition>; 2] = [
+            vec![Condition::any([one, below, above]).unwrap()],
+            vec![low(Operator::Ge, 41), low(Operator::Eq, 39), low(Operator::Le, 37)],
+        ];
+        for conditions in lists {
+            let mut x86_64 = ArchPolicy::new(Action::errno(1).unwrap());
+            for condition in conditions {
+                x86_64.rule(nr, condition, Action::ALLOW);
+            }
+            let policy = Policy::builder(Action::KILL_PROCESS).arch(Arch::X86_64, x86_64);
+            let report = Report::of(&policy.build().unwrap(), "p").unwrap();
+            let said = &row(&report, "socket").cases[0].1;
+            let expected = "is executed where not family in {AF_ALG, AF_VSOCK}";
+            assert_eq!(*said, [expected, "fails with EPERM otherwise"]);
+        }
     }
 
     #[test]

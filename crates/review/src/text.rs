@@ -65,6 +65,31 @@ pub fn text(changes: &[Folded<'_>], columns: usize) -> Vec<Span> {
     spans
 }
 
+/// The most differences that are listed where what changed from one to the other is no question.
+const SIDES_MAX: usize = 20;
+
+/// What two filters do with calls that they decide differently, the most telling first.
+#[must_use]
+pub fn sides(changes: &[Folded<'_>], columns: usize) -> Vec<Span> {
+    let mut spans = Vec::new();
+    for change in changes.iter().take(SIDES_MAX) {
+        let what = what(change, NAMED_MAX);
+        let arches = change.arches.join(", ");
+        let sentence = format!("{what} on {arches}: {} in A, {} in B", change.from, change.to);
+        let lines = wrapped(&sentence, columns, "  ", "    ");
+        spans.extend(lines.iter().map(|full| line(Tone::Plain, full)));
+        about(&mut spans, change);
+    }
+    match changes.len().saturating_sub(SIDES_MAX) {
+        0 => {}
+        more => spans.push(line(
+            Tone::Plain,
+            &format!("  and {more} more kinds of calls: --format json has all"),
+        )),
+    }
+    spans
+}
+
 pub(crate) const fn heading(direction: Direction) -> &'static str {
     match direction {
         Direction::Looser => "looser: B permits what A refuses",
@@ -89,6 +114,11 @@ fn write(spans: &mut Vec<Span>, change: &Folded<'_>, columns: usize) {
     let before = end.strip_suffix(to).unwrap_or(&end);
     spans.push(Span { tone: Tone::Plain, text: before.to_owned() });
     spans.push(line(tone, &end[before.len()..]));
+    about(spans, change);
+}
+
+/// A call that was tried, and who decides about it on both sides.
+fn about(spans: &mut Vec<Span>, change: &Folded<'_>) {
     let Some(tried) = change.tried else { return };
     let mut about = Vec::new();
     if let Some(example) = &tried.example {

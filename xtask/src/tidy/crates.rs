@@ -189,6 +189,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "callgate-review",
         &[
+            "callgate-bpf",
             "callgate-facts",
             "callgate-gate",
             "callgate-policy",
@@ -221,7 +222,6 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "anstream",
             "anstyle",
             "annotate-snippets",
-            "layout-rs",
             "serde",
             "serde_json",
             "strsim",

@@ -66,6 +66,9 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Status, Error> {
+    if args.emit == Some(emit::What::Svg) {
+        return emit::drawn(&args.profile, &args.how, &args.arches, args.to.output.as_deref());
+    }
     let options = args.tune.options(&args.how, std::slice::from_ref(&args.profile))?;
     let profile = input::profile(&args.profile)?;
     let resolved = profile.resolve(&args.how, &args.arches)?;

@@ -1,26 +1,30 @@
 //! `callgate report`: a page that says what a filter does, for people who decide about it.
 
+mod about;
+
 use std::path::PathBuf;
 
 use callgate_console::args::group::ProfileArgs;
 use callgate_console::args::value;
 use callgate_console::error::{Error, Status};
+use callgate_console::findings::Material;
 use callgate_console::input::{self, Source};
 use callgate_console::output;
 use callgate_gate::{Style, show};
 use callgate_policy::Policy;
 use callgate_prover::{Options, Prover, Scope};
-use callgate_review::{Change, Report, folded, html, markdown_report};
-use callgate_syscalls::Arch;
+use callgate_review::{Change, folded, html, markdown_report};
+use callgate_syscalls::{Arch, Name};
 use clap::{ValueEnum, ValueHint};
 
 use crate::commands::diff::{Side, changes_of};
-use crate::commands::test::policy_of;
+pub(crate) use about::report_of;
 
 /// Write a report on a filter, to read and to hand on
 ///
-/// One file that needs no network and no script: what the filter does in words, by intent, and for every call with its
-/// conditions, its risk and who makes it; with --against also what changed, looser changes first.
+/// One file that needs no network and no script: what the filter does in words, what is wrong with it (lint), its
+/// decisions by intent, as a picture that unfolds, and for every call with conditions, risk, who makes it and the line
+/// that says so; with --against also what changed, looser changes first.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -65,16 +69,21 @@ enum Format {
 pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     let sources: Vec<&Source> = std::iter::once(&args.filter).chain(&args.against).collect();
     input::stdin_once(&sources)?;
-    let side = |source: &Source| Side::read(source, &args.how, &args.arches);
-    let filter = side(&args.filter)?;
-    let is = policy_of(filter.subject())?;
-    let inexpressible = |error: callgate_gate::NotShown| Error::Usage(error.to_string());
-    let mut report = Report::of(&is, args.filter.to_string()).map_err(inexpressible)?;
+    let read = input::read(&args.filter, &args.how)?;
+    let material = Material::of(&read, &args.how, &args.arches)?;
+    let filter = Side::of(read, &args.how, &args.arches)?;
+    let (is, mut report) = report_of(&filter, &args.filter, &args.arches)?;
     report.text = show(&is, Style::Folded).ok().map(|shown| shown.text);
+    report.findings = Some(about::findings(&material)?);
+    report.sources = filter.texts();
+    for call in &mut report.calls {
+        call.places = Name::parse(call.name).map_or_else(Vec::new, |name| filter.places(name));
+    }
     let all;
     if let Some(against) = &args.against {
-        let before = side(against)?;
-        all = differences([&before, &filter], [&policy_of(before.subject())?, &is], &args.arches)?;
+        let before = Side::read(against, &args.how, &args.arches)?;
+        let (was, _) = about::policy_of(&before, &args.arches)?;
+        all = differences([&before, &filter], [&was, &is], &args.arches)?;
         report.against = Some((against.to_string(), folded(&all)));
     }
     let text = match args.format {

@@ -11,7 +11,20 @@ fn a_page_says_what_a_filter_does_and_what_changed() {
     callgate(&["report", &new, "--against", &old, "--arch", "x86_64", "-o", &page]).succeeds();
     let page = std::fs::read_to_string(page).unwrap();
     assert!(page.starts_with("<!DOCTYPE html>"), "{}", &page[..60]);
-    for text in ["1 looser, 1 stricter", "fails with EACCES", "@mount", "rule 1 of bpf"] {
+    let line = format!("{new}:1</a>");
+    for text in [
+        "1 looser, 1 stricter",
+        "fails with EACCES",
+        "@mount",
+        "rule 1 of bpf",
+        // What lint says, the figures of the proof, where the text says so, and the text.
+        "What is wrong with it",
+        "for every call: ",
+        "calls checked again",
+        &line,
+        "as it was read",
+        "<svg viewBox",
+    ] {
         assert!(page.contains(text), "{text}");
     }
     assert!(page.len() < 400_000, "{}", page.len());
@@ -20,12 +33,50 @@ fn a_page_says_what_a_filter_does_and_what_changed() {
 #[test]
 fn a_pull_request_gets_tables() {
     let folder = Folder::new();
-    let program = folder.file("f.asm", "ld [nr]\n jeq #0, no\n ret ALLOW\nno: ret ERRNO(1)\n");
-    let text = callgate(&["report", &program, "--format", "markdown"]);
-    text.fails(2, &["arch tokens"]);
     let old = folder.file("old.json", deny_list(&deny("mount", 1)));
     let run = callgate(&["report", &old, "--format", "markdown", "--arch", "x86_64"]);
     let text = run.succeeds();
     assert!(text.starts_with("## Filter report: `"), "{text}");
-    assert!(text.contains("| `@mount` | "), "{text}");
+    assert!(text.contains("| `@mount` | ") && text.contains("Lint: "), "{text}");
+}
+
+#[test]
+fn a_program_that_never_asks_for_the_architecture_is_reported_for_this_machines() {
+    let folder = Folder::new();
+    let program = folder.file("f.asm", "ld [nr]\n jeq #0, no\n ret ALLOW\nno: ret ERRNO(1)\n");
+    let page = callgate(&["report", &program, "--arch", "x86_64", "--arch", "x86"]);
+    let page = page.succeeds();
+    for text in ["everything here is about x86_64, x86", "never", "fails with EPERM", "error"] {
+        assert!(page.contains(text), "{text}");
+    }
+    let markdown = callgate(&["report", &program, "--format", "markdown", "--arch", "x86_64"]);
+    assert!(markdown.succeeds().contains("| error: "), "{markdown:?}");
+}
+
+#[test]
+fn dockers_profile_on_three_architectures_is_a_small_page() {
+    let folder = Folder::new();
+    let page = folder.at("page.html");
+    let arches = ["--arch", "x86_64", "--arch", "x86", "--arch", "x32"];
+    callgate(&[&["report", "container", "-o", &page], &arches[..]].concat()).succeeds();
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(page.len() < 400_000, "{}", page.len());
+    assert!(page.contains("family not in") || page.contains("not family in"), "a complement");
+}
+
+#[test]
+fn decisions_are_drawn_for_profiles_and_programs() {
+    let folder = Folder::new();
+    let profile = folder.file("a.json", deny_list(&deny("mount", 1)));
+    let program = folder.file("f.asm", "ld [nr]\n jeq #0, no\n ret ALLOW\nno: ret ERRNO(1)\n");
+    for (filter, call) in [(&profile, "mount"), (&program, "read")] {
+        let run = callgate(&["compile", filter, "--arch", "x86_64", "--emit", "svg"]);
+        let picture = run.succeeds();
+        assert!(picture.starts_with("<svg xmlns="), "{}", &picture[..60]);
+        for text in [call, "fails with EPERM", "never executed", "executed, whatever"] {
+            assert!(picture.contains(text), "{text}: {picture}");
+        }
+        let height = picture.split("height=\"").nth(1).unwrap().split('"').next().unwrap();
+        assert!(height.parse::<usize>().unwrap() < 3000, "{height}");
+    }
 }

@@ -38,27 +38,25 @@ fn every_pass_can_be_read() {
 }
 
 #[test]
-fn the_picture_shows_every_question_and_its_syscalls() {
+fn the_picture_shows_every_call_and_what_becomes_of_it() {
     let folder = Folder::new();
     let file = folder.at("f.svg");
-    let options = ["compile", "container", "--arch", "x86_64", "--emit"];
-    callgate(&[&options[..], &["svg", "-o", &file]].concat()).succeeds();
+    let options = ["compile", "container", "--arch", "x86_64", "--emit", "svg", "-o", &file];
+    callgate(&options).succeeds();
     let svg = fs::read_to_string(&file).unwrap();
     assert!(svg.contains("<svg ") && svg.trim_end().ends_with("</svg>"));
-    let dot = callgate(&[&options[..], &["dot"]].concat());
-    let questions = dot.text().lines().filter(|line| line.contains("shape=box")).count();
-    assert!(questions > 50, "{questions}");
-    assert!(svg.matches("<text").count() >= questions);
-    for text in ["arch == x86_64", "(clone)", "ALLOW", "ERRNO(1)"] {
+    for text in ["on x86_64:", "mount", "CLONE_NEWUSER", "is executed where", "fails with EPERM"] {
         assert!(svg.contains(text), "{text}");
     }
+    assert!(svg.contains("not family in {AF_ALG, AF_VSOCK}"), "a complement");
 }
 
 #[test]
-fn a_picture_that_nobody_could_read_is_refused() {
+fn a_picture_of_many_conditions_is_as_wide_as_every_other() {
     let folder = Folder::new();
     let file = folder.file("p.json", pairs(400, ""));
-    callgate(&["compile", &file, "--arch", "x86_64", "--emit", "svg"]).fails(2, &["too large"]);
+    let run = callgate(&["compile", &file, "--arch", "x86_64", "--emit", "svg"]);
+    assert!(run.succeeds().contains("viewBox=\"0 0 960 "), "{}", &run.text()[..200]);
 }
 
 #[test]

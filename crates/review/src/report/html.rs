@@ -2,11 +2,16 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html as markup};
 
-use super::{BlockRow, CallRow, Report, Verdict};
+use super::drawing::{legend, title, within};
+use super::tree::branches;
+use super::{BlockRow, CallRow, FindingRow, Report, Verdict};
 use crate::text::{heading, what};
 use crate::{Folded, summary};
 
 const STYLE: &str = include_str!("page.css");
+
+/// The style of pictures, which have it also where they are alone.
+const PICTURE: &str = include_str!("picture.css");
 
 /// Hides the rows that were not asked for; without it all are there.
 const SCRIPT: &str = include_str!("page.js");
@@ -21,15 +26,17 @@ pub fn html(report: &Report<'_>) -> String {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { (report.title) " - filter report" }
-                style { (PreEscaped(STYLE)) }
+                style { (PreEscaped(STYLE)) (PreEscaped(PICTURE)) }
             }
             body {
                 header { h1 { "Filter report: " span.file { (report.title) } } (in_words(report)) }
                 main {
                     @if let Some((base, changes)) = &report.against { (compared(base, changes)) }
+                    @if let Some(found) = &report.findings { (findings(found)) }
                     (intents(&report.blocks))
-                    (calls(&report.calls))
-                    @if let Some(text) = &report.text { (policy(text)) }
+                    (decisions(&report.calls))
+                    (calls(report))
+                    (texts(report))
                 }
                 script { (PreEscaped(SCRIPT)) }
             }
@@ -47,8 +54,8 @@ fn in_words(report: &Report<'_>) -> Markup {
             strong { (refused) } " are refused."
         }
         dl {
-            @for (arch, default) in &report.defaults {
-                dt { "Any other call on " (arch) } dd { (default) }
+            @for (arches, default) in report.defaults_alike() {
+                dt { "Any other call on " (arches) } dd { (default) }
             }
             dt { "A call of another architecture" } dd { (report.foreign) }
             @for (what, fact) in &report.facts { dt { (what) } dd { (fact) } }
@@ -126,7 +133,68 @@ fn intents(blocks: &[BlockRow]) -> Markup {
     }
 }
 
-fn calls(calls: &[CallRow]) -> Markup {
+fn findings(found: &[FindingRow]) -> Markup {
+    let count = |severity| found.iter().filter(|finding| finding.severity == severity).count();
+    markup! {
+        section aria-labelledby="findings" {
+            h2 #findings { "What is wrong with it" }
+            @if found.is_empty() { p { "Nothing was found." } } @else {
+                p {
+                    (counted(count("error"), "error")) ", " (counted(count("warning"), "warning"))
+                    ", " (counted(count("note"), "note")) ". " code { "callgate lint --explain CODE" }
+                    " has a page on each code."
+                }
+            }
+            @for finding in found {
+                details {
+                    summary {
+                        span class=(severity_class(finding.severity)) { (finding.severity) } " "
+                        code { (finding.code) } " " (finding.message)
+                    }
+                    ul {
+                        @if let Some(place) = &finding.place { li { "at " code { (place) } } }
+                        @for note in &finding.notes { li { (note) } }
+                        @for help in &finding.helps { li { strong { "help: " } (help) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    match count {
+        1 => format!("1 {what}"),
+        _ => format!("{count} {what}s"),
+    }
+}
+
+fn severity_class(severity: &str) -> &'static str {
+    match severity {
+        "error" => "refused",
+        "warning" => "depends",
+        _ => "by",
+    }
+}
+
+fn decisions(calls: &[CallRow]) -> Markup {
+    markup! {
+        section aria-labelledby="decisions" {
+            h2 #decisions { "The decisions" }
+            (legend())
+            @for (index, branch) in branches(calls).iter().enumerate() {
+                details {
+                    summary { (title(branch)) }
+                    (within(branch, &format!("branch-{index}")))
+                }
+            }
+        }
+    }
+}
+
+fn calls(report: &Report<'_>) -> Markup {
+    let Report { calls, .. } = report;
+    let has_places = calls.iter().any(|call| !call.places.is_empty());
     markup! {
         section aria-labelledby="calls" {
             h2 #calls { "Every call" }
@@ -148,14 +216,15 @@ fn calls(calls: &[CallRow]) -> Markup {
                     th scope="col" { "Call" } th scope="col" { "Verdict" }
                     th scope="col" { "What happens" } th scope="col" { "Linux" }
                     th scope="col" { "Risk" } th scope="col" { "Made by" }
+                    @if has_places { th scope="col" { "Where" } }
                 } }
-                tbody { @for call in calls { (call_row(call)) } }
+                tbody { @for call in calls { (call_row(call, report, has_places)) } }
             }
         }
     }
 }
 
-fn call_row(call: &CallRow) -> Markup {
+fn call_row(call: &CallRow, report: &Report<'_>, has_places: bool) -> Markup {
     let verdict = call.verdict.word();
     markup! {
         tr data-verdict=(verdict) {
@@ -173,17 +242,48 @@ fn call_row(call: &CallRow) -> Markup {
             td { (call.since) }
             td { (call.risks.join(", ")) }
             td { (call.callers.join(", ")) }
+            @if has_places {
+                td { @for place in &call.places { div { (line_link(place, report)) } } }
+            }
         }
     }
 }
 
-fn policy(text: &str) -> Markup {
+/// A place, as a link to its line if the text is in the page.
+fn line_link(place: &str, report: &Report<'_>) -> Markup {
+    let line = place.rsplit_once(':').and_then(|(file, line)| {
+        let text = report.sources.iter().position(|(name, _)| name == file)?;
+        Some(format!("#t{text}-{line}"))
+    });
     markup! {
-        section aria-labelledby="text" {
-            h2 #text { "The policy" }
-            details {
-                summary { "The same filter as a text, proved to mean the same" }
-                pre tabindex="0" { code { (text) } }
+        @match line {
+            Some(line) => a href=(line) { (place) },
+            None => (place),
+        }
+    }
+}
+
+fn texts(report: &Report<'_>) -> Markup {
+    markup! {
+        @if report.text.is_some() || !report.sources.is_empty() {
+            section aria-labelledby="text" {
+                h2 #text { "The policy" }
+                @if let Some(text) = &report.text {
+                    details {
+                        summary { "The same filter in callgate's language, proved to mean the same" }
+                        pre tabindex="0" { code { (text) } }
+                    }
+                }
+                @for (index, (name, text)) in report.sources.iter().enumerate() {
+                    details {
+                        summary { span.file { (name) } ", as it was read" }
+                        pre.numbered tabindex="0" {
+                            @for (line, text) in text.lines().enumerate() {
+                                span id={ "t" (index) "-" (line + 1) } { (text) } "\n"
+                            }
+                        }
+                    }
+                }
             }
         }
     }

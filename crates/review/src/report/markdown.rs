@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Report, Verdict};
+use super::{FindingRow, Report, Verdict};
 use crate::markdown;
 use crate::markdown::code;
 
@@ -19,6 +19,9 @@ pub fn report(report: &Report<'_>) -> String {
         // Writing to a string cannot fail.
         let _ = write!(text, "What changes from {}:\n\n{}\n", code(base), markdown(changes));
     }
+    if let Some(found) = &report.findings {
+        text += &findings(found);
+    }
     text += "| intent | allowed | depends | refused | risk |\n|---|---|---|---|---|\n";
     for block in &report.blocks {
         let [allowed, depends, refused] = block.counts;
@@ -30,9 +33,35 @@ pub fn report(report: &Report<'_>) -> String {
     text += "| call | where | what happens |\n|---|---|---|\n";
     for call in report.calls.iter().filter(|call| call.verdict == Verdict::Depends) {
         for (arches, sentences) in &call.cases {
-            let sentences = sentences.join("<br>").replace('|', "\\|");
+            let sentences = cell(&sentences.join("<br>"));
             let _ = writeln!(text, "| `{}` | {arches} | {sentences} |", call.name);
         }
     }
     text + "\n</details>\n"
+}
+
+/// What is wrong, but for notes, which are for those who look for them.
+fn findings(found: &[FindingRow]) -> String {
+    let (notes, rest): (Vec<_>, Vec<_>) = found.iter().partition(|one| one.severity == "note");
+    let mut text = format!("Lint: {} findings and {} notes.\n\n", rest.len(), notes.len());
+    if !rest.is_empty() {
+        text += "| finding | code | where |\n|---|---|---|\n";
+    }
+    for finding in &rest {
+        let place = finding.place.as_deref().map_or_else(String::new, code);
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            text,
+            "| {}: {} | {} | {place} |",
+            finding.severity,
+            cell(&finding.message),
+            finding.code
+        );
+    }
+    text + "\n"
+}
+
+/// A text that does not end its cell.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|").replace(['\n', '\r'], " ")
 }

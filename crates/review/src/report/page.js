@@ -20,4 +20,19 @@
   form.addEventListener("input", show);
   form.addEventListener("submit", (event) => event.preventDefault());
   show();
+  const folded = [...document.querySelectorAll("details")];
+  // A link to a line unfolds the text that has it; paper has everything.
+  const unfold = () => {
+    const line = location.hash && document.getElementById(location.hash.slice(1));
+    const text = line && line.closest("details");
+    if (text) { text.open = true; line.scrollIntoView(); }
+  };
+  addEventListener("hashchange", unfold);
+  unfold();
+  let closed = [];
+  addEventListener("beforeprint", () => {
+    closed = folded.filter((one) => !one.open);
+    closed.forEach((one) => { one.open = true; });
+  });
+  addEventListener("afterprint", () => closed.forEach((one) => { one.open = false; }));
 })();

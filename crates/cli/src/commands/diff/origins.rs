@@ -2,12 +2,13 @@
 
 use callgate_bpf::{Listing, Stack, Style};
 use callgate_console::args::group::ProfileArgs;
-use callgate_console::decider::said;
+use callgate_console::decider::{place, said};
 use callgate_console::error::Error;
 use callgate_console::input::{self, Input, Resolved, Source, Subject, Unresolved};
+use callgate_policy::{Decider, RuleId};
 use callgate_prover::Difference;
 use callgate_review::{Change, changes};
-use callgate_syscalls::{Arch, SeccompData};
+use callgate_syscalls::{Arch, Name, SeccompData};
 
 /// A filter that was read, with what it was read from.
 pub(crate) enum Side {
@@ -21,7 +22,15 @@ impl Side {
     /// # Errors
     /// As [`input::read`].
     pub(crate) fn read(source: &Source, how: &ProfileArgs, arches: &[Arch]) -> Result<Self, Error> {
-        Ok(match input::read(source, how)? {
+        Self::of(input::read(source, how)?, how, arches)
+    }
+
+    /// What was read.
+    ///
+    /// # Errors
+    /// As [`Unresolved::resolve`].
+    pub(crate) fn of(input: Input, how: &ProfileArgs, arches: &[Arch]) -> Result<Self, Error> {
+        Ok(match input {
             Input::Profile(text) => {
                 let resolved = Box::new(text.resolve(how, arches)?);
                 Self::Text(text, resolved)
@@ -38,6 +47,31 @@ impl Side {
             Self::Text(_, resolved) => Subject::Policy(resolved.policy.clone()),
             Self::Stack(stack) => Subject::Stack(stack.clone()),
         }
+    }
+
+    /// The texts that it was read from: their names, and what is in them.
+    pub(crate) fn texts(&self) -> Vec<(String, String)> {
+        let Self::Text(text, _) = self else { return Vec::new() };
+        let sources = text.sources();
+        sources.iter().map(|one| (one.name().to_owned(), one.text().to_owned())).collect()
+    }
+
+    /// Where a text speaks of a syscall: `FILE:LINE`, the first few.
+    pub(crate) fn places(&self, name: Name) -> Vec<String> {
+        const PLACES_MAX: usize = 4;
+        let Self::Text(text, resolved) = self else { return Vec::new() };
+        let mut places: Vec<String> = Vec::new();
+        for (arch, own) in resolved.policy.arches() {
+            let Some(syscall) = arch.syscall(name) else { continue };
+            for index in 0..own.rules_for(syscall.nr).len() {
+                let by = Decider::Rule(RuleId { arch, nr: syscall.nr, index });
+                let place = place(text, resolved, by);
+                let line = place.and_then(|it| Some(it.rsplit_once(':')?.0.to_owned()));
+                places.extend(line.filter(|line| !places.contains(line)));
+            }
+        }
+        places.truncate(PLACES_MAX);
+        places
     }
 
     /// The rule with its place, or the instruction that returns.
