@@ -7,8 +7,10 @@ use clap::{ValueEnum, ValueHint};
 
 use callgate_console::args::group::ProfileArgs;
 use callgate_console::args::value;
-use callgate_console::error::Error;
+use callgate_console::error::{Error, Status};
 use callgate_console::input::{self, Source, Subject};
+use callgate_console::output;
+use callgate_review::{Change, Span, Tone, folded, sides};
 
 use crate::commands::test::policy_of;
 
@@ -28,6 +30,51 @@ pub(crate) struct Pair {
     how: ProfileArgs,
     #[command(flatten)]
     limits: Limits,
+}
+
+/// How the answer to a question is given.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Answer {
+    /// The form of the answer
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Lines to read
+    #[default]
+    Text,
+    /// An object: the answer, and each difference
+    Json,
+}
+
+impl Answer {
+    /// Says yes where nothing speaks against it, and else no with what does.
+    ///
+    /// # Errors
+    /// As [`output::text`].
+    pub(crate) fn give(
+        &self,
+        yes: &str,
+        why: &str,
+        no: &str,
+        against: &[Change],
+    ) -> Result<Status, Error> {
+        let is_yes = against.is_empty();
+        let (good, bad) = (output::GOOD, output::BAD);
+        match self.format {
+            Format::Json => output::json(&serde_json::json!({ yes: is_yes, "calls": against }))?,
+            Format::Text if is_yes => {
+                output::text(|out| writeln!(out, "{good}{yes}{good:#}  {why}"))?;
+            }
+            Format::Text => {
+                output::text(|out| writeln!(out, "{bad}{no}{bad:#}"))?;
+                print(sides(&folded(against), output::columns()))?;
+            }
+        }
+        Ok(if is_yes { Status::Success } else { Status::No })
+    }
 }
 
 /// How much a proof may cost.
@@ -137,6 +184,26 @@ impl Subjects {
             None => Scope::Exact,
         }
     }
+}
+
+/// Writes lines with their colours.
+///
+/// # Errors
+/// As [`output::text`].
+pub(crate) fn print(spans: Vec<Span>) -> Result<(), Error> {
+    output::text(|out| {
+        spans.into_iter().try_for_each(|Span { tone, text }| {
+            let style = match tone {
+                Tone::Plain => anstyle::Style::new(),
+                Tone::Heading => output::HEADING,
+                // Red is what was refused before and no longer is.
+                Tone::Looser => output::BAD,
+                Tone::Stricter => output::GOOD,
+                Tone::Faint => output::FAINT,
+            };
+            write!(out, "{style}{text}{style:#}")
+        })
+    })
 }
 
 fn meaning<'a>(prover: &mut Prover, subject: &'a Subject) -> Result<Meaning<'a>, Error> {

@@ -4,10 +4,10 @@ mod origins;
 
 use callgate_console::error::{Error, Status};
 use callgate_console::output;
-use callgate_review::{Folded, Span, Tone, folded, markdown, text};
+use callgate_review::{folded, markdown, text};
 use clap::ValueEnum;
 
-use crate::commands::compare::{Count, Pair, Subjects};
+use crate::commands::compare::{Count, Pair, Subjects, print};
 pub(crate) use origins::{Side, changes_of};
 
 /// Show what changed from filter A to filter B, per syscall and condition
@@ -61,25 +61,9 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     let changes = changes_of(sides.each_ref(), &differences, args.pair.arches());
     let folded = folded(&changes);
     match args.format {
-        Format::Text => write(&folded)?,
+        Format::Text => print(text(&folded, output::columns()))?,
         Format::Json => output::json(&changes)?,
         Format::Markdown => output::text(|out| write!(out, "{}", markdown(&folded)))?,
     }
     Ok(if changes.is_empty() { Status::Success } else { Status::No })
-}
-
-fn write(changes: &[Folded<'_>]) -> Result<(), Error> {
-    output::text(|out| {
-        text(changes, output::columns()).into_iter().try_for_each(|Span { tone, text }| {
-            let style = match tone {
-                Tone::Plain => anstyle::Style::new(),
-                Tone::Heading => output::HEADING,
-                // Red is what was refused before and no longer is.
-                Tone::Looser => output::BAD,
-                Tone::Stricter => output::GOOD,
-                Tone::Faint => output::FAINT,
-            };
-            write!(out, "{style}{text}{style:#}")
-        })
-    })
 }

@@ -1,13 +1,10 @@
 //! `callgate prove`: whether two filters are the same.
 
-use std::io::{self, Write};
 use std::time::Instant;
 
-use callgate_prover::Difference;
-
-use crate::commands::compare::{Count, Pair};
+use crate::commands::compare::{Answer, Count, Pair, Subjects};
+use crate::commands::diff::{Side, changes_of};
 use callgate_console::error::{Error, Status};
-use callgate_console::output;
 
 /// Decide whether two filters mean the same
 ///
@@ -19,6 +16,7 @@ Examples:
   callgate prove seccomp.json filter.bpf        is the program what the profile says?
   callgate prove builtin:container pid:4711     does the process run under this profile?
   callgate prove old.bpf new.bpf --count effective
+  callgate prove old.bpf new.bpf --arch x86_64 --format json
 
 Exit status:
   0  equal
@@ -31,40 +29,27 @@ pub(crate) struct Args {
     #[arg(long, value_enum)]
     count: Option<Count>,
     #[command(flatten)]
+    answer: Answer,
+    #[command(flatten)]
     pair: Pair,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Status, Error> {
-    let subjects = args.pair.subjects()?;
+    let sides = args.pair.sides(Side::read)?;
+    let subjects = Subjects::new([sides[0].subject(), sides[1].subject()]);
     let start = Instant::now();
     let mut prover = args.pair.prover();
     let [left, right] = subjects.meanings(&mut prover)?;
     let scope = subjects.scope(args.count);
     let differences = prover.differences(&left, &right, scope).map_err(Error::Prover)?;
     let time = start.elapsed();
-    if differences.is_empty() {
-        let good = output::GOOD;
-        output::text(|out| {
-            writeln!(out, "{good}equal{good:#}  for every call, proved in {time:.1?}")
-        })?;
-        return Ok(Status::Success);
-    }
-    output::text(|out| write_witnesses(out, &differences))?;
-    Ok(Status::No)
-}
-
-fn write_witnesses(out: &mut dyn Write, differences: &[Difference]) -> io::Result<()> {
-    const SHOWN_MAX: usize = 20;
-    let bad = output::BAD;
-    writeln!(out, "{bad}different{bad:#}")?;
-    for difference in differences.iter().take(SHOWN_MAX) {
-        let call = &difference.witness;
-        let [left, right] =
-            [difference.left, difference.right].map(|a| callgate_review::action(a, call));
-        writeln!(out, "  {}: {left} in A, {right} in B", callgate_review::call(call))?;
-    }
-    match differences.len().saturating_sub(SHOWN_MAX) {
-        0 => Ok(()),
-        more => writeln!(out, "  and {more} more kinds of calls: see `callgate diff`"),
-    }
+    let changes = changes_of(sides.each_ref(), &differences, args.pair.arches());
+    let calls = match args.pair.arches() {
+        [] => "for every call".to_owned(),
+        arches => {
+            let names: Vec<&str> = arches.iter().map(|arch| arch.name()).collect();
+            format!("for every call on {}", names.join(", "))
+        }
+    };
+    args.answer.give("equal", &format!("{calls}, proved in {time:.1?}"), "different", &changes)
 }

@@ -1,44 +1,47 @@
 //! `callgate subset`: whether one filter never permits more than another.
 
-use crate::commands::compare::Pair;
+use callgate_review::{Change, Direction};
+
+use crate::commands::compare::{Answer, Pair, Subjects};
+use crate::commands::diff::{Side, changes_of};
 use callgate_console::error::{Error, Status};
-use callgate_console::output;
+use callgate_prover::Scope;
 
 /// Decide whether filter A never permits more than filter B
 ///
 /// More permissive is what the kernel takes for it where filters are stacked: ALLOW before LOG, TRACE, USER_NOTIF,
-/// ERRNO, TRAP, KILL_THREAD and KILL_PROCESS.
+/// ERRNO, TRAP, KILL_THREAD and KILL_PROCESS. A no comes with a call for each kind of calls that A permits more of, the
+/// most telling first.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   callgate subset mine.json builtin:container    is my profile at least as strict?
   callgate subset pid:4711 filter.bpf
+  callgate subset mine.json container --format json
 
 Exit status:
   0  A never permits more than B
-  1  A permits more for the call that is shown
+  1  A permits more for the calls that are shown
   2  a filter could not be read
   3  undecided within the limits, which is never a yes
 ")]
 pub(crate) struct Args {
     #[command(flatten)]
+    answer: Answer,
+    #[command(flatten)]
     pair: Pair,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Status, Error> {
-    let subjects = args.pair.subjects()?;
+    let sides = args.pair.sides(Side::read)?;
+    let subjects = Subjects::new([sides[0].subject(), sides[1].subject()]);
     let mut prover = args.pair.prover();
     let [left, right] = subjects.meanings(&mut prover)?;
-    let excess = prover.excess(&left, &right).map_err(Error::Prover)?;
-    let Some(call) = excess else {
-        let good = output::GOOD;
-        output::text(|out| writeln!(out, "{good}subset{good:#}  A never permits more than B"))?;
-        return Ok(Status::Success);
+    let differences = match prover.excess(&left, &right).map_err(Error::Prover)? {
+        Some(_) => prover.differences(&left, &right, Scope::Exact).map_err(Error::Prover)?,
+        None => Vec::new(),
     };
-    let action = |meaning| prover.decide(meaning, &call).map_err(Error::Prover);
-    let [left, right] =
-        [action(&left)?, action(&right)?].map(|a| callgate_review::action(a, &call));
-    let (bad, call) = (output::BAD, callgate_review::call(&call));
-    output::text(|out| writeln!(out, "{bad}no subset{bad:#}  {call}: {left} in A, {right} in B"))?;
-    Ok(Status::No)
+    let mut excess = changes_of(sides.each_ref(), &differences, args.pair.arches());
+    excess.retain(|change: &Change| change.direction == Direction::Stricter);
+    args.answer.give("subset", "A never permits more than B", "no subset", &excess)
 }

@@ -131,6 +131,19 @@ fn subsets_have_a_direction() {
     let run = on_x86_64("subset", &all, &a, &[]);
     assert_eq!(run.code, Some(1));
     assert!(run.text().starts_with("no subset") && run.text().contains("ALLOW in A"), "{run:?}");
+    // A witness for each kind of calls, with its line; not what B permits more.
+    let [more, less] = [on_x86_64("subset", &a, &b, &[]), on_x86_64("subset", &b, &a, &[])];
+    for kind in ["bpf on x86_64: ALLOW in A, EACCES in B", "e.g. bpf(", "B: ", "rule 1 of bpf"] {
+        assert!(more.text().contains(kind), "{kind}: {}", more.text());
+        assert!(!less.text().contains("bpf"), "{}", less.text());
+    }
+    assert!(less.text().contains("AF_VSOCK on x86_64: ALLOW in A, EPERM in B"), "{less:?}");
+    let json = on_x86_64("subset", &a, &b, &["--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(json.text()).unwrap();
+    assert_eq!(json["subset"], false);
+    assert!(json["calls"].as_array().unwrap().iter().all(|call| call["looser"] == false));
+    let yes = on_x86_64("subset", &a, &all, &["--format", "json"]);
+    assert!(yes.succeeds().contains("\"subset\": true"), "{yes:?}");
     assert_eq!(on_x86_64("subset", &a, &b, &[]).code, Some(1));
     assert_eq!(on_x86_64("subset", &b, &a, &[]).code, Some(1));
 }
@@ -168,4 +181,20 @@ fn a_result_that_a_profile_can_express_becomes_one() {
     let program = folder.at("both.bpf");
     on_x86_64("intersect", &a, &b, &["-o", &program]).succeeds();
     assert!(on_x86_64("prove", &file, &program, &[]).succeeds().starts_with("equal"));
+}
+
+#[test]
+fn a_proof_about_one_architecture_says_nothing_of_others() {
+    let folder = Folder::new();
+    // They differ on i386 alone.
+    let [a, b] = [("a", "ALLOW"), ("b", "ERRNO(1)")].map(|(name, action)| {
+        let text = format!("ld [arch]\n jeq #0x40000003, i386\n ret ALLOW\ni386: ret {action}\n");
+        folder.file(name, text)
+    });
+    let on = |arch| callgate(&["prove", &a, &b, "--arch", arch]);
+    assert!(on("x86_64").succeeds().starts_with("equal  for every call on x86_64"));
+    let run = on("x86");
+    assert_eq!(run.code, Some(1));
+    assert!(run.text().contains("on x86: ALLOW in A, EPERM in B"), "{run:?}");
+    assert!(run.text().lines().all(|line| line.chars().count() < 200), "{run:?}");
 }
