@@ -1,6 +1,6 @@
 //! `callgate explain`, and `callgate sim` with several calls.
 
-use crate::harness::{Folder, callgate};
+use crate::harness::{Folder, callgate, command};
 
 const POLICY: &str =
     "policy 1\narch x86_64, x86\ndefault errno EPERM\nallow { read, exit_group }\nkill ptrace\n";
@@ -94,4 +94,36 @@ fn several_calls_are_simulated_in_one_run() {
     assert!(lines[2].ends_with("p.gate:5:1, rule 1 of ptrace"), "{text}");
     let wrong = folder.file("wrong", b"read\nsokcet 1\n");
     callgate(&["sim", &policy, "--calls", &wrong]).fails(2, &["wrong:2:", "socket"]);
+}
+
+#[test]
+fn a_log_is_followed_line_by_line() {
+    use std::io::{BufRead as _, Write as _};
+    let folder = Folder::new();
+    let policy = policy(&folder);
+    let record = |nr: u32, code: &str| {
+        format!(
+            "audit: type=1326 audit(1795871271.788:3968): auid=4294967295 uid=0 gid=0 ses=4294967295 pid=7 \
+             comm=\"sh\" exe=\"/bin/sh\" sig=31 arch=c000003e syscall={nr} compat=0 ip=0x1 code={code}\n"
+        )
+    };
+    let file = folder.file("log", record(41, "0x50000"));
+    let mut command = command(&["explain", "-f", "--policy", &policy, &file]);
+    let mut child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut next = |prefix: &str| {
+        let found = lines.by_ref().map_while(Result::ok).find(|line| line.contains(" on x86_64: "));
+        assert!(found.as_deref().is_some_and(|line| line.starts_with(prefix)), "{found:?}");
+    };
+    next("socket(");
+    // What is there already is told once; a line that is half written is waited for.
+    let mut log = std::fs::File::options().append(true).open(&file).unwrap();
+    let (first, last) = (record(41, "0x50000"), record(101, "0x80000000"));
+    let (half, rest) = last.split_at(60);
+    log.write_all(first.as_bytes()).unwrap();
+    log.write_all(half.as_bytes()).unwrap();
+    log.write_all(rest.as_bytes()).unwrap();
+    next("ptrace(");
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
