@@ -13,8 +13,9 @@
 //! of its own, [`Enforcer::watch`] traces the command, which loads the filter as it is. Each call then
 //! stops twice, which is slow.
 //!
-//! Who enforces is not under the filter and must not be killed: then calls that the filter would
-//! have refused fail with `ENOSYS`, whatever it says, and never are made.
+//! Who enforces is not under the filter. If it is killed, a child that it has for this ends each
+//! process that makes a call which the filter would have refused. If that is killed too, such calls
+//! fail with `ENOSYS`, whatever the filter says. They never are made.
 //!
 //! References: seccomp_unotify(2).
 
@@ -23,6 +24,7 @@ mod answer;
 mod caller;
 mod desk;
 pub(crate) mod ending;
+mod guard;
 mod halt;
 mod thread;
 mod trap;
@@ -55,6 +57,9 @@ pub struct Enforcer {
     ending: Option<Ending>,
     /// Whether no process is under the filter any more.
     over: bool,
+    /// Closed with the last process that enforces.
+    #[expect(dead_code, reason = "it is there to be closed")]
+    guarded: Option<guard::Guarded>,
 }
 
 /// How refused calls come to be seen.
@@ -106,8 +111,11 @@ impl Enforcer {
         let signals = signals::redirect().map_err(|errno| kernel("signalfd", errno))?;
         // Not every kernel can, and it is only faster.
         let _ = notify::wake_synchronously(listener.as_fd());
-        let means = Means::Desk(Desk::new(listener, format));
-        Ok(Self { means, command: child.id(), signals, ending: None, over: false })
+        let mut desk = Desk::new(listener, format);
+        let guarded = guard::start(&mut desk).map_err(|errno| kernel("fork", errno))?;
+        let means = Means::Desk(desk);
+        let command = child.id();
+        Ok(Self { means, command, signals, ending: None, over: false, guarded: Some(guarded) })
     }
 
     /// Starts a command under filters and traces it: the kernel enforces, and what these filters
@@ -123,7 +131,7 @@ impl Enforcer {
         let command = watch::start(exec)?;
         let signals = signals::redirect().map_err(|errno| kernel("signalfd", errno))?;
         let means = Means::Watch(Watch::new(filters.clone()));
-        Ok(Self { means, command, signals, ending: None, over: false })
+        Ok(Self { means, command, signals, ending: None, over: false, guarded: None })
     }
 
     /// Whether refused calls are seen by tracing the command.

@@ -198,6 +198,31 @@ fn a_shell_sees_that_the_command_is_stopped_and_continues_it() {
 }
 
 #[test]
+fn what_is_refused_is_ended_once_callgate_was_killed() {
+    use std::io::{BufRead as _, Read as _};
+    let folder = Folder::new();
+    let profile = refusing(&folder, "SCMP_ACT_ERRNO");
+    let gone = folder.at("gone");
+    let script = format!(
+        "echo ready; while [ ! -e {gone} ]; do sleep 0.02; done; uname 2>/dev/null; echo \"end $?\""
+    );
+    let mut command =
+        command(&["run", "--explain", "--profile", &profile, "--", "sh", "-c", &script]);
+    let mut child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut out = std::io::BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    out.read_line(&mut line).unwrap();
+    assert_eq!(line, "ready\n");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    std::fs::write(gone, "").unwrap();
+    let mut rest = String::new();
+    out.read_to_string(&mut rest).unwrap();
+    // By SIGKILL, and not with ENOSYS, which uname would tell with 1.
+    assert_eq!(rest.lines().last(), Some("end 137"), "{rest}");
+}
+
+#[test]
 fn a_traced_retry_lets_calls_go_on_too() {
     let folder = Folder::new();
     let profile = refusing(&folder, "SCMP_ACT_KILL_PROCESS");

@@ -1,0 +1,60 @@
+//! Who answers when the enforcer has been killed: another process with the same listener.
+//!
+//! A listener that nobody holds lets every call fail with `ENOSYS`, where the filter may kill. So a
+//! child holds it too, and waits for the end of the enforcer. If that comes before the end of all
+//! that is under the filter, each call that is handed over from then on ends its process.
+
+use std::io::Read;
+use std::os::unix::net::UnixStream;
+
+use callgate_kernel::parts::{self, Fork, errno, errno_of};
+use callgate_syscalls::Errno;
+
+use super::desk::Desk;
+use super::thread::SignalState;
+use crate::sys::steer;
+
+/// The end of a connection that closes with the last process that enforces.
+#[derive(Debug)]
+pub(super) struct Guarded(#[expect(dead_code, reason = "it is there to be closed")] UnixStream);
+
+/// Starts the child. Signals have to be held back already: what a terminal sends to all must not end
+/// it first.
+pub(super) fn start(desk: &mut Desk) -> Result<Guarded, Errno> {
+    let (ours, theirs) = UnixStream::pair().map_err(|error| errno_of(&error))?;
+    // SAFETY: this process has one thread (`Enforcer::start`), which goes on in the child with a
+    // copy of all that it owns.
+    match unsafe { parts::fork() }? {
+        Fork::Parent(_) => Ok(Guarded(ours)),
+        Fork::Child => {
+            drop(ours);
+            guard(desk, theirs)
+        }
+    }
+}
+
+fn guard(desk: &mut Desk, mut enforcer: UnixStream) -> ! {
+    steer::close_input_and_output();
+    // Nothing is ever sent.
+    let _ = enforcer.read(&mut [0]);
+    while let Ok(true) = end_next(desk) {}
+    parts::exit_now(0)
+}
+
+/// Ends the process that makes the next call; whether anybody is left who can make one.
+fn end_next(desk: &mut Desk) -> Result<bool, Errno> {
+    let ready = match callgate_kernel::notify::wait(desk.listener(), None, None) {
+        Err(reason) if reason == errno(libc::EINTR) => return Ok(true),
+        other => other?,
+    };
+    if !ready.call {
+        return Ok(!ready.ended);
+    }
+    desk.receive()?;
+    let Some(refused) = desk.next_waiting() else { return Ok(true) };
+    let signals = refused.thread.and_then(SignalState::of);
+    if signals.is_none_or(|signals| parts::kill(signals.process).is_err()) {
+        desk.fail(&refused, errno(libc::ENOSYS))?;
+    }
+    Ok(true)
+}
