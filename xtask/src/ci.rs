@@ -49,6 +49,7 @@ const STEPS: &[Step] = &[
     },
     Step { name: "conformance: constants", command: || xtask(&["conformance", "constants"]) },
     Step { name: "conformance: kernel", command: || xtask(&["conformance", "kernel"]) },
+    Step { name: "conformance: learn", command: || xtask(&["conformance", "learn"]) },
     Step { name: "conformance: live", command: || xtask(&["conformance", "live"]) },
     Step { name: "conformance: denials", command: || xtask(&["conformance", "denials"]) },
     Step { name: "conformance: notify", command: || xtask(&["conformance", "notify"]) },

@@ -36,6 +36,10 @@ const EVERY_PROGRAM: &[(&str, &[Name])] = &[
         &[names::GETPID, names::GETTID, names::TGKILL, names::TKILL, names::WRITE, names::WRITEV],
     ),
     (
+        "waits, which reach nothing",
+        &[names::WAIT4, names::WAITID, names::WAITPID, names::POLL, names::PPOLL],
+    ),
+    (
         "the vDSO answers it, but not with every clock source",
         &[
             names::CLOCK_GETTIME,
@@ -206,6 +210,11 @@ impl Closed {
             false => !APART.contains(&block.name()) && seen(block),
         };
         let chosen: Vec<Block> = blocks().filter(shared).collect();
+        if files {
+            for name in [names::MKNOD, names::MKNODAT] {
+                self.add(name, Some(NO_DEVICE.to_owned()), "files that are no devices".to_owned());
+            }
+        }
         for block in chosen {
             for (name, line) in block.members(self.arch) {
                 let known = self.arch.syscall(name).is_some_and(|c| c.since <= self.oldest);
@@ -240,6 +249,9 @@ pub(crate) const SAME_INTENT: &str = "of the same intent";
 /// What a program that uses files comes to.
 const FILES: [&str; 7] =
     ["files.read", "files.write", "files.create", "files.attr", "dirs", "links", "descriptors"];
+
+/// Plain files, pipes and sockets, which copies and archives of files hold.
+const NO_DEVICE: &str = "mode & 0o170000 in {0, 0o010000, 0o100000, 0o140000}";
 
 /// Intents that are never completed: each call of them is a matter of its own.
 const APART: [&str; 4] = ["obsolete", "sandbox-self", "numa", "limits.set"];
