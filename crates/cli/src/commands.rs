@@ -6,7 +6,7 @@ mod check;
 mod combine;
 mod compare;
 mod compile;
-mod completions;
+pub(crate) mod completions;
 mod constants;
 mod convert;
 mod diff;
@@ -15,6 +15,7 @@ mod explain;
 mod explain_error;
 mod fmt;
 mod groups;
+mod help;
 mod learn;
 mod lint;
 mod lsp;
@@ -30,6 +31,7 @@ mod sim;
 mod subset;
 mod syscalls;
 mod test;
+mod topics;
 
 use clap::{Args as _, Subcommand};
 
@@ -68,6 +70,7 @@ pub(crate) enum Command {
     Doctor(callgate_doctor::Args),
     Completions(completions::Args),
     Man(man::Args),
+    Help(help::Args),
 }
 
 /// The name of [`Command::Run`].
@@ -114,5 +117,6 @@ pub(crate) fn run(command: &Command) -> Result<Status, Error> {
         Command::Doctor(args) => callgate_doctor::run(args),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),
+        Command::Help(args) => help::run(args),
     }
 }

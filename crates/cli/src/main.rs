@@ -15,6 +15,9 @@ use callgate_console::output;
 callgate_kernel::remember_start!();
 
 fn main() -> ExitCode {
+    if let Some(status) = commands::completions::answer() {
+        return status.into();
+    }
     let (command, error_format) = match commands::parser::parse(&env::args_os().collect::<Vec<_>>())
     {
         Ok(parsed) => parsed,

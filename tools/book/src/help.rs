@@ -15,6 +15,9 @@ struct Section {
     lines: Vec<String>,
 }
 
+/// What begins the line of a `help` that is not ours.
+const GIVEN: &str = "Print this message or the help of";
+
 /// How far the parser of arguments indents what it says of one of them.
 const INDENT: usize = 10;
 
@@ -41,10 +44,11 @@ impl Help {
         Ok(Self { about: about.trim().to_owned(), usage, sections })
     }
 
-    /// The names of its commands, but for `help`.
+    /// The names of its commands, but for the `help` that the parser of arguments adds.
     pub(crate) fn commands(&self) -> impl Iterator<Item = &str> {
         let lists = self.sections.iter().filter(|section| section.heading == "Commands");
-        lists.flat_map(|list| list.rows()).map(|(name, _)| name).filter(|name| *name != "help")
+        let rows = lists.flat_map(Section::rows);
+        rows.filter(|(_, about)| !about.starts_with(GIVEN)).map(|(name, _)| name)
     }
 
     /// The help as Markdown, without the options that contain one of these.
@@ -152,7 +156,7 @@ fn escaped(text: &str) -> String {
 mod tests {
     use super::*;
 
-    const TEXT: &str = "About it\n\nMore <of> it.\n\nUsage: it [OPTIONS]\n       it <COMMAND>\n\nCommands:\n  one   Does\n        one thing\n  help  Print\n\n\
+    const TEXT: &str = "About it\n\nMore <of> it.\n\nUsage: it [OPTIONS]\n       it <COMMAND>\n\nCommands:\n  one   Does\n        one thing\n  help  Print this message or the help of a command\n\n\
         Options:\n      --how <HOW>\n          In which way\n\n          Possible values:\n          - a: The first\n          - b: The\n            second\n\n\
         \x20         [default: a]\n\n  -h, --help\n          Print help\n\nExamples:\n  it one\n";
 

@@ -250,6 +250,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "callgate-console",
             "callgate-convert",
             "callgate-doctor",
+            "callgate-dialects",
             "callgate-dumps",
             "callgate-explain",
             "callgate-facts",

@@ -7,18 +7,15 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand as _};
 use super::{Command, RUN, with_run_alone};
 use callgate_console::output::ErrorFormat;
 
-/// Syscall filters: written, compiled, proved, run, read
-///
-/// Every filter that callgate compiles is proved equal to its policy before it is written or loaded. Everything
-/// that is a filter already (a file, the filters of a running process) can be read, simulated and compared.
+/// What stands before the command.
 #[derive(Debug, Parser)]
 #[command(
     name = "callgate",
     version,
     arg_required_else_help = true,
     max_term_width = 100,
-    after_help = "See `callgate help COMMAND` for a command, with examples.",
-    after_long_help = LONG_HELP
+    after_help = "See `callgate help COMMAND` for a command, with examples, and `callgate help topics` for more.",
+    disable_help_subcommand = true
 )]
 struct Root {
     /// How errors are written
@@ -28,13 +25,19 @@ struct Root {
 
 /// The parser of the command line, with all commands.
 pub(crate) fn parser() -> clap::Command {
-    Command::augment_subcommands(Root::command()).subcommand_required(true)
+    described(Command::augment_subcommands(Root::command())).subcommand_required(true)
 }
 
 /// The parser of the command line, with the one command whose users wait for something else to start. To describe all
 /// the others takes longer than to load a filter.
 fn parser_of_run() -> clap::Command {
-    with_run_alone(Root::command()).subcommand_required(true)
+    described(with_run_alone(Root::command())).subcommand_required(true)
+}
+
+/// The parser with what it is about, of which its commands would take the place.
+fn described(parser: clap::Command) -> clap::Command {
+    let long_help = format!("{LONG_HELP}\n{EXIT_STATUS}");
+    parser.about(ABOUT).long_about(format!("{ABOUT}\n\n{LONG_ABOUT}")).after_long_help(long_help)
 }
 
 /// Finds out what the command line, the program's name first, asks for.
@@ -59,6 +62,25 @@ fn parse_with(
     Ok((command.map_err(|error| error.format(parser))?, root.error_format))
 }
 
+const ABOUT: &str = "Syscall filters: written, compiled, proved, run, read";
+
+const LONG_ABOUT: &str = "\
+Every filter that callgate compiles is proved equal to its policy before it is written or loaded. Everything that is a \
+filter already (a file, the filters of a running process) can be read, simulated and compared.";
+
+/// How commands end, for scripts.
+pub(super) const EXIT_STATUS: &str = "\
+Exit status:
+  0    done; the answer is yes
+  1    the answer is no: the filters differ, the filter is not accepted, something is missing
+  2    wrong arguments, bad input, or something could not be read or written
+  3    undecided within the limits of the proof, or of what can be asked; never a yes
+  126  `run`: the command could not be executed, or the filter not be loaded
+  127  `run`: the command was not found
+  `run` otherwise ends as its command does.
+";
+
+/// What is behind the list of commands.
 const LONG_HELP: &str = "\
 Examples:
   callgate run -- sh                    a shell confined as in a container
@@ -76,15 +98,6 @@ Filters:
   -                  any of these from standard input
   builtin:NAME       an embedded profile (see `callgate profiles`); the bare NAME will do
   pid:N              the filters of the running process N
-
-Exit status:
-  0    done; the answer is yes
-  1    the answer is no: the filters differ, the filter is not accepted, something is missing
-  2    wrong arguments, bad input, or something could not be read or written
-  3    undecided within the limits of the proof, or of what can be asked; never a yes
-  126  `run`: the command could not be executed, or the filter not be loaded
-  127  `run`: the command was not found
-  `run` otherwise ends as its command does.
 ";
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod agent;
 mod bad_input;
 mod compare;
 mod compile;
+mod complete;
 mod convert;
 mod doctor;
 mod door;
