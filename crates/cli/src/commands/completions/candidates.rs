@@ -51,7 +51,12 @@ fn known(command: &str, argument: Arg) -> Arg {
 /// A word, and what it means if that helps to choose.
 type Known = (String, &'static str);
 
-fn matching(word: &OsStr, all: impl Iterator<Item = Known>) -> Vec<Candidate> {
+fn matching(word: &OsStr, mut all: impl Iterator<Item = Known>) -> Vec<Candidate> {
+    chosen(word, &mut all)
+}
+
+/// Once for all kinds of words: the command is to be small.
+fn chosen(word: &OsStr, all: &mut dyn Iterator<Item = Known>) -> Vec<Candidate> {
     let Some(word) = word.to_str() else { return Vec::new() };
     let begins = all.filter(|(name, _)| name.starts_with(word));
     begins.map(|(name, help)| candidate(name, help)).collect()
