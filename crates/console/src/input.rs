@@ -1,5 +1,6 @@
 //! Reading filters: from files, standard input, processes and callgate itself, in any form.
 
+mod base;
 mod dialect;
 pub mod door;
 mod dump;
@@ -11,7 +12,7 @@ use std::io::{self, Read};
 
 use callgate::FilterStack;
 use callgate_bpf::{Program, Stack};
-use callgate_dialects::{Dialect, spo};
+use callgate_dialects::Dialect;
 use callgate_formats::{Flag, Notice, Profile, Warning, builtin};
 use callgate_gate::{Lowered, Refused, Written};
 use callgate_observe::filters_of;
@@ -150,7 +151,7 @@ pub fn read(source: &Source, args: &ProfileArgs) -> Result<Input, Error> {
     };
     let read = match args.form() {
         None if is_policy(&bytes, source)? => {
-            profile_of(&bytes, source).map(|profile| Input::Profile(Box::new(profile)))
+            profile_of(&bytes, source, args).map(|profile| Input::Profile(Box::new(profile)))
         }
         _ => program(&bytes),
     };
@@ -161,10 +162,10 @@ pub fn read(source: &Source, args: &ProfileArgs) -> Result<Input, Error> {
 ///
 /// # Errors
 /// As [`bytes`]; [`Error::Profile`].
-pub fn profile(source: &Source) -> Result<Unresolved, Error> {
+pub fn profile(source: &Source, args: &ProfileArgs) -> Result<Unresolved, Error> {
     let bytes = bytes(source)?;
     match is_policy(&bytes, source)? {
-        true => profile_of(&bytes, source),
+        true => profile_of(&bytes, source, args),
         false => Err(dialect::no_policy(&bytes, source)),
     }
     .map_err(|error| door::named(error, &bytes, source, Wanted::Filter))
@@ -233,6 +234,15 @@ impl Unresolved {
                 Ok(written.lower(&target).map_err(Error::text)?.into())
             }
             Text::Dialect(foreign) => Ok(foreign.lowered_quietly(args, arches)?.into()),
+        }
+    }
+
+    /// The container profile that it is.
+    #[must_use]
+    pub const fn container_profile(&self) -> Option<&Profile> {
+        match &self.text {
+            Text::Profile(profile) => Some(profile),
+            Text::Gate(_) | Text::Dialect(_) => None,
         }
     }
 
@@ -415,14 +425,11 @@ fn looks_like_profile(bytes: &[u8]) -> bool {
     }
 }
 
-fn profile_of(bytes: &[u8], source: &Source) -> Result<Unresolved, Error> {
+fn profile_of(bytes: &[u8], source: &Source, args: &ProfileArgs) -> Result<Unresolved, Error> {
     let dialect = dialect::of(bytes, source)?;
     let bytes = bytes.to_vec();
     if dialect == Some(Dialect::Spo) {
-        let text = callgate_rules::Source::from_bytes(source.to_string(), bytes);
-        let text = text.map_err(|error| Error::text(error.into()))?;
-        let json = spo::profile(&text).map_err(dialect::refused)?;
-        let profile = Profile::read(json.clone()).map_err(|error| refused(error, &json))?;
+        let profile = base::profile(&bytes, source, args.base())?;
         return Ok(Unresolved { text: Text::Profile(profile), embedded: false });
     }
     if let Some(dialect) = dialect {

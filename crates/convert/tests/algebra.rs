@@ -13,7 +13,7 @@ use callgate_syscalls::{Arch, KernelVersion, Name, SeccompData};
 fn vectors() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/algebra");
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let mut vectors: Vec<PathBuf> = entries.filter(|path| path.is_dir()).collect();
+    let mut vectors: Vec<PathBuf> = entries.filter(|path| path.join("a.json").is_file()).collect();
     vectors.sort();
     vectors
 }
@@ -35,6 +35,45 @@ fn verdict(policy: &Policy, line: &str) -> String {
     }
     let action = policy.decide(&SeccompData::new(arch, nr).with_args(args));
     format!("{} {} {} {action}", words[0], words[1], words[2])
+}
+
+#[test]
+fn limits_of_artifacts_have_the_verdicts_of_the_vectors() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/algebra/limits");
+    let verdicts = fs::read_to_string(folder.join("verdicts")).unwrap();
+    assert_eq!(verdicts.lines().count(), 5);
+    for line in verdicts.lines() {
+        let mut words = line.split(' ');
+        let name = words.next().unwrap();
+        let profile = Profile::parse(&fs::read(folder.join(name)).unwrap(), name).unwrap();
+        let exceeded = profile.exceeds_artifact();
+        let codes: Vec<&str> = exceeded.iter().map(|found| found.code.as_str()).collect();
+        assert_eq!(codes, words.collect::<Vec<_>>(), "{name}");
+        assert!(exceeded.iter().all(|found| found.primary_span().is_some()));
+    }
+}
+
+#[test]
+fn limits_of_artifacts_are_exact() {
+    let rule = r#"{"names": ["read"], "action": "SCMP_ACT_ALLOW"}"#;
+    let codes = |text: &str| {
+        let profile = Profile::parse(text.as_bytes(), "p.json").unwrap();
+        let exceeded = profile.exceeds_artifact();
+        exceeded.iter().map(|found| found.code.as_str().to_owned()).collect::<Vec<_>>()
+    };
+    let of = |entries: usize, bytes: usize| {
+        let rules = vec![rule; entries].join(",");
+        let text = format!(r#"{{"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{rules}]}}"#);
+        format!("{text}{}", " ".repeat(bytes.saturating_sub(text.len())))
+    };
+    let few = callgate_formats::ENTRIES_MAX;
+    for (entries, expected) in [(few - 1, None), (few, None), (few + 1, Some("E0244"))] {
+        assert_eq!(codes(&of(entries, 0)), expected.into_iter().collect::<Vec<_>>(), "{entries}");
+    }
+    let all = callgate_formats::ARTIFACT_MAX;
+    for (bytes, expected) in [(all - 1, None), (all, None), (all + 1, Some("E0240"))] {
+        assert_eq!(codes(&of(1, bytes)), expected.into_iter().collect::<Vec<_>>(), "{bytes}");
+    }
 }
 
 #[test]

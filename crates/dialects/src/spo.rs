@@ -1,8 +1,10 @@
 //! `SeccompProfile` of the Kubernetes Security Profiles Operator, v1 and v1beta1, in YAML or JSON.
 //!
 //! Its `spec` is an OCI profile, which is handed on as JSON with every value in the line where it
-//! stands in the YAML.
+//! stands in the YAML. The rules of the profiles that it builds on (`baseProfileName`) stand in the
+//! line in which its own begin, as the operator adds them: all else is the profile's own.
 
+use callgate_formats::json::Document;
 use callgate_rules::{Code, Diagnostic, Source};
 use saphyr_parser::{Event, Parser, ScalarStyle};
 
@@ -10,16 +12,96 @@ use crate::Refused;
 use crate::context::{code, unsigned};
 
 /// The keys of `spec` that say nothing about calls.
-const PASSED_OVER: [&str; 1] = ["disabled"];
+const PASSED_OVER: [&str; 2] = ["disabled", BASE];
+
+/// The key of `spec` that names the profile below.
+const BASE: &str = "baseProfileName";
+
+/// The most profiles that build on each other.
+const BASES_MAX: usize = 16;
 
 /// The deepest nesting: that of the JSON it becomes.
 const DEPTH_MAX: usize = 100;
 
-/// The profile in a `SeccompProfile`, as OCI's JSON.
+/// Finds the profile of a name that another one builds on; the error is a sentence.
+pub type Bases<'b> = dyn FnMut(&str) -> Result<Source, String> + 'b;
+
+/// The profile in a `SeccompProfile`, as OCI's JSON, with the rules of those that it builds on.
 ///
 /// # Errors
-/// Text that is not YAML, one without a `spec`, and a profile that builds on another.
-pub fn profile(source: &Source) -> Result<Source, Refused> {
+/// Text that is not YAML, one without a `spec`, and a profile below that is not found.
+pub fn profile(source: &Source, bases: &mut Bases<'_>) -> Result<Source, Refused> {
+    let own = read(source)?;
+    let mut below = Vec::new();
+    let mut base = own.base.clone();
+    while let Some(Base { name, line, column }) = base {
+        let wrong = |reason: &str| refused(source, line, column, reason);
+        if below.len() == BASES_MAX {
+            return Err(wrong(&format!("more than {BASES_MAX} profiles build on each other")));
+        }
+        let found = bases(&name).map_err(|reason| wrong(&reason))?;
+        let read = read(&found)?;
+        below.push(rules(&read.json).map_err(|reason| wrong(&format!("{name}: {reason}")))?);
+        // What is wrong further down is told where the text itself names what is below.
+        base = read.base.map(|next| Base { line, column, ..next });
+    }
+    let whole = |reason: &str| refused(source, 1, 0, reason);
+    let json = with_rules(own.json, &below).map_err(|reason| whole(&reason))?;
+    Source::new(source.name(), json).map_err(|error| whole(&error.to_string()))
+}
+
+/// The profile that another one builds on, and where that says so.
+#[derive(Clone)]
+struct Base {
+    name: String,
+    line: usize,
+    column: usize,
+}
+
+/// The JSON of a list of rules without its brackets.
+fn rules(json: &str) -> Result<String, String> {
+    Ok(rules_at(json)?.map(|inside| json[inside].replace('\n', " ")).unwrap_or_default())
+}
+
+/// Where the rules of a profile stand in its JSON.
+fn rules_at(json: &str) -> Result<Option<std::ops::Range<usize>>, String> {
+    let source = Source::new("spec", json).map_err(|error| error.to_string())?;
+    let document = Document::parse(source).map_err(|error| error.to_string())?;
+    let object = document.root().object("a profile").map_err(|fault| fault.to_string())?;
+    let mut object = object;
+    let Some(list) = object.take_value("syscalls") else { return Ok(None) };
+    drop(list.array("the rules").map_err(|fault| fault.to_string())?);
+    Ok(Some(list.span().start + 1..list.span().end - 1))
+}
+
+fn with_rules(mut json: String, below: &[String]) -> Result<String, String> {
+    let added: Vec<&str> =
+        below.iter().map(|rules| rules.trim()).filter(|rules| !rules.is_empty()).collect();
+    if added.is_empty() {
+        return Ok(json);
+    }
+    let added = added.join(",");
+    match rules_at(&json)? {
+        Some(own) => {
+            let comma = if json[own.clone()].trim().is_empty() { "" } else { "," };
+            json.insert_str(own.start, &format!("{added}{comma}"));
+        }
+        None => {
+            let end = json.trim_end().len() - 1;
+            let comma = if json[..end].trim_end().ends_with('{') { "" } else { "," };
+            json.insert_str(end, &format!("{comma}\"syscalls\":[{added}]"));
+        }
+    }
+    Ok(json)
+}
+
+/// A resource on its own.
+struct Resource {
+    json: String,
+    base: Option<Base>,
+}
+
+fn read(source: &Source) -> Result<Resource, Refused> {
     let mut writer = Writer::default();
     for event in Parser::new_from_str(source.text()) {
         let (event, span) = event.map_err(|error| {
@@ -27,7 +109,7 @@ pub fn profile(source: &Source) -> Result<Source, Refused> {
             refused(source, marker.line(), marker.col(), error.info())
         })?;
         let (line, column) = (span.start.line(), span.start.col());
-        let written = writer.event(&event, line);
+        let written = writer.event(&event, (line, column));
         written.map_err(|reason| refused(source, line, column, &reason))?;
         if writer.is_done {
             break;
@@ -36,8 +118,7 @@ pub fn profile(source: &Source) -> Result<Source, Refused> {
     if !writer.is_done {
         return Err(refused(source, 1, 0, "the resource has no `spec` with a profile"));
     }
-    Source::new(source.name(), writer.json)
-        .map_err(|error| refused(source, 1, 0, &error.to_string()))
+    Ok(Resource { json: writer.json, base: writer.base })
 }
 
 fn refused(source: &Source, line: usize, column: usize, reason: &str) -> Refused {
@@ -68,12 +149,16 @@ struct Writer {
     is_spec: bool,
     /// How deep a value is that is passed over.
     skipped: Option<usize>,
+    /// The value that comes next names the profile below.
+    names_base: bool,
+    base: Option<Base>,
     needs_comma: bool,
     is_done: bool,
 }
 
 impl Writer {
-    fn event(&mut self, event: &Event<'_>, line: usize) -> Result<(), String> {
+    fn event(&mut self, event: &Event<'_>, at: (usize, usize)) -> Result<(), String> {
+        let line = at.0;
         match event {
             Event::MappingStart(..) => self.start('{', Open::Key, line),
             Event::SequenceStart(..) => self.start('[', Open::List, line),
@@ -85,7 +170,7 @@ impl Writer {
                 self.end(']', line);
                 Ok(())
             }
-            Event::Scalar(text, style, ..) => self.scalar(text, *style, line),
+            Event::Scalar(text, style, ..) => self.scalar(text, *style, at),
             Event::Alias(_) => Err("aliases of YAML are not taken: write the value".to_owned()),
             _ => Ok(()),
         }
@@ -150,7 +235,12 @@ impl Writer {
         }
     }
 
-    fn scalar(&mut self, text: &str, style: ScalarStyle, line: usize) -> Result<(), String> {
+    fn scalar(
+        &mut self,
+        text: &str,
+        style: ScalarStyle,
+        (line, column): (usize, usize),
+    ) -> Result<(), String> {
         match self.open.last_mut() {
             Some(open @ Open::Key) => {
                 *open = Open::Value;
@@ -170,6 +260,9 @@ impl Writer {
                     self.put(&value, line);
                     self.needs_comma = true;
                 }
+                if std::mem::take(&mut self.names_base) {
+                    self.base = Some(Base { name: text.to_owned(), line, column });
+                }
                 self.value();
                 let depth = self.open.len();
                 self.skipped = self.skipped.filter(|skipped| *skipped != depth);
@@ -183,13 +276,7 @@ impl Writer {
         if depth == 1 {
             self.is_spec = text == "spec";
         }
-        if self.spec == Some(depth - 1) && text == "baseProfileName" {
-            return Err(
-                "this profile builds on another: `baseProfileName` is resolved in a cluster; \
-                        write its rules into this file"
-                    .to_owned(),
-            );
-        }
+        self.names_base = self.spec == Some(depth - 1) && text == BASE;
         if self.spec == Some(depth - 1) && PASSED_OVER.contains(&text) {
             self.skipped = Some(depth);
         }
@@ -230,7 +317,27 @@ mod tests {
 
     fn json(text: &str) -> String {
         let source = Source::new("f", text).expect("short");
-        profile(&source).map_or_else(|refused| refused.to_string(), |json| json.text().to_owned())
+        let json = profile(&source, &mut |name| match name {
+            "low" => Source::new("low", LOW).map_err(|error| error.to_string()),
+            other => Err(format!("there is no {other}")),
+        });
+        json.map_or_else(|refused| refused.to_string(), |json| json.text().to_owned())
+    }
+
+    const LOW: &str = "kind: SeccompProfile\nspec:\n  defaultAction: SCMP_ACT_KILL\n  syscalls:\n  - action: a\n    names: [x]\n";
+
+    #[test]
+    fn rules_of_the_profile_below_are_added() {
+        let own = "spec:\n  baseProfileName: low\n  defaultAction: d\n  syscalls:\n  - action: b\n";
+        assert_eq!(
+            json(own),
+            "\n{\n\"defaultAction\":\"d\"\n,\"syscalls\":\n[{\"action\":\"a\" ,\"names\":[\"x\"] },{\"action\":\"b\"\n}]}"
+        );
+        let none = "spec:\n  baseProfileName: low\n  defaultAction: d\n";
+        assert_eq!(
+            json(none),
+            "\n{\n\"defaultAction\":\"d\"\n,\"syscalls\":[{\"action\":\"a\" ,\"names\":[\"x\"] }]}"
+        );
     }
 
     #[test]
@@ -247,7 +354,8 @@ mod tests {
     #[test]
     fn what_is_no_profile_is_refused_with_its_place() {
         assert!(json("kind: SeccompProfile\n").contains("no `spec`"));
-        assert!(json("spec:\n  baseProfileName: runc\n").starts_with("f:2:3: error"));
+        assert!(json("spec:\n  baseProfileName: runc\n").starts_with("f:2:20: error"));
+        assert!(json("spec:\n  baseProfileName: loop\n").contains("there is no loop"));
         assert!(json("spec: {a: &b 1, c: *b}\n").contains("aliases"));
         assert!(json("spec: [\n").starts_with("f:"));
         let deep = json(&format!("spec: {}", "[".repeat(10_000)));

@@ -213,6 +213,23 @@ impl Profile {
         })
     }
 
+    /// What was remarkable about the file.
+    pub(crate) const fn noted(&self) -> &Noted {
+        &self.noted
+    }
+
+    /// The keys that are about a listener, and whether the profile has them.
+    pub(crate) const fn listener_keys(&self) -> [(&'static str, bool); 2] {
+        [
+            ("listenerPath", self.listener_path.is_some()),
+            ("listenerMetadata", self.listener_metadata.is_some()),
+        ]
+    }
+
+    pub(crate) fn default_is_notify(&self) -> bool {
+        self.default.on(Arch::X86_64) == callgate_syscalls::Action::USER_NOTIFY
+    }
+
     pub(crate) fn rules(&self) -> &[Rule] {
         &self.rules
     }

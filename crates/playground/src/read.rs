@@ -52,7 +52,10 @@ pub(crate) fn read(bytes: &[u8], name: &str, settings: &Settings) -> Result<Filt
             })
         }
         [Dialect::Spo] => {
-            let json = spo::profile(&source(bytes, name)?).map_err(refused)?;
+            let mut none = |base: &str| {
+                Err(format!("this profile builds on `{base}`, and there are no files here"))
+            };
+            let json = spo::profile(&source(bytes, name)?, &mut none).map_err(refused)?;
             profile(json, settings)
         }
         [Dialect::Firejail] => {

@@ -10,7 +10,7 @@ use callgate_console::args::group::{FilterArgs, ProfileArgs};
 use callgate_console::args::value;
 use callgate_console::error::{Error, Status};
 use callgate_console::findings::{Material, print};
-use callgate_console::input::{self, Input};
+use callgate_console::input::{self, Input, Source};
 use callgate_console::measure::Cacheable;
 use callgate_console::output;
 
@@ -24,11 +24,12 @@ Examples:
   callgate check filter.bpf
   callgate check filter.bpf --kernel     asks the running kernel, too
   callgate check --pid 4711              all filters of a process together
+  callgate check seccomp.json --kep      may it be distributed as an artifact for Kubernetes?
   callgate check seccomp.json --strict   fails for what `callgate lint` calls an error
 
 Exit status:
   0  accepted
-  1  not accepted; with --strict also: accepted, and wrong
+  1  not accepted; with --strict also: accepted, and wrong; with --kep also: no artifact
   2  the input is no filter at all, or could not be read
 ")]
 pub(crate) struct Args {
@@ -43,6 +44,11 @@ pub(crate) struct Args {
     /// Fail also for errors that `callgate lint` finds
     #[arg(long)]
     strict: bool,
+    /// Check also that a container profile keeps to the limits of an artifact for Kubernetes (KEP-6061)
+    ///
+    /// OCI's JSON alone, at most 1 MiB, no listener and no SCMP_ACT_NOTIFY, at most 128 entries for a syscall.
+    #[arg(long)]
+    kep: bool,
     /// The form of a program, instead of the one that it looks like
     #[arg(long = "from", value_name = "FORM", value_parser = value::form())]
     form: Option<Form>,
@@ -63,12 +69,34 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     if let Input::Profile(profile) = &input {
         profile.remark(&how, looked_at)?;
     }
+    let is_artifact = if args.kep { artifact(&input, &source)? } else { true };
     let material = Material::of(&input, &how, looked_at)?;
     let stack = input.subject(&how, looked_at)?.into_stack()?;
     report(&stack, &arches)?;
     let is_wrong = print::errors(&material)? > 0 && args.strict;
     let accepted = if args.kernel { ask_kernel(&stack)? } else { Status::Success };
-    Ok(if is_wrong { Status::No } else { accepted })
+    Ok(if is_wrong || !is_artifact { Status::No } else { accepted })
+}
+
+/// Says whether a profile may be an artifact, and why not.
+fn artifact(input: &Input, source: &Source) -> Result<bool, Error> {
+    let profile = match input {
+        Input::Profile(unresolved) => unresolved.container_profile(),
+        Input::Program(..) | Input::Process(_) => None,
+    };
+    let profile = profile.ok_or_else(|| {
+        Error::Usage(format!(
+            "{source} is no container profile, and an artifact is one: `callgate convert {source} --to oci` makes one"
+        ))
+    })?;
+    let exceeded = profile.exceeds_artifact();
+    let (good, bad) = (output::GOOD, output::BAD);
+    let text = output::rendered(&exceeded, &profile.source().clone().into());
+    output::text(|out| match exceeded.is_empty() {
+        true => writeln!(out, "{good}artifact{good:#}      within the limits of KEP-6061"),
+        false => writeln!(out, "{bad}no artifact{bad:#}\n\n{}\n", text.trim_end()),
+    })?;
+    Ok(exceeded.is_empty())
 }
 
 fn rejected(reason: &str) -> Result<Status, Error> {

@@ -70,7 +70,7 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
         return emit::drawn(&args.profile, &args.how, &args.arches, args.to.output.as_deref());
     }
     let options = args.tune.options(&args.how, std::slice::from_ref(&args.profile))?;
-    let profile = input::profile(&args.profile)?;
+    let profile = input::profile(&args.profile, &args.how)?;
     let resolved = profile.resolve(&args.how, &args.arches)?;
     profile.explain(&resolved);
     if let Some(what) = args.emit {

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use callgate_bpf::Program;
+use callgate_bpf::{Program, Stack};
 use callgate_policy::Decider;
-use callgate_prover::{Options, attribute};
+use callgate_prover::{Difference, Options, Prover, Scope, attribute};
 use callgate_syscalls::{Arch, Endian};
 use clap::{ValueEnum, ValueHint};
 
@@ -13,7 +13,7 @@ use callgate_console::args::group::{FilterArgs, ProfileArgs};
 use callgate_console::args::value;
 use callgate_console::decider;
 use callgate_console::error::{Error, Status};
-use callgate_console::input::{self, Input, Source, Subject};
+use callgate_console::input::{self, Input, Resolved, Source, Subject, Unresolved};
 use callgate_console::output::{self, ListingJson};
 
 /// Show a filter program as assembler text, JSON or C
@@ -32,7 +32,7 @@ Examples:
   callgate disasm sandbox.c:filter       the array `filter` of a source; file.o:filter of an object file
   strace -f -v -e seccomp,prctl -o t CMD; callgate disasm t
   callgate disasm container --arch x86_64
-  callgate disasm filter.bpf --policy seccomp.json   whose calls each return is for
+  callgate disasm filter.bpf --policy seccomp.json   whose calls each return is for, and where the two disagree
 
 Exit status:
   0  shown
@@ -120,11 +120,45 @@ fn owners(args: &Args, policy: &Source, programs: &[Program]) -> Result<Owners, 
         let count = programs.len();
         return Err(Error::Usage(format!("--policy explains one program, and these are {count}")));
     };
-    let text = input::profile(policy)?;
+    let text = input::profile(policy, &args.how)?;
     let resolved = text.resolve(&args.how, args.arch.as_slice())?;
     let found = attribute(&resolved.policy, program, &Options::default()).map_err(Error::Prover)?;
+    warn_of_differences(program, &text, &resolved)?;
     let places = |by: &[Decider]| decider::together(&text, &resolved, by);
     Ok(found.iter().map(|found| (found.instruction, places(&found.deciders))).collect())
+}
+
+/// Says for which calls the program does something else than the policy, and where in both.
+fn warn_of_differences(
+    program: &Program,
+    text: &Unresolved,
+    resolved: &Resolved,
+) -> Result<(), Error> {
+    const SHOWN_MAX: usize = 8;
+    let mut prover = Prover::new(Options::default());
+    let stack = Stack::new([program.clone()]);
+    let mut differences = || {
+        let [meant, done] = [prover.policy(&resolved.policy)?, prover.stack(&stack)?];
+        prover.differences(&meant, &done, Scope::Effective)
+    };
+    let found = differences().map_err(Error::Prover)?;
+    for Difference { witness: call, left, right, .. } in found.iter().take(SHOWN_MAX) {
+        let endian = Arch::of_call(call.arch, call.nr).map_or(Endian::native(), Arch::endian);
+        let by = decider::said(text, resolved, resolved.policy.decisive(call).by);
+        let last = program.trace(call, endian).steps.last().map_or(0, |step| step.index);
+        let [meant, done] = [left, right].map(|action| callgate_review::action(*action, call));
+        let call = callgate_review::call(call);
+        output::warning(&format_args!(
+            "{call}: the policy says {meant} ({by}), the program returns {done} at instruction {last}"
+        ));
+    }
+    match found.len().saturating_sub(SHOWN_MAX) {
+        0 => {}
+        more => {
+            output::warning(&format_args!("{more} more kinds of calls differ: see `callgate diff`"))
+        }
+    }
+    Ok(())
 }
 
 /// Writes programs as text, with a heading each where there are several.

@@ -119,7 +119,7 @@ fn command(args: &Args) -> Result<Command, Error> {
 
 /// Runs the command with its refusals explained. Nothing is to be warned of beforehand that is said when it happens.
 fn run_explained(args: &Args) -> Result<Status, Error> {
-    let text = input::profile(&args.profile)?;
+    let text = input::profile(&args.profile, &args.how)?;
     let resolved = text.resolve(&args.how, &args.arches)?;
     let (mut policy, mut provenance) = (resolved.policy, resolved.provenance);
     if let Some(default) = args.default {
@@ -156,7 +156,7 @@ fn ready(args: &Args) -> Result<Option<Program>, Error> {
 
 /// Compiles the profile and proves the filters equal to it; with what else it asks for.
 fn made(args: &Args) -> Result<Filters, Error> {
-    let text = input::profile(&args.profile)?;
+    let text = input::profile(&args.profile, &args.how)?;
     let resolved = text.resolve(&args.how, &args.arches)?;
     let policy = match args.default {
         Some(default) => resolved.policy.with_default(default),

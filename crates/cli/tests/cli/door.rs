@@ -145,3 +145,68 @@ fn warnings_are_json_where_errors_are() {
     }
     run.says(&["no effect"]);
 }
+
+#[test]
+fn a_profile_is_held_against_the_limits_of_an_artifact() {
+    let folder = Folder::new();
+    let profile = folder.file("p.json", PROFILE);
+    let within = callgate(&["check", "--kep", &profile]);
+    assert!(within.succeeds().contains("within the limits of KEP-6061"));
+    let notify = folder.file("n.json", PROFILE.replace("SCMP_ACT_ALLOW", "SCMP_ACT_NOTIFY"));
+    let beyond = callgate(&["check", "--kep", &notify]);
+    assert_eq!(beyond.code, Some(1), "{beyond:?}");
+    assert!(beyond.text().contains("error[E0243]") && beyond.text().contains("n.json:2:"));
+    let gate = folder.file("x.gate", "policy 1\ndefault kill\nallow read\n");
+    callgate(&["check", "--kep", &gate]).fails(2, &["callgate convert", "--to oci"]);
+}
+
+#[test]
+fn profiles_below_are_files() {
+    let folder = Folder::new();
+    let own = "apiVersion: security-profiles-operator.x-k8s.io/v1beta1\nkind: SeccompProfile\n\
+               metadata:\n  name: own\nspec:\n  baseProfileName: runc-v1\n\
+               \x20 defaultAction: SCMP_ACT_ERRNO\n  syscalls:\n  - action: SCMP_ACT_ALLOW\n    names: [mkdir]\n";
+    let base = "kind: SeccompProfile\nmetadata:\n  name: runc-v1\nspec:\n  defaultAction: SCMP_ACT_LOG\n\
+                \x20 syscalls:\n  - action: SCMP_ACT_ALLOW\n    names: [read, exit_group]\n";
+    let profile = folder.file("own.yaml", own);
+    let missing = callgate(&["compile", &profile, "-o", "/dev/null"]);
+    missing.fails(2, &["own.yaml:6:20", "runc-v1.yaml", "--base DIR"]);
+    let verdicts = |args: &[&str]| {
+        ["read", "mkdir", "mount"].map(|syscall| {
+            let sim = [&["sim", &profile, "--arch", "x86_64", "--syscall", syscall], args].concat();
+            callgate(&sim).succeeds().lines().next().unwrap_or_default().to_owned()
+        })
+    };
+    let expected = ["action  ALLOW", "action  ALLOW", "action  ERRNO(1)"];
+    // By the name of the resource, in any file beside it; and by the name of the file.
+    let beside = folder.file("z-base.yaml", base);
+    assert_eq!(verdicts(&[]), expected);
+    std::fs::remove_file(beside).unwrap();
+    let elsewhere = folder.at("bases");
+    std::fs::create_dir(&elsewhere).unwrap();
+    folder.file("bases/runc-v1.yaml", base.replace("name: runc-v1", "name: x"));
+    assert_eq!(verdicts(&["--base", &elsewhere]), expected);
+    // A profile that builds on itself ends.
+    folder.file("runc-v1.yaml", own);
+    callgate(&["compile", &profile, "-o", "/dev/null"]).fails(2, &["build on each other"]);
+}
+
+#[test]
+fn a_listing_says_where_program_and_policy_disagree() {
+    let folder = Folder::new();
+    let profile = folder.file("p.json", PROFILE);
+    let program = folder.at("f.bpf");
+    callgate(&["compile", &profile, "-o", &program]).succeeds();
+    let same = callgate(&["disasm", &program, "--policy", &profile]);
+    same.succeeds();
+    assert!(!same.stderr.contains("the program returns"), "{}", same.stderr);
+    let other = PROFILE.replace("\"read\"", "\"read\", \"write\"");
+    let other = folder.file("q.json", other);
+    let differ = callgate(&["disasm", &program, "--policy", &other]);
+    differ.succeeds();
+    differ.says(&[
+        "write(0, 0, 0) on x86_64: the policy says ALLOW (",
+        "q.json:2:",
+        "the program returns EPERM at instruction",
+    ]);
+}

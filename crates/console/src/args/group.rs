@@ -72,6 +72,9 @@ pub struct ProfileArgs {
     /// The version of systemd whose sets `@NAME` are meant in units, such as 252 [default: the newest known]
     #[arg(long, value_name = "VERSION")]
     systemd: Option<String>,
+    /// Where the profiles are that a SeccompProfile builds on (`baseProfileName`) [default: beside it]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    base: Option<PathBuf>,
     /// Say nothing about what is odd in a profile; `callgate lint` says it all
     #[arg(short, long)]
     pub quiet: bool,
@@ -82,6 +85,12 @@ impl ProfileArgs {
     #[must_use]
     pub fn silent() -> Self {
         Self { quiet: true, ..Self::default() }
+    }
+
+    /// The folder of profiles that others build on, where one was given.
+    #[must_use]
+    pub fn base(&self) -> Option<&std::path::Path> {
+        self.base.as_deref()
     }
 
     /// The thread that was named.

@@ -46,7 +46,8 @@ fn profile(path: &Path, title: &str, native: Arch) -> Result<Evidence, Error> {
     let wrong = |error: ImportError| Error::Usage(format!("{}: {error}", path.display()));
     let bytes = input::bytes(&source)?;
     // What is no profile either is told as no recording, which most of these files are.
-    let profile = input::profile(&source).map_err(|_| wrong(ImportError::NoCalls))?;
+    let profile =
+        input::profile(&source, &ProfileArgs::silent()).map_err(|_| wrong(ImportError::NoCalls))?;
     let resolved = profile.resolve_quietly(&ProfileArgs::default(), &[native])?;
     let evidence = import_policy(&resolved.policy, title, &bytes).map_err(wrong)?;
     output::note(&format_args!(
