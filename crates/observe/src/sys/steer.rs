@@ -21,7 +21,9 @@ const PTRACE_DETACH: c_long = 17;
 const PTRACE_SYSCALL: c_long = 24;
 const PTRACE_SETSIGINFO: c_long = 0x4203;
 const PTRACE_SEIZE: c_long = 0x4206;
+#[cfg(target_arch = "x86_64")]
 const PTRACE_GETSIGMASK: c_long = 0x420a;
+#[cfg(target_arch = "x86_64")]
 const PTRACE_SETSIGMASK: c_long = 0x420b;
 
 /// `PTRACE_GET_SYSCALL_INFO`, Linux 5.3.
@@ -202,6 +204,7 @@ impl Stand {
 }
 
 /// The signals that a stopped thread holds back.
+#[cfg(target_arch = "x86_64")]
 pub(crate) fn mask(tid: Tid) -> Result<u64, Errno> {
     let mut mask = 0_u64;
     // SAFETY: the request writes as many bytes as the address argument says, those of the integer.
@@ -210,6 +213,7 @@ pub(crate) fn mask(tid: Tid) -> Result<u64, Errno> {
 }
 
 /// Sets the signals that a stopped thread holds back.
+#[cfg(target_arch = "x86_64")]
 pub(crate) fn set_mask(tid: Tid, mut mask: u64) -> Result<(), Errno> {
     let data = ptr::from_mut(&mut mask).cast();
     // SAFETY: the request reads as many bytes as the address argument says, those of the integer.
