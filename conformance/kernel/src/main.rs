@@ -1,8 +1,8 @@
 //! `cargo xtask conformance kernel`: the checker, the simulator, stacked filters, the converted
 //! length and the constant-action walk, each held against the running kernel.
 //!
-//! Options: `--full` for ten times the cases, `--seed N` for others. The cases follow from the seed
-//! alone.
+//! Options: `--full` for ten times the cases, `--part N` for an Nth of them, `--seed N` for others.
+//! The cases follow from the seed alone.
 #![forbid(unsafe_code)]
 
 mod cache;
@@ -12,7 +12,7 @@ mod observe;
 mod simulator;
 mod stacks;
 
-use house::{Request, timed};
+use house::{Request, part_of, timed};
 
 /// The number of cases, and their seed.
 #[derive(Clone, Copy)]
@@ -37,9 +37,15 @@ impl Plan {
         lengths: 1_000,
     };
 
-    fn new(request: &Request) -> Self {
+    fn new(request: &Request, part: u32) -> Self {
         let plan = if request.full { Self::FULL } else { Self::TENTH };
-        Self { seed: request.seed.unwrap_or(plan.seed), ..plan }
+        Self {
+            seed: request.seed.unwrap_or(plan.seed),
+            programs: plan.programs.div_ceil(part),
+            executions: plan.executions.div_ceil(part),
+            stacked: plan.stacked.div_ceil(part),
+            lengths: plan.lengths.div_ceil(part),
+        }
     }
 }
 
@@ -49,7 +55,8 @@ fn main() -> std::process::ExitCode {
 
 /// Runs all comparisons; the first disagreement is an error.
 fn run(args: &[String]) -> Result<(), String> {
-    let plan = Plan::new(&Request::parse(args)?);
+    let (part, args) = part_of(args)?;
+    let plan = Plan::new(&Request::parse(&args)?, part);
     timed("checker", || checker::run(plan.programs, plan.seed))?;
     timed("simulator", || simulator::run(plan.executions, plan.seed))?;
     timed("stacked filters", || stacks::run(plan.stacked, plan.seed))?;

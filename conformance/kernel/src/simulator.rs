@@ -4,7 +4,7 @@ use callgate_bpf::{Outcome, Program, Stack, is_exempt};
 use callgate_kernel::child::{Call, Ending, Signal};
 use callgate_kernel::running_kernel;
 use callgate_lab::judge::{self as conformance, Answer, CALLS_MAX, NEEDED};
-use callgate_syscalls::{Arch, Endian, KernelVersion, SeccompData};
+use callgate_syscalls::{Arch, Endian, KernelVersion, SeccompData, SyscallNr};
 use callgate_testkit::{Rng, program};
 
 use super::observe::{self, Window};
@@ -14,6 +14,8 @@ pub(super) struct Machine {
     pub(super) arch: Arch,
     pub(super) kernel: KernelVersion,
     pub(super) address: u64,
+    /// Whether it executes `uretprobe` unfiltered.
+    pub(super) frees_uretprobe: bool,
 }
 
 /// A call as it is made, as the filter sees it, and what should become of it.
@@ -29,7 +31,14 @@ impl Machine {
             arch: Arch::native().ok_or("no filters on this architecture")?,
             kernel: running_kernel().map_err(|error| error.to_string())?,
             address: conformance::call_address().map_err(|error| error.to_string())?,
+            frees_uretprobe: conformance::frees_uretprobe().map_err(|error| error.to_string())?,
         })
+    }
+
+    /// Whether no filter stops the call.
+    fn frees(&self, call: &SeccompData) -> bool {
+        const URETPROBE: SyscallNr = SyscallNr::new(335);
+        is_exempt(call, self.kernel) || (self.frees_uretprobe && call.nr == URETPROBE)
     }
 
     pub(super) fn case(&self, call: Call, stack: &Stack) -> Case {
@@ -82,7 +91,7 @@ fn cases(rng: &mut Rng, machine: &Machine, program: &Program) -> Vec<Case> {
             let data = program::call(rng, program);
             machine.case(Call { nr: data.nr, args: data.args }, &stack)
         })
-        .filter(|case| !NEEDED.contains(&case.call.nr) && !is_exempt(&case.data, machine.kernel))
+        .filter(|case| !NEEDED.contains(&case.call.nr) && !machine.frees(&case.data))
         .collect();
     cases.sort_by_key(|case| kills_thread(case.expected));
     let first_kill = cases.iter().position(|case| kills_thread(case.expected));

@@ -4,7 +4,7 @@
 //! Each row runs in a process of its own with our library and, where that is marked so, with the
 //! installed one too, which shows that the row expects what libseccomp does.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::support::{Checked, Verdict, privileged, skip};
@@ -20,18 +20,27 @@ struct Row {
 
 /// Our library with the program, once there is a row to run.
 struct Staged {
-    library: Library,
+    lib: PathBuf,
     program: PathBuf,
+    /// What is removed at the end, where it was laid out for these rows.
+    _own: Option<Library>,
 }
 
-/// Runs the rows that are wanted, and reports each.
+/// Runs the rows that are wanted, with what is laid out in a folder or else is built now, and
+/// reports each.
 pub(super) fn run(
+    laid_out: Option<&Path>,
     wanted: &dyn Fn(&str) -> bool,
     mut report: impl FnMut(&str, &str, Checked),
 ) -> Result<(), String> {
-    let library = Library::stage()?;
-    let program = library.program("live", Against::Ours)?;
-    let staged = Staged { library, program };
+    let staged = match laid_out {
+        Some(at) => Staged { lib: at.join("lib"), program: at.join("live"), _own: None },
+        None => {
+            let library = Library::stage()?;
+            let program = library.program("live", Against::Ours)?;
+            Staged { lib: library.lib(), program, _own: Some(library) }
+        }
+    };
     for row in staged.rows()?.iter().filter(|row| wanted(&row.name)) {
         report(&row.name, &row.about, staged.check(row));
     }
@@ -39,8 +48,15 @@ pub(super) fn run(
 }
 
 impl Staged {
+    /// The program with our library in place of the installed one.
+    fn ours(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.env("LD_LIBRARY_PATH", &self.lib);
+        command
+    }
+
     fn rows(&self) -> Result<Vec<Row>, String> {
-        let text = output(&mut self.library.command(&self.program))?;
+        let text = output(&mut self.ours())?;
         let row = |line: &str| {
             let mut fields = line.split('\t').map(str::to_owned);
             let (name, place, about) = (fields.next()?, fields.next()?, fields.next()?);
@@ -54,7 +70,7 @@ impl Staged {
         if !privileged() {
             return skip("the rows in C begin as root outside of any filter");
         }
-        let ours = output(self.library.command(&self.program).arg(&row.name));
+        let ours = output(self.ours().arg(&row.name));
         ours.map_err(|error| format!("ours: {error}"))?;
         if row.both {
             let theirs = output(Command::new(&self.program).arg(&row.name));

@@ -7,6 +7,8 @@
 //!
 //! A row that this kernel or machine can't show is skipped with its reason, and counted. An
 //! argument picks the rows whose names contain it; the rows in C are all called `capi-` something.
+//! Where nothing can be built, `--library DIR` names a folder that holds the C program `live` and,
+//! in `lib`, our library.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "it prints what it found")]
 
@@ -27,6 +29,7 @@ mod tsync;
 mod x86;
 
 use std::panic;
+use std::path::Path;
 use std::time::Instant;
 
 use support::{Row, Verdict};
@@ -68,6 +71,10 @@ fn main() -> std::process::ExitCode {
 fn run(args: &[String]) -> Result<(), String> {
     // Rows report for themselves, in processes whose output nobody reads.
     panic::set_hook(Box::new(|_| {}));
+    let (laid_out, args) = match args {
+        [option, folder, rest @ ..] if option == "--library" => (Some(Path::new(folder)), rest),
+        all => (None, all),
+    };
     let wanted = |name: &str| args.first().is_none_or(|part| name.contains(part.as_str()));
     let mut counts = Counts::default();
     for (group, rows) in GROUPS {
@@ -85,7 +92,7 @@ fn run(args: &[String]) -> Result<(), String> {
         let mut tell = |name: &str, about: &str, verdict| {
             report("C library", name, about, verdict, &mut counts);
         };
-        c::run(&wanted, &mut tell)?;
+        c::run(laid_out, &wanted, &mut tell)?;
     }
     let Counts { passed, skipped, failed } = counts;
     println!("live: {passed} rows passed, {skipped} skipped, {failed} failed");

@@ -4,11 +4,12 @@
 use callgate::{KernelVersion, Program};
 use callgate_bpf::Instruction;
 use callgate_kernel::running_kernel;
+use callgate_lab::judge::frees_uretprobe;
 use callgate_lab::{Place, Probe, Subject};
 
 use super::support::{
-    Checked, Row, allow, answering, confine, failed, passes, privileged, program, refusal, same,
-    skip,
+    Checked, Row, allow, answering, confine, failed, passes, privileged, program, refusal, said,
+    same, skip,
 };
 
 const ALLOWED: u32 = 0x7fff_0000;
@@ -129,11 +130,11 @@ fn at(place: Place, under: Under) -> Checked {
     if !privileged() {
         return skip("probes need root outside of any filter");
     }
-    let needed = match place {
-        Place::Entry => KernelVersion::new(6, 18),
-        Place::Return => KernelVersion::new(6, 14),
+    let freed = match place {
+        Place::Entry => running_kernel().is_ok_and(|kernel| kernel >= KernelVersion::new(6, 18)),
+        Place::Return => frees_uretprobe().map_err(said)?,
     };
-    if running_kernel().is_ok_and(|kernel| kernel < needed) && under != Under::Allow {
+    if !freed && under != Under::Allow {
         return skip("this kernel filters its probes' calls");
     }
     match Probe::new(place) {

@@ -7,7 +7,7 @@ use callgate::{Action, Arch, Endian, Program, SeccompData, SyscallNr};
 use callgate_bpf::{Hardening, Instruction, PATH_LEN_MAX, Stack, path_len};
 use callgate_kernel::child::{Call, Ending, Signal};
 use callgate_kernel::running_kernel;
-use callgate_lab::judge::{Answer, DryRun, answers, depth, nanoseconds};
+use callgate_lab::judge::{Answer, DryRun, answers, depth, frees_uretprobe, nanoseconds};
 
 use super::support::{
     Checked, GETPPID, Row, Verdict, allow, answer_word, confine, ensure, errno, failed, passes,
@@ -287,7 +287,10 @@ fn exempt() -> Checked {
     if cfg!(not(target_arch = "x86_64")) {
         return skip("only x86_64 has calls that no filter stops");
     }
+    const URETPROBE: u32 = 335;
     let kernel = running_kernel().map_err(said)?;
+    // The simulator knows no patch levels, one of which brought this to 6.12.
+    let freed = frees_uretprobe().map_err(said)?;
     let token = Arch::X86_64.token();
     let filter = program(&[
         Instruction::new(0x20, 0),
@@ -308,6 +311,7 @@ fn exempt() -> Checked {
         let (found, _) =
             answers(from_ref(&filter), &[Call::new(SyscallNr::new(nr))]).map_err(said)?;
         let executed = found.first() != Some(&Answer::Failed(errno(99)));
+        let predicted = predicted || (nr == URETPROBE && freed);
         same(&format!("number {nr} is executed"), executed, predicted)?;
     }
     Ok(Verdict::Passed)

@@ -7,7 +7,7 @@
 //!
 //! Claim: C-SUPERVISE
 //!
-//! Options: `--full` for ten times the calls.
+//! Options: `--full` for ten times the calls, `--part N` for an Nth of them.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "it prints what it found")]
 
@@ -24,7 +24,7 @@ use callgate::supervise::{
 use callgate_kernel::{Flag, Interruption, flag_supported};
 use callgate_lab::swarm::{ANSWERS_MAX, PROCESSES, Plan, Swarm, THREADS, Tally, Wish};
 
-use house::{Request, timed};
+use house::{Request, part_of, timed};
 
 /// The number of calls in a run, for each kind of interruption.
 const TENTH: u32 = 10_000;
@@ -47,11 +47,12 @@ fn main() -> std::process::ExitCode {
 
 /// Runs the load with each kind of interruption.
 fn run(args: &[String]) -> Result<(), String> {
-    let request = Request::parse(args)?;
-    let calls = if request.full { FULL } else { TENTH };
+    let (part, args) = part_of(args)?;
+    let request = Request::parse(&args)?;
+    let calls = if request.full { FULL } else { TENTH }.div_ceil(part);
     // What a first run allocates for good, such as the stacks that the C library keeps, a later one
     // finds there.
-    load(Plan { calls: TENTH, interruption: Interruption::AnySignal })?;
+    load(Plan { calls: TENTH.div_ceil(part), interruption: Interruption::AnySignal })?;
     timed("any signal interrupts", || {
         leaving_nothing(Plan { calls, interruption: Interruption::AnySignal })
     })?;

@@ -133,6 +133,23 @@ pub fn call_address() -> Result<u64, Error> {
     }
 }
 
+/// Whether the running kernel executes `uretprobe` whatever filters say, also where its version
+/// before the patch level does not tell: Linux 6.12 does since 6.12.14.
+///
+/// # Errors
+/// [`Error::UnreadableRelease`].
+pub fn frees_uretprobe() -> Result<bool, Error> {
+    const SINCE: [u32; 3] = [6, 14, 0];
+    const BROUGHT_TO: [u32; 3] = [6, 12, 14];
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease");
+    let release = release.map_err(|_| Error::UnreadableRelease)?;
+    let numbers = release.split(|other: char| !other.is_ascii_digit());
+    let mut numbers = numbers.map(|number| number.parse().unwrap_or(0));
+    let release: [u32; 3] = array::from_fn(|_| numbers.next().unwrap_or(0));
+    let brought = release[..2] == BROUGHT_TO[..2] && release >= BROUGHT_TO;
+    Ok(cfg!(target_arch = "x86_64") && (release >= SINCE || brought))
+}
+
 /// The time of one call under filters, oldest first: the shortest mean over a few batches.
 ///
 /// # Errors

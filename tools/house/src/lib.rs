@@ -14,7 +14,7 @@ mod suite;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-pub use suite::{Request, timed};
+pub use suite::{Request, part_of, timed};
 
 /// The body of a command: its arguments; what went wrong.
 pub type Run = fn(&[String]) -> Result<(), String>;

@@ -34,6 +34,19 @@ impl Request {
     }
 }
 
+/// Takes `--part N` from options: an Nth of the cases is to do, on machines that are slow.
+///
+/// # Errors
+///
+/// `--part` without a number.
+pub fn part_of(args: &[String]) -> Result<(u32, Vec<String>), String> {
+    let mut rest = args.to_vec();
+    let Some(at) = rest.iter().position(|arg| arg == "--part") else { return Ok((1, rest)) };
+    let part = rest.get(at + 1).and_then(|part| part.parse().ok()).filter(|part| *part > 0);
+    rest.drain(at..rest.len().min(at + 2));
+    part.map(|part| (part, rest)).ok_or_else(|| "--part needs a number".into())
+}
+
 /// Runs a comparison and prints what it counted.
 ///
 /// # Errors

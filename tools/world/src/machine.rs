@@ -1,0 +1,128 @@
+//! The processors, and QEMU's machines for them.
+
+use std::path::Path;
+
+/// A processor with a machine around it, as Debian, Rust, the C compiler and QEMU call them.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    /// Debian's architecture.
+    pub(crate) debian: &'static str,
+    /// The end of the names of Debian's kernels.
+    pub(crate) flavour: &'static str,
+    /// Rust's target.
+    pub(crate) triple: &'static str,
+    /// The prefix of the C compiler and its kin.
+    pub(crate) gnu: &'static str,
+    /// The emulator.
+    pub(crate) qemu: &'static str,
+    /// The emulator's machine, with one of the processors that Debian needs at least.
+    pub(crate) arguments: &'static [&'static str],
+    /// The kernel's name of the console.
+    pub(crate) console: &'static str,
+    /// What the processor is besides its name.
+    pub(crate) traits: &'static str,
+}
+
+pub(crate) const AMD64: Machine = Machine {
+    debian: "amd64",
+    flavour: "amd64",
+    triple: "x86_64-unknown-linux-gnu",
+    gnu: "x86_64-linux-gnu",
+    qemu: "qemu-system-x86_64",
+    arguments: &["-machine", "q35"],
+    console: "ttyS0",
+    traits: "64 bits, little-endian",
+};
+
+pub(crate) const S390X: Machine = Machine {
+    debian: "s390x",
+    flavour: "s390x",
+    triple: "s390x-unknown-linux-gnu",
+    gnu: "s390x-linux-gnu",
+    qemu: "qemu-system-s390x",
+    arguments: &["-machine", "s390-ccw-virtio", "-cpu", "max"],
+    console: "ttysclp0",
+    traits: "64 bits, big-endian",
+};
+
+pub(crate) const ARM64: Machine = Machine {
+    debian: "arm64",
+    flavour: "arm64",
+    triple: "aarch64-unknown-linux-gnu",
+    gnu: "aarch64-linux-gnu",
+    qemu: "qemu-system-aarch64",
+    arguments: &["-machine", "virt", "-cpu", "cortex-a72"],
+    console: "ttyAMA0",
+    traits: "64 bits, little-endian",
+};
+
+pub(crate) const ARMHF: Machine = Machine {
+    debian: "armhf",
+    flavour: "armmp",
+    triple: "armv7-unknown-linux-gnueabihf",
+    gnu: "arm-linux-gnueabihf",
+    qemu: "qemu-system-arm",
+    arguments: &["-machine", "virt", "-cpu", "cortex-a15"],
+    console: "ttyAMA0",
+    traits: "32 bits, little-endian",
+};
+
+pub(crate) const PPC64EL: Machine = Machine {
+    debian: "ppc64el",
+    flavour: "powerpc64le",
+    triple: "powerpc64le-unknown-linux-gnu",
+    gnu: "powerpc64le-linux-gnu",
+    qemu: "qemu-system-ppc64",
+    arguments: &["-machine", "pseries", "-cpu", "power9"],
+    console: "hvc0",
+    traits: "64 bits, little-endian",
+};
+
+pub(crate) const RISCV64: Machine = Machine {
+    debian: "riscv64",
+    flavour: "riscv64",
+    triple: "riscv64gc-unknown-linux-gnu",
+    gnu: "riscv64-linux-gnu",
+    qemu: "qemu-system-riscv64",
+    arguments: &["-machine", "virt"],
+    console: "ttyS0",
+    traits: "64 bits, little-endian",
+};
+
+impl Machine {
+    /// Whether it is this machine's own.
+    pub(crate) fn native(&self) -> bool {
+        self.triple.starts_with(std::env::consts::ARCH)
+    }
+
+    /// Whether this machine's processor executes the guest itself. A device without the processor's
+    /// help can't boot kernels that do not know of it.
+    pub(crate) fn accelerated(&self) -> bool {
+        let device = std::fs::OpenOptions::new().read(true).write(true).open("/dev/kvm");
+        let features = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let helps = features.split_whitespace().any(|feature| ["vmx", "svm"].contains(&feature));
+        self.native() && device.is_ok() && (helps || !cfg!(target_arch = "x86_64"))
+    }
+
+    /// How QEMU is to execute the guest.
+    pub(crate) fn acceleration(&self) -> &'static [&'static str] {
+        match self.accelerated() {
+            // Hosts that are guests themselves may not let a guest set what vulnerabilities it lacks.
+            true => &["-accel", "kvm", "-cpu", "host,arch-capabilities=off"],
+            false if self.native() => &["-accel", "tcg", "-cpu", "max"],
+            false => &["-accel", "tcg"],
+        }
+    }
+
+    /// The C compiler.
+    pub(crate) fn compiler(&self) -> String {
+        format!("{}-gcc", self.gnu)
+    }
+
+    /// The folder in which cargo leaves optimised programs.
+    pub(crate) fn built(&self, profile: &str) -> std::path::PathBuf {
+        let target = house::target();
+        let target = if self.native() { target } else { target.join(Path::new(self.triple)) };
+        target.join(profile)
+    }
+}

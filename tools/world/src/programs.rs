@@ -1,0 +1,69 @@
+//! The programs that run in guests, built for their processor.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use house::library::{PROGRAMS, WARNINGS};
+use house::{cargo, output, root};
+
+use crate::machine::Machine;
+use crate::shell::{kept, made};
+
+/// The suites, by the names of their packages and programs.
+const SUITES: [&str; 3] = ["conformance-kernel", "conformance-live", "conformance-notify"];
+
+/// The C library's programs: its rows on a live kernel, and its interface.
+const C_PROGRAMS: [&str; 2] = ["live", "api"];
+
+/// What was built.
+#[derive(Debug)]
+pub(crate) struct Programs {
+    /// Suites and programs in C.
+    pub(crate) programs: Vec<PathBuf>,
+    /// Our C library.
+    pub(crate) library: PathBuf,
+}
+
+/// Builds all for a machine.
+pub(crate) fn built(machine: &Machine) -> Result<Programs, String> {
+    // The library apart from the suites, which turn on features that no program should have.
+    build(machine, &["callgate-scmp-capi"])?;
+    build(machine, &SUITES)?;
+    let folder = machine.built("release");
+    let library = folder.join("libseccomp.so");
+    let mut programs: Vec<PathBuf> = SUITES.iter().map(|name| folder.join(name)).collect();
+    let compiled = kept(&format!("programs/{}", machine.debian));
+    made(&compiled)?;
+    for name in C_PROGRAMS {
+        let program = compiled.join(name);
+        let mut compile = Command::new(machine.compiler());
+        compile.args(WARNINGS).args(["-std=gnu99", "-O1", "-o"]).arg(&program);
+        compile.arg(root().join(PROGRAMS).join(name).with_extension("c"));
+        compile.arg("-I").arg(root().join("crates/scmp-capi/include")).arg(&library);
+        output(compile.arg("-pthread"))?;
+        programs.push(program);
+    }
+    Ok(Programs { programs, library })
+}
+
+fn build(machine: &Machine, packages: &[&str]) -> Result<(), String> {
+    let mut build = cargo(&["build", "--quiet", "--release"]);
+    for package in packages {
+        build.args(["--package", package]);
+    }
+    if !machine.native() {
+        let variable = machine.triple.to_uppercase().replace('-', "_");
+        build.args(["--target", machine.triple]);
+        build.env(format!("CARGO_TARGET_{variable}_LINKER"), machine.compiler());
+        // What the translator makes of it does not get faster by what takes half of the build.
+        build.env("CARGO_PROFILE_RELEASE_LTO", "off");
+        build.env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");
+    }
+    output(&mut build).map(drop).map_err(|error| {
+        format!(
+            "{error}\nbuilding needs {} and rustup's target {}",
+            machine.compiler(),
+            machine.triple
+        )
+    })
+}
