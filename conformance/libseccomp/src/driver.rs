@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use callgate_bpf::{Instruction, Program};
@@ -10,10 +10,13 @@ use callgate_prover::{Meaning, Options, Prover, Scope};
 
 use house::library::{Against, Library};
 
-/// The compiled driver.
+/// The compiled driver, or commands that run it with either library.
 pub(super) struct Driver {
-    library: Library,
-    program: PathBuf,
+    folder: PathBuf,
+    theirs: PathBuf,
+    ours: PathBuf,
+    /// What is removed at the end, where the driver was compiled for this run.
+    own: Option<Library>,
 }
 
 /// Whose answers are wanted.
@@ -34,16 +37,23 @@ impl Driver {
     pub(super) fn new() -> Result<Self, String> {
         let library = Library::stage()?;
         let program = library.program("driver", Against::Installed)?;
-        Ok(Self { library, program })
+        let folder = library.lib();
+        Ok(Self { folder, theirs: program.clone(), ours: program, own: Some(library) })
+    }
+
+    /// The driver by the commands `theirs` and `ours` in a folder.
+    pub(super) fn laid_out(folder: &Path) -> Self {
+        let [theirs, ours] = ["theirs", "ours"].map(|name| folder.join(name));
+        Self { folder: folder.into(), theirs, ours, own: None }
     }
 
     /// The driver's output.
     pub(super) fn answers(&self, whose: Whose, script: &str) -> Result<String, String> {
-        let (input, output) =
-            (self.library.lib().join("script"), self.library.lib().join("answers"));
-        let mut command = match whose {
-            Whose::Theirs => Command::new(&self.program),
-            Whose::Ours => self.library.command(&self.program),
+        let (input, output) = (self.folder.join("script"), self.folder.join("answers"));
+        let mut command = match (whose, &self.own) {
+            (Whose::Theirs, _) => Command::new(&self.theirs),
+            (Whose::Ours, Some(library)) => library.command(&self.ours),
+            (Whose::Ours, None) => Command::new(&self.ours),
         };
         let mut run = || -> io::Result<_> {
             fs::write(&input, script)?;

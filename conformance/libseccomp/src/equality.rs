@@ -56,7 +56,7 @@ pub(super) fn run(
 impl Counts {
     fn report(&self) -> Result<String, String> {
         let Self { contexts, calls, refused, texts, undecided, known } = self;
-        if undecided * 100 > *contexts || texts * 100 < contexts * 90 {
+        if undecided * 100 > *contexts || texts * 100 < contexts * 80 {
             return Err(format!("{undecided} undecided, {texts} texts the same of {contexts}"));
         }
         let mut line = format!(

@@ -12,7 +12,9 @@
 //! - [`ordered`]: rules with all operators; ours means the union of the rules in every case, theirs
 //!   is counted.
 //!
-//! Options: `--full` for 100,000 contexts, `--seed N` for others.
+//! Options: `--full` for 100,000 contexts, `--part N` for an Nth of them, `--seed N` for others;
+//! first of all `--drivers DIR`, a folder with commands `theirs` and `ours` that run the driver with
+//! libraries of another release or processor.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "it prints what it found")]
 
@@ -23,11 +25,13 @@ mod script;
 mod tables;
 mod text;
 
+use std::path::Path;
+
 use callgate_scmp::Token;
 use callgate_syscalls::{Arch, Name};
 
 use self::driver::{Driver, Whose};
-use house::{Request, timed};
+use house::{Request, part_of, timed};
 
 /// Contexts with equality tests by default and in a full run, of those with all operators a tenth.
 const DEFAULT: usize = 3_000;
@@ -57,10 +61,17 @@ fn run(args: &[String]) -> Result<(), String> {
     {
         return tables::run(rest);
     }
-    let request = Request::parse(args)?;
-    let wanted = if request.full { FULL } else { DEFAULT };
+    let (driver, args) = match args {
+        [option, folder, rest @ ..] if option == "--drivers" => {
+            (Driver::laid_out(Path::new(folder)), rest)
+        }
+        all => (Driver::new()?, all),
+    };
+    let (part, args) = part_of(args)?;
+    let request = Request::parse(&args)?;
+    let wanted =
+        if request.full { FULL } else { DEFAULT }.div_ceil(usize::try_from(part).unwrap_or(1));
     let mut random = fastrand::Rng::with_seed(request.seed.unwrap_or(1));
-    let driver = Driver::new()?;
     timed("names", || names(&driver))?;
     timed("equality", || equality::run(&driver, &mut random, wanted))?;
     timed("all operators", || ordered::run(&driver, &mut random, wanted / ORDERED))

@@ -70,6 +70,11 @@ impl Staged {
         if !privileged() {
             return skip("the rows in C begin as root outside of any filter");
         }
+        const LACKING: i32 = 77;
+        let ended = self.ours().arg(&row.name).output().map_err(|error| error.to_string())?;
+        if ended.status.code() == Some(LACKING) {
+            return skip(String::from_utf8_lossy(&ended.stdout).trim());
+        }
         let ours = output(self.ours().arg(&row.name));
         ours.map_err(|error| format!("ours: {error}"))?;
         if row.both {

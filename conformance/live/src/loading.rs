@@ -96,6 +96,8 @@ fn order() -> Checked {
         become_nobody(subject)?;
         // A structure with a length and a pointer, as the kernel reads it on 64-bit machines.
         let ask = |length: u64, address: u64| {
+            // The length is the first two bytes.
+            let length = if cfg!(target_endian = "big") { length << 48 } else { length };
             let structure = [length, address];
             let pointer = u64::try_from(structure.as_ptr().addr()).unwrap_or(0);
             subject.call(libc::SYS_seccomp, &[1, 0, pointer])

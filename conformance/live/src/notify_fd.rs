@@ -3,9 +3,9 @@
 use std::fs;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-use callgate::Errno;
-use callgate_kernel::Interruption;
+use callgate::{Errno, KernelVersion};
 use callgate_kernel::notify::{self, AddFd};
+use callgate_kernel::{Flag, Interruption, flag_supported, running_kernel};
 use callgate_lab::{Board, Child, Subject};
 
 use super::notify::{ADD_FD, ended_well, receive, request, respond};
@@ -151,6 +151,9 @@ fn cloexec() -> Checked {
 }
 
 fn sent() -> Checked {
+    if running_kernel().is_ok_and(|kernel| kernel < KernelVersion::new(5, 14)) {
+        return skip("SEND came with Linux 5.14");
+    }
     with_waiting(|_, waiting, board| {
         let number = waiting.add(SEND, 0, 0).map_err(said)?;
         let again = respond(waiting.fd(), waiting.id, 0, 0, 0);
@@ -242,6 +245,9 @@ const CALLS_MAX: i64 = 20_000;
 /// descriptor, and the request could not be repeated; this is the kernel's mistake and no failure
 /// of the row.
 fn send_interrupted() -> Checked {
+    if !flag_supported(Flag::WaitKillableRecv) {
+        return skip("WAIT_KILLABLE_RECV came with Linux 5.19");
+    }
     let board = board()?;
     let verdict = passes(|subject| {
         pin(subject)?;

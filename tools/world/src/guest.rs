@@ -30,7 +30,7 @@ pub(crate) struct Check {
 
 /// The checks, by the words that start them. `PART` and `SEED` are those of the plan.
 const CHECKS: [(&str, &str); 4] = [
-    ("kernel", "@BIN@/conformance-kernel --part PART --seed SEED"),
+    ("kernel", "@BIN@/conformance-kernel --part PART --seed SEED CLOCK"),
     ("live", "@BIN@/conformance-live --library @BIN@"),
     ("notify", "@BIN@/conformance-notify --part PART"),
     ("api", "api"),
@@ -51,6 +51,8 @@ pub(crate) fn script(plan: &Plan, programs: &Programs) -> Result<String, String>
     script.push_str(&format!("setting bpf_jit_enable {enable}\nsetting bpf_jit_harden {harden}\n"));
     for (name, command) in CHECKS {
         let command = command.replace("PART", &plan.part.to_string());
+        let clock = if plan.translated { "--translated" } else { "" };
+        let command = command.replace("CLOCK", clock);
         let command = command.replace("SEED", &plan.seed.to_string());
         script.push_str(&format!("check {name} {command}\n"));
     }
@@ -62,7 +64,7 @@ const PREPARATION: &str = r#"#!/bin/busybox sh
 /bin/busybox --install -s /bin
 mount -t devtmpfs none /dev
 exec </dev/console >/dev/console 2>&1
-mount -t proc none /proc
+mount -t proc none /proc || echo "@@ no proc"
 mount -t sysfs none /sys
 mount -t tmpfs none /tmp
 mkdir -p /dev/pts /dev/shm
@@ -71,8 +73,8 @@ mount -t tmpfs none /dev/shm
 ip link set lo up
 export PATH=/bin:/usr/bin HOME=/tmp RUST_BACKTRACE=0
 setting() {
-    echo $2 >/proc/sys/net/core/$1
-    echo "@@ setting $1 $(cat /proc/sys/net/core/$1)"
+    [ -e /proc/sys/net/core/$1 ] && echo $2 >/proc/sys/net/core/$1
+    echo "@@ setting $1 $(cat /proc/sys/net/core/$1 2>&1)"
 }
 check() {
     name=$1

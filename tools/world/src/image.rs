@@ -22,12 +22,11 @@ const MOUNTS: [&str; 5] = ["proc", "sys", "dev", "tmp", "run"];
 /// Folders that are in `usr`, which packages no longer say.
 const MERGED: [&str; 4] = ["bin", "sbin", "lib", "lib64"];
 
-/// Lays out a machine's file system.
-pub(crate) fn laid_out(machine: &Machine, programs: &Programs) -> Result<PathBuf, String> {
+/// A root with a machine's libraries, in a folder that is made anew.
+pub(crate) fn root(machine: &Machine, folder: &Path) -> Result<(), String> {
     let userland = userland(machine)?;
-    let folder = kept(&format!("images/{}", machine.debian));
-    emptied(&folder)?;
-    output(Command::new("cp").arg("-aT").arg(&userland).arg(&folder))?;
+    emptied(folder)?;
+    output(Command::new("cp").arg("-aT").arg(&userland).arg(folder))?;
     for name in MERGED {
         made(&folder.join("usr").join(name))?;
         match symlink(format!("usr/{name}"), folder.join(name)) {
@@ -37,6 +36,13 @@ pub(crate) fn laid_out(machine: &Machine, programs: &Programs) -> Result<PathBuf
             _ => {}
         }
     }
+    Ok(())
+}
+
+/// Lays out a machine's file system.
+pub(crate) fn laid_out(machine: &Machine, programs: &Programs) -> Result<PathBuf, String> {
+    let folder = kept(&format!("images/{}", machine.debian));
+    root(machine, &folder)?;
     for name in MOUNTS {
         made(&folder.join(name))?;
     }

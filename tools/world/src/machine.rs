@@ -17,11 +17,16 @@ pub(crate) struct Machine {
     pub(crate) qemu: &'static str,
     /// The emulator's machine, with one of the processors that Debian needs at least.
     pub(crate) arguments: &'static [&'static str],
+    /// What loads programs, in a root.
+    pub(crate) loader: &'static str,
     /// The kernel's name of the console.
     pub(crate) console: &'static str,
     /// What the processor is besides its name.
     pub(crate) traits: &'static str,
 }
+
+/// All of them.
+pub(crate) const MACHINES: [&Machine; 6] = [&AMD64, &S390X, &ARM64, &ARMHF, &PPC64EL, &RISCV64];
 
 pub(crate) const AMD64: Machine = Machine {
     debian: "amd64",
@@ -30,6 +35,7 @@ pub(crate) const AMD64: Machine = Machine {
     gnu: "x86_64-linux-gnu",
     qemu: "qemu-system-x86_64",
     arguments: &["-machine", "q35"],
+    loader: "lib64/ld-linux-x86-64.so.2",
     console: "ttyS0",
     traits: "64 bits, little-endian",
 };
@@ -41,6 +47,7 @@ pub(crate) const S390X: Machine = Machine {
     gnu: "s390x-linux-gnu",
     qemu: "qemu-system-s390x",
     arguments: &["-machine", "s390-ccw-virtio", "-cpu", "max"],
+    loader: "lib/ld64.so.1",
     console: "ttysclp0",
     traits: "64 bits, big-endian",
 };
@@ -52,6 +59,7 @@ pub(crate) const ARM64: Machine = Machine {
     gnu: "aarch64-linux-gnu",
     qemu: "qemu-system-aarch64",
     arguments: &["-machine", "virt", "-cpu", "cortex-a72"],
+    loader: "lib/ld-linux-aarch64.so.1",
     console: "ttyAMA0",
     traits: "64 bits, little-endian",
 };
@@ -63,6 +71,7 @@ pub(crate) const ARMHF: Machine = Machine {
     gnu: "arm-linux-gnueabihf",
     qemu: "qemu-system-arm",
     arguments: &["-machine", "virt", "-cpu", "cortex-a15"],
+    loader: "lib/ld-linux-armhf.so.3",
     console: "ttyAMA0",
     traits: "32 bits, little-endian",
 };
@@ -74,6 +83,7 @@ pub(crate) const PPC64EL: Machine = Machine {
     gnu: "powerpc64le-linux-gnu",
     qemu: "qemu-system-ppc64",
     arguments: &["-machine", "pseries", "-cpu", "power9"],
+    loader: "lib64/ld64.so.2",
     console: "hvc0",
     traits: "64 bits, little-endian",
 };
@@ -85,6 +95,7 @@ pub(crate) const RISCV64: Machine = Machine {
     gnu: "riscv64-linux-gnu",
     qemu: "qemu-system-riscv64",
     arguments: &["-machine", "virt"],
+    loader: "lib/ld-linux-riscv64-lp64d.so.1",
     console: "ttyS0",
     traits: "64 bits, little-endian",
 };
@@ -117,6 +128,13 @@ impl Machine {
     /// The C compiler.
     pub(crate) fn compiler(&self) -> String {
         format!("{}-gcc", self.gnu)
+    }
+
+    /// What executes its programs here, where this machine's own kernel and processor do not.
+    pub(crate) fn user_emulator(&self) -> Option<String> {
+        let processor = self.qemu.strip_prefix("qemu-system-").unwrap_or(self.qemu);
+        let processor = processor.replace("ppc64", "ppc64le");
+        (!self.native()).then(|| format!("qemu-{processor}-static"))
     }
 
     /// The folder in which cargo leaves optimised programs.

@@ -9,6 +9,9 @@
 //! | `notify` | `conformance notify`: a supervisor under load |
 //! | `api` | the C library's program of its whole interface: it prints the same with Debian's |
 //!
+//! `--libraries` instead compares the C library with Debian's on each processor: the lines of that
+//! program, and random contexts (`conformance libseccomp`).
+//!
 //! A world is a kernel with its machine and settings; words choose those whose names hold all of
 //! them. Kernels and the guests' libraries are fetched by apt, from the mirror that this machine's
 //! apt uses and with its checks of signatures, and kept under `target/world` with the consoles'
@@ -22,6 +25,7 @@
 mod archive;
 mod guest;
 mod image;
+mod libraries;
 mod machine;
 mod programs;
 mod shell;
@@ -34,12 +38,14 @@ use std::time::Instant;
 use guest::Report;
 use world::{WORLDS, World};
 
-const USAGE: &str = "options: --list, --quick (the world of CI), --part N (an Nth of the cases), \
+const USAGE: &str = "options: --libraries (the C library beside Debian's, on each processor), \
+                     --list, --quick (what CI does), --part N (an Nth of the cases), \
                      --seed N, --renew (fetch kernels again); else words of worlds' names";
 
 /// What the command line asks for.
 #[derive(Debug, Default)]
 pub(crate) struct Request {
+    libraries: bool,
     list: bool,
     quick: bool,
     renew: bool,
@@ -57,6 +63,7 @@ impl Request {
         while let Some(arg) = args.next() {
             let mut number = || args.next().and_then(|n| n.parse().ok()).filter(|n| *n > 0);
             match arg.as_str() {
+                "--libraries" => request.libraries = true,
                 "--list" => request.list = true,
                 "--quick" => request.quick = true,
                 "--renew" => request.renew = true,
@@ -90,6 +97,9 @@ fn main() -> ExitCode {
 
 fn run(args: &[String]) -> Result<(), String> {
     let request = Request::parse(args)?;
+    if request.libraries {
+        return libraries::run(&request);
+    }
     let worlds = request.worlds()?;
     if request.list {
         worlds.iter().for_each(|(_, world)| println!("{}", world.name()));

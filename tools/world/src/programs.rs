@@ -1,6 +1,6 @@
 //! The programs that run in guests, built for their processor.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use house::library::{PROGRAMS, WARNINGS};
@@ -26,24 +26,33 @@ pub(crate) struct Programs {
 
 /// Builds all for a machine.
 pub(crate) fn built(machine: &Machine) -> Result<Programs, String> {
-    // The library apart from the suites, which turn on features that no program should have.
-    build(machine, &["callgate-scmp-capi"])?;
+    let library = library(machine)?;
     build(machine, &SUITES)?;
     let folder = machine.built("release");
-    let library = folder.join("libseccomp.so");
     let mut programs: Vec<PathBuf> = SUITES.iter().map(|name| folder.join(name)).collect();
-    let compiled = kept(&format!("programs/{}", machine.debian));
-    made(&compiled)?;
     for name in C_PROGRAMS {
-        let program = compiled.join(name);
-        let mut compile = Command::new(machine.compiler());
-        compile.args(WARNINGS).args(["-std=gnu99", "-O1", "-o"]).arg(&program);
-        compile.arg(root().join(PROGRAMS).join(name).with_extension("c"));
-        compile.arg("-I").arg(root().join("crates/scmp-capi/include")).arg(&library);
-        output(compile.arg("-pthread"))?;
-        programs.push(program);
+        programs.push(compiled(machine, name, &library)?);
     }
     Ok(Programs { programs, library })
+}
+
+/// Builds our C library: apart from the suites, which turn on features that no program should have.
+pub(crate) fn library(machine: &Machine) -> Result<PathBuf, String> {
+    build(machine, &["callgate-scmp-capi"])?;
+    Ok(machine.built("release").join("libseccomp.so"))
+}
+
+/// Compiles one of the programs in C, linked to a library.
+pub(crate) fn compiled(machine: &Machine, name: &str, library: &Path) -> Result<PathBuf, String> {
+    let folder = kept(&format!("programs/{}", machine.debian));
+    made(&folder)?;
+    let program = folder.join(name);
+    let mut compile = Command::new(machine.compiler());
+    compile.args(WARNINGS).args(["-std=gnu99", "-O1", "-o"]).arg(&program);
+    compile.arg(root().join(PROGRAMS).join(name).with_extension("c"));
+    compile.arg("-I").arg(root().join("crates/scmp-capi/include")).arg(library);
+    output(compile.arg("-pthread"))?;
+    Ok(program)
 }
 
 fn build(machine: &Machine, packages: &[&str]) -> Result<(), String> {

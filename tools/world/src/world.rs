@@ -29,13 +29,15 @@ pub(crate) enum Jit {
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) jit: Jit,
+    /// Whether an emulator executes the kernel.
+    pub(crate) translated: bool,
     /// An Nth part of the cases.
     pub(crate) part: u32,
     pub(crate) seed: u32,
 }
 
 /// A part of the cases that machines get through which are translated.
-const TRANSLATED: u32 = 20;
+const TRANSLATED: u32 = 50;
 
 pub(crate) const WORLDS: &[World] = &[
     World::of("bullseye", &AMD64, Jit::On),
@@ -75,9 +77,11 @@ impl World {
 
     /// What is to be done in it.
     pub(crate) fn plan(&self, number: u32, request: &Request) -> Plan {
-        let part = if self.machine.accelerated() { 1 } else { TRANSLATED };
+        let translated = !self.machine.accelerated();
+        let part = if translated { TRANSLATED } else { 1 };
         Plan {
             jit: self.jit,
+            translated,
             part: request.part.unwrap_or(part),
             seed: request.seed.unwrap_or(number),
         }
