@@ -66,11 +66,7 @@ const TASKS: &[Task] = &[
         about: "build and test the Python module; --wheel also as a wheel",
         run: house::python::run,
     },
-    Task {
-        name: "world",
-        about: "boot Debian's kernels and run the checks inside [--list] [--quick] [WORD...]",
-        run: |args| start("world", args),
-    },
+    Task { name: "world", about: "try foreign kernels", run: |args| start("world", args) },
     Task { name: "tidy", about: "check the architecture's invariants", run: tidy::run },
     Task {
         name: "codegen",
