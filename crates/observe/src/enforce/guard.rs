@@ -2,7 +2,8 @@
 //!
 //! A listener that nobody holds lets every call fail with `ENOSYS`, where the filter may kill. So a
 //! child holds it too, and waits for the end of the enforcer. If that comes before the end of all
-//! that is under the filter, each call that is handed over from then on ends its process.
+//! that is under the filter, each call that is handed over from then on ends its process. Between
+//! the command's start and the child's, a moment in which nothing is answered yet, nobody guards.
 
 use std::io::Read;
 use std::os::unix::net::UnixStream;

@@ -203,8 +203,10 @@ fn what_is_refused_is_ended_once_callgate_was_killed() {
     let folder = Folder::new();
     let profile = refusing(&folder, "SCMP_ACT_ERRNO");
     let gone = folder.at("gone");
+    // That the first call is answered shows that callgate is past its own start.
     let script = format!(
-        "echo ready; while [ ! -e {gone} ]; do sleep 0.02; done; uname 2>/dev/null; echo \"end $?\""
+        "uname 2>/dev/null || echo ready; while [ ! -e {gone} ]; do sleep 0.02; done; \
+         uname 2>/dev/null; echo \"end $?\""
     );
     let mut command =
         command(&["run", "--explain", "--profile", &profile, "--", "sh", "-c", &script]);
