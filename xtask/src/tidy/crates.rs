@@ -98,6 +98,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "serde_json",
         ],
     ),
+    ("callgate-scan", &["callgate-facts", "callgate-syscalls", "gimli", "object", "serde"]),
     (
         "callgate-explain",
         &[
@@ -266,6 +267,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "callgate-raise",
             "callgate-review",
             "callgate-rules",
+            "callgate-scan",
             "callgate-syscalls",
             "clap",
             "clap_complete",
