@@ -26,6 +26,7 @@ mod profiles;
 mod prove;
 mod report;
 mod run;
+mod scan;
 mod show;
 mod sim;
 mod subset;
@@ -42,6 +43,7 @@ use callgate_console::error::{Error, Status};
 pub(crate) enum Command {
     Run(run::Args),
     Learn(learn::Args),
+    Scan(scan::Args),
     Compile(compile::Args),
     Optimize(optimize::Args),
     Profiles(profiles::Args),
@@ -89,6 +91,7 @@ pub(crate) fn run(command: &Command) -> Result<Status, Error> {
     match command {
         Command::Run(args) => run::run(args),
         Command::Learn(args) => learn::run(args),
+        Command::Scan(args) => scan::run(args),
         Command::Compile(args) => compile::run(args),
         Command::Optimize(args) => optimize::run(args),
         Command::Profiles(args) => profiles::run(args),

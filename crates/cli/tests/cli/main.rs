@@ -22,5 +22,6 @@ mod origins;
 mod programs;
 mod report;
 mod run;
+mod scan;
 mod shape;
 mod syscalls;
