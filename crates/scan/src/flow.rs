@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::decode::decode;
 use crate::image::Image;
 use crate::machine::{Effect, Flow, Insn, Place, Reg, Trap};
 use crate::sweep::Code;
@@ -74,7 +75,7 @@ impl Body {
         while at < range.end {
             let skip = usize::try_from(at - range.start).unwrap_or(usize::MAX);
             let Some(rest) = bytes.get(skip..).filter(|rest| !rest.is_empty()) else { break };
-            let insn = image.machine.decode(rest, at);
+            let insn = decode(image.machine, rest, at);
             insns.push((at, insn));
             at += u64::from(insn.len);
         }

@@ -149,15 +149,6 @@ impl Insn {
 }
 
 impl Machine {
-    /// Decodes the instruction at the start of `code`, which is loaded at `at`. Bytes that are no
-    /// instruction are skipped one by one, or four by four.
-    pub(crate) fn decode(self, code: &[u8], at: u64) -> Insn {
-        match self {
-            Self::X86_64 => crate::x86::decode(code, at),
-            Self::Aarch64 => crate::aarch64::decode(code, at),
-        }
-    }
-
     pub(crate) const fn stack_pointer(self) -> Reg {
         match self {
             Self::X86_64 => 4,

@@ -9,14 +9,11 @@ use crate::text::by_intent;
 
 impl Report {
     /// A policy that allows what can be reached, each call with the way to it, and refuses the
-    /// rest. What is unknown stands in front. `None` where no call can be reached.
+    /// rest. What is unknown stands in front.
     #[must_use]
-    pub fn policy(&self) -> Option<String> {
+    pub fn policy(&self) -> String {
         let arches = self.arches();
         let names: Vec<&str> = arches.iter().map(|arch| arch.name()).collect();
-        if names.is_empty() {
-            return None;
-        }
         let mut text = format!("policy 1\narch {}\nforeign kill\n", names.join(", "));
         // Newer libraries and kernels try calls first that these files do not know.
         text += "baseline linux 4.18 else ENOSYS\ndefault errno EPERM\n";
@@ -50,7 +47,7 @@ impl Report {
                 text += "}\n";
             }
         }
-        Some(text)
+        text
     }
 }
 

@@ -1,5 +1,6 @@
 //! What each function of a file refers to: one pass over all of its code.
 
+use crate::decode::decode;
 use crate::image::{Image, Part, Pointer};
 use crate::machine::{Effect, Expr, Flow, Insn, Machine, Place, REGS};
 use crate::starts::{self, Start};
@@ -94,7 +95,7 @@ impl Sweep<'_> {
             }
             let skip = usize::try_from(at - part.start).unwrap_or(usize::MAX);
             let Some(rest) = bytes.get(skip..).filter(|rest| !rest.is_empty()) else { break };
-            let insn = self.image.machine.decode(rest, at);
+            let insn = decode(self.image.machine, rest, at);
             let next = at + u64::from(insn.len);
             // An instruction never crosses into a function: what stands before it is no code.
             if starts.peek().is_some_and(|&start| start < next) {

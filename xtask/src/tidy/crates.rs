@@ -218,6 +218,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "callgate-lint",
             "callgate-prover",
             "callgate-rules",
+            "callgate-scan",
             "callgate-syscalls",
             "clap",
             "anstream",

@@ -92,6 +92,11 @@ void _start(void) {
 }
 "#;
 
+#[expect(clippy::print_stderr, reason = "a test that did not run says so")]
+fn skipped(tool: &str) {
+    eprintln!("skipped (no {tool})");
+}
+
 fn compiled(folder: &Folder, name: &str, source: &str, compiler: &[&str]) -> Option<String> {
     let suffix = if compiler[0] == "go" { "go" } else { "c" };
     let source = folder.file(&format!("{name}.{suffix}"), source);
@@ -105,7 +110,7 @@ fn compiled(folder: &Folder, name: &str, source: &str, compiler: &[&str]) -> Opt
             Some(program)
         }
         Err(_) => {
-            eprintln!("skipped (no {})", compiler[0]);
+            skipped(compiler[0]);
             None
         }
     }
@@ -233,7 +238,7 @@ fn a_program_runs_under_what_it_can_reach() {
         return;
     };
     let profile = folder.at("program.gate");
-    callgate(&["scan", "-o", &profile, &program]).says(&["calls can be reached"]);
+    callgate(&["scan", "-o", &profile, &program]).succeeds();
     let text = fs::read_to_string(&profile).unwrap();
     assert!(text.contains("#@ reachable program: _start → main → "), "{text}");
     callgate(&["fmt", "--check", &profile]).succeeds();

@@ -27,6 +27,17 @@ pub fn file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     result.map_err(|reason| Error::write(path, reason))
 }
 
+/// Writes a text as a policy, formatted, whose filter was proved.
+///
+/// # Errors
+/// As [`file()`], and if there is no proved filter.
+pub fn policy(path: &Path, text: &str) -> Result<(), Error> {
+    let formatted = callgate_gate::format(&callgate_gate::File::parse(text));
+    let text = formatted.as_deref().unwrap_or(text);
+    callgate::Filter::parse(text)?;
+    file(path, text.as_bytes())
+}
+
 fn replace(path: &Path, bytes: &[u8], permissions: Option<fs::Permissions>) -> io::Result<()> {
     let (temporary, mut file) = temporary(path)?;
     let written = file
