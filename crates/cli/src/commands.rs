@@ -26,6 +26,7 @@ mod profiles;
 mod prove;
 mod report;
 mod run;
+#[cfg(feature = "scan")]
 mod scan;
 mod show;
 mod sim;
@@ -34,15 +35,15 @@ mod syscalls;
 mod test;
 mod topics;
 
-use clap::{Args as _, Subcommand};
-
 use callgate_console::error::{Error, Status};
+use clap::{Args as _, Subcommand};
 
 /// What callgate can do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Run(run::Args),
     Learn(learn::Args),
+    #[cfg(feature = "scan")]
     Scan(scan::Args),
     Compile(compile::Args),
     Optimize(optimize::Args),
@@ -91,6 +92,7 @@ pub(crate) fn run(command: &Command) -> Result<Status, Error> {
     match command {
         Command::Run(args) => run::run(args),
         Command::Learn(args) => learn::run(args),
+        #[cfg(feature = "scan")]
         Command::Scan(args) => scan::run(args),
         Command::Compile(args) => compile::run(args),
         Command::Optimize(args) => optimize::run(args),

@@ -50,12 +50,12 @@ pub(crate) fn arrive(_: Extent) -> Result<Vec<Row>, String> {
 }
 
 /// The command with nothing to load beside it. The target is named, so that build scripts and
-/// macros, which are loaded themselves, are built as ever.
+/// macros, which are loaded themselves, are built as ever. `scan` is left out, for its size.
 fn built() -> Result<PathBuf, String> {
     let triple = format!("{}-unknown-linux-gnu", env::consts::ARCH);
     let arguments = ["build", "--quiet", "--profile", "command", "--package", "callgate-cli"];
     let mut build = cargo(&arguments);
-    build.arg("--target").arg(&triple).env("RUSTFLAGS", FLAGS);
+    build.arg("--no-default-features").arg("--target").arg(&triple).env("RUSTFLAGS", FLAGS);
     heard(&mut build)?;
     Ok(target().join(triple).join("command/callgate"))
 }

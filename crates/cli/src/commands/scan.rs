@@ -1,9 +1,7 @@
 //! `callgate scan`: the syscalls that programs can reach.
 
-use std::path::PathBuf;
-
 use callgate_console::{error::Error, error::Status, output};
-use callgate_scan::scan;
+use std::path::PathBuf;
 
 /// Find the syscalls that a program and its libraries can reach
 ///
@@ -38,7 +36,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Status, Error> {
-    let report = scan(&args.programs, &args.root)?;
+    let report = callgate_scan::scan(&args.programs, &args.root)?;
     match &args.output {
         Some(path) => output::policy(path, &report.policy())?,
         None if args.json => output::json(&report)?,
