@@ -91,7 +91,10 @@ fn attempt(
     };
     let arches = raised.arches.iter().map(|own| own.arch).collect();
     let refusals = read_back(policy, &seccomp, arches)?;
-    Ok(Exported { seccomp, other_baseline: refusals.numbers })
+    let mut other_baseline: Vec<Arch> =
+        refusals.numbers.iter().filter_map(|refusal| refusal.arch).collect();
+    other_baseline.dedup();
+    Ok(Exported { seccomp, other_baseline })
 }
 
 impl From<Inexpressible> for Error {

@@ -1,6 +1,6 @@
 //! What a text was read back as, against what it shall mean.
 
-use callgate_policy::{Action, Policy, SyscallNr};
+use callgate_policy::{Action, ArchPolicy, Policy, Rule, SyscallNr};
 use callgate_prover::{Error, Options, Prover, Scope};
 use callgate_syscalls::{Arch, Name, SeccompData};
 
@@ -18,16 +18,30 @@ pub enum Agreement {
     Differ(Vec<Differing>),
 }
 
-/// Calls that nobody makes, and that two policies refuse in different ways.
+/// Calls that two policies both refuse, in different ways.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refusals {
-    /// Architectures with numbers that no syscall has: who reads a text infers for itself which
-    /// kernel its author knew.
-    pub numbers: Vec<Arch>,
-    /// Whether there are architectures for which the policy has no rules: most forms have no words
-    /// for what happens to their calls.
-    pub foreign: bool,
+    /// Numbers that no syscall has: who reads a text infers for itself which kernel its author
+    /// knew.
+    pub numbers: Vec<Refusal>,
+    /// Architectures for which the policy has no rules: most forms have no words for what happens
+    /// to their calls.
+    pub foreign: Vec<Refusal>,
+    /// Syscalls, where a form has no word for the action that refuses them.
+    pub syscalls: Vec<Refusal>,
+}
+
+/// Calls that get one refusal instead of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub struct Refusal {
+    /// Their architecture; none for all that neither policy names.
+    pub arch: Option<Arch>,
+    /// What is meant.
+    pub meant: Action,
+    /// What was read.
+    pub read: Action,
 }
 
 /// Calls for which two policies have different actions.
@@ -61,83 +75,121 @@ pub fn compare(meant: &Policy, read: &Policy) -> Result<Agreement, Error> {
     let mut differing = Vec::new();
     let mut refusals = Refusals::default();
     for found in prover.differences(&left, &right, Scope::Exact)? {
-        let of = |nr| Arch::of_call(found.first_token, nr);
-        for (first, last) in &found.numbers {
-            let own = of(*first).and_then(|arch| Some((arch, meant.arch(arch)?)));
-            match own {
-                None if is_refusal(found.left) && is_refusal(found.right) => {
-                    // The numbers of one architecture: its neighbour's are another difference.
-                    refusals.foreign = true;
-                }
-                Some((_, rules))
-                    if is_refusal(found.left)
-                        && is_refusal(found.right)
-                        && rules.rules().len() == 0 =>
-                {
-                    refusals.foreign = true;
-                }
-                Some((arch, _))
-                    if is_refusal(found.left)
-                        && is_refusal(found.right)
-                        && of(*last) == Some(arch)
-                        && !arch.syscalls().any(|known| (*first..=*last).contains(&known.nr)) =>
-                {
-                    refusals.numbers.push(arch);
-                }
-                _ => differing.push(Differing {
-                    arch: of(*first),
-                    nr: *first,
-                    name: of(*first)
-                        .and_then(|arch| arch.syscall_at(*first))
-                        .map(|syscall| syscall.name),
-                    meant: found.left,
-                    read: found.right,
-                    witness: found.witness,
-                }),
+        for one in each(&found) {
+            match kind(&one, meant) {
+                Some(Kind::Foreign) => refusals.foreign.push(one.0.refusal()),
+                Some(Kind::Number) => refusals.numbers.push(one.0.refusal()),
+                Some(Kind::Syscall) | None => differing.push(one.0),
             }
         }
     }
-    refusals.numbers.sort();
-    refusals.numbers.dedup();
     Ok(match differing.is_empty() {
-        true => Agreement::OtherRefusals(refusals),
+        true => Agreement::OtherRefusals(refusals.sorted()),
         false => Agreement::Differ(differing),
     })
 }
 
+/// What is refused in two ways.
+enum Kind {
+    Foreign,
+    Number,
+    Syscall,
+}
+
+/// What both refuse; none where a call is made.
+fn kind((found, last): &(Differing, SyscallNr), meant: &Policy) -> Option<Kind> {
+    if !is_refusal(found.meant) || !is_refusal(found.read) {
+        return None;
+    }
+    // The numbers of one architecture: its neighbour's are another difference.
+    let Some(arch) = found.arch else { return Some(Kind::Foreign) };
+    let Some(rules) = meant.arch(arch) else { return Some(Kind::Foreign) };
+    if is_shut(rules) {
+        return Some(Kind::Foreign);
+    }
+    let is_known = arch.syscalls().any(|known| (found.nr..=*last).contains(&known.nr));
+    let is_one = Arch::of_call(found.witness.arch, *last) == Some(arch);
+    Some(if is_one && !is_known { Kind::Number } else { Kind::Syscall })
+}
+
+/// Whether every call of an architecture is refused.
+fn is_shut(rules: &ArchPolicy) -> bool {
+    let unknown = rules.unknown_action().map(|unknown| unknown.action);
+    let defaults = std::iter::once(rules.default_action()).chain(unknown);
+    let listed = rules.rules().flat_map(|(_, list)| list.iter().map(Rule::action));
+    defaults.chain(listed).all(is_refusal)
+}
+
+/// A difference for each range of numbers, with the last of them.
+fn each(found: &callgate_prover::Difference) -> Vec<(Differing, SyscallNr)> {
+    let one = |(first, last): &(SyscallNr, SyscallNr)| {
+        let arch = Arch::of_call(found.first_token, *first);
+        let differing = Differing {
+            arch,
+            nr: *first,
+            name: arch.and_then(|arch| arch.syscall_at(*first)).map(|syscall| syscall.name),
+            meant: found.left,
+            read: found.right,
+            witness: found.witness,
+        };
+        (differing, *last)
+    };
+    found.numbers.iter().map(one).collect()
+}
+
+impl Differing {
+    const fn refusal(&self) -> Refusal {
+        Refusal { arch: self.arch, meant: self.meant, read: self.read }
+    }
+}
+
+impl Refusals {
+    /// Whether nothing is refused in two ways.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.numbers.is_empty() && self.foreign.is_empty() && self.syscalls.is_empty()
+    }
+
+    fn sorted(mut self) -> Self {
+        for list in [&mut self.numbers, &mut self.foreign, &mut self.syscalls] {
+            list.sort_unstable();
+            list.dedup();
+        }
+        self
+    }
+}
+
 /// Whether the call is not made, and nobody is told that it was.
-fn is_refusal(action: Action) -> bool {
+pub(crate) fn is_refusal(action: Action) -> bool {
     !action.kind().may_execute() && !freedom(action).1
 }
 
-/// Whether a policy permits no more than another, and every pair of actions in which it permits
-/// less.
+/// Whether a policy permits no more than another: then where it permits less, and what both refuse
+/// in different ways.
 ///
 /// # Errors
 /// The prover's, where it did not decide.
-pub fn permits_no_more(stricter: &Policy, than: &Policy) -> Result<Option<Vec<Differing>>, Error> {
+pub fn permits_no_more(
+    stricter: &Policy,
+    than: &Policy,
+) -> Result<Option<(Vec<Differing>, Refusals)>, Error> {
     let mut prover = Prover::new(Options::default().times(4));
     let [left, right] = [prover.policy(stricter)?, prover.policy(than)?];
     if !prover.subset(&left, &right)? {
         return Ok(None);
     }
-    let found = prover.differences(&right, &left, Scope::Exact)?;
-    let each = found.into_iter().flat_map(|found| {
-        found.numbers.iter().map(|(first, _)| *first).collect::<Vec<_>>().into_iter().map(
-            move |nr| {
-                let arch = Arch::of_call(found.first_token, nr);
-                Differing {
-                    arch,
-                    nr,
-                    name: arch.and_then(|arch| arch.syscall_at(nr)).map(|syscall| syscall.name),
-                    meant: found.left,
-                    read: found.right,
-                    witness: found.witness,
-                }
-            },
-        )
-    });
-    Ok(Some(each.collect()))
+    let (mut less, mut refusals) = (Vec::new(), Refusals::default());
+    for found in prover.differences(&right, &left, Scope::Exact)? {
+        for one in each(&found) {
+            match kind(&one, than) {
+                Some(Kind::Foreign) => refusals.foreign.push(one.0.refusal()),
+                Some(Kind::Number) => refusals.numbers.push(one.0.refusal()),
+                Some(Kind::Syscall) => refusals.syscalls.push(one.0.refusal()),
+                None => less.push(one.0),
+            }
+        }
+    }
+    Ok(Some((less, refusals.sorted())))
 }
 
 impl std::fmt::Display for Differing {

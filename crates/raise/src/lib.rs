@@ -31,7 +31,7 @@ mod vocabulary;
 pub use callgate_prover::freedom;
 pub use clause::Clause;
 pub use combine::{Algebra, CombineError, combine};
-pub use compare::{Agreement, Differing, Refusals, compare, permits_no_more};
+pub use compare::{Agreement, Differing, Refusal, Refusals, compare, permits_no_more};
 pub use part::Part;
 pub use raised::{Call, Raised, RaisedArch, Unraisable, raise};
 pub use stricter::{Says, stricter};

@@ -8,6 +8,7 @@ use callgate_syscalls::{Arch, Name};
 use crate::Clause;
 use crate::ask::{self, List};
 use crate::call::{self, Draft};
+use crate::compare::is_refusal;
 use crate::freedom;
 use crate::part::Part;
 
@@ -80,16 +81,34 @@ impl Call {
     }
 }
 
+impl RaisedArch {
+    /// Whether every call is refused.
+    #[must_use]
+    pub fn is_shut(&self) -> bool {
+        let unknown = self.unknown.map(|unknown| unknown.action);
+        let parts = self.calls.iter().flat_map(|call| call.parts.iter().map(|part| part.action));
+        std::iter::once(self.default).chain(unknown).chain(parts).all(is_refusal)
+    }
+}
+
 impl Raised {
-    /// Without architectures that have no rules and refuse everything, if there are others: left
-    /// out they are foreign, and refused too.
+    /// Without architectures beside the machine's own that refuse everything: left out they are
+    /// foreign, and refused too.
     #[must_use]
     pub fn without_silent(mut self) -> Self {
-        let has_rules = |own: &RaisedArch| !own.calls.is_empty();
-        if self.arches.iter().any(has_rules) && !self.foreign.kind().may_execute() {
-            self.arches.retain(|own| has_rules(own) || own.default.kind().may_execute());
+        if self.foreign.kind().may_execute() {
+            return self;
         }
+        let main = self.main().map(|own| own.arch);
+        self.arches.retain(|own| !own.is_shut() || Some(own.arch) == main);
         self
+    }
+
+    /// The architecture of the machine: the first of 64 bits, or the first.
+    #[must_use]
+    pub fn main(&self) -> Option<&RaisedArch> {
+        let is_wide = |own: &&RaisedArch| own.arch.word_bits() == 64 && own.arch != Arch::X32;
+        self.arches.iter().find(is_wide).or(self.arches.first())
     }
 
     /// The policy of these rules.

@@ -1,6 +1,6 @@
 //! The nearest rules that a format can say and that permit no more.
 
-use callgate_policy::Action;
+use callgate_policy::{Action, ActionKind};
 use callgate_syscalls::{Arch, Name};
 
 use crate::{Clause, Part, Raised, Test, Vocabulary, freedom};
@@ -52,7 +52,13 @@ fn nearest(action: Action, has_action: &dyn Fn(Action) -> bool) -> Action {
         return action;
     }
     let eperm = Action::errno(1).unwrap_or(Action::KILL_PROCESS);
-    [eperm, Action::trap(0), Action::KILL_THREAD, Action::KILL_PROCESS]
+    // Who kills goes on killing, if there is a word for it.
+    let kills = matches!(action.kind(), ActionKind::KillProcess | ActionKind::KillThread);
+    let others = match kills {
+        true => [Action::KILL_PROCESS, Action::KILL_THREAD, Action::trap(0), eperm],
+        false => [eperm, Action::trap(0), Action::KILL_THREAD, Action::KILL_PROCESS],
+    };
+    others
         .into_iter()
         .find(|other| freedom(*other) <= freedom(action) && has_action(*other))
         .unwrap_or(action)
