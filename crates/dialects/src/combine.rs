@@ -9,7 +9,7 @@ use callgate_rules::{
 };
 use callgate_syscalls::{Arch, SyscallNr};
 
-use crate::{Layer, Lowered, Order, ordered};
+use crate::{Layer, Lowered, Order, X32, ordered};
 
 /// The policy of filters of which the first is loaded first.
 ///
@@ -98,11 +98,18 @@ fn filter(
             (arch, Answers { default: (policy.default_action(), default), numbers })
         })
         .collect();
-    if layer.is_blind_to_x32 && !arches.iter().any(|(arch, _)| *arch == Arch::X32) {
-        let x86_64 = arches.iter().find(|(arch, _)| *arch == Arch::X86_64);
-        if let Some(default) = x86_64.map(|(_, answers)| answers.default) {
-            arches.push((Arch::X32, Answers { default, numbers: Vec::new() }));
-        }
+    let own = |of: Arch| arches.iter().find(|(arch, _)| *arch == of);
+    if let (Some((_, x86_64)), None) = (own(Arch::X86_64), own(Arch::X32)) {
+        let answer = match layer.x32 {
+            X32::Foreign => None,
+            X32::Default => Some(x86_64.default),
+            X32::Answer(answer) => {
+                origins.push(answer.origin);
+                Some((answer.verdict.on(Arch::X32), origins.len() - 1))
+            }
+        };
+        let answers = answer.map(|default| Answers { default, numbers: Vec::new() });
+        arches.extend(answers.map(|answers| (Arch::X32, answers)));
     }
     Ok(Filter { arches, foreign: (policy.foreign(), default + 1) })
 }

@@ -11,6 +11,9 @@ use callgate_syscalls::{Arch, Name, SyscallNr};
 use crate::piece::Piece;
 use crate::{Dialect, Layer, Loader, Options, Part, Refused, Written};
 
+/// The most files that a text is made of.
+const FILES_MAX: usize = 64;
+
 /// The most errors and warnings that are kept: one more tells nobody anything.
 const KEPT_MAX: usize = 100;
 
@@ -130,7 +133,6 @@ impl<'l> Context<'l> {
         path: Piece<'_>,
         including: &str,
     ) -> Option<(String, SourceId)> {
-        const FILES_MAX: usize = 64;
         if self.sources.iter().len() >= FILES_MAX {
             let message = format!("more than {FILES_MAX} files");
             self.error(code::LIMIT, path, message);
@@ -146,6 +148,23 @@ impl<'l> Context<'l> {
                 None
             }
         }
+    }
+
+    /// Adds an included file, where it can be read.
+    pub(crate) fn include_if_there(
+        &mut self,
+        path: Piece<'_>,
+        including: SourceId,
+    ) -> Option<(String, SourceId)> {
+        let including = self.sources.iter().find(|source| source.id() == including);
+        let including = including.map(|source| source.name().to_owned()).unwrap_or_default();
+        if self.sources.iter().len() >= FILES_MAX {
+            self.error(code::LIMIT, path, format!("more than {FILES_MAX} files"));
+            return None;
+        }
+        let source = (self.load)(path.text, &including).ok()?;
+        let text = source.text().to_owned();
+        Some((text, self.sources.add(source)))
     }
 
     /// The result: the policies, unless there were errors.

@@ -13,6 +13,7 @@ mod combine;
 mod context;
 mod detect;
 mod dialect;
+mod firejail;
 mod kafel;
 mod lxc;
 mod minijail;
@@ -29,8 +30,11 @@ mod written;
 
 pub use detect::detect;
 pub use dialect::Dialect;
+pub use firejail::{FIREJAIL_GROUPS, FIREJAIL_NAMESPACES, FIREJAIL_PROTOCOLS};
+pub use snapd::NEGATIVE_IN_32_BITS;
+pub use systemd::{SYSTEMD_NAMESPACES, SYSTEMD_SWITCHES};
 pub use written::{
-    Exactness, Layer, LayerArches, Loader, Lowered, Options, Order, Part, Refused, Written,
+    Exactness, Layer, LayerArches, Loader, Lowered, Options, Order, Part, Refused, Written, X32,
 };
 
 use callgate_rules::{Code, Diagnostic, Source, SourceError, Sources};
@@ -49,11 +53,12 @@ pub fn read<'l>(
 ) -> Result<Written, Refused> {
     let context = context::Context::new(dialect, options, sources.into(), load);
     match dialect {
-        Dialect::Gate | Dialect::Docker | Dialect::Oci | Dialect::Spo | Dialect::Firejail => {
+        Dialect::Gate | Dialect::Docker | Dialect::Oci | Dialect::Spo => {
             let message = format!("{} has a reader of its own", dialect.title());
             let error = Diagnostic::error(Code::new(context::code::MEANING), message);
             Err(Refused { sources: context.sources, diagnostics: vec![error] })
         }
+        Dialect::Firejail => firejail::read(context),
         Dialect::Kafel => kafel::read(context),
         Dialect::Nsjail => nsjail::read(context),
         Dialect::Systemd => systemd::read(context),

@@ -2,4 +2,5 @@
 
 mod read;
 
+pub use read::NEGATIVE_IN_32_BITS;
 pub(crate) use read::read;

@@ -7,4 +7,5 @@ mod filters;
 mod read;
 mod unit;
 
+pub use filters::{SYSTEMD_NAMESPACES, SYSTEMD_SWITCHES};
 pub(crate) use read::read;

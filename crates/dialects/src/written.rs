@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use callgate_policy::Policy;
 use callgate_rules::{
-    Diagnostic, Provenance, Rules, Source, SourceError, Sources, SubjectKind, Target,
+    Answer, Diagnostic, Provenance, Rules, Source, SourceError, Sources, SubjectKind, Target,
 };
 use callgate_syscalls::Arch;
 
@@ -46,8 +46,19 @@ pub struct Layer {
     pub order: Order,
     /// Whether people wrote each rule with its action, so that one without effect is a mistake.
     pub is_by_hand: bool,
-    /// Whether x32's numbers are x86_64's to this tool, which has no rules about them.
-    pub is_blind_to_x32: bool,
+    /// What becomes of x32's numbers, where the filter is for x86_64 and not for x32.
+    pub x32: X32,
+}
+
+/// What a filter for x86_64 makes of x32's numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum X32 {
+    /// They are those of another architecture.
+    Foreign,
+    /// They are x86_64's to the tool, which has no rules about them.
+    Default,
+    /// They get an answer of their own.
+    Answer(Answer),
 }
 
 /// Which of several rules about a call decides.
@@ -79,6 +90,8 @@ pub enum LayerArches {
     Local,
     /// The same without x32.
     Compat,
+    /// The first, on machines of the second; on others the filter has no rules.
+    Beside(Arch, Arch),
 }
 
 /// The meaning of a text on a target.
@@ -123,9 +136,9 @@ impl Layer {
     /// A filter for the machine's own architecture.
     #[must_use]
     pub const fn new(rules: Rules) -> Self {
-        let (is_lenient, is_by_hand, is_blind_to_x32) = (false, false, false);
+        let (is_lenient, is_by_hand, x32) = (false, false, X32::Foreign);
         let (arches, order) = (LayerArches::Native, Order::First);
-        Self { rules, arches, is_lenient, order, is_by_hand, is_blind_to_x32 }
+        Self { rules, arches, is_lenient, order, is_by_hand, x32 }
     }
 
     /// The rules as they stand on a target, and the target with this filter's architectures.
@@ -139,6 +152,8 @@ impl Layer {
                     let all = std::iter::once(&target.native).chain(others);
                     all.copied().collect::<BTreeSet<_>>().into_iter().collect()
                 }
+                LayerArches::Beside(arch, of) if *of == target.native => vec![*arch],
+                LayerArches::Beside(..) => vec![target.native],
                 LayerArches::Local => local(target.native),
                 LayerArches::Compat => {
                     local(target.native).into_iter().filter(|arch| *arch != Arch::X32).collect()

@@ -285,3 +285,68 @@ fn included_files_are_read_and_placed() {
         "{text}"
     );
 }
+
+#[test]
+fn firejail() {
+    let text = "# a comment\nprivate-dev\nseccomp.drop mount,kill:EINVAL,@clock,execve,!adjtimex,$39\n\
+                protocol unix,inet\nmemory-deny-write-execute\nrestrict-namespaces user,net\n";
+    check(
+        Dialect::Firejail,
+        text,
+        &[
+            ("read", NONE, "ALLOW"),
+            ("mount", NONE, "ERRNO(1)"),
+            ("kill", NONE, "ERRNO(22)"),
+            ("clock_settime", NONE, "ERRNO(1)"),
+            ("adjtimex", NONE, "ALLOW"),
+            ("getpid", NONE, "ERRNO(1)"),
+            ("execve", NONE, "ERRNO(1)"),
+            ("socket", [2, 0, 0, 0, 0, 0], "ALLOW"),
+            ("socket", [HIGH | 1, 0, 0, 0, 0, 0], "ALLOW"),
+            ("socket", [10, 0, 0, 0, 0, 0], "ERRNO(95)"),
+            ("mprotect", [0, 0, 4, 0, 0, 0], "ERRNO(1)"),
+            ("mprotect", [0, 0, 3, 0, 0, 0], "ALLOW"),
+            ("unshare", [0x4000_0000, 0, 0, 0, 0, 0], "ERRNO(1)"),
+            ("unshare", [0x2000_0000, 0, 0, 0, 0, 0], "ALLOW"),
+            ("clone3", NONE, "ERRNO(38)"),
+        ],
+    );
+    let policy = policy(Dialect::Firejail, text);
+    assert_eq!(decided(&policy, Arch::X86, "socket", [10, 0, 0, 0, 0, 0]), "ERRNO(95)");
+    assert_eq!(decided(&policy, Arch::X86, "mount", NONE), "ALLOW", "lists are for native calls");
+    let x32 = SeccompData::new(Arch::X86_64, SyscallNr::new(0x4000_0000));
+    assert_eq!(policy.decide(&x32).to_string(), "ERRNO(1)");
+    assert_eq!(decided(&policy, Arch::Aarch64, "mount", NONE), "ALLOW");
+}
+
+#[test]
+fn firejail_keeps_what_it_calls_itself_and_shuts_out_others() {
+    let text = "seccomp-error-action kill\nseccomp.keep read,@signal\nseccomp.block-secondary\n\
+                ignore memory-deny-write-execute\nmemory-deny-write-execute\n";
+    check(
+        Dialect::Firejail,
+        text,
+        &[
+            ("read", NONE, "ALLOW"),
+            ("execve", NONE, "ALLOW"),
+            ("prctl", NONE, "ALLOW"),
+            ("sigaltstack", NONE, "ALLOW"),
+            ("memfd_create", NONE, "KILL_THREAD"),
+            ("write", NONE, "KILL_THREAD"),
+        ],
+    );
+    let policy = policy(Dialect::Firejail, text);
+    assert_eq!(decided(&policy, Arch::X86, "read", NONE), "KILL_THREAD");
+    for (text, expected) in [
+        ("seccomp.drop @tea\n", "f:1:14: error[E0402]: firejail has no group \"@tea\""),
+        ("seccomp.dorp read\n", "firejail has no line"),
+        ("seccomp-error-action 1\n", "expected kill, log, or the name of an errno"),
+        ("?HAS_X11: seccomp\n", "depends on how firejail is built"),
+        ("protocol ipx\n", "expected one of unix, inet"),
+        ("private-dev\n", "no line that loads a filter"),
+        ("seccomp.drop ,\n", "takes no empty list"),
+    ] {
+        let refused = refusal(Dialect::Firejail, text);
+        assert!(refused.contains(expected), "{text}: {refused}");
+    }
+}

@@ -107,7 +107,8 @@ const WORDS: [&str; 96] = [
     "TIOCSTI",
 ];
 
-const READ: [Dialect; 8] = [
+const READ: [Dialect; 9] = [
+    Dialect::Firejail,
     Dialect::Systemd,
     Dialect::Minijail,
     Dialect::Kafel,
@@ -140,6 +141,7 @@ fn random_texts_do_no_harm() {
         assert!(detect(&text).len() <= 3, "{text:?}");
         for (dialect, taken) in READ.into_iter().zip(&mut taken) {
             let first = match dialect {
+                Dialect::Firejail => "seccomp\n",
                 Dialect::Lxc => "2\ndenylist\n",
                 Dialect::Nsjail => "seccomp_string: \"ALLOW { read } DEFAULT KILL\"\n",
                 Dialect::Systemd => "SystemCallFilter=read\n",

@@ -62,7 +62,7 @@ pub(crate) fn text(context: Context<'_>, text: &str, source: SourceId) -> Result
     let default = default.unwrap_or(Answer::new(Verdict::KillThread));
     let rules = used.iter().map(|rule| Rule::clone(rule)).collect();
     let rules = context::rules(default, Verdict::KillThread, rules);
-    let layer = Layer { is_blind_to_x32: true, ..Layer::new(rules) };
+    let layer = Layer { x32: crate::X32::Default, ..Layer::new(rules) };
     context.finish(context::single(layer))
 }
 

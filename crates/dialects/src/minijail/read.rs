@@ -55,7 +55,7 @@ pub(crate) fn read(context: Context<'_>) -> Result<Written, Refused> {
     let implied = if is_denylist { Verdict::Allow } else { Verdict::KillThread };
     let default = default.unwrap_or(Answer::new(implied));
     let rules = context::rules(default, Verdict::KillThread, rules);
-    let layer = Layer { is_blind_to_x32: true, ..Layer::new(rules) };
+    let layer = Layer { x32: crate::X32::Default, ..Layer::new(rules) };
     context.finish(context::single(layer))
 }
 

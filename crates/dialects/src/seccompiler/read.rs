@@ -114,7 +114,7 @@ impl<'d> Reader<'_, 'd> {
         rules.retain(|rule| rule.condition.is_some() || !is_about(rule, &lost));
         let default = Answer { verdict: otherwise, origin: Origin::Text(self.span(default)) };
         let rules = context::rules(default, Verdict::Kill, rules);
-        Ok(Layer { is_blind_to_x32: true, ..Layer::new(rules) })
+        Ok(Layer { x32: crate::X32::Default, ..Layer::new(rules) })
     }
 
     /// The syscalls whose rule without conditions is lost, because seccompiler keeps those with

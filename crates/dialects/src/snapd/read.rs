@@ -1,14 +1,14 @@
 //! Reads snapd's profiles.
 
 use callgate_policy::Operator;
-use callgate_rules::{Answer, Cond, ErrnoSpec, Relation, Rule, Value, Verdict};
+use callgate_rules::{Answer, Cond, ErrnoSpec, Origin, Relation, Rule, Value, Verdict};
 
 use crate::context::{self, Context, code, unsigned};
 use crate::piece::Piece;
 use crate::{Exactness, Layer, LayerArches, Order, Part, Refused, Written};
 
 /// The calls whose negative arguments snapd compares in 32 bits.
-const NEGATIVE: [&str; 20] = [
+pub const NEGATIVE_IN_32_BITS: [&str; 20] = [
     "chown",
     "chown32",
     "copy_file_range",
@@ -65,14 +65,19 @@ pub(crate) fn read(mut context: Context<'_>) -> Result<Written, Refused> {
         ..Layer::new(context::rules(default, Verdict::KillThread, rules))
     };
     let mut layers = Vec::new();
-    if !denied.is_empty() {
-        layers.push(layer(Answer::new(Verdict::Allow), denied));
-    }
     if default.verdict == Verdict::Allow {
+        if let Some(Origin::Text(span)) = denied.first().map(|rule: &Rule| rule.origin) {
+            let message = "snapd makes no filter of an @unrestricted profile: nothing is denied";
+            context.warn_at(code::DOUBTFUL, span, message);
+        }
         // Nothing is filtered, not even what is foreign.
-        allowed.clear();
+        layers.push(Layer::new(context::rules(default, Verdict::Allow, Vec::new())));
+    } else {
+        if !denied.is_empty() {
+            layers.push(layer(Answer::new(Verdict::Allow), denied));
+        }
+        layers.push(layer(default, allowed));
     }
-    layers.push(layer(default, allowed));
     context.finish(vec![Part { name: String::new(), layers }])
 }
 
@@ -118,7 +123,7 @@ fn condition(index: usize, word: Piece<'_>, name: &str, context: &mut Context<'_
         operators.into_iter().find_map(|(sign, operator)| Some((word.strip(sign)?, operator)));
     let (digits, operator) = found.unwrap_or((word, Operator::Eq));
     let value = number(digits, name, context)?;
-    let register = match operator == Operator::Eq && NEGATIVE.contains(&name) {
+    let register = match operator == Operator::Eq && NEGATIVE_IN_32_BITS.contains(&name) {
         true => register.masked(u32::MAX),
         false => register,
     };
@@ -134,7 +139,7 @@ fn number(word: Piece<'_>, name: &str, context: &mut Context<'_>) -> Option<Valu
         return Some(Value::from(number));
     }
     if let Some(number) = word.text.strip_prefix('-').and_then(|digits| unsigned(digits, 10)) {
-        if !NEGATIVE.contains(&name) {
+        if !NEGATIVE_IN_32_BITS.contains(&name) {
             let message = format!("snapd takes no negative number as an argument of {name}");
             context.error(code::MEANING, word, message);
             return None;

@@ -26,6 +26,33 @@ pub(super) enum Switch {
     DynamicUser,
 }
 
+/// The directives that are on or off and do nothing but filter, with the syscalls whose arguments
+/// each of them looks at.
+pub const SYSTEMD_SWITCHES: [(&str, &[Name]); 4] = [
+    (
+        "MemoryDenyWriteExecute",
+        &[names::MMAP, names::MMAP2, names::MPROTECT, names::PKEY_MPROTECT, names::SHMAT],
+    ),
+    ("RestrictRealtime", &[names::SCHED_SETSCHEDULER]),
+    (
+        "RestrictSUIDSGID",
+        &[
+            names::CHMOD,
+            names::FCHMOD,
+            names::FCHMODAT,
+            names::FCHMODAT2,
+            names::MKDIR,
+            names::MKDIRAT,
+            names::MKNOD,
+            names::MKNODAT,
+            names::CREAT,
+            names::OPEN,
+            names::OPENAT,
+        ],
+    ),
+    ("LockPersonality", &[names::PERSONALITY]),
+];
+
 /// What `RestrictAddressFamilies=` says.
 #[derive(Debug, Default)]
 pub(super) struct Families {
@@ -41,7 +68,8 @@ pub(super) struct Namespaces {
     kept: Option<(u64, Answer)>,
 }
 
-const NAMESPACES: [(&str, u64); 8] = [
+/// The namespaces that `RestrictNamespaces=` names, with their flags.
+pub const SYSTEMD_NAMESPACES: [(&str, u64); 8] = [
     ("cgroup", 0x0200_0000),
     ("ipc", 0x0800_0000),
     ("net", 0x4000_0000),
@@ -202,7 +230,7 @@ fn has_own_socket(arch: Arch) -> bool {
 impl Namespaces {
     pub(super) fn add(&mut self, line: &Assignment<'_>, context: &mut Context<'_>) {
         let origin = context::answer(Verdict::Allow, line.first());
-        let all = NAMESPACES.iter().fold(0, |all, (_, flag)| all | flag);
+        let all = SYSTEMD_NAMESPACES.iter().fold(0, |all, (_, flag)| all | flag);
         let (is_inverted, words) = line.words(context);
         if words.is_empty() && !is_inverted {
             self.kept = None;
@@ -216,10 +244,10 @@ impl Namespaces {
         }
         let mut flags = 0;
         for word in words {
-            match NAMESPACES.iter().find(|(name, _)| *name == word.text) {
+            match SYSTEMD_NAMESPACES.iter().find(|(name, _)| *name == word.text) {
                 Some((_, flag)) => flags |= flag,
                 None => {
-                    let names = NAMESPACES.map(|(name, _)| name).join(", ");
+                    let names = SYSTEMD_NAMESPACES.map(|(name, _)| name).join(", ");
                     let message = format!("unknown namespace, expected one of {names}");
                     context.error(code::UNKNOWN, word, message);
                 }
@@ -237,7 +265,8 @@ impl Namespaces {
     pub(super) fn filter(&self) -> Option<Rules> {
         let (kept, origin) = self.kept?;
         let make = Make { origin };
-        let refused = || NAMESPACES.iter().map(|(_, flag)| *flag).filter(|flag| kept & flag == 0);
+        let refused =
+            || SYSTEMD_NAMESPACES.iter().map(|(_, flag)| *flag).filter(|flag| kept & flag == 0);
         refused().next()?;
         // The flags of clone3 are in memory, and who is told that it is missing uses clone.
         let mut rules = vec![make.rule(names::CLONE3, None, ENOSYS)];
