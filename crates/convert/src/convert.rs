@@ -2,7 +2,7 @@
 
 use callgate_policy::Policy;
 use callgate_raise::{
-    Agreement, Differing, Raised, Refusals, compare, freedom, permits_no_more, raise, stricter,
+    Agreement, Differing, Raised, Refusals, compare, permits_no_more, raise, stricter,
 };
 use callgate_syscalls::Arch;
 
@@ -27,10 +27,55 @@ pub struct Converted {
     pub text: String,
     /// What it means, as its readers read it.
     pub policy: Policy,
-    /// Calls that nobody makes, which readers refuse in another way than the policy.
+    /// What readers refuse in another way than the policy: calls that nobody makes, and with
+    /// [`Nearest::Stricter`] those for whose refusal the form has no word.
     pub refusals: Refusals,
     /// Where the text permits less than the policy.
     pub stricter: Vec<Differing>,
+    /// How many lines are about syscalls that are newer than those that the policy knows: most
+    /// forms have no other words for them.
+    pub newer: usize,
+}
+
+/// What can be done where a form cannot say a policy. Each way was tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WaysOut {
+    /// Whether [`Nearest::Stricter`] writes something.
+    pub stricter: bool,
+    /// Forms that can say it.
+    pub formats: Vec<Format>,
+}
+
+impl WaysOut {
+    /// Tries the ways that are left of writing a policy.
+    #[must_use]
+    pub fn of(policy: &Policy, format: Format, nearest: Nearest) -> Self {
+        let others = [Format::Gate, Format::Oci, Format::Pfc, Format::C];
+        let is_written = |format, nearest| convert(policy, format, nearest).is_ok();
+        let fitting = |other: &Format| *other != format && is_written(*other, Nearest::Equal);
+        Self {
+            stricter: nearest == Nearest::Equal && is_written(format, Nearest::Stricter),
+            formats: others.into_iter().filter(fitting).collect(),
+        }
+    }
+}
+
+impl std::fmt::Display for WaysOut {
+    /// `--nearest stricter writes ..., --to gate can say it`; nothing where there is no way.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<String> = self.formats.iter().map(|form| format!("--to {form}")).collect();
+        if self.stricter {
+            f.write_str("--nearest stricter writes the nearest filter that permits no more")?;
+        }
+        match names.is_empty() {
+            true => Ok(()),
+            false => {
+                f.write_str(if self.stricter { ", and " } else { "" })?;
+                write!(f, "{} can say it", names.join(" or "))
+            }
+        }
+    }
 }
 
 /// Writes a policy in a form. Claim: C-CONVERT.
@@ -65,15 +110,11 @@ pub fn convert(
             let has_default = |action| printer.has_default(action);
             let less = stricter(&raised, &says, printer.repeats(), &has_action, &has_default);
             let meant = less.policy().map_err(|error| inexpressible(error.to_string()))?;
-            let written = attempt(printer, &less, &meant, format)?;
-            let stricter = permits_no_more(&written.policy, policy);
-            match stricter.map_err(NotConverted::Unproved)? {
-                Some(mut stricter) => {
-                    stricter.retain(|found| freedom(found.read) < freedom(found.meant));
-                    Ok(Converted { stricter, ..written })
-                }
-                None => Err(inexpressible("the nearest that can be said permits more".to_owned())),
-            }
+            let (text, read) = written(printer, &less, &meant, format)?;
+            let stricter = permits_no_more(&read, policy).map_err(NotConverted::Unproved)?;
+            let more = || inexpressible("the nearest that can be said permits more".to_owned());
+            let (stricter, refusals) = stricter.ok_or_else(more)?;
+            Ok(Converted { text, policy: read, refusals, stricter, newer: newer(&less, format) })
         }
         (result, _) => result,
     }
@@ -85,11 +126,7 @@ fn attempt(
     meant: &Policy,
     format: Format,
 ) -> Result<Converted, NotConverted> {
-    let text = printer
-        .print(raised, meant)
-        .map_err(|what| NotConverted::Inexpressible { format, what })?;
-    let read =
-        printer.read(&text, meant).map_err(|reason| NotConverted::Unreadable { format, reason })?;
+    let (text, read) = written(printer, raised, meant, format)?;
     let refusals = match compare(meant, &read).map_err(NotConverted::Unproved)? {
         Agreement::Equal => Refusals::default(),
         Agreement::OtherRefusals(refusals) => refusals,
@@ -97,7 +134,37 @@ fn attempt(
             return Err(NotConverted::Inexpressible { format, what: first(&differing) });
         }
     };
-    Ok(Converted { text, policy: read, refusals, stricter: Vec::new() })
+    let newer = newer(raised, format);
+    Ok(Converted { text, policy: read, refusals, stricter: Vec::new(), newer })
+}
+
+/// The text of rules, and what it is read back as.
+fn written(
+    printer: &dyn Printer,
+    raised: &Raised,
+    meant: &Policy,
+    format: Format,
+) -> Result<(String, Policy), NotConverted> {
+    let text = printer
+        .print(raised, meant)
+        .map_err(|what| NotConverted::Inexpressible { format, what })?;
+    let read =
+        printer.read(&text, meant).map_err(|reason| NotConverted::Unreadable { format, reason })?;
+    Ok((text, read))
+}
+
+/// How many rules stand in for a word that a form lacks.
+fn newer(raised: &Raised, format: Format) -> usize {
+    let has_a_word =
+        [Format::Gate, Format::Docker, Format::Oci, Format::Spo, Format::C, Format::Rust];
+    if has_a_word.contains(&format) {
+        return 0;
+    }
+    let added = raised
+        .arches
+        .iter()
+        .map(|own| own.clone().spelled_out().calls.len().saturating_sub(own.calls.len()));
+    added.sum()
 }
 
 /// The first difference in words.

@@ -40,8 +40,12 @@ impl Printer for Gate {
         }
         let mut raised = raised.clone();
         raised.arches = raised.arches.into_iter().map(RaisedArch::by_kernel).collect();
-        let policy = raised.policy().map_err(|error| error.to_string())?;
-        show(&policy, Style::Folded).map(|shown| shown.text).map_err(words)
+        let shown = |raised: &Raised| {
+            let policy = raised.policy().map_err(|error| error.to_string())?;
+            show(&policy, Style::Folded).map(|shown| shown.text).map_err(words)
+        };
+        // Architectures that are shut may be so in another way than others refuse.
+        shown(&raised).or_else(|_| shown(&raised.without_silent()))
     }
 
     fn read(&self, text: &str, meant: &Policy) -> Result<Policy, String> {

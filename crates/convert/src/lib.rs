@@ -10,19 +10,27 @@
 //! the way back.
 #![forbid(unsafe_code)]
 
+mod c;
 mod convert;
 mod error;
+mod firejail;
 mod format;
 mod gate;
 mod kafel;
+mod libseccomp;
 mod lines;
 mod lxc;
 mod minijail;
 mod oci;
+mod pfc;
 mod printer;
+mod rust;
 mod seccompiler;
+mod snapd;
+mod spo;
+mod systemd;
 
-pub use callgate_raise::{Differing, Refusals};
-pub use convert::{Converted, Nearest, convert};
+pub use callgate_raise::{Differing, Refusal, Refusals};
+pub use convert::{Converted, Nearest, WaysOut, convert};
 pub use error::NotConverted;
 pub use format::Format;

@@ -28,11 +28,10 @@ pub(crate) fn read_back(dialect: Dialect, text: &str, meant: &Policy) -> Result<
 /// The rules of the only architecture, with rules for what is not known. Architectures without
 /// rules are left to the tool, and what it makes of them is proved with the rest.
 pub(crate) fn only(raised: &Raised, title: &str) -> Result<RaisedArch, String> {
-    let with_rules: Vec<&RaisedArch> =
-        raised.arches.iter().filter(|own| !own.calls.is_empty()).collect();
-    match (with_rules.as_slice(), raised.arches.as_slice()) {
-        ([only], _) => Ok((*only).clone().spelled_out()),
-        ([], [first, ..]) => Ok(first.clone().spelled_out()),
+    let open: Vec<&RaisedArch> = raised.arches.iter().filter(|own| !own.is_shut()).collect();
+    match (open.as_slice(), raised.main()) {
+        ([only], _) => Ok(spelled_out(only)),
+        ([], Some(main)) => Ok(spelled_out(main)),
         _ => {
             let names: Vec<&str> = raised.arches.iter().map(|own| own.arch.name()).collect();
             let names = names.join(", ");
@@ -41,6 +40,19 @@ pub(crate) fn only(raised: &Raised, title: &str) -> Result<RaisedArch, String> {
             ))
         }
     }
+}
+
+/// The rules of an architecture with rules for what is not known, and without refusals of numbers
+/// that no syscall has: those are compared when the text was read back.
+pub(crate) fn spelled_out(own: &RaisedArch) -> RaisedArch {
+    let is_refusal = |action: Action| !action.kind().may_execute();
+    let mut own = own.clone().spelled_out();
+    let default = own.default;
+    own.calls.retain(|call| {
+        let mut answers = call.parts.iter().map(|part| part.action).chain([default]);
+        call.name.is_some() || !answers.all(is_refusal)
+    });
+    own
 }
 
 /// The name of a call that has rules.
@@ -67,4 +79,12 @@ pub(crate) fn express(
 /// An action for which the form has no word.
 pub(crate) fn no_word(action: Action) -> String {
     format!("there is no word for the action {action}")
+}
+
+/// What a profile of container runtimes cannot say.
+pub(crate) fn inexpressible(error: callgate_formats::Error) -> String {
+    match error {
+        callgate_formats::Error::NotExpressible(what) => what.to_string(),
+        other => other.to_string(),
+    }
 }

@@ -27,6 +27,7 @@ impl Printer for Lxc {
     }
 
     fn print(&self, raised: &Raised, _meant: &Policy) -> Result<String, String> {
+        let raised = raised.clone().without_silent();
         let mut defaults = raised.arches.iter().map(|own| own.default);
         let default = defaults.next().unwrap_or(raised.foreign);
         if defaults.any(|other| other != default) {
@@ -36,7 +37,7 @@ impl Printer for Lxc {
         let style = if default == Action::ALLOW { "denylist" } else { "allowlist" };
         let mut text = format!("2\n{style} {word}\n");
         for own in &raised.arches {
-            let lines = self.section(&own.clone().spelled_out())?;
+            let lines = self.section(&lines::spelled_out(own))?;
             if !lines.is_empty() {
                 text += &format!("[{}]\n{lines}", own.arch.name());
             }

@@ -25,10 +25,7 @@ impl Printer for Oci {
     }
 
     fn print(&self, raised: &Raised, meant: &Policy) -> Result<String, String> {
-        let exported = Exported::of(raised, meant).map_err(|error| match error {
-            callgate_formats::Error::NotExpressible(what) => what.to_string(),
-            other => other.to_string(),
-        })?;
+        let exported = Exported::of(raised, meant).map_err(lines::inexpressible)?;
         json(&exported.seccomp)
     }
 

@@ -78,7 +78,9 @@ impl ValueEnum for Format {
     fn value_variants<'a>() -> &'a [Self] {
         static ALL: LazyLock<Vec<Format>> = LazyLock::new(|| {
             let programs = ProgramFormat::value_variants().iter().copied().map(Format::Program);
-            programs.chain(Text::ALL.map(Format::Text)).chain([Format::Profile]).collect()
+            // A program as an array of C is there already.
+            let texts = Text::ALL.into_iter().filter(|text| *text != Text::C).map(Format::Text);
+            programs.chain(texts).chain([Format::Profile]).collect()
         });
         &ALL
     }

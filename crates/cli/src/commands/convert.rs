@@ -8,7 +8,7 @@ use callgate_console::args::value;
 use callgate_console::error::{Error, Status};
 use callgate_console::input::{self, Source};
 use callgate_console::output;
-use callgate_convert::{Converted, Format, Nearest, NotConverted};
+use callgate_convert::{Converted, Format, Nearest, NotConverted, Refusal, Refusals, WaysOut};
 use callgate_policy::Policy;
 use callgate_syscalls::Arch;
 use clap::builder::PossibleValue;
@@ -93,7 +93,8 @@ pub(crate) fn write(
     nearest: Nearest,
     to: Option<&PathBuf>,
 ) -> Result<Status, Error> {
-    let converted = callgate_convert::convert(policy, format, nearest).map_err(refused)?;
+    let converted = callgate_convert::convert(policy, format, nearest);
+    let converted = converted.map_err(|error| refused(error, policy, format, nearest))?;
     remark(&converted);
     match to {
         Some(path) => output::file(path, converted.text.as_bytes())?,
@@ -103,26 +104,42 @@ pub(crate) fn write(
 }
 
 fn remark(converted: &Converted) {
-    for arch in &converted.refusals.numbers {
+    let Refusals { numbers, foreign, syscalls, .. } = &converted.refusals;
+    for Refusal { arch, meant, read, .. } in numbers {
+        let arch = arch.map_or("", Arch::name);
         output::warning(&format_args!(
-            "on {arch}, numbers that no syscall has are refused in another way than by the filter: readers infer from \
-             the text which kernel it was written for"
+            "on {arch}, numbers that no syscall has get {read} instead of {meant}: readers infer from the text which \
+             kernel it was written for"
         ));
     }
-    if converted.refusals.foreign {
+    for Refusal { arch, meant, read, .. } in foreign {
+        let arch = arch.map_or("architectures that the filter does not name", Arch::name);
         output::warning(&format_args!(
-            "calls of architectures that the filter does not name are refused in another way: the form has no words \
-             for them"
+            "calls of {arch} get {read} instead of {meant}: the form has no words for them"
+        ));
+    }
+    for Refusal { arch, meant, read, .. } in syscalls {
+        let arch = arch.map_or("", Arch::name);
+        output::warning(&format_args!(
+            "on {arch}, what gets {meant} gets {read} instead: the form has no word for it there"
         ));
     }
     for found in &converted.stricter {
         output::note(&format_args!("stricter: {found}"));
     }
+    if converted.newer > 0 {
+        output::note(&format_args!(
+            "{} lines are about syscalls newer than those that the filter knows: the form has no other words for \
+             them; a container profile read with --as crun has none",
+            converted.newer
+        ));
+    }
 }
 
-fn refused(error: NotConverted) -> Error {
-    match error {
-        NotConverted::Unproved(reason) => Error::Prover(reason),
-        other => Error::Usage(other.to_string()),
-    }
+fn refused(error: NotConverted, policy: &Policy, format: Format, nearest: Nearest) -> Error {
+    let ways = match &error {
+        NotConverted::Unproved(reason) => return Error::Prover(reason.clone()),
+        _ => WaysOut::of(policy, format, nearest).to_string(),
+    };
+    Error::Usage(if ways.is_empty() { error.to_string() } else { format!("{error}; {ways}") })
 }
