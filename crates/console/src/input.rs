@@ -144,6 +144,7 @@ pub fn read(source: &Source, args: &ProfileArgs) -> Result<Input, Error> {
         let programs: Vec<Program> = filters.into_iter().map(|filter| filter.program).collect();
         return Ok(Input::Process(Stack::new(programs)));
     }
+    let source = &args.formed(source);
     let bytes = bytes(source)?;
     let program = |bytes: &[u8]| {
         let (program, endian) = dump::program(bytes, source, args.form())?;
@@ -163,6 +164,7 @@ pub fn read(source: &Source, args: &ProfileArgs) -> Result<Input, Error> {
 /// # Errors
 /// As [`bytes`]; [`Error::Profile`].
 pub fn profile(source: &Source, args: &ProfileArgs) -> Result<Unresolved, Error> {
+    let source = &args.formed(source);
     let bytes = bytes(source)?;
     match is_policy(&bytes, source)? {
         true => profile_of(&bytes, source, args),

@@ -1,13 +1,12 @@
 //! `callgate check`: whether the kernel accepts a filter, and what it costs there.
 
 use callgate_bpf::{Hardening, PATH_LEN_MAX, Program, Stack};
-use callgate_dumps::Form;
 use callgate_kernel::running_kernel;
 use callgate_observe::survey::{self, Finding};
 use callgate_syscalls::Arch;
 
 use callgate_console::args::group::{FilterArgs, ProfileArgs};
-use callgate_console::args::value;
+use callgate_console::args::value::{self, Named};
 use callgate_console::error::{Error, Status};
 use callgate_console::findings::{Material, print};
 use callgate_console::input::{self, Input, Source};
@@ -49,9 +48,9 @@ pub(crate) struct Args {
     /// OCI's JSON alone, at most 1 MiB, no listener and no SCMP_ACT_NOTIFY, at most 128 entries for a syscall.
     #[arg(long)]
     kep: bool,
-    /// The form of a program, instead of the one that it looks like
+    /// The form of a program or a policy, instead of the one that it looks like
     #[arg(long = "from", value_name = "FORM", value_parser = value::form())]
-    form: Option<Form>,
+    form: Option<Named>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Status, Error> {

@@ -10,7 +10,7 @@ use callgate_kernel::{Tid, running_kernel};
 use callgate_syscalls::{Arch, KernelVersion};
 use clap::{ValueEnum, ValueHint};
 
-use crate::args::value;
+use crate::args::value::{self, Named};
 use crate::error::Error;
 use crate::input::{self, Source};
 
@@ -45,12 +45,12 @@ impl FilterArgs {
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "How filters are read")]
 pub struct ProfileArgs {
-    /// The form of a program, instead of the one that it looks like
+    /// The form of a program or a policy, instead of the one that it looks like
     ///
-    /// A file that holds several programs is written FILE:NAME: the symbol or section of an object file, the array of a
+    /// FORM:FILE says it of one of two files. A file that holds several programs is written FILE:NAME: the symbol or section of an object file, the array of a
     /// source, the line of a trace.
     #[arg(long = "from", value_name = "FORM", value_parser = value::form())]
-    form: Option<Form>,
+    form: Option<Named>,
     /// The capabilities that the program can have, separated by commas, or ALL [default: Docker's set]
     ///
     /// Docker's files have rules that depend on them.
@@ -147,15 +147,30 @@ impl ProfileArgs {
 
     /// The same with this form.
     #[must_use]
-    pub fn with_form(mut self, form: Option<Form>) -> Self {
+    pub fn with_form(mut self, form: Option<Named>) -> Self {
         self.form = form;
         self
     }
 
-    /// The form given, if one was.
+    /// The form of a program, if one was given.
     #[must_use]
     pub const fn form(&self) -> Option<Form> {
-        self.form
+        match self.form {
+            Some(Named::Program(form)) => Some(form),
+            Some(Named::Policy(_)) | None => None,
+        }
+    }
+
+    /// A source in the form of policies that was given, unless it has one of its own.
+    #[must_use]
+    pub fn formed(&self, source: &Source) -> Source {
+        match (self.form, source) {
+            (Some(Named::Policy(dialect)), Source::File(path)) => {
+                Source::Formed(dialect, path.clone())
+            }
+            (Some(Named::Policy(dialect)), Source::Stdin) => Source::Formed(dialect, "-".into()),
+            _ => source.clone(),
+        }
     }
 
     /// The kernel version given, if one was.

@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use callgate_dialects::Dialect;
 use callgate_dumps::Form;
 use callgate_syscalls::{Action, Arch, Errno, Name, SyscallNr};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
@@ -38,10 +39,23 @@ const OTHER_NAMES: [(&str, Arch); 14] = [
     ("powerpc64le", Arch::Ppc64le),
 ];
 
-/// Parses the name of a program's form; help and errors list them.
-pub fn form() -> impl TypedValueParser<Value = Form> {
-    let known = |name: String| Form::from_name(&name).ok_or("no form of a program");
-    PossibleValuesParser::new(Form::all().map(Form::name)).try_map(known)
+/// A form that input is said to have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// That of a program.
+    Program(Form),
+    /// That of a policy.
+    Policy(Dialect),
+}
+
+/// Parses the name of a form; help and errors list them.
+pub fn form() -> impl TypedValueParser<Value = Named> {
+    let known = |name: String| match Form::from_name(&name) {
+        Some(form) => Ok(Named::Program(form)),
+        None => Dialect::parse(&name).map(Named::Policy).ok_or("no form of a filter"),
+    };
+    let names = Form::all().map(Form::name).chain(Dialect::ALL.map(Dialect::name));
+    PossibleValuesParser::new(names).try_map(known)
 }
 
 /// This machine's architecture.
