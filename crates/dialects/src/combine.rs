@@ -98,14 +98,19 @@ fn filter(
             (arch, Answers { default: (policy.default_action(), default), numbers })
         })
         .collect();
-    let own = |of: Arch| arches.iter().find(|(arch, _)| *arch == of);
-    if let (Some((_, x86_64)), None) = (own(Arch::X86_64), own(Arch::X32)) {
+    let has_x32 = arches.iter().any(|(arch, _)| *arch == Arch::X32);
+    let own = arches.iter_mut().find(|(arch, _)| *arch == Arch::X86_64);
+    if let Some((_, x86_64)) = own.filter(|_| !has_x32) {
         let answer = match layer.x32 {
             X32::Foreign => None,
             X32::Default => Some(x86_64.default),
             X32::Answer(answer) => {
                 origins.push(answer.origin);
-                Some((answer.verdict.on(Arch::X32), origins.len() - 1))
+                let answer = (answer.verdict.on(Arch::X32), origins.len() - 1);
+                // -1 is a number of x86_64, and above all of x32 to a filter that compares.
+                let asked = Asked { condition: Condition::always(), answer };
+                x86_64.numbers.push((SyscallNr::new(u32::MAX), vec![asked]));
+                Some(answer)
             }
         };
         let answers = answer.map(|default| Answers { default, numbers: Vec::new() });
