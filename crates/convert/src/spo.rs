@@ -63,7 +63,7 @@ impl Printer for Spo {
 
     fn read(&self, text: &str, meant: &Policy) -> Result<Policy, String> {
         let source = Source::new("profile.yaml", text).map_err(|error| error.to_string())?;
-        let json = spo::profile(&source).map_err(|refused| refused.to_string())?;
+        let json = spo::profile(&source, &mut no_base).map_err(|refused| refused.to_string())?;
         let options = Options::new(lines::native(meant), KernelVersion::new(u8::MAX, u8::MAX));
         let resolved = Profile::read(json).and_then(|profile| profile.resolve(&options));
         resolved.map(|resolved| resolved.policy).map_err(|error| error.to_string())
@@ -117,4 +117,9 @@ fn list(words: &Value, key: &str, indent: &str) -> String {
 /// Actions, architectures, operators and names of syscalls need no quotes in YAML.
 fn word(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
+}
+
+/// Nothing that is written builds on another profile.
+fn no_base(name: &str) -> Result<Source, String> {
+    Err(format!("the profile builds on {name}"))
 }
