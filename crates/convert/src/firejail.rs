@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use callgate_dialects::{Dialect, FIREJAIL_GROUPS, FIREJAIL_NAMESPACES, FIREJAIL_PROTOCOLS};
 use callgate_facts::Alias;
-use callgate_policy::{Action, ActionKind, Policy};
+use callgate_policy::{Action, ActionKind, Policy, SyscallNr};
 use callgate_raise::{Clause, Raised, RaisedArch, Test};
 use callgate_syscalls::{Arch, Errno, Name, SeccompData, names};
 
@@ -72,7 +72,8 @@ impl Printer for Firejail {
 impl Lists {
     fn of(own: &RaisedArch, meant: &Policy) -> Result<Self, String> {
         let mut lists = Self { default: own.default, answers: BTreeMap::new(), others: Vec::new() };
-        for call in &own.calls {
+        // -1 gets what x32's numbers get, which no line says.
+        for call in own.calls.iter().filter(|call| call.nr != SyscallNr::new(u32::MAX)) {
             let name = lines::name(own, call)?;
             match call.parts.as_slice() {
                 [] => {}
