@@ -81,7 +81,7 @@ impl Libseccomp {
                 for clause in lines::express(self, (own, call), part.action, &part.clauses)? {
                     let (count, tests) = (clause.tests().len(), tests(&clause, own.arch));
                     calls.push(format!(
-                        "(rc = {function}(filter, {action}, SCMP_SYS({name}), {count}{tests})) < 0"
+                        "(rc = {function}(filter, {action}, NR(\"{name}\"), {count}{tests})) < 0"
                     ));
                 }
             }
@@ -106,6 +106,10 @@ const HEAD: &str = "\
 #include <stddef.h>
 #include <stdint.h>
 #include <seccomp.h>
+
+/* By name when it runs: a library that does not know the syscall refuses the rule, and the filter
+   is not made. SCMP_SYS needs headers that know it. */
+#define NR(name) seccomp_syscall_resolve_name(name)
 
 /* A filter without rules for an architecture. */
 static scmp_filter_ctx empty(uint32_t arch)

