@@ -11,4 +11,5 @@ pub mod findings;
 pub mod input;
 pub mod measure;
 pub mod output;
+pub mod side;
 pub mod warnings;

@@ -1,14 +1,12 @@
 //! `callgate diff`: what changed between two filters.
 
-mod origins;
-
 use callgate_console::error::{Error, Status};
 use callgate_console::output;
+use callgate_console::side::{Side, changes_of};
 use callgate_review::{folded, markdown, text};
 use clap::ValueEnum;
 
 use crate::commands::compare::{Count, Pair, Subjects, print};
-pub(crate) use origins::{Side, changes_of};
 
 /// Show what changed from filter A to filter B, per syscall and condition
 ///

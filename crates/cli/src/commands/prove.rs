@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use crate::commands::compare::{Answer, Count, Pair, Subjects};
-use crate::commands::diff::{Side, changes_of};
 use callgate_console::error::{Error, Status};
+use callgate_console::side::{Side, changes_of};
 
 /// Decide whether two filters mean the same
 ///

@@ -17,8 +17,8 @@ use callgate_review::{Change, folded, html, markdown_report};
 use callgate_syscalls::{Arch, Name};
 use clap::{ValueEnum, ValueHint};
 
-use crate::commands::diff::{Side, changes_of};
 pub(crate) use about::report_of;
+use callgate_console::side::{Side, changes_of};
 
 /// Write a report on a filter, to read and to hand on
 ///

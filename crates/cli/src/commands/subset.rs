@@ -3,8 +3,8 @@
 use callgate_review::{Change, Direction};
 
 use crate::commands::compare::{Answer, Pair, Subjects};
-use crate::commands::diff::{Side, changes_of};
 use callgate_console::error::{Error, Status};
+use callgate_console::side::{Side, changes_of};
 use callgate_prover::Scope;
 
 /// Decide whether filter A never permits more than filter B

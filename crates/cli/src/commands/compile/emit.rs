@@ -13,8 +13,8 @@ use callgate_console::error::{Error, Status};
 use callgate_console::input::Source;
 use callgate_console::output;
 
-use crate::commands::diff::Side;
 use crate::commands::report::report_of;
+use callgate_console::side::Side;
 
 /// What is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

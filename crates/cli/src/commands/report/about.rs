@@ -12,7 +12,7 @@ use callgate_review::{FindingRow, Report, readable};
 use callgate_rules::{Severity, Sources};
 use callgate_syscalls::Arch;
 
-use crate::commands::diff::Side;
+use callgate_console::side::Side;
 
 /// What a filter means, and the architectures that alone are reported of one that does not treat all others alike.
 ///

@@ -1,18 +1,22 @@
 //! Who decides about a call on each side of a comparison.
 
+use crate::args::group::ProfileArgs;
+use crate::decider::{place, said};
+use crate::error::Error;
+use crate::input::{self, Input, Resolved, Source, Subject, Unresolved};
 use callgate_bpf::{Listing, Stack, Style};
-use callgate_console::args::group::ProfileArgs;
-use callgate_console::decider::{place, said};
-use callgate_console::error::Error;
-use callgate_console::input::{self, Input, Resolved, Source, Subject, Unresolved};
 use callgate_policy::{Decider, RuleId};
 use callgate_prover::Difference;
 use callgate_review::{Change, changes};
 use callgate_syscalls::{Arch, Name, SeccompData};
 
 /// A filter that was read, with what it was read from.
-pub(crate) enum Side {
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "whoever shows a filter has to look at each")]
+pub enum Side {
+    /// A text, and what it says under the reading that was asked for.
     Text(Box<Unresolved>, Box<Resolved>),
+    /// One or more programs.
     Stack(Stack),
 }
 
@@ -21,7 +25,7 @@ impl Side {
     ///
     /// # Errors
     /// As [`input::read`].
-    pub(crate) fn read(source: &Source, how: &ProfileArgs, arches: &[Arch]) -> Result<Self, Error> {
+    pub fn read(source: &Source, how: &ProfileArgs, arches: &[Arch]) -> Result<Self, Error> {
         Self::of(input::read(source, how)?, how, arches)
     }
 
@@ -29,7 +33,7 @@ impl Side {
     ///
     /// # Errors
     /// As [`Unresolved::resolve`].
-    pub(crate) fn of(input: Input, how: &ProfileArgs, arches: &[Arch]) -> Result<Self, Error> {
+    pub fn of(input: Input, how: &ProfileArgs, arches: &[Arch]) -> Result<Self, Error> {
         Ok(match input {
             Input::Profile(text) => {
                 let resolved = Box::new(text.resolve(how, arches)?);
@@ -42,7 +46,8 @@ impl Side {
         })
     }
 
-    pub(crate) fn subject(&self) -> Subject {
+    /// What the prover takes.
+    pub fn subject(&self) -> Subject {
         match self {
             Self::Text(_, resolved) => Subject::Policy(resolved.policy.clone()),
             Self::Stack(stack) => Subject::Stack(stack.clone()),
@@ -50,14 +55,14 @@ impl Side {
     }
 
     /// The texts that it was read from: their names, and what is in them.
-    pub(crate) fn texts(&self) -> Vec<(String, String)> {
+    pub fn texts(&self) -> Vec<(String, String)> {
         let Self::Text(text, _) = self else { return Vec::new() };
         let sources = text.sources();
         sources.iter().map(|one| (one.name().to_owned(), one.text().to_owned())).collect()
     }
 
     /// Where a text speaks of a syscall: `FILE:LINE`, the first few.
-    pub(crate) fn places(&self, name: Name) -> Vec<String> {
+    pub fn places(&self, name: Name) -> Vec<String> {
         const PLACES_MAX: usize = 4;
         let Self::Text(text, resolved) = self else { return Vec::new() };
         let mut places: Vec<String> = Vec::new();
@@ -75,7 +80,7 @@ impl Side {
     }
 
     /// The rule with its place, or the instruction that returns.
-    pub(crate) fn decider(&self, call: &SeccompData) -> Option<String> {
+    pub fn decider(&self, call: &SeccompData) -> Option<String> {
         match self {
             Self::Text(text, resolved) => {
                 Some(said(text, resolved, resolved.policy.decisive(call).by))
@@ -86,7 +91,7 @@ impl Side {
 }
 
 /// What changes between two sides, with who decides about each example on both.
-pub(crate) fn changes_of(
+pub fn changes_of(
     [from, to]: [&Side; 2],
     differences: &[Difference],
     arches: &[Arch],
