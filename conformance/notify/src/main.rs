@@ -41,6 +41,9 @@ const DELAY: Duration = Duration::from_micros(300);
 /// Memory that a run may leave in the supervisor, in pages: the C library keeps some for later.
 const PAGES_LEFT_MAX: i64 = 64;
 
+/// How many runs may leave more before it is a fault.
+const RUNS_MAX: u32 = 6;
+
 fn main() -> std::process::ExitCode {
     house::main("conformance notify", run)
 }
@@ -65,14 +68,24 @@ fn run(args: &[String]) -> Result<(), String> {
 }
 
 /// A run after which this process holds what it held before.
+///
+/// What is lost with calls is lost in every run. The C library takes memory for good in any, when
+/// more threads than ever before allocate at once; so the run is made again before memory counts.
 fn leaving_nothing(plan: Plan) -> Result<String, String> {
-    let before = Footprint::now()?;
-    let text = load(plan)?;
-    let left = Footprint::now()?.since(&before);
-    if left.descriptors != 0 || left.pages > PAGES_LEFT_MAX {
-        return Err(format!("left behind: {left:?}"));
+    let mut runs = 1;
+    loop {
+        let before = Footprint::now()?;
+        let text = load(plan)?;
+        let left = Footprint::now()?.since(&before);
+        if left.descriptors != 0 || (left.pages > PAGES_LEFT_MAX && runs == RUNS_MAX) {
+            return Err(format!("left behind by run {runs}: {left:?}"));
+        }
+        if left.pages <= PAGES_LEFT_MAX {
+            let pages = left.pages;
+            return Ok(format!("{text}; left behind 0 descriptors, {pages} pages (run {runs})"));
+        }
+        runs += 1;
     }
-    Ok(format!("{text}; left behind 0 descriptors, {} pages", left.pages))
 }
 
 fn load(plan: Plan) -> Result<String, String> {
