@@ -18,7 +18,7 @@ use serde::Serialize;
 use crate::error::{Error, Status};
 
 pub use diagnostics::{DiagnosticJson, rendered};
-pub use file::{file, policy};
+pub use file::{Temporary, file, policy};
 pub use program::{ListingJson, owned, program, refused, style};
 
 /// How file names and verdicts are told apart from the text around them, on a terminal.

@@ -25,7 +25,7 @@ const STRACE: &str = "\
 7 clone3({flags=CLONE_VM, exit_signal=SIGCHLD}, 88 <unfinished ...>
 8 ioctl(1, TCGETS, 0x7ffd) = -1 ENOTTY (Inappropriate ioctl for device)
 7 <... clone3 resumed>) = 8
-8 ioctl(1, _IOC(_IOC_NONE, 0x12, 0x34, 0), 0) = 0
+8 ioctl(1, SOME_REQUEST_OF_TOMORROW, 0) = 0
 8 --- SIGCHLD {si_signo=SIGCHLD} ---
 what is this
 7 pause( <unfinished ...>

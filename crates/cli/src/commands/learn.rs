@@ -6,10 +6,13 @@ mod files;
 mod renew;
 mod session;
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use callgate_learn::{Evidence, Heading, Mined, Style, Wants, mine, replay, write};
+use callgate_facts::selectors;
+use callgate_learn::{CallKey, Evidence, Heading, Mined, Observations, Style, Wants};
+use callgate_learn::{mine, replay, write};
 use clap::{Subcommand, ValueHint};
 
 use callgate_console::error::{Error, Status};
@@ -200,6 +203,21 @@ fn wants(closure: bool, minimal: bool) -> Wants {
     wants
 }
 
+/// Says which calls a profile allows with any arguments, though arguments decide what they do.
+fn tell_of_any_arguments(evidence: &Evidence) {
+    let any = |(key, seen): (CallKey, &Observations)| {
+        let (arch, name) = (key.arch()?, key.name()?);
+        let many = matches!(seen, Observations::Many(_)) && selectors(arch, name).next().is_some();
+        many.then(|| name.as_str())
+    };
+    let calls: BTreeSet<&str> = evidence.calls().filter_map(any).collect();
+    if !calls.is_empty() {
+        let calls: Vec<&str> = calls.into_iter().collect();
+        let why = "their arguments were not all known, or too many: look at what that opens";
+        output::note(&format_args!("with any arguments: {}; {why}", calls.join(", ")));
+    }
+}
+
 /// The command lines that evidence is of.
 fn title(evidence: &Evidence) -> String {
     let mut commands: Vec<&str> = evidence.runs().map(|(_, run)| run.command.as_str()).collect();
@@ -216,6 +234,7 @@ fn title(evidence: &Evidence) -> String {
 fn profile(evidence: &Evidence, wants: &Wants) -> Result<String, Error> {
     let mined = mine(evidence, wants);
     say_unknown(&mined);
+    tell_of_any_arguments(evidence);
     let heading = Heading { title: title(evidence) };
     let text = write(evidence, &mined, &heading, Style::Enforced)
         .ok_or_else(|| Error::Usage("nothing was seen, so there is no profile".to_owned()))?;

@@ -147,6 +147,29 @@ fn a_profile_is_updated_by_a_run() {
 }
 
 #[test]
+fn an_update_touches_no_other_file_and_keeps_links_and_modes() {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    let folder = Folder::new();
+    let policy =
+        "policy 1\narch x86_64\nforeign kill\ndefault errno EPERM\nallow { read, write }\n";
+    let [neighbour, real] = ["p.new.gate", "real.gate"].map(|name| folder.file(name, policy));
+    fs::set_permissions(&real, fs::Permissions::from_mode(0o600)).unwrap();
+    let link = folder.at("p.gate");
+    symlink(&real, &link).unwrap();
+    let strace =
+        folder.file("s.strace", "44 ioctl(3, _IOC(_IOC_READ, 0x54, 0x99, 0x4), 0x1) = 0\n");
+    callgate(&["learn", "update", &link, &strace]).succeeds();
+    assert_eq!(fs::read_to_string(neighbour).unwrap(), policy);
+    let text = fs::read_to_string(&real).unwrap();
+    assert!(text.contains("allow ioctl where cmd == 0x80045499"), "{text}");
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(fs::metadata(&real).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 5, "and the evidence");
+    let unreadable = folder.file("u.strace", "44 socket(0x99999999999999999999, 1, 0) = 3\n");
+    callgate(&["learn", "update", &link, &unreadable]).says(&["with any arguments: socket"]);
+}
+
+#[test]
 fn profiles_of_other_recorders_say_which_calls() {
     let folder = Folder::new();
     let hook = r#"{"defaultAction":"SCMP_ACT_ERRNO","architectures":["SCMP_ARCH_X86_64"],

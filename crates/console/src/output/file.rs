@@ -38,6 +38,36 @@ pub fn policy(path: &Path, text: &str) -> Result<(), Error> {
     file(path, text.as_bytes())
 }
 
+/// A file of its own beside another, which ends with this value.
+#[derive(Debug)]
+pub struct Temporary(PathBuf);
+
+impl Temporary {
+    /// Writes it. Its name ends as that of `path` does, and no file had it before.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn beside(path: &Path, bytes: &[u8]) -> Result<Self, Error> {
+        let (temporary, mut file) = temporary(path).map_err(|reason| Error::write(path, reason))?;
+        let this = Self(temporary);
+        file.write_all(bytes).map_err(|reason| Error::write(&this.0, reason))?;
+        Ok(this)
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // Nothing depends on its end, and nobody is left to be told.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
 fn replace(path: &Path, bytes: &[u8], permissions: Option<fs::Permissions>) -> io::Result<()> {
     let (temporary, mut file) = temporary(path)?;
     let written = file
@@ -58,9 +88,9 @@ fn temporary(path: &Path) -> io::Result<(PathBuf, File)> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
     let mut attempt = 0;
     loop {
-        let mut temporary_name = std::ffi::OsString::from(".");
+        let mut temporary_name =
+            std::ffi::OsString::from(format!(".{}-{attempt}.", std::process::id()));
         temporary_name.push(name);
-        temporary_name.push(format!(".{}-{attempt}", std::process::id()));
         let temporary = path.with_file_name(temporary_name);
         match File::create_new(&temporary) {
             Ok(file) => return Ok((temporary, file)),

@@ -268,7 +268,8 @@ fn read_arguments(denial: &mut Denial, arch: Arch, name: Name, texts: &[&str]) -
             continue;
         }
         // `3</path>` is a descriptor with its file, and `0777 /* … */` a number with words.
-        let text = text.split(['<', ' ']).next().unwrap_or(text);
+        let end = if text.starts_with("_IOC(") { &['<'][..] } else { &['<', ' '] };
+        let text = text.split(end).next().unwrap_or(text);
         let taken = set(denial, arch, name, &arguments, index);
         denial.args[index] = words::value(text, taken, arch);
     }

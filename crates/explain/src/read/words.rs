@@ -70,7 +70,36 @@ pub(crate) fn alias(name: &str) -> &str {
 
 /// The value of an argument: a number, or names of constants joined by `|`.
 pub(crate) fn value(text: &str, set: Option<Constants>, arch: Arch) -> Option<u64> {
+    if let Some(parts) = text.trim().strip_prefix("_IOC(") {
+        return ioctl(parts.strip_suffix(')')?, arch);
+    }
     text.split('|').try_fold(0, |union, part| Some(union | one(part.trim(), set, arch)?))
+}
+
+/// A request of ioctl(2) that strace has no name for: direction, type, number and size
+/// (`include/uapi/asm-generic/ioctl.h`, and `asm/ioctl.h` of those that differ).
+fn ioctl(parts: &str, arch: Arch) -> Option<u64> {
+    let mut parts = parts.split(',').map(str::trim);
+    let mut next = || parts.next();
+    let (directions, kind, nr, size) = (next()?, number(next()?)?, number(next()?)?, next()?);
+    let (none, read, write, size_bits) = match arch.name() {
+        name if name.starts_with("mips") || name.starts_with("ppc") => (1, 2, 4, 13),
+        name if name.starts_with("parisc") => (0, 1, 2, 14),
+        _ => (0, 2, 1, 14),
+    };
+    let direction = directions.split('|').try_fold(0, |all, word| {
+        Some(
+            all | match word.trim() {
+                "_IOC_NONE" => none,
+                "_IOC_READ" => read,
+                "_IOC_WRITE" => write,
+                other => number(other)?,
+            },
+        )
+    })?;
+    let size = number(size)?;
+    let fits = kind < 1 << 8 && nr < 1 << 8 && size < 1 << size_bits && direction < 8;
+    fits.then_some(direction << (16 + size_bits) | size << 16 | kind << 8 | nr)
 }
 
 fn one(word: &str, set: Option<Constants>, arch: Arch) -> Option<u64> {
@@ -110,6 +139,23 @@ mod tests {
         }
         assert_eq!(number32("-1"), Some(u32::MAX));
         assert_eq!(number32("4294967296"), None);
+    }
+
+    #[test]
+    fn requests_without_a_name_have_their_value() {
+        let value = |text, arch| value(text, None, arch);
+        for (text, arch, expected) in [
+            ("_IOC(_IOC_READ, 0x54, 0x99, 0x4)", Arch::X86_64, Some(0x8004_5499)),
+            ("_IOC(_IOC_READ|_IOC_WRITE, 0x54, 0x1, 0)", Arch::X86_64, Some(0xc000_5401)),
+            ("_IOC(_IOC_NONE, 0x54, 0x14, 0)", Arch::X86_64, Some(0x5414)),
+            ("_IOC(_IOC_NONE, 0x54, 0x14, 0)", Arch::Ppc64le, Some(0x2000_5414)),
+            ("_IOC(_IOC_WRITE, 0x54, 0x14, 0x8)", Arch::Mips64, Some(0x8008_5414)),
+            ("_IOC(_IOC_READ, 0x154, 0x99, 0x4)", Arch::X86_64, None),
+            ("_IOC(_IOC_READ, 0x54, 0x99)", Arch::X86_64, None),
+            ("_IOC(_IOC_READ, 0x54, 0x99, 0x4", Arch::X86_64, None),
+        ] {
+            assert_eq!(value(text, arch), expected, "{text} on {arch:?}");
+        }
     }
 
     #[test]

@@ -39,6 +39,7 @@ pub(super) fn bring_up_to_date(
         let told = files::told(refusal);
         output::warning(&format_args!("{told}: the profile is not about this architecture"));
     }
+    super::tell_of_any_arguments(new);
     for line in &updated.added {
         output::note(&format_args!("added: {line}"));
     }
@@ -59,27 +60,28 @@ fn update_checked(
     wants: &Wants,
 ) -> Result<callgate_learn::Updated, Error> {
     let updated = update(input, wants);
-    // Beside the profile, because it may include files by their relative paths.
-    let beside = path.with_extension("new.gate");
-    output::file(&beside, updated.text.as_bytes())?;
-    let checked = callgate::Filter::read(&beside).map_err(Error::from).and_then(|filter| {
-        let left = |refusal: &Refusal| {
-            let known = updated.withheld.iter().chain(&updated.foreign);
-            !known.into_iter().any(|other| other.data == refusal.data)
-        };
-        match replay(input.new, filter.policy()).iter().find(|refusal| left(refusal)) {
-            None => Ok(()),
-            Some(refusal) => Err(Error::Usage(format!(
-                "the profile would still refuse what was seen: {}",
-                files::told(refusal)
-            ))),
-        }
-    });
-    let renamed = checked
-        .and_then(|()| fs::rename(&beside, path).map_err(|reason| Error::write(path, reason)));
-    if renamed.is_err() {
-        // The error says what happened; a file that stays behind is harmless.
-        let _ = fs::remove_file(&beside);
+    check(path, input, &updated)?;
+    if fs::read_to_string(path).is_ok_and(|now| now != input.text) {
+        let problem = "was changed meanwhile, and is left as it is: run the update again";
+        return Err(Error::Usage(format!("{} {problem}", path.display())));
     }
-    renamed.map(|()| updated)
+    output::file(path, updated.text.as_bytes())?;
+    Ok(updated)
+}
+
+fn check(path: &Path, input: &Update<'_>, updated: &callgate_learn::Updated) -> Result<(), Error> {
+    // Beside the profile, because it may include files by their relative paths.
+    let beside = output::Temporary::beside(path, updated.text.as_bytes())?;
+    let filter = callgate::Filter::read(beside.path())?;
+    let left = |refusal: &Refusal| {
+        let known = updated.withheld.iter().chain(&updated.foreign);
+        !known.into_iter().any(|other| other.data == refusal.data)
+    };
+    match replay(input.new, filter.policy()).iter().find(|refusal| left(refusal)) {
+        None => Ok(()),
+        Some(refusal) => Err(Error::Usage(format!(
+            "the profile would still refuse what was seen: {}",
+            files::told(refusal)
+        ))),
+    }
 }
