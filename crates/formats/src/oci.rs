@@ -5,7 +5,8 @@
 //!
 //! References: runtime-spec, `config-linux.md`, section Seccomp.
 
-use serde::Serialize;
+use serde::ser::SerializeMap as _;
+use serde::{Serialize, Serializer};
 
 use crate::json::{Fault, Node};
 use crate::read::Unknown;
@@ -71,21 +72,18 @@ pub struct Syscall {
 }
 
 /// A condition on one argument.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arg {
     /// Which argument.
     pub index: ArgIndex,
     /// The value compared with; for [`OperatorName::MaskedEq`] the mask.
     pub value: u64,
     /// For [`OperatorName::MaskedEq`] the value compared with; otherwise unused.
-    #[serde(skip_serializing_if = "is_zero")]
     pub value_two: u64,
     /// How they are compared.
     pub op: OperatorName,
     /// How many low bits are compared, where the file says so. Callgate's own addition: container
     /// runtimes skip the key and compare all bits of the architecture's word.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub width: Option<WidthName>,
 }
 
@@ -103,7 +101,19 @@ impl Arg {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
-const fn is_zero(value: &u64) -> bool {
-    *value == 0
+impl Serialize for Arg {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("index", &self.index)?;
+        map.serialize_entry("value", &self.value)?;
+        // Readers warn of a masked comparison without it, also where it is 0.
+        if self.op == OperatorName::MaskedEq || self.value_two != 0 {
+            map.serialize_entry("valueTwo", &self.value_two)?;
+        }
+        map.serialize_entry("op", &self.op)?;
+        if let Some(width) = &self.width {
+            map.serialize_entry("width", width)?;
+        }
+        map.end()
+    }
 }
