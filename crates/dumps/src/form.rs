@@ -72,7 +72,7 @@ const FORMS: [(Form, &str, &str); 22] = [
     (Form::ScmpBpfDisasm, "scmp_bpf_disasm", "the table of scmp_bpf_disasm"),
     (Form::Ceccomp, "ceccomp", "the table of ceccomp"),
     (Form::CeccompAsm, "ceccomp-asm", "the assembler of ceccomp"),
-    (Form::Firejail, "firejail", "the table of firejail"),
+    (Form::Firejail, "firejail-print", "the table of firejail"),
     (Form::Strace, "strace", "the output of strace"),
 ];
 

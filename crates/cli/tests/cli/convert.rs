@@ -83,3 +83,18 @@ fn forms_lead_to_each_other_and_say_what_they_lack() {
         .fails(2, &["foreign", "ALLOW", "KILL_THREAD"]);
     callgate(&["convert", &file, "--to", "punchcards"]).fails(2, &["punchcards", "docker"]);
 }
+
+#[test]
+fn a_form_of_policies_is_not_taken_for_one_of_programs() {
+    let folder = Folder::new();
+    let profile = folder.file("p", "seccomp.drop mount\n");
+    let shown = callgate(&["show", "--from", "firejail", &profile, "--arch", "x86_64"]);
+    assert!(shown.succeeds().contains("mount"), "{shown:?}");
+    // What is written without a value for a mask is read back without a remark.
+    let gate = "policy 1\narch x86_64\nforeign kill\ndefault errno EPERM\nallow fcntl where low32(cmd) == 0\n";
+    let gate = folder.file("m.gate", gate);
+    let written = callgate(&["convert", &gate, "--to", "docker"]).succeeds().to_owned();
+    assert!(written.contains("\"valueTwo\": 0"), "{written}");
+    let read = callgate(&["check", &folder.file("m.json", written)]);
+    assert!(!read.text().contains("valueTwo"), "{read:?}");
+}
