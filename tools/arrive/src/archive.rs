@@ -10,7 +10,7 @@ use crate::shell::{copied, fresh, heard, kept, made, written};
 use crate::{Extent, Row};
 
 /// The longest that the command may be, stripped: what is fetched and kept for one sandbox.
-const SIZE_MAX: u64 = 7_000_000;
+const SIZE_MAX: u64 = 7 << 20;
 
 /// Nothing to load; the addresses that the program corrects when it starts as bits instead of 24 bytes each; and functions
 /// of the same code once, which is the linker's that comes with Rust for this machine.
