@@ -178,17 +178,6 @@ impl From<callgate_formats::Error> for Error {
     }
 }
 
-impl From<callgate_scan::Error> for Error {
-    fn from(error: callgate_scan::Error) -> Self {
-        match error {
-            callgate_scan::Error::Read(path, reason) => {
-                Self::Read { what: path.display().to_string(), reason }
-            }
-            other => Self::Usage(other.to_string()),
-        }
-    }
-}
-
 impl From<callgate::Error> for Error {
     fn from(error: callgate::Error) -> Self {
         Self::Filter(Box::new(error))

@@ -36,11 +36,20 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Status, Error> {
-    let report = callgate_scan::scan(&args.programs, &args.root)?;
+    let report = callgate_scan::scan(&args.programs, &args.root).map_err(refused)?;
     match &args.output {
         Some(path) => output::policy(path, &report.policy())?,
         None if args.json => output::json(&report)?,
         None => output::text(|out| write!(out, "{report}"))?,
     }
     Ok(if args.strict && !report.unknown.is_empty() { Status::No } else { Status::Success })
+}
+
+fn refused(error: callgate_scan::Error) -> Error {
+    match error {
+        callgate_scan::Error::Read(path, reason) => {
+            Error::Read { what: path.display().to_string(), reason }
+        }
+        other => Error::Usage(other.to_string()),
+    }
 }
