@@ -17,9 +17,7 @@ const FUNCTIONS: [&str; 2] = ["seccomp_rule_add", "seccomp_rule_add_exact"];
 
 impl Printer for Libseccomp {
     fn says(&self, arch: Arch, _name: Option<Name>, test: &Test) -> bool {
-        let full = Test::full_mask(arch);
-        let is_bits = test.mask & !full == 0 && test.operator == Operator::Eq;
-        test.argument().is_some() && (test.mask == full || is_bits)
+        lines::compares_as_libseccomp(arch, test)
     }
 
     fn repeats(&self) -> bool {
@@ -53,11 +51,8 @@ impl Printer for Libseccomp {
 impl Libseccomp {
     fn source(&self, raised: &Raised, function: &str) -> Result<String, String> {
         let raised = raised.clone().without_silent();
-        let mut defaults = raised.arches.iter().map(|own| own.default);
-        let default = defaults.next().ok_or("the filter is for no architecture")?;
-        if defaults.any(|other| other != default) {
-            return Err("the architectures have different default actions".to_owned());
-        }
+        let default = lines::common_default(&raised.arches)?;
+        let default = default.ok_or("the filter is for no architecture")?;
         let default = word(default).ok_or_else(|| lines::no_word(default))?;
         let foreign = word(raised.foreign).ok_or_else(|| lines::no_word(raised.foreign))?;
         let mut text = HEAD.replace("DEFAULT", &default).replace("FOREIGN", &foreign);

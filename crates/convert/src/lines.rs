@@ -1,7 +1,7 @@
 //! What the printers of one machine's rules share.
 
 use callgate_dialects::{Dialect, Options, nothing, read};
-use callgate_policy::{Action, Policy};
+use callgate_policy::{Action, Operator, Policy};
 use callgate_raise::{Call, Clause, Raised, RaisedArch, Test, Vocabulary};
 use callgate_rules::{Source, Target};
 use callgate_syscalls::{Arch, Name};
@@ -23,6 +23,23 @@ pub(crate) fn read_back(dialect: Dialect, text: &str, meant: &Policy) -> Result<
     let part = written.part(None).map_err(|names| format!("it has {} policies", names.len()))?;
     let lowered = written.lower(part, &Target::new(native(meant)));
     lowered.map(|lowered| lowered.policy).map_err(|refused| refused.to_string())
+}
+
+/// Whether libseccomp's comparisons can say a test: of all of an argument, or of bits for equality.
+pub(crate) fn compares_as_libseccomp(arch: Arch, test: &Test) -> bool {
+    let full = Test::full_mask(arch);
+    let is_bits = test.mask & !full == 0 && test.operator == Operator::Eq;
+    test.argument().is_some() && (test.mask == full || is_bits)
+}
+
+/// The default action, for forms that have one for all architectures; none without architectures.
+pub(crate) fn common_default(arches: &[RaisedArch]) -> Result<Option<Action>, String> {
+    let mut defaults = arches.iter().map(|own| own.default);
+    let first = defaults.next();
+    match defaults.all(|other| Some(other) == first) {
+        true => Ok(first),
+        false => Err("the architectures have different default actions".to_owned()),
+    }
 }
 
 /// The rules of the only architecture, with rules for what is not known. Architectures without

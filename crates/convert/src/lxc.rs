@@ -1,7 +1,7 @@
 //! LXC's lists of version 2.
 
 use callgate_dialects::Dialect;
-use callgate_policy::{Action, ActionKind, Operator, Policy};
+use callgate_policy::{Action, ActionKind, Policy};
 use callgate_raise::{Clause, Raised, RaisedArch, Test};
 use callgate_syscalls::{Arch, Name};
 
@@ -13,9 +13,7 @@ pub(crate) struct Lxc;
 
 impl Printer for Lxc {
     fn says(&self, arch: Arch, _name: Option<Name>, test: &Test) -> bool {
-        let full = Test::full_mask(arch);
-        let is_bits = test.mask & !full == 0 && test.operator == Operator::Eq;
-        test.argument().is_some() && (test.mask == full || is_bits)
+        lines::compares_as_libseccomp(arch, test)
     }
 
     fn repeats(&self) -> bool {
@@ -28,11 +26,7 @@ impl Printer for Lxc {
 
     fn print(&self, raised: &Raised, _meant: &Policy) -> Result<String, String> {
         let raised = raised.clone().without_silent();
-        let mut defaults = raised.arches.iter().map(|own| own.default);
-        let default = defaults.next().unwrap_or(raised.foreign);
-        if defaults.any(|other| other != default) {
-            return Err("the architectures have different default actions".to_owned());
-        }
+        let default = lines::common_default(&raised.arches)?.unwrap_or(raised.foreign);
         let word = word(default).ok_or_else(|| lines::no_word(default))?;
         let style = if default == Action::ALLOW { "denylist" } else { "allowlist" };
         let mut text = format!("2\n{style} {word}\n");

@@ -29,10 +29,7 @@ impl Printer for Pfc {
 
     fn print(&self, raised: &Raised, _meant: &Policy) -> Result<String, String> {
         let raised = raised.clone().without_silent();
-        let mut defaults = raised.arches.iter().map(|own| own.default);
-        if defaults.next().is_some_and(|first| defaults.any(|other| other != first)) {
-            return Err("the architectures have different default actions".to_owned());
-        }
+        lines::common_default(&raised.arches)?;
         let mut text = "#\n# pseudo filter code start\n#\n".to_owned();
         for own in &raised.arches {
             let own = own.clone().spelled_out();

@@ -41,12 +41,9 @@ impl Printer for Rust {
             Some(_) => arches,
             None => arches.iter().map(lines::spelled_out).collect(),
         };
-        let first = arches.first().ok_or("the filter is for no architecture")?;
-        if arches.iter().any(|own| own.default != first.default) {
-            return Err("the architectures have different default actions".to_owned());
-        }
+        let default = lines::common_default(&arches)?.ok_or("the filter is for no architecture")?;
         let mut text = HEAD.to_owned();
-        text += &format!("    Filter::builder({})\n", word(first.default));
+        text += &format!("    Filter::builder({})\n", word(default));
         let names: Vec<String> = arches.iter().map(|own| format!("Arch::{:?}", own.arch)).collect();
         text += &format!("        .arches([{}])\n", names.join(", "));
         text += &format!("        .foreign({})\n", word(raised.foreign));
