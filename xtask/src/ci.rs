@@ -31,8 +31,8 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "tests, unchecked",
-        // Without debug assertions and overflow checks. All targets, since Cargo builds the examples
-        // that some tests run only then.
+        // Without debug assertions and overflow checks. All targets, since Cargo builds the
+        // examples that some tests run only then.
         command: || cargo(&["test", "--workspace", "--profile", "unchecked", "--quiet"]),
     },
     Step {

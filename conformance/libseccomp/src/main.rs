@@ -13,8 +13,8 @@
 //!   is counted.
 //!
 //! Options: `--full` for 100,000 contexts, `--part N` for an Nth of them, `--seed N` for others;
-//! first of all `--drivers DIR`, a folder with commands `theirs` and `ours` that run the driver with
-//! libraries of another release or processor.
+//! first of all `--drivers DIR`, a folder with commands `theirs` and `ours` that run the driver
+//! with libraries of another release or processor.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "it prints what it found")]
 

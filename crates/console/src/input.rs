@@ -209,7 +209,8 @@ impl Unresolved {
         Ok(resolved)
     }
 
-    /// Says what a language finds remarkable about its text; what is odd about container profiles has findings of its own.
+    /// Says what a language finds remarkable about its text; what is odd about container profiles
+    /// has findings of its own.
     ///
     /// # Errors
     /// As [`Unresolved::resolve`].
@@ -307,8 +308,8 @@ impl Unresolved {
         }
     }
 
-    /// The architectures to read the profile for instead of its own, so that it is for that one: none where it is
-    /// already. Says so where it is not.
+    /// The architectures to read the profile for instead of its own, so that it is for that one:
+    /// none where it is already. Says so where it is not.
     ///
     /// # Errors
     /// As [`Unresolved::resolve`].

@@ -72,8 +72,8 @@ pub fn binary(bytes: &[u8]) -> Result<(), Error> {
     written(out.write_all(bytes).and_then(|()| out.flush()))
 }
 
-/// How this process writes messages, chosen once by its arguments: what has something to say is too far from them to be
-/// told by an argument of its own.
+/// How this process writes messages, chosen once by its arguments: what has something to say is too
+/// far from them to be told by an argument of its own.
 static FORMAT: OnceLock<ErrorFormat> = OnceLock::new();
 
 /// Writes messages in this format from now on; the first choice counts.

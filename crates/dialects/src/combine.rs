@@ -62,8 +62,8 @@ pub(crate) struct Asked {
 }
 
 /// Lowers a filter's rules. The origins of its rules, its default and its answer to foreign
-/// architectures are added to the list, and answers refer to their places there. Rules without effect
-/// are told.
+/// architectures are added to the list, and answers refer to their places there. Rules without
+/// effect are told.
 fn filter(
     layer: &Layer,
     target: &Target,

@@ -16,8 +16,8 @@ use crate::combine::{Answers, Asked, Filter};
 use crate::context::code;
 use crate::written::Exactness;
 
-/// The filter that libseccomp makes of rules whose conditions are comparisons that must all hold. Rules
-/// without effect are told where somebody wants to know.
+/// The filter that libseccomp makes of rules whose conditions are comparisons that must all hold.
+/// Rules without effect are told where somebody wants to know.
 pub(crate) fn filter(
     rules: &Rules,
     target: &Target,
@@ -200,8 +200,8 @@ impl Accepting<'_> {
     }
 }
 
-/// The rules that decide nothing because of a new one, or the new one itself, each with the one that
-/// decides in its place otherwise.
+/// The rules that decide nothing because of a new one, or the new one itself, each with the one
+/// that decides in its place otherwise.
 fn lost(
     arch: Arch,
     list: &Stored,

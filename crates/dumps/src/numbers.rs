@@ -56,8 +56,8 @@ pub(crate) fn read(numbers: &[Number], width: Option<Width>) -> Result<Read, Err
             }
         }
     }
-    // Rows of four that the kernel refuses are still rows of four to whoever printed them: that their
-    // numbers, turned round, make words of another program is chance.
+    // Rows of four that the kernel refuses are still rows of four to whoever printed them: that
+    // their numbers, turned round, make words of another program is chance.
     let is_plain = best.as_ref().is_some_and(|best| best.is_plain && best.score == ACCEPTED);
     if width.is_none() && are_rows(numbers) && !is_plain {
         return fields(numbers);

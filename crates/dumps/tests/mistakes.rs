@@ -34,7 +34,8 @@ fn each_mistake_has_its_place() {
 
 #[test]
 fn rows_of_four_numbers_stay_rows() {
-    // The last row is cut off; a jump goes too far; words of 16 bits, turned round, would be a program.
+    // The last row is cut off; a jump goes too far; words of 16 bits, turned round, would be a
+    // program.
     said("32 0 0 4\n21 0 1 41\n6 0 0", &["3:1", "four numbers"]);
     for text in ["32 0 0 4\n21 0 1 41\n6 0 0 0", "32,0,0,4, 21,9,1,41, 6,0,0,0"] {
         let dump = read(text.as_bytes(), &Options::default()).expect("rows");

@@ -108,8 +108,8 @@ struct ChangeJson {
     kind: &'static str,
     /// The line in callgate's language.
     line: String,
-    /// `FILE:LINE` of the rule that refuses the call, before which the line has to stand; null where
-    /// no rule but the default does.
+    /// `FILE:LINE` of the rule that refuses the call, before which the line has to stand; null
+    /// where no rule but the default does.
     before: Option<String>,
     /// The calls that have to go from that rule, which decides nothing about them any more.
     replaces: Vec<&'static str>,

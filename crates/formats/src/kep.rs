@@ -1,7 +1,7 @@
 //! What a profile must keep to that is distributed as an artifact for Kubernetes (KEP-6061).
 //!
-//! An artifact is one file with OCI's `linux.seccomp` and nothing else, which the runtime intersects
-//! with its own profile: nothing in it is left to an engine or an agent.
+//! An artifact is one file with OCI's `linux.seccomp` and nothing else, which the runtime
+//! intersects with its own profile: nothing in it is left to an engine or an agent.
 //!
 //! References: Kubernetes enhancement proposal 6061 (June 2026); runtime-spec issue 1317.
 

@@ -7,8 +7,8 @@ use callgate_syscalls::{Arch, Name};
 use crate::evidence::seen::Seen;
 use crate::evidence::{CallKey, Evidence};
 
-/// The calls that can be done without: they were answered with ENOSYS, the command ended as ever, and
-/// nothing was made in their place.
+/// The calls that can be done without: they were answered with ENOSYS, the command ended as ever,
+/// and nothing was made in their place.
 #[must_use]
 pub fn optional(evidence: &Evidence) -> BTreeSet<CallKey> {
     let ordinary: BTreeSet<&str> = evidence

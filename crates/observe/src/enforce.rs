@@ -9,9 +9,9 @@
 //! [`Enforcer::leave_with`] ends this process as it ended: for whoever has started this process it
 //! is as if it were the command.
 //!
-//! Where there can be no listener, because the kernel has none or the program or the filter wants one
-//! of its own, [`Enforcer::watch`] traces the command, which loads the filter as it is. Each call then
-//! stops twice, which is slow.
+//! Where there can be no listener, because the kernel has none or the program or the filter wants
+//! one of its own, [`Enforcer::watch`] traces the command, which loads the filter as it is. Each
+//! call then stops twice, which is slow.
 //!
 //! Who enforces is not under the filter. If it is killed, a child that it has for this ends each
 //! process that makes a call which the filter would have refused. If that is killed too, such calls

@@ -1,8 +1,9 @@
 //! Recorders: every call that a command and all it starts make, one event each.
 //!
 //! [`Notify`] needs no permission and is the cheapest that needs none; [`Ptrace`] sees results, and
-//! commands that have a listener of their own. What neither can see is what no filter sees: the operations of io_uring, what the vDSO answers without a call, and processes
-//! that were there before.
+//! commands that have a listener of their own. What neither can see is what no filter sees: the
+//! operations of io_uring, what the vDSO answers without a call, and processes that were there
+//! before.
 
 mod machine;
 mod notify;

@@ -1,8 +1,9 @@
 //! The playground: a filter in any form, and what it does, as JSON.
 //!
-//! One function, [`look`], that a page calls: text in, JSON out. It reads what the command reads (a policy in the
-//! language, profiles of containers, policies of other sandboxes, programs in the forms that tools print), shows it as a
-//! policy, looks for mistakes, proves tests, and says what differs from a second filter. Nothing leaves the page.
+//! One function, [`look`], that a page calls: text in, JSON out. It reads what the command reads (a
+//! policy in the language, profiles of containers, policies of other sandboxes, programs in the
+//! forms that tools print), shows it as a policy, looks for mistakes, proves tests, and says what
+//! differs from a second filter. Nothing leaves the page.
 #![forbid(unsafe_code)]
 
 mod answer;
@@ -16,7 +17,8 @@ pub use settings::Settings;
 
 /// What a filter does, as JSON: an [`Answer`].
 ///
-/// `other` is a filter to compare with, and `tests` a table of tests; both may be empty. `settings` is the JSON of
+/// `other` is a filter to compare with, and `tests` a table of tests; both may be empty. `settings`
+/// is the JSON of
 /// [`Settings`]; what it does not say is as on a x86_64 machine of today.
 ///
 /// ```

@@ -3,7 +3,8 @@
 use callgate_syscalls::{Arch, KernelVersion};
 use serde::Deserialize;
 
-/// The machine that filters are read for, and what is asked beside the filter. Empty words stand for what is usual.
+/// The machine that filters are read for, and what is asked beside the filter. Empty words stand
+/// for what is usual.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct Settings {

@@ -1,11 +1,11 @@
 //! The syscalls that a program and its libraries can reach, found in their machine code.
 //!
-//! A file is taken apart once (`sweep`): functions, and what each refers to. From where the
-//! kernel and the loader start, everything is reached that is called, whose address is made, or to
-//! which reached data points (`reach`), over all libraries. At each instruction that enters the
-//! kernel the number is followed back (`numbers`): through registers and the stack of the
-//! function, and, where it comes from the caller (`syscall(2)`, the wrappers of Go and musl), to all
-//! of its callers. A number that is not found is [unknown](Unknown), and listed as such.
+//! A file is taken apart once (`sweep`): functions, and what each refers to. From where the kernel
+//! and the loader start, everything is reached that is called, whose address is made, or to which
+//! reached data points (`reach`), over all libraries. At each instruction that enters the kernel
+//! the number is followed back (`numbers`): through registers and the stack of the function, and,
+//! where it comes from the caller (`syscall(2)`, the wrappers of Go and musl), to all of its
+//! callers. A number that is not found is [unknown](Unknown), and listed as such.
 //!
 //! Claim: C-REACHABLE
 //!

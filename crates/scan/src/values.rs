@@ -137,7 +137,8 @@ impl State {
         }
     }
 
-    /// Where a function begins, the stack is as its caller left it, also where it jumps there itself.
+    /// Where a function begins, the stack is as its caller left it, also where it jumps there
+    /// itself.
     pub(crate) fn restart(&mut self, machine: Machine) {
         self.set(machine.stack_pointer(), vec![Atom::Frame(0)]);
         self.frame.clear();

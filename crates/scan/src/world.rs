@@ -78,7 +78,8 @@ impl World {
         if !self.asked.insert(name.to_owned()) || self.by_soname.contains_key(base) {
             return;
         }
-        // Nobody asks the C library and the loader for everything: what modules need of them counts.
+        // Nobody asks the C library and the loader for everything: what modules need of them
+        // counts.
         let is_system = ["libc.so.", "libc.musl-", "ld-"].iter().any(|of| base.starts_with(of));
         let role = if is_system { Role::Needed } else { Role::Named };
         if let Some(id) = self.load(name, asker, role) {

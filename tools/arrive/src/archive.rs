@@ -12,8 +12,9 @@ use crate::{Extent, Row};
 /// The longest that the command may be, stripped: what is fetched and kept for one sandbox.
 const SIZE_MAX: u64 = 7 << 20;
 
-/// Nothing to load; the addresses that the program corrects when it starts as bits instead of 24 bytes each; and functions
-/// of the same code once, which is the linker's that comes with Rust for this machine.
+/// Nothing to load; the addresses that the program corrects when it starts as bits instead of 24
+/// bytes each; and functions of the same code once, which is the linker's that comes with Rust for
+/// this machine.
 const FLAGS: &str = if cfg!(target_arch = "x86_64") {
     "-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs -C link-arg=-Wl,--icf=all"
 } else {

@@ -1,7 +1,8 @@
 //! The book in a headless Chromium: as a reader opens it, from files.
 //!
-//! A page is opened in a copy of the book with a script behind its own, which does what a reader would and writes down
-//! what it sees; Chromium prints the page as it then is. axe-core comes from npm when this runs.
+//! A page is opened in a copy of the book with a script behind its own, which does what a reader
+//! would and writes down what it sees; Chromium prints the page as it then is. axe-core comes from
+//! npm when this runs.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -53,8 +53,8 @@ pub(crate) fn write_all(
     write(&folder.join("SUMMARY.md"), contents)
 }
 
-/// A chapter without the marks that only the player of its commands reads: comments, and the exit statuses that
-/// it expects.
+/// A chapter without the marks that only the player of its commands reads: comments, and the exit
+/// statuses that it expects.
 fn chapter_of(text: &str) -> String {
     let mark = |line: &&str| {
         let comment = line.strip_prefix("<!-- ").is_some_and(|rest| rest.contains(": "));

@@ -113,7 +113,8 @@ impl Section {
     }
 }
 
-/// Adds a line to the last paragraph; an empty line begins a new one, and each value of a list is one.
+/// Adds a line to the last paragraph; an empty line begins a new one, and each value of a list is
+/// one.
 fn extend(paragraphs: &mut Vec<String>, line: &str) {
     if line.is_empty() || line.starts_with("- ") {
         paragraphs.push(line.to_owned());

@@ -1,5 +1,5 @@
-//! Links: those of the project's own texts, turned into links within the book, and the check that every one leads
-//! somewhere.
+//! Links: those of the project's own texts, turned into links within the book, and the check that
+//! every one leads somewhere.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
@@ -10,8 +10,8 @@ use crate::{entries, read};
 /// Where files of the project are that are no page of the book.
 const REPOSITORY: &str = "https://github.com/callgate/callgate/blob/main/";
 
-/// A text of the project as a chapter: links to other texts lead to their chapters, and all others to the repository.
-/// `origin` is the path of the text.
+/// A text of the project as a chapter: links to other texts lead to their chapters, and all others
+/// to the repository. `origin` is the path of the text.
 pub(crate) fn within_book(text: &str, origin: &Path) -> Result<String, String> {
     let folder = origin.parent().unwrap_or(Path::new(""));
     let mut parts = text.split("](");
@@ -75,8 +75,8 @@ pub(crate) fn pages(html: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(found)
 }
 
-/// Checks that every link between files of a folder leads to a file that is there, and to a place that it has; gives
-/// their number.
+/// Checks that every link between files of a folder leads to a file that is there, and to a place
+/// that it has; gives their number.
 pub(crate) fn check(html: &Path) -> Result<usize, String> {
     let mut texts = BTreeMap::new();
     for page in pages(html)? {

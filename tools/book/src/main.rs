@@ -1,15 +1,17 @@
-//! `cargo xtask book [--try] [--picture]`: the book of `docs/guide` as HTML, under `target/book/html`.
+//! `cargo xtask book [--try] [--picture]`: the book of `docs/guide` as HTML, under
+//! `target/book/html`.
 //!
-//! The chapters are those of the guide, whose commands `cargo xtask guide` plays. Beside them stand what the project's
-//! other texts say (verification, compatibility), and what is generated: a page for each command from its `--help`, the
-//! matrix of forms, and the playground, which is a page with the libraries as WebAssembly. Every link within the book must
-//! lead somewhere.
+//! The chapters are those of the guide, whose commands `cargo xtask guide` plays. Beside them stand
+//! what the project's other texts say (verification, compatibility), and what is generated: a page
+//! for each command from its `--help`, the matrix of forms, and the playground, which is a page
+//! with the libraries as WebAssembly. Every link within the book must lead somewhere.
 //!
-//! `--try` opens the book in a headless Chromium: search answers, the playground computes, and axe-core finds nothing
-//! serious. `--picture` renews the picture of the README, which otherwise must be what the command prints today.
+//! `--try` opens the book in a headless Chromium: search answers, the playground computes, and
+//! axe-core finds nothing serious. `--picture` renews the picture of the README, which otherwise
+//! must be what the command prints today.
 //!
-//! mdBook is built from `tools/book/press`, a workspace of its own whose lock file pins it; after `cargo fetch` there it
-//! needs no network.
+//! mdBook is built from `tools/book/press`, a workspace of its own whose lock file pins it; after
+//! `cargo fetch` there it needs no network.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this command talks to a person")]
 

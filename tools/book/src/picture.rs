@@ -1,7 +1,8 @@
 //! The picture of the README: what the command prints, as SVG.
 //!
-//! The command runs with colours on; its output becomes lines of text with these colours. Nothing in it depends on the
-//! machine, so that CI can hold the committed picture against what the command prints today.
+//! The command runs with colours on; its output becomes lines of text with these colours. Nothing
+//! in it depends on the machine, so that CI can hold the committed picture against what the command
+//! prints today.
 
 use std::path::Path;
 use std::process::Command;
@@ -14,7 +15,8 @@ const PICTURE: &str = "docs/picture.svg";
 /// The policy that the picture is about.
 const POLICY: &str = "docs/picture.gate";
 
-/// What the picture shows: the words of the command, and the lines of the output that are shown, from 0.
+/// What the picture shows: the words of the command, and the lines of the output that are shown,
+/// from 0.
 const SCENES: [(&[&str], &[usize]); 2] = [
     (&["show", "sandbox.gate", "socket"], &[0, 1]),
     (

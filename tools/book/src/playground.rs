@@ -14,8 +14,8 @@ const BYTES_MAX: usize = 2_000_000;
 /// What belongs to the page, beside what is generated.
 const PARTS: [&str; 3] = ["playground.js", "playground.css", "playground.html"];
 
-/// Builds the module and all that its page needs into a folder; nothing where the compiler has no such target, which is
-/// said.
+/// Builds the module and all that its page needs into a folder; nothing where the compiler has no
+/// such target, which is said.
 pub(crate) fn build(folder: &Path) -> Result<Option<PathBuf>, String> {
     if !has_target() {
         eprintln!(

@@ -118,7 +118,8 @@ impl Machine {
     /// How QEMU is to execute the guest.
     pub(crate) fn acceleration(&self) -> &'static [&'static str] {
         match self.accelerated() {
-            // Hosts that are guests themselves may not let a guest set what vulnerabilities it lacks.
+            // Hosts that are guests themselves may not let a guest set what vulnerabilities it
+            // lacks.
             true => &["-accel", "kvm", "-cpu", "host,arch-capabilities=off"],
             false if self.native() => &["-accel", "tcg", "-cpu", "max"],
             false => &["-accel", "tcg"],

@@ -43,9 +43,11 @@ pub(crate) struct Args {
     /// Fail also for errors that `callgate lint` finds
     #[arg(long)]
     strict: bool,
-    /// Check also that a container profile keeps to the limits of an artifact for Kubernetes (KEP-6061)
+    /// Check also that a container profile keeps to the limits of an artifact for Kubernetes
+    /// (KEP-6061)
     ///
-    /// OCI's JSON alone, at most 1 MiB, no listener and no SCMP_ACT_NOTIFY, at most 128 entries for a syscall.
+    /// OCI's JSON alone, at most 1 MiB, no listener and no SCMP_ACT_NOTIFY, at most 128 entries for
+    /// a syscall.
     #[arg(long)]
     kep: bool,
     /// The form of a program or a policy, instead of the one that it looks like

@@ -1,7 +1,8 @@
 //! `callgate completions`: scripts that make shells complete, and what they then ask callgate for.
 //!
-//! A script knows nothing of callgate but how to ask: the words are found by the program itself, so that profiles,
-//! syscalls, constants and codes complete as well as options. It asks by the variable [`VARIABLE`].
+//! A script knows nothing of callgate but how to ask: the words are found by the program itself, so
+//! that profiles, syscalls, constants and codes complete as well as options. It asks by the
+//! variable [`VARIABLE`].
 
 mod candidates;
 
@@ -16,8 +17,8 @@ use callgate_console::output;
 
 /// Print a completion script for a shell
 ///
-/// The script asks the program for each completion: profiles, syscalls, arguments, constants and codes are completed
-/// as well as options and files.
+/// The script asks the program for each completion: profiles, syscalls, arguments, constants and
+/// codes are completed as well as options and files.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -31,12 +32,14 @@ pub(crate) struct Args {
     shell: String,
 }
 
-/// The variable by which a script asks. Whoever has it in the environment of `callgate run` gets an answer instead.
+/// The variable by which a script asks. Whoever has it in the environment of `callgate run` gets an
+/// answer instead.
 const VARIABLE: &str = "_CALLGATE_COMPLETE";
 
 const NAME: &str = "callgate";
 
-/// zsh loads a file of its `fpath` when it is first asked: the file then has to answer, not only to say who will.
+/// zsh loads a file of its `fpath` when it is first asked: the file then has to answer, not only to
+/// say who will.
 const ZSH_FIRST: &str =
     "[[ $funcstack[1] == _callgate ]] && _clap_dynamic_completer_callgate \"$@\"\n";
 
@@ -55,8 +58,8 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     Ok(Status::Success)
 }
 
-/// Answers a script, where one asks. Whatever goes wrong then, there is nobody to tell but the shell, which completes
-/// nothing.
+/// Answers a script, where one asks. Whatever goes wrong then, there is nobody to tell but the
+/// shell, which completes nothing.
 pub(crate) fn answer() -> Option<Status> {
     env::var_os(VARIABLE)?;
     let complete = CompleteEnv::with_factory(|| candidates::added(parser())).var(VARIABLE);

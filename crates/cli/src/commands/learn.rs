@@ -24,9 +24,10 @@ use callgate_console::output;
 /// seen, each statement with its evidence, closed over what other C libraries and kernels call in its place. No root
 /// is needed. Ctrl-C ends the command and keeps what was learned; a second one does not wait for it.
 ///
-/// What was seen is kept beside the profile, as FILE.evidence: lines of JSON that `learn merge` puts together with those of
-/// other runs and machines. Wherever evidence is read, recordings of strace, perf, ftrace and audit, the refusals that
-/// `callgate run --explain-to` writes, and profiles of other recorders are taken too; what a file is, its content tells.
+/// What was seen is kept beside the profile, as FILE.evidence: lines of JSON that `learn merge`
+/// puts together with those of other runs and machines. Wherever evidence is read, recordings of
+/// strace, perf, ftrace and audit, the refusals that `callgate run --explain-to` writes, and
+/// profiles of other recorders are taken too; what a file is, its content tells.
 #[derive(Debug, clap::Args)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -59,8 +60,8 @@ pub(crate) struct Args {
     /// Add what is seen to FILE, which may exist
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     evidence: Option<PathBuf>,
-    /// Bring FILE up to date instead: what hands changed and wrote stays, what is seen and refused is added, and what
-    /// is seen no more is marked
+    /// Bring FILE up to date instead: what hands changed and wrote stays, what is seen and refused
+    /// is added, and what is seen no more is marked
     #[arg(
         long,
         value_name = "FILE.gate",
@@ -71,8 +72,8 @@ pub(crate) struct Args {
     /// Run the command N times; from the second on, what is known runs at full speed
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: u32,
-    /// Run the command again for each call that libraries try first, with that call refused by ENOSYS and by EPERM,
-    /// and learn what then appears
+    /// Run the command again for each call that libraries try first, with that call refused by
+    /// ENOSYS and by EPERM, and learn what then appears
     #[arg(long)]
     explore: bool,
     /// Write what was seen and nothing that stands in for it
@@ -120,7 +121,8 @@ enum What {
         #[arg(long)]
         minimal: bool,
     },
-    /// Make evidence of what others recorded: strace (-f), perf script, perf trace, ftrace, audit records, refusals of
+    /// Make evidence of what others recorded: strace (-f), perf script, perf trace, ftrace, audit
+    /// records, refusals of
     /// --explain-to, and profiles that other recorders wrote
     Import {
         /// The files
@@ -130,8 +132,8 @@ enum What {
         #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
         output: Option<PathBuf>,
     },
-    /// Bring a profile up to date: what hands changed and wrote stays, what is seen and refused is added, and what is
-    /// seen no more is marked
+    /// Bring a profile up to date: what hands changed and wrote stays, what is seen and refused is
+    /// added, and what is seen no more is marked
     Update {
         /// The profile; FILE.evidence beside it says what it was learned from
         #[arg(value_name = "FILE.gate", value_hint = ValueHint::FilePath)]

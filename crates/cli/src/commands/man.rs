@@ -54,7 +54,8 @@ struct Page {
     command: clap::Command,
 }
 
-/// The page of callgate, then those of its commands in the order of `--help`, each before those of its own commands.
+/// The page of callgate, then those of its commands in the order of `--help`, each before those of
+/// its own commands.
 fn pages() -> Vec<Page> {
     let mut callgate = parser();
     callgate.build();
@@ -70,7 +71,8 @@ fn pages() -> Vec<Page> {
     pages
 }
 
-/// Whether a command is more than the `help` that the parser of arguments gives to every list of commands.
+/// Whether a command is more than the `help` that the parser of arguments gives to every list of
+/// commands.
 fn is_own(outer: &clap::Command, inner: &clap::Command) -> bool {
     outer.get_name() == NAME || inner.get_name() != "help"
 }

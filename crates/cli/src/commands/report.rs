@@ -22,9 +22,10 @@ use callgate_console::side::{Side, changes_of};
 
 /// Write a report on a filter, to read and to hand on
 ///
-/// One file that needs no network and no script: what the filter does in words, what is wrong with it (lint), its
-/// decisions by intent, as a picture that unfolds, and for every call with conditions, risk, who makes it and the line
-/// that says so; with --against also what changed, looser changes first.
+/// One file that needs no network and no script: what the filter does in words, what is wrong with
+/// it (lint), its decisions by intent, as a picture that unfolds, and for every call with
+/// conditions, risk, who makes it and the line that says so; with --against also what changed,
+/// looser changes first.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

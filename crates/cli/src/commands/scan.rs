@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 /// Find the syscalls that a program and its libraries can reach
 ///
-/// Reads machine code (x86_64, aarch64) and runs none; what cannot be found out is listed as unknown.
+/// Reads machine code (x86_64, aarch64) and runs none; what cannot be found out is listed as
+/// unknown.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -9,9 +9,9 @@ use callgate_prover::Scope;
 
 /// Decide whether filter A never permits more than filter B
 ///
-/// More permissive is what the kernel takes for it where filters are stacked: ALLOW before LOG, TRACE, USER_NOTIF,
-/// ERRNO, TRAP, KILL_THREAD and KILL_PROCESS. A no comes with a call for each kind of calls that A permits more of, the
-/// most telling first.
+/// More permissive is what the kernel takes for it where filters are stacked: ALLOW before LOG,
+/// TRACE, USER_NOTIF, ERRNO, TRAP, KILL_THREAD and KILL_PROCESS. A no comes with a call for each
+/// kind of calls that A permits more of, the most telling first.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -47,8 +47,9 @@ impl FilterArgs {
 pub struct ProfileArgs {
     /// The form of a program or a policy, instead of the one that it looks like
     ///
-    /// FORM:FILE says it of one of two files. A file that holds several programs is written FILE:NAME: the symbol or section of an object file, the array of a
-    /// source, the line of a trace.
+    /// FORM:FILE says it of one of two files. A file that holds several programs is written
+    /// FILE:NAME: the symbol or section of an object file, the array of a source, the line of a
+    /// trace.
     #[arg(long = "from", value_name = "FORM", value_parser = value::form())]
     form: Option<Named>,
     /// The capabilities that the program can have, separated by commas, or ALL [default: Docker's set]
@@ -72,7 +73,8 @@ pub struct ProfileArgs {
     /// The version of systemd whose sets `@NAME` are meant in units, such as 252 [default: the newest known]
     #[arg(long, value_name = "VERSION")]
     systemd: Option<String>,
-    /// Where the profiles are that a SeccompProfile builds on (`baseProfileName`) [default: beside it]
+    /// Where the profiles are that a SeccompProfile builds on (`baseProfileName`) [default: beside
+    /// it]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     base: Option<PathBuf>,
     /// Say nothing about what is odd in a profile; `callgate lint` says it all

@@ -81,8 +81,8 @@ pub fn arches_or_native(arches: &[Arch]) -> Result<Vec<Arch>, Error> {
     }
 }
 
-/// A number as people write it, and C and strace print it: decimal, hexadecimal with `0x`, or octal with a leading 0
-/// (modes); negative as two's complement.
+/// A number as people write it, and C and strace print it: decimal, hexadecimal with `0x`, or octal
+/// with a leading 0 (modes); negative as two's complement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Number(pub u64);
 

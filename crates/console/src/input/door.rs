@@ -1,4 +1,5 @@
-//! Files that were handed to a command that wants another: what they are, and which command takes them.
+//! Files that were handed to a command that wants another: what they are, and which command takes
+//! them.
 
 use callgate_dialects::{Dialect, detect};
 use callgate_dumps::{Form, Options, read, recognise};

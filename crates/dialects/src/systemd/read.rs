@@ -164,8 +164,8 @@ impl Unit {
     }
 }
 
-/// A filter that systemd has libseccomp make for the architectures of the unit, and that may name calls
-/// which one of these lacks.
+/// A filter that systemd has libseccomp make for the architectures of the unit, and that may name
+/// calls which one of these lacks.
 fn by_libseccomp(rules: Rules) -> Layer {
     Layer {
         arches: LayerArches::Local,

@@ -13,10 +13,9 @@ use super::{LINE_MAX, Made, audit, perf};
 /// use callgate_explain::{Calls, Told};
 /// use callgate_syscalls::Arch;
 ///
-/// let mut calls = Calls::new(Arch::X86_64);
-/// let Told::Call(made) = calls.line("7 socket(AF_UNIX, SOCK_STREAM, 0) = 3") else { panic!("a call") };
-/// assert_eq!((made.denial.args[0], made.has_succeeded), (Some(1), true));
-/// assert_eq!(calls.line("something else"), Told::Nothing);
+/// let mut calls = Calls::new(Arch::X86_64); let Told::Call(made) = calls.line("7 socket(AF_UNIX,
+/// SOCK_STREAM, 0) = 3") else { panic!("a call") }; assert_eq!((made.denial.args[0],
+/// made.has_succeeded), (Some(1), true)); assert_eq!(calls.line("something else"), Told::Nothing);
 /// ```
 #[derive(Debug)]
 pub struct Calls {

@@ -1,5 +1,5 @@
-//! Refusals that `callgate run --explain-to FILE` and `callgate explain --json` write, a line of JSON
-//! each.
+//! Refusals that `callgate run --explain-to FILE` and `callgate explain --json` write, a line of
+//! JSON each.
 
 use callgate_syscalls::{ArchToken, SyscallNr};
 use serde::Deserialize;

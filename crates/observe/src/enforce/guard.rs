@@ -19,8 +19,8 @@ use crate::sys::steer;
 #[derive(Debug)]
 pub(super) struct Guarded(#[expect(dead_code, reason = "it is there to be closed")] UnixStream);
 
-/// Starts the child. Signals have to be held back already: what a terminal sends to all must not end
-/// it first.
+/// Starts the child. Signals have to be held back already: what a terminal sends to all must not
+/// end it first.
 pub(super) fn start(desk: &mut Desk) -> Result<Guarded, Errno> {
     let (ours, theirs) = UnixStream::pair().map_err(|error| errno_of(&error))?;
     // SAFETY: this process has one thread (`Enforcer::start`), which goes on in the child with a

@@ -1,5 +1,5 @@
-//! The recorder that sees results: every thread is traced and stops in front of each call and behind
-//! it.
+//! The recorder that sees results: every thread is traced and stops in front of each call and
+//! behind it.
 //!
 //! Four times as slow as notifications, and there for what they can't do: results, commands that
 //! have a listener of their own, and kernels before 5.5.

@@ -65,8 +65,8 @@ pub(crate) fn seize_following(tid: Tid) -> Result<(), Errno> {
     number(PTRACE_SEIZE, tid, 0, FOLLOWING)
 }
 
-/// Waits for the next traced thread or child that stops or ends; `EINTR` at a signal, `ECHILD` where
-/// there is none.
+/// Waits for the next traced thread or child that stops or ends; `EINTR` at a signal, `ECHILD`
+/// where there is none.
 pub(crate) fn wait_for_any() -> Result<Option<(Tid, Stand)>, Errno> {
     let mut status = 0;
     // SAFETY: the pointer is to an int to be written.

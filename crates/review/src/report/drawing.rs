@@ -1,5 +1,5 @@
-//! The tree of decisions as a picture: rows of text that hang on lines, as wide as a page, with a mark
-//! of its own shape and colour for what becomes of calls.
+//! The tree of decisions as a picture: rows of text that hang on lines, as wide as a page, with a
+//! mark of its own shape and colour for what becomes of calls.
 
 use maud::{Markup, html as markup};
 

@@ -1,5 +1,5 @@
-//! `callgate-press book FOLDER`: an mdBook as HTML. `callgate-press glue MODULE.wasm FOLDER`: what a page needs to call
-//! the functions of a module.
+//! `callgate-press book FOLDER`: an mdBook as HTML. `callgate-press glue MODULE.wasm FOLDER`: what
+//! a page needs to call the functions of a module.
 #![forbid(unsafe_code)]
 
 use std::error::Error;

@@ -20,7 +20,8 @@ use callgate_console::output;
 pub(super) enum Backend {
     /// Each call waits until it was seen (seccomp_unotify(2)): the fastest
     Notify,
-    /// The command is traced (ptrace(2)): slower; sees results, and commands with a listener of their own
+    /// The command is traced (ptrace(2)): slower; sees results, and commands with a listener of
+    /// their own
     Ptrace,
 }
 
@@ -82,8 +83,8 @@ pub(super) fn explore(words: &[OsString], mut evidence: Evidence) -> Result<Evid
     Ok(evidence)
 }
 
-/// Runs a command with a call refused: what is seen beyond `before`, and whether the user lets it go
-/// on. Nothing for calls without a name.
+/// Runs a command with a call refused: what is seen beyond `before`, and whether the user lets it
+/// go on. Nothing for calls without a name.
 fn without(
     command: &Command,
     line: &str,

@@ -14,7 +14,8 @@ use callgate_syscalls::Arch;
 
 use callgate_console::side::Side;
 
-/// What a filter means, and the architectures that alone are reported of one that does not treat all others alike.
+/// What a filter means, and the architectures that alone are reported of one that does not treat
+/// all others alike.
 ///
 /// # Errors
 /// [`Error::Prover`] for programs that no policy means.

@@ -37,8 +37,9 @@ pub(crate) struct ExplainArgs {
     /// confined
     #[arg(long)]
     retry: bool,
-    /// See refused calls by tracing the command, and not as the filter's listener: much slower, but the command can have
-    /// a listener of its own. Done anyway where the kernel has no listeners, or the profile has an agent
+    /// See refused calls by tracing the command, and not as the filter's listener: much slower, but
+    /// the command can have a listener of its own. Done anyway where the kernel has no listeners,
+    /// or the profile has an agent
     #[arg(long)]
     trace: bool,
 }
@@ -139,8 +140,8 @@ fn why_traced(args: &ExplainArgs, has_agent: bool) -> Option<&'static str> {
         .then_some("this kernel has no listeners that can let calls go on (Linux 5.5 has)")
 }
 
-/// Starts the command under the profile itself, or with `retry` under what is left of it when all that it refuses is
-/// allowed.
+/// Starts the command under the profile itself, or with `retry` under what is left of it when all
+/// that it refuses is allowed.
 fn traced(
     retry: bool,
     policy: &Policy,

@@ -70,7 +70,8 @@ impl Agent {
     /// Gives the listener away; the connection ends with it.
     ///
     /// # Errors
-    /// The system's; the socket takes all at once, or as much as the agent reads within [`TIME_MAX`].
+    /// The system's; the socket takes all at once, or as much as the agent reads within
+    /// [`TIME_MAX`].
     pub(super) fn give(self, listener: OwnedFd) -> io::Result<()> {
         let message = self.message()?;
         let sent = handover::send(self.socket.as_fd(), &message, listener.as_fd());
