@@ -264,7 +264,8 @@ fn many_threads() -> Checked {
     })
 }
 
-/// Filters of one instruction, so that 1,000 of them fit a path.
+/// Filters of one instruction, so that 1,000 of them fit a path. The loads wait for the threads
+/// now and then: the scheduler alone may give those no turn among the loads.
 fn repeated() -> Checked {
     const TIMES: u32 = 1_000;
     passes(|subject| {
@@ -292,6 +293,13 @@ fn repeated() -> Checked {
         let before = status()?.filters;
         for time in 0..TIMES {
             all(&one).map_err(|error| format!("load {time}: {error:?}"))?;
+            if time % 50 == 0 {
+                let before = (counted.load(Ordering::Relaxed), started.load(Ordering::Relaxed));
+                super::support::eventually("a call and a new thread", || {
+                    Ok(counted.load(Ordering::Relaxed) > before.0
+                        && started.load(Ordering::Relaxed) > before.1)
+                })?;
+            }
         }
         stop.store(true, Ordering::Relaxed);
         let expected = before.map(|n| n + TIMES);
@@ -299,8 +307,7 @@ fn repeated() -> Checked {
             same("a thread's filters", filters(&worker)?, expected)?;
             worker.end()?;
         }
-        let load = (counted.load(Ordering::Relaxed), started.load(Ordering::Relaxed));
-        ensure(load.0 > 1_000 && load.1 > 10, &format!("there was load: {load:?}"))
+        Ok(())
     })
 }
 
