@@ -35,6 +35,8 @@ pub use expect::{Expected, Failure, NoOutcome, Test};
 pub use format::format;
 pub use pages::codes;
 pub use report::{call_text, decider, failure};
-pub use resolve::{Loader, Refused, Written, from_folder, nothing, read, read_syntax, read_tests};
+pub use resolve::{
+    Libc, Loader, Refused, Written, from_folder, nothing, read, read_syntax, read_tests,
+};
 pub use show::{NotShown, Shown, Style, condition_text, in_words, show, words_of};
 pub use syntax::{File, Gate, Node, SyntaxError, SyntaxKind, Token, words};

@@ -20,6 +20,7 @@ use callgate_syscalls::Arch;
 use crate::expect::Test;
 use crate::syntax::{File, Node, SyntaxError};
 
+pub use header::Libc;
 pub use include::{Loader, from_folder, nothing};
 
 /// A policy that was read, with all that it includes.
@@ -31,8 +32,8 @@ pub struct Written {
     pub rules: Rules,
     /// What its `test` lines expect.
     pub tests: Vec<Test>,
-    /// The C libraries that the policy names, each with its least version.
-    pub libc: Vec<(String, Option<String>)>,
+    /// The C libraries that the policy is for; empty where it does not say.
+    pub libc: Vec<Libc>,
     /// What is remarkable, but no error.
     pub warnings: Vec<Diagnostic>,
     /// How many of the rules stand first because the text says `always`.

@@ -58,7 +58,7 @@ pub(crate) const RELATIONS: [&str; 11] =
     ["==", "!=", "<", "<=", ">", ">=", "in", "has", "any", "none", "only"];
 
 /// The C libraries that policies name.
-pub(crate) const LIBRARIES: [&str; 2] = ["glibc", "musl"];
+pub(crate) const LIBRARIES: [&str; 4] = callgate_gate::Libc::NAMES;
 
 #[cfg(test)]
 mod tests {

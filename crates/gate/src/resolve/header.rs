@@ -15,6 +15,22 @@ use crate::{known, near};
 /// The version of the language.
 const VERSION: u64 = 1;
 
+/// A C library that a policy names, as in `libc glibc >= 2.31, musl`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Libc {
+    /// Its name: one of [`Libc::NAMES`].
+    pub name: &'static str,
+    /// The oldest version that the policy is for, in its parts; any where there is none.
+    pub since: Option<Vec<u32>>,
+    /// Where it is named.
+    pub span: Span,
+}
+
+impl Libc {
+    /// The C libraries that can be named.
+    pub const NAMES: [&'static str; 4] = ["glibc", "musl", "bionic", "uclibc"];
+}
+
 /// What the header says.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
@@ -24,7 +40,7 @@ pub(super) struct Lines {
     pub(super) default: Option<Answer>,
     foreign: Option<Answer>,
     pub(super) unknown: Option<UnknownAnswer>,
-    pub(super) libc: Vec<(String, Option<String>)>,
+    pub(super) libc: Vec<Libc>,
     /// Each kind of line that was read, with its place.
     seen: Vec<(SyntaxKind, Span)>,
 }
@@ -157,12 +173,27 @@ impl Reader<'_, '_> {
     }
 
     fn libc(&mut self, line: &Node) {
+        let mut named = None;
         for token in tree::tokens(line).skip(1) {
+            let span = self.span(token.text_range().into());
             match token.kind() {
-                SyntaxKind::Word => self.header.libc.push((token.text().to_owned(), None)),
-                SyntaxKind::Version => {
-                    if let Some((_, version)) = self.header.libc.last_mut() {
-                        *version = Some(token.text().to_owned());
+                SyntaxKind::Word => {
+                    named = Libc::NAMES.into_iter().find(|name| *name == token.text());
+                    match named {
+                        Some(name) => self.header.libc.push(Libc { name, since: None, span }),
+                        None => self.report(unknown_libc(token.text(), span)),
+                    }
+                }
+                SyntaxKind::Version if named.is_some() => {
+                    let parts: Result<Vec<u32>, _> =
+                        token.text().split('.').map(str::parse).collect();
+                    match (parts, self.header.libc.last_mut()) {
+                        (Ok(parts), Some(libc)) => libc.since = Some(parts),
+                        _ => {
+                            let message =
+                                format!("`{}` is no version of a C library", token.text());
+                            self.error("E0337", message, span, "its numbers are too large");
+                        }
                     }
                 }
                 _ => {}
@@ -285,6 +316,16 @@ fn is_header(line: &Node) -> bool {
     let first = tree::tokens(line).next();
     !matches!(line.kind(), SyntaxKind::Statement)
         && first.is_some_and(|token| words::HEADERS.contains(&token.text()))
+}
+
+fn unknown_libc(text: &str, span: Span) -> Diagnostic {
+    let diagnostic =
+        Diagnostic::error(Code::new("E0337"), format!("no C library is called `{text}`"))
+            .primary(span, "not a name that callgate has");
+    match near::word(text, &Libc::NAMES) {
+        Some(near) => diagnostic.help_with_edit(format!("did you mean `{near}`?"), span, near),
+        None => diagnostic.note(format!("there are: {}", Libc::NAMES.join(", "))),
+    }
 }
 
 fn unknown_arch(text: &str, span: Span) -> Diagnostic {

@@ -139,3 +139,11 @@ fn a_block_keeps_its_conditions() {
     assert_eq!(codes("allow ~opn"), ["E0345"]);
     assert_eq!(codes("on aarch64 { allow open }"), ["E0341"]);
 }
+
+#[test]
+fn the_c_libraries_of_the_header_are_told() {
+    let text = "policy 1\nlibc glibc >= 2.31, musl\ndefault errno EPERM\n";
+    let libc = read(Source::new("t.gate", text).unwrap(), &mut nothing).unwrap().libc;
+    let told: Vec<_> = libc.iter().map(|libc| (libc.name, libc.since.clone())).collect();
+    assert_eq!(told, [("glibc", Some(vec![2, 31])), ("musl", None)]);
+}
