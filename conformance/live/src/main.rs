@@ -15,6 +15,7 @@
 mod actions;
 mod c;
 mod general;
+mod listener_end;
 mod loading;
 mod notify;
 mod notify_fd;
@@ -47,6 +48,7 @@ const GROUPS: &[Group] = &[
     ("threads", tsync::ROWS),
     ("notifications", notify::ROWS),
     ("notifications: lives and namespaces", notify_life::ROWS),
+    ("notifications: the end", listener_end::ROWS),
     ("notifications: descriptors", notify_fd::ROWS),
     ("notifications: signals", notify_signal::ROWS),
     ("other entries of x86", x86::ROWS),

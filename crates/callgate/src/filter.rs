@@ -163,7 +163,9 @@ impl Filter {
     /// Starts a command in a child under the filter and returns it with the listener on which its
     /// calls arrive.
     ///
-    /// Signals interrupt calls that have been received as little as the kernel can do.
+    /// Signals interrupt calls that have been received as little as the kernel can do. Before Linux
+    /// 6.11, a thread waits for the child, or the listener would not end with it
+    /// ([`Child::wait_aside`]).
     ///
     /// # Errors
     /// [`Error::Kernel`], [`Error::Supervise`]; where the command was started, it is killed.
@@ -191,7 +193,8 @@ impl Filter {
         let supervised = command.spawn_supervised(self.program(), options, interruption)?;
         let child = supervised.child;
         match Listener::new(supervised.listener) {
-            Ok(listener) => Ok((child, listener)),
+            Ok(listener) if listener.ends_unasked() => Ok((child, listener)),
+            Ok(listener) => Ok((child.wait_aside()?, listener)),
             Err(error) => {
                 child.kill()?;
                 child.wait()?;

@@ -15,6 +15,7 @@ use crate::{Error, Tid};
 
 #[cfg(feature = "test-support")]
 mod absent;
+mod aside;
 mod ask;
 #[cfg(feature = "test-support")]
 mod outcome;
@@ -96,17 +97,20 @@ impl fmt::Display for Signal {
 
 /// A child that runs. One that is dropped runs on, and stays a zombie when it has ended.
 #[derive(Debug)]
-pub struct Child(Tid);
+pub struct Child {
+    process: Tid,
+    aside: Option<aside::Waiter>,
+}
 
 impl Child {
     pub(crate) const fn new(process: Tid) -> Self {
-        Self(process)
+        Self { process, aside: None }
     }
 
     /// Its process id, which is its own until it was waited for.
     #[must_use]
     pub const fn id(&self) -> Tid {
-        self.0
+        self.process
     }
 
     /// Waits for its end.
@@ -114,8 +118,26 @@ impl Child {
     /// # Errors
     /// [`Error::Kernel`] where it can't be waited for: somebody else did, or SIGCHLD is ignored.
     pub fn wait(self) -> Result<Ending, Error> {
-        let status = process::wait(self.0.as_pid());
-        Ok(ending(status.map_err(|errno| Error::Kernel { call: "waitpid", errno })?))
+        match self.aside {
+            Some(waiter) => waiter.ending(),
+            None => wait_for(self.process),
+        }
+    }
+
+    /// Has a thread wait for its end, from which [`Child::wait`] then takes it.
+    ///
+    /// For whoever serves a listener until nobody is under its filter. Before Linux 6.11 a process
+    /// that has ended is under its filters until it was waited for: who does that only afterwards,
+    /// does it never.
+    ///
+    /// # Errors
+    /// [`Error::Kernel`] where there can be no other thread. The child then runs on.
+    pub fn wait_aside(self) -> Result<Self, Error> {
+        let aside = match self.aside {
+            Some(waiter) => waiter,
+            None => aside::Waiter::start(self.process)?,
+        };
+        Ok(Self { process: self.process, aside: Some(aside) })
     }
 
     /// Kills it with SIGKILL. It has to be waited for all the same.
@@ -123,8 +145,20 @@ impl Child {
     /// # Errors
     /// [`Error::Kernel`] where the caller may not.
     pub fn kill(&self) -> Result<(), Error> {
-        process::kill(self.0).map_err(|errno| Error::Kernel { call: "kill", errno })
+        match &self.aside {
+            Some(waiter) => waiter.kill(),
+            None => kill(self.process),
+        }
     }
+}
+
+fn wait_for(process: Tid) -> Result<Ending, Error> {
+    let status = process::wait(process.as_pid());
+    Ok(ending(status.map_err(|errno| Error::Kernel { call: "waitpid", errno })?))
+}
+
+fn kill(process: Tid) -> Result<(), Error> {
+    process::kill(process).map_err(|errno| Error::Kernel { call: "kill", errno })
 }
 
 /// Starts a closure in a forked child and does not wait for its end. Otherwise as [`run_forked`].
@@ -143,7 +177,7 @@ pub unsafe fn start_forked(closure: impl FnOnce() -> u8) -> Result<Child, Error>
             let code = catch_unwind(AssertUnwindSafe(closure)).unwrap_or(PANIC_CODE);
             process::exit_now(code)
         }
-        Fork::Parent(process) => Ok(Child(process)),
+        Fork::Parent(process) => Ok(Child::new(process)),
     }
 }
 

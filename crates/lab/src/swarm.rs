@@ -114,7 +114,7 @@ impl Swarm {
         let message = message.map_err(|errno| fail("recvmsg", errno))?;
         let listener = message.descriptors.into_iter().next();
         let listener = listener.ok_or(fail("confining a child", parts::errno(0)))?;
-        Ok((Self { root, report }, listener))
+        Ok((Self { root: root.wait_aside()?, report }, listener))
     }
 
     /// Waits for the end of all.

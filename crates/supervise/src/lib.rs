@@ -50,6 +50,10 @@
 //! [`Interruption::fewest`](callgate_kernel::Interruption::fewest) at the load, or every signal can
 //! undo what the supervisor has done.
 //!
+//! A supervisor that is also the parent serves the listener until [`Event::Ended`] and then waits
+//! for its child; before Linux 6.11 it has to wait for the child first, or meanwhile
+//! ([`Child::wait_aside`](callgate_kernel::child::Child::wait_aside)).
+//!
 //! A supervisor must not be under the filter itself, or it may wait for its own answer.
 #![forbid(unsafe_code)]
 #![cfg(target_os = "linux")]

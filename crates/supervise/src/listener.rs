@@ -48,6 +48,10 @@ pub enum Event<'l> {
     /// A signal was handled by this thread.
     Interrupted,
     /// No process is under the filter any more, so no call will come: the supervisor can go.
+    ///
+    /// Before Linux 6.11, a process that has ended is under its filters until its parent has waited
+    /// for it. A supervisor that is this parent has to do that while it serves the listener:
+    /// [`Child::wait_aside`](callgate_kernel::child::Child::wait_aside) is one way.
     Ended,
 }
 
@@ -71,6 +75,13 @@ impl Listener {
         // poll(2).
         let ends_unasked = running_kernel().is_ok_and(|kernel| kernel >= KernelVersion::new(6, 11));
         Ok(Self { descriptor, format, turn: Mutex::new(()), ends_unasked, wake_up })
+    }
+
+    /// Whether the listener ends when the last process under the filter ends (Linux 6.11), and not
+    /// only when that was waited for: see [`Event::Ended`].
+    #[must_use]
+    pub const fn ends_unasked(&self) -> bool {
+        self.ends_unasked
     }
 
     /// The way in which supervisor and caller wake each other.

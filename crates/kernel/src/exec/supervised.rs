@@ -21,6 +21,9 @@ use crate::{Error, Interruption, NoNewPrivs, Options, refusal, sys};
 #[non_exhaustive]
 pub struct Supervised {
     /// The command. It waits for answers as soon as it makes a call that the filter hands over.
+    ///
+    /// Before Linux 6.11 its listener does not end before it was waited for:
+    /// [`Child::wait_aside`].
     pub child: Child,
     /// Where its calls, and those of all that it starts, arrive.
     pub listener: OwnedFd,

@@ -76,6 +76,19 @@ pub fn has_ended(process: Tid) -> bool {
     result != 0 || info.si_signo != 0
 }
 
+/// Waits for a child's end; it can still be waited for.
+pub(crate) fn wait_for_end(process: Tid) -> Result<(), Errno> {
+    let flags = libc::WEXITED | libc::WNOWAIT;
+    loop {
+        // SAFETY: without a pointer the call writes nothing.
+        let result = unsafe { libc::waitid(libc::P_PID, process.raw(), ptr::null_mut(), flags) };
+        match checked(c_long::from(result)) {
+            Err(errno) if i32::from(errno.raw()) == libc::EINTR => {}
+            result => return result.map(drop),
+        }
+    }
+}
+
 /// Waits for a child's end and returns its wait status.
 pub fn wait(pid: pid_t) -> Result<c_int, Errno> {
     let mut status = 0;

@@ -4,6 +4,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use callgate_bpf::{Instruction, Program};
+use callgate_kernel::child::Ending;
 use callgate_kernel::notify::{self, Format, Notification, Response};
 use callgate_kernel::parts::errno;
 use callgate_kernel::{Command, Error, Interruption, Options, Supervised, Tid, running_kernel};
@@ -11,6 +12,8 @@ use callgate_syscalls::{Action, ArchToken, Errno, KernelVersion, SeccompData, Sy
 
 use super::thread::Threads;
 use super::{Event, Going, Observer, Recorded, Recorder};
+use crate::enforce::ending::ending;
+use crate::sys::steer;
 use crate::sys::stopping::Stopping;
 
 /// Records by user notification (seccomp_unotify(2)).
@@ -52,7 +55,10 @@ impl Recorder for Notify {
         // Older kernels do it in their own way.
         let _ = notify::wake_synchronously(listener.as_fd());
         let stopping = Stopping::begin()?;
+        stopping.notice_children()?;
         let mut session = Session {
+            command: child.id(),
+            ending: None,
             listener,
             format,
             ends_unasked: running_kernel().is_ok_and(|k| k >= KernelVersion::new(6, 11)),
@@ -60,9 +66,9 @@ impl Recorder for Notify {
             begun: false,
         };
         let going = session.run(observer, &stopping)?;
-        let Session { listener, threads, .. } = session;
+        let Session { listener, threads, ending, .. } = session;
         let ending = match going {
-            Going::On => Some(child.wait()?),
+            Going::On => Some(ending.map_or_else(|| child.wait(), Ok)?),
             Going::End => {
                 stopping.end_descendants();
                 drop(listener);
@@ -78,9 +84,13 @@ impl Recorder for Notify {
 }
 
 struct Session {
+    command: Tid,
+    /// How the command has ended, once it was waited for.
+    ending: Option<Ending>,
     listener: OwnedFd,
     format: Format,
-    /// Since Linux 6.11 a wait for calls ends with the last process; before, one has to look.
+    /// Since Linux 6.11 a wait for calls ends with the last process. Before, one has to look, and
+    /// that process is under the filter until its parent has waited for it.
     ends_unasked: bool,
     threads: Threads,
     /// Whether the command has been executed; before, the thread has this program's name.
@@ -98,6 +108,9 @@ impl Session {
     /// Until nothing is left to record, or the observer ends it.
     fn run(&mut self, observer: &mut dyn Observer, stopping: &Stopping) -> Result<Going, Error> {
         loop {
+            if stopping.child_ended() {
+                self.wait_for_children()?;
+            }
             match self.next()? {
                 Next::Call(call) => self.take(&call, observer)?,
                 Next::Ended => return Ok(Going::On),
@@ -107,6 +120,17 @@ impl Session {
                 return Ok(Going::End);
             }
         }
+    }
+
+    /// Waits for the children that have ended: the command, and orphans of it.
+    fn wait_for_children(&mut self) -> Result<(), Error> {
+        let failed = |errno| Error::Kernel { call: "waitpid", errno };
+        while let Some((child, status)) = steer::next_ended().map_err(failed)? {
+            if child == self.command {
+                self.ending = Some(ending(status));
+            }
+        }
+        Ok(())
     }
 
     fn next(&self) -> Result<Next, Error> {

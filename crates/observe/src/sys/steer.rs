@@ -281,6 +281,16 @@ pub(crate) fn stand_of_child(process: Tid) -> Result<Option<c_int>, Errno> {
     Ok((checked(c_long::from(found))? != 0).then_some(status))
 }
 
+/// The next child that has ended, with its wait status; `None` where there is none.
+pub(crate) fn next_ended() -> Result<Option<(Tid, c_int)>, Errno> {
+    match stand_of_any() {
+        Ok(Some((tid, Stand::Ended(status)))) => Ok(Some((tid, status))),
+        Ok(_) => Ok(None),
+        Err(reason) if i32::from(reason.raw()) == libc::ECHILD => Ok(None),
+        Err(reason) => Err(reason),
+    }
+}
+
 /// Stops this process, as its child has been, until it is continued.
 pub(crate) fn stop_here() {
     // SAFETY: the call takes a number.

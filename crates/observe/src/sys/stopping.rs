@@ -13,6 +13,7 @@ use callgate_syscalls::Errno;
 use libc::{c_int, c_long, c_ulong};
 
 static TICKED: AtomicBool = AtomicBool::new(false);
+static CHILD_ENDED: AtomicBool = AtomicBool::new(false);
 static SIGNALS: AtomicU32 = AtomicU32::new(0);
 /// The thread that waits. A signal may come to any.
 static WAITING: AtomicI32 = AtomicI32::new(0);
@@ -45,6 +46,20 @@ impl Stopping {
         TICKED.load(Ordering::Relaxed) && TICKED.swap(false, Ordering::Relaxed)
     }
 
+    /// Interrupts what waits also at the end of a child.
+    pub(crate) fn notice_children(&self) -> Result<(), Error> {
+        let child: extern "C" fn(c_int) = note_child;
+        let refused = |errno| Error::Kernel { call: "sigaction", errno };
+        // One may have ended before.
+        CHILD_ENDED.store(true, Ordering::Relaxed);
+        handle(libc::SIGCHLD, child as usize).map_err(refused)
+    }
+
+    /// Whether a child may have ended since the last question.
+    pub(crate) fn child_ended(&self) -> bool {
+        CHILD_ENDED.load(Ordering::Relaxed) && CHILD_ENDED.swap(false, Ordering::Relaxed)
+    }
+
     /// How many signals have asked this process to end.
     pub(crate) fn signals(&self) -> u32 {
         SIGNALS.load(Ordering::Relaxed)
@@ -73,7 +88,7 @@ impl Drop for Stopping {
         // What was possible a moment ago: there is nobody to be told.
         let _ = set_timer(0);
         let _ = adopt_orphans(false);
-        for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGALRM] {
+        for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGALRM, libc::SIGCHLD] {
             let _ = handle(signal, libc::SIG_DFL);
         }
     }
@@ -88,14 +103,23 @@ extern "C" fn note_tick(_signal: c_int) {
     note();
 }
 
-/// Also interrupts the thread that waits, if the signal has come to another.
+extern "C" fn note_child(_signal: c_int) {
+    CHILD_ENDED.store(true, Ordering::Relaxed);
+    hand_on(libc::SIGCHLD);
+}
+
 fn note() {
-    let waiting = WAITING.load(Ordering::Relaxed);
     TICKED.store(true, Ordering::Relaxed);
+    hand_on(libc::SIGALRM);
+}
+
+/// Interrupts the thread that waits, if the signal has come to another.
+fn hand_on(signal: c_int) {
+    let waiting = WAITING.load(Ordering::Relaxed);
     if own_thread() == waiting {
         return;
     }
-    let numbers = [std::process::id().into(), c_long::from(waiting), c_long::from(libc::SIGALRM)];
+    let numbers = [std::process::id().into(), c_long::from(waiting), c_long::from(signal)];
     // SAFETY: the call takes numbers, and may be made in a handler.
     unsafe { libc::syscall(libc::SYS_tgkill, numbers[0], numbers[1], numbers[2]) };
 }
@@ -111,7 +135,7 @@ fn handle(signal: c_int, handler: usize) -> Result<(), Errno> {
     // SAFETY: all zeroes are a sigaction: no flags, an empty mask.
     let mut action = unsafe { MaybeUninit::<libc::sigaction>::zeroed().assume_init() };
     action.sa_sigaction = handler;
-    // SAFETY: the action is alive, and its handler is SIG_DFL or one of the two functions above,
+    // SAFETY: the action is alive, and its handler is SIG_DFL or one of the three functions above,
     // which have the type of one without SA_SIGINFO, store into atomics and live as long as the
     // program; the old action is not asked for.
     let result = unsafe { libc::sigaction(signal, &raw const action, ptr::null_mut()) };
