@@ -230,10 +230,13 @@ impl Worker {
         self.jobs.send(Box::new(job)).map_err(|_| "a worker is gone".into())
     }
 
-    /// Lets the thread end, and waits until it has.
+    /// Lets the thread end, and waits until it has: also for the kernel, which before Linux 6.11
+    /// counts its filters a moment longer than it can be joined.
     pub(super) fn end(self) -> Result<(), String> {
         drop(self.jobs);
-        self.thread.join().map_err(|_| "a worker panicked".into())
+        self.thread.join().map_err(|_| "a worker panicked")?;
+        let entry = format!("/proc/self/task/{}", self.tid);
+        eventually("the end of a thread", || Ok(!std::path::Path::new(&entry).exists()))
     }
 }
 
