@@ -14,6 +14,7 @@
 
 mod actions;
 mod c;
+mod compiled;
 mod general;
 mod listener_end;
 mod loading;
@@ -42,6 +43,7 @@ const GROUPS: &[Group] = &[
     ("modes and programs", general::ROWS),
     ("loading", loading::ROWS),
     ("actions", actions::ROWS),
+    ("compiled programs", compiled::ROWS),
     ("precedence", precedence::ROWS),
     ("stacks and machine", stacking::ROWS),
     ("tracers", trace::ROWS),
