@@ -115,7 +115,10 @@ impl From<u32> for Value {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a call that is gone needs what was done for it undone"]
 pub enum Delivery {
-    /// The call has it.
+    /// The call has it. Where any signal interrupts received calls
+    /// ([`Interruption::AnySignal`](callgate_kernel::Interruption::AnySignal)), it may have been
+    /// interrupted in the same moment all the same: the kernel says to neither that the answer was
+    /// lost.
     Delivered,
     /// The call ended before: by a signal, or with its thread. What was done for it was for
     /// nothing, and may have to be undone. A call that a signal interrupted may come again, as a
