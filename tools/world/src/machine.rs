@@ -1,6 +1,7 @@
 //! The processors, and QEMU's machines for them.
 
 use std::path::Path;
+use std::process::Command;
 
 /// A processor with a machine around it, as Debian, Rust, the C compiler and QEMU call them.
 #[derive(Debug)]
@@ -129,6 +130,21 @@ impl Machine {
     /// The C compiler.
     pub(crate) fn compiler(&self) -> String {
         format!("{}-gcc", self.gnu)
+    }
+
+    /// Requires an emulator, the C compiler and Rust's standard library for it.
+    pub(crate) fn require(&self, emulator: &str) -> Result<(), String> {
+        let compiler = self.compiler();
+        for program in [emulator, &compiler] {
+            let found = Command::new(program).arg("--version").output();
+            found.map_err(|error| format!("{program}: {error}"))?;
+        }
+        let libraries = ["--print", "target-libdir", "--target", self.triple];
+        let folder = house::output(Command::new("rustc").args(libraries))?;
+        match Path::new(folder.trim()).exists() {
+            true => Ok(()),
+            false => Err(format!("no standard library for {}: rustup target add", self.triple)),
+        }
     }
 
     /// What executes its programs here, where this machine's own kernel and processor do not.

@@ -8,9 +8,17 @@ use house::{cargo, output, root};
 
 use crate::machine::Machine;
 use crate::shell::{kept, made};
+use crate::world::Plan;
 
 /// The suites, by the names of their packages and programs.
 const SUITES: [&str; 3] = ["conformance-kernel", "conformance-live", "conformance-notify"];
+
+/// The command, and its package.
+const COMMAND: (&str, &str) = ("callgate", "callgate-cli");
+
+/// Without debug assertions, and linked plainly: what a translator makes of programs does not get
+/// faster by what takes half of the build.
+const PROFILE: &str = "unchecked";
 
 /// The C library's programs: its rows on a live kernel, and its interface.
 const C_PROGRAMS: [&str; 2] = ["live", "api"];
@@ -18,18 +26,22 @@ const C_PROGRAMS: [&str; 2] = ["live", "api"];
 /// What was built.
 #[derive(Debug)]
 pub(crate) struct Programs {
-    /// Suites and programs in C.
+    /// Suites, the command, and programs in C.
     pub(crate) programs: Vec<PathBuf>,
     /// Our C library.
     pub(crate) library: PathBuf,
 }
 
-/// Builds all for a machine.
-pub(crate) fn built(machine: &Machine) -> Result<Programs, String> {
+/// Builds what a plan needs, for a machine.
+pub(crate) fn built(machine: &Machine, plan: &Plan) -> Result<Programs, String> {
     let library = library(machine)?;
-    build(machine, &SUITES)?;
-    let folder = machine.built("release");
-    let mut programs: Vec<PathBuf> = SUITES.iter().map(|name| folder.join(name)).collect();
+    // In one build, so that what all use is built once.
+    let command = plan.needs_command().then_some(COMMAND);
+    let packages = SUITES.into_iter().chain(command.map(|(_, package)| package));
+    build(machine, &packages.collect::<Vec<_>>())?;
+    let folder = machine.built(PROFILE);
+    let names = SUITES.into_iter().chain(command.map(|(name, _)| name));
+    let mut programs: Vec<PathBuf> = names.map(|name| folder.join(name)).collect();
     for name in C_PROGRAMS {
         programs.push(compiled(machine, name, &library)?);
     }
@@ -39,7 +51,7 @@ pub(crate) fn built(machine: &Machine) -> Result<Programs, String> {
 /// Builds our C library: apart from the suites, which turn on features that no program should have.
 pub(crate) fn library(machine: &Machine) -> Result<PathBuf, String> {
     build(machine, &["callgate-scmp-capi"])?;
-    Ok(machine.built("release").join("libseccomp.so"))
+    Ok(machine.built(PROFILE).join("libseccomp.so"))
 }
 
 /// Compiles one of the programs in C, linked to a library.
@@ -56,17 +68,16 @@ pub(crate) fn compiled(machine: &Machine, name: &str, library: &Path) -> Result<
 }
 
 fn build(machine: &Machine, packages: &[&str]) -> Result<(), String> {
-    let mut build = cargo(&["build", "--quiet", "--release"]);
+    let mut build = cargo(&["build", "--quiet", "--profile", PROFILE]);
     for package in packages {
         build.args(["--package", package]);
     }
     if !machine.native() {
+        // It takes the most time, and saves none where an emulator executes the programs.
+        build.env("CARGO_PROFILE_UNCHECKED_OPT_LEVEL", "1");
         let variable = machine.triple.to_uppercase().replace('-', "_");
         build.args(["--target", machine.triple]);
         build.env(format!("CARGO_TARGET_{variable}_LINKER"), machine.compiler());
-        // What the translator makes of it does not get faster by what takes half of the build.
-        build.env("CARGO_PROFILE_RELEASE_LTO", "off");
-        build.env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");
     }
     output(&mut build).map(drop).map_err(|error| {
         format!(

@@ -7,7 +7,9 @@ use crate::guest::{Check, Report};
 
 /// The columns that hold a count: the title, the check, and what stands before and after the count
 /// in its output.
-const COUNTS: [(&str, &str, &str, &str); 8] = [
+const COUNTS: [(&str, &str, &str, &str); 10] = [
+    ("doctor: yes", "doctor", "doctor: ", " answers yes"),
+    ("commands", "command", "command: ", " commands"),
     ("checker: programs", "kernel", "checker: ", " programs"),
     ("executions", "kernel", "simulator: ", " executions"),
     ("stacked", "kernel", "stacked filters: ", " executions"),
@@ -46,7 +48,7 @@ pub(crate) fn rendered(reports: &[Report]) -> String {
             report.release,
             machine.debian,
             machine.traits,
-            report.world.jit.name(),
+            report.filters(),
             counts.join(" | "),
         );
     }
@@ -101,6 +103,11 @@ fn lacks(check: &Check) -> Vec<String> {
             lacks.push(format!("{name}: {}", reason.trim()));
         }
     }
+    let doctor = check.lines.iter().filter(|_| check.name == "doctor");
+    let no = doctor.filter_map(|line| line.strip_prefix("  no "));
+    // What follows the question, in a column of its own, may be another figure on each kernel.
+    let question = |line: &str| line.trim().split("  ").next().unwrap_or_default().to_owned();
+    lacks.extend(no.map(|line| format!("doctor: {}", question(line))));
     let whole = check.lines.iter().filter_map(|line| line.strip_prefix("skipped: "));
     lacks.extend(whole.map(|reason| format!("{}: {reason}", check.name)));
     let walk = check.lines.iter().filter_map(|line| line.strip_prefix("constant-action walk: no "));
@@ -133,5 +140,8 @@ mod tests {
     fn what_is_lacking_is_named_with_its_row() {
         let check = check(&["skip  group: row: about", "     no such thing", "skipped: more: old"]);
         assert_eq!(lacks(&check), ["row: no such thing", "live: more: old"]);
+        let lines = ["  yes      seccomp(2)", "  no       flag LOG          EINVAL"];
+        let check = Check { name: "doctor".into(), lines: lines.map(String::from).into(), ..check };
+        assert_eq!(lacks(&check), ["doctor: flag LOG"]);
     }
 }
