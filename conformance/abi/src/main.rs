@@ -7,6 +7,8 @@
 //! - `abidiff` finds nothing in it that a program linked to the other could miss;
 //! - one compiled program prints the same with both;
 //! - a second program, for what the other does not have, passes with ours, also under valgrind;
+//! - `libcallgate` makes filters of policies, and holds functions against filters, in programs with
+//!   either library;
 //! - a program reports its trapped call with `callgate.h`, with either library;
 //! - programs in C, C++, Rust and Go link it statically, the first also without a dynamic linker,
 //!   with what `pkg-config --static` says;
@@ -21,6 +23,7 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "it prints what it found")]
 
+mod beside;
 mod headers;
 mod linked;
 mod needs;
@@ -67,6 +70,7 @@ const CHECKS: &[Check] = &[
     ("abidiff", abidiff),
     ("the same program twice", twice),
     ("what is ours alone", alone),
+    ("policies", beside::check),
     ("reports", report),
     ("statically linked", linked::check),
     ("shape", shape::check),
@@ -197,7 +201,7 @@ fn alone(library: &Library) -> Result<String, String> {
 /// with theirs.
 fn report(library: &Library) -> Result<String, String> {
     const SIGSYS: i32 = 31;
-    let program = library.program("report", Against::Ours)?;
+    let program = beside::report(library)?;
     let mut lines = Vec::new();
     for mut run in [library.command(&program), Command::new(&program)] {
         let ended = run.output().map_err(|error| format!("report: {error}"))?;

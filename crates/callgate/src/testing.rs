@@ -1,6 +1,7 @@
 //! Tests of filters by what programs do under them.
 
 use std::fmt;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::panic::resume_unwind;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +11,7 @@ use std::time::Duration;
 use callgate_explain::{Answer, Denial, Denials, Knowledge, explain};
 use callgate_kernel::notify::{Format, Response, wait};
 use callgate_kernel::{Interruption, Options, Scope};
-use callgate_policy::SeccompData;
+use callgate_policy::{Action, SeccompData};
 use callgate_syscalls::{ArchToken, SyscallNr};
 
 use crate::{Error, Filter};
@@ -42,8 +43,9 @@ const KEPT_MAX: usize = 4096;
 pub fn denied(filter: &Filter, closure: impl FnOnce() + Send) -> Result<Refused, Error> {
     let asking = Filter::from_policy(filter.policy().clone().with_refusals_notified())?;
     let interruption = Interruption::fewest();
+    let decide = |call: &SeccompData| filter.decide(call);
     let (listener, done) = (OnceLock::new(), AtomicBool::new(false));
-    let mut kept = Kept { calls: Vec::with_capacity(KEPT_MAX), more: 0 };
+    let mut kept = Kept::new();
     thread::scope(|scope| {
         let thread = scope.spawn(|| {
             let options = Options::default();
@@ -55,13 +57,36 @@ pub fn denied(filter: &Filter, closure: impl FnOnce() + Send) -> Result<Refused,
             }
             done.store(true, Ordering::Release);
         });
-        let served = serve(filter, &listener, &done, &mut kept, &|| thread.is_finished());
+        let is_noted = || !done.load(Ordering::Acquire);
+        let served = match loaded(&listener) {
+            Ok(listener) => {
+                serve(listener, &decide, &mut kept, &is_noted, &|| thread.is_finished())
+            }
+            Err(error) => Err(error),
+        };
         match thread.join() {
             Ok(()) => served,
             Err(panic) => resume_unwind(panic),
         }
     })?;
-    Ok(kept.refused(filter))
+    Ok(kept.refused(&decide))
+}
+
+/// What a filter would refuse of all that those do whose calls a listener hands over: they are noted
+/// and made all the same, until nobody is left under the filter, or `is_over`.
+///
+/// `decide` says what the filter answers, of which the loaded one hands over what it refuses.
+///
+/// # Errors
+/// [`Error::Kernel`] where the kernel can't hand calls over.
+pub fn refused(
+    listener: BorrowedFd<'_>,
+    decide: &dyn Fn(&SeccompData) -> Action,
+    is_over: &dyn Fn() -> bool,
+) -> Result<Refused, Error> {
+    let mut kept = Kept::new();
+    serve(listener, decide, &mut kept, &|| true, is_over)?;
+    Ok(kept.refused(decide))
 }
 
 /// Fails unless a filter allows all that a closure does, with the calls that it refuses and the lines
@@ -143,6 +168,10 @@ struct Kept {
 }
 
 impl Kept {
+    fn new() -> Self {
+        Self { calls: Vec::with_capacity(KEPT_MAX), more: 0 }
+    }
+
     /// Notes a call without asking for memory.
     fn note(&mut self, call: SeccompData, thread: u32) {
         match self.calls.len() < self.calls.capacity() {
@@ -151,13 +180,13 @@ impl Kept {
         }
     }
 
-    fn refused(self, filter: &Filter) -> Refused {
+    fn refused(self, decide: &dyn Fn(&SeccompData) -> Action) -> Refused {
         let mut denials = Denials::default();
         for (call, thread) in self.calls {
             let mut denial = Denial::new(call.arch, call.nr, Knowledge::Notification);
             denial.args = call.args.map(Some);
             denial.ip = Some(call.instruction_pointer);
-            denial.answer = Answer::Action(filter.decide(&call));
+            denial.answer = Answer::Action(decide(&call));
             denial.process.tid = Some(thread);
             denials.add(denial);
         }
@@ -165,30 +194,37 @@ impl Kept {
     }
 }
 
-/// Lets all calls go on, and notes those that the filter refuses while the closure runs.
-fn serve(
-    filter: &Filter,
+/// The longest that a wait for calls or for a listener takes.
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// Waits for the listener of a filter that a thread loads.
+fn loaded(
     listener: &OnceLock<Result<std::os::fd::OwnedFd, Error>>,
-    done: &AtomicBool,
-    kept: &mut Kept,
-    is_finished: &dyn Fn() -> bool,
-) -> Result<(), Error> {
-    use std::os::fd::AsFd;
-    const PAUSE: Duration = Duration::from_millis(1);
-    const CONTINUE: u32 = 1;
-    let kernel = |call, errno| Error::Kernel(callgate_kernel::Error::Kernel { call, errno });
-    let format = Format::of_kernel().map_err(|errno| kernel("seccomp", errno));
-    let listener = loop {
+) -> Result<BorrowedFd<'_>, Error> {
+    loop {
         match listener.get() {
-            Some(Ok(listener)) => break listener.as_fd(),
+            Some(Ok(listener)) => return Ok(listener.as_fd()),
             Some(Err(error)) => return Err(error.clone()),
             None => thread::sleep(PAUSE),
         }
-    };
-    let Some(format) = format? else { return Ok(()) };
+    }
+}
+
+/// Lets all calls go on, and notes those that are refused while they shall be.
+fn serve(
+    listener: BorrowedFd<'_>,
+    decide: &dyn Fn(&SeccompData) -> Action,
+    kept: &mut Kept,
+    is_noted: &dyn Fn() -> bool,
+    is_over: &dyn Fn() -> bool,
+) -> Result<(), Error> {
+    const CONTINUE: u32 = 1;
+    let kernel = |call, errno| Error::Kernel(callgate_kernel::Error::Kernel { call, errno });
+    let format = Format::of_kernel().map_err(|errno| kernel("seccomp", errno))?;
+    let Some(format) = format else { return Ok(()) };
     loop {
         let ready = wait(listener, None, Some(PAUSE * 20)).unwrap_or_default();
-        if ready.ended || !ready.call && is_finished() {
+        if ready.ended || !ready.call && is_over() {
             return Ok(());
         }
         // Whoever gave up meanwhile needs no answer.
@@ -201,8 +237,7 @@ fn serve(
             instruction_pointer: asked.data.instruction_pointer,
             args: asked.data.args,
         };
-        let is_refused = !filter.decide(&call).kind().may_execute();
-        if is_refused && !done.load(Ordering::Acquire) {
+        if !decide(&call).kind().may_execute() && is_noted() {
             kept.note(call, asked.pid);
         }
         let response = Response { id: asked.id, val: 0, error: 0, flags: CONTINUE };

@@ -6,6 +6,7 @@ use callgate_raise::{
 };
 use callgate_syscalls::Arch;
 
+use crate::libseccomp::{Libseccomp, LibseccompFilter};
 use crate::printer::Printer;
 use crate::{Format, NotConverted};
 
@@ -118,6 +119,17 @@ pub fn convert(
         }
         (result, _) => result,
     }
+}
+
+/// What to ask libseccomp for, so that the filter means a policy.
+///
+/// # Errors
+/// [`NotConverted::Inexpressible`] names what libseccomp has no words for.
+pub fn libseccomp_filter(policy: &Policy) -> Result<LibseccompFilter, NotConverted> {
+    let format = Format::Libseccomp;
+    let inexpressible = |what| NotConverted::Inexpressible { format, what };
+    let raised = raise(policy).map_err(|found| inexpressible(found.to_string()))?;
+    Libseccomp.filter(&raised).map_err(inexpressible)
 }
 
 fn attempt(

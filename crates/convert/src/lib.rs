@@ -31,6 +31,7 @@ mod spo;
 mod systemd;
 
 pub use callgate_raise::{Differing, Refusal, Refusals};
-pub use convert::{Converted, Nearest, WaysOut, convert};
+pub use convert::{Converted, Nearest, WaysOut, convert, libseccomp_filter};
 pub use error::NotConverted;
 pub use format::Format;
+pub use libseccomp::{LibseccompArch, LibseccompFilter, LibseccompRule};

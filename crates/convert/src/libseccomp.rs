@@ -3,11 +3,53 @@
 mod read;
 
 use callgate_policy::{Action, ActionKind, Operator, Policy};
-use callgate_raise::{Agreement, Clause, Raised, RaisedArch, Test, compare};
-use callgate_syscalls::{Arch, Name};
+use callgate_raise::{Agreement, Raised, RaisedArch, Test, compare};
+use callgate_scmp::{ArgCmp, Token};
+use callgate_syscalls::{Arch, Name, SyscallNr};
 
 use crate::lines;
 use crate::printer::Printer;
+
+/// A filter as libseccomp's functions are asked for it: a context for each architecture, of which
+/// the others are merged into the first.
+///
+/// What the library makes of it is its own matter: whoever asks proves the program that it exports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LibseccompFilter {
+    /// The action where no rule holds.
+    pub default: Action,
+    /// The action for calls of other architectures, an attribute of each context.
+    pub foreign: Action,
+    /// The architectures.
+    pub arches: Vec<LibseccompArch>,
+}
+
+/// The rules of a context.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LibseccompArch {
+    /// Its architecture.
+    pub arch: Arch,
+    /// The same as libseccomp's number (`SCMP_ARCH_*`), which for x32 is not the kernel's.
+    pub token: u32,
+    /// What is added to it, in this order.
+    pub rules: Vec<LibseccompRule>,
+}
+
+/// A rule as `seccomp_rule_add_array` takes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LibseccompRule {
+    /// The action.
+    pub action: Action,
+    /// The syscall, whose number the library is asked for.
+    pub name: Name,
+    /// Its number on the architecture.
+    pub number: SyscallNr,
+    /// The comparisons, all of which have to hold.
+    pub tests: Vec<ArgCmp>,
+}
 
 /// A function for each architecture with its rules, and one that puts them together.
 pub(crate) struct Libseccomp;
@@ -50,49 +92,69 @@ impl Printer for Libseccomp {
 
 impl Libseccomp {
     fn source(&self, raised: &Raised, function: &str) -> Result<String, String> {
-        let raised = raised.clone().without_silent();
-        let default = lines::common_default(&raised.arches)?;
-        let default = default.ok_or("the filter is for no architecture")?;
-        let default = word(default).ok_or_else(|| lines::no_word(default))?;
-        let foreign = word(raised.foreign).ok_or_else(|| lines::no_word(raised.foreign))?;
+        let filter = self.filter(raised)?;
+        let named = |action| word(action).unwrap_or_default();
+        let (default, foreign) = (named(filter.default), named(filter.foreign));
         let mut text = HEAD.replace("DEFAULT", &default).replace("FOREIGN", &foreign);
-        for own in &raised.arches {
-            text += &self.rules(&lines::spelled_out(own), function)?;
+        for own in &filter.arches {
+            text += &rules(own, function);
         }
         text += TAIL;
-        for own in &raised.arches {
+        for own in &filter.arches {
             let (name, token) = (own.arch.name(), token(own.arch));
             text += &format!("\tif (add(&filter, {token}, rules_{name}) < 0)\n\t\treturn NULL;\n");
         }
         Ok(text + "\treturn filter;\n}\n")
     }
 
-    fn rules(&self, own: &RaisedArch, function: &str) -> Result<String, String> {
-        let mut calls = Vec::new();
+    /// What libseccomp is asked for. Whatever has no word there is named.
+    pub(crate) fn filter(&self, raised: &Raised) -> Result<LibseccompFilter, String> {
+        let raised = raised.clone().without_silent();
+        let default = lines::common_default(&raised.arches)?;
+        let default = default.ok_or("the filter is for no architecture")?;
+        for action in [default, raised.foreign] {
+            word(action).ok_or_else(|| lines::no_word(action))?;
+        }
+        let arches = raised.arches.iter().map(|own| self.arch(&lines::spelled_out(own)));
+        Ok(LibseccompFilter {
+            default,
+            foreign: raised.foreign,
+            arches: arches.collect::<Result<_, String>>()?,
+        })
+    }
+
+    fn arch(&self, own: &RaisedArch) -> Result<LibseccompArch, String> {
+        let mut rules = Vec::new();
         for call in &own.calls {
             for part in &call.parts {
-                let name = lines::name(own, call)?;
-                let action = word(part.action).ok_or_else(|| lines::no_word(part.action))?;
-                for clause in lines::express(self, (own, call), part.action, &part.clauses)? {
-                    let (count, tests) = (clause.tests().len(), tests(&clause, own.arch));
-                    calls.push(format!(
-                        "(rc = {function}(filter, {action}, NR(\"{name}\"), {count}{tests})) < 0"
-                    ));
+                let (name, number, action) = (lines::name(own, call)?, call.nr, part.action);
+                word(action).ok_or_else(|| lines::no_word(action))?;
+                for clause in lines::express(self, (own, call), action, &part.clauses)? {
+                    let tests = clause.tests().iter().map(|test| compared(test, own.arch));
+                    rules.push(LibseccompRule { action, name, number, tests: tests.collect() });
                 }
             }
         }
-        let body = match calls.is_empty() {
-            true => "\t(void)filter;\n\treturn 0;\n".to_owned(),
-            false => {
-                let calls = calls.join(" ||\n\t    ");
-                format!("\tint rc;\n\n\tif ({calls})\n\t\treturn rc;\n\treturn 0;\n")
-            }
-        };
-        Ok(format!(
-            "static int rules_{}(scmp_filter_ctx filter)\n{{\n{body}}}\n\n",
-            own.arch.name()
-        ))
+        Ok(LibseccompArch { arch: own.arch, token: Token::of(own.arch).raw(), rules })
     }
+}
+
+/// The function that adds the rules of an architecture.
+fn rules(own: &LibseccompArch, function: &str) -> String {
+    let call = |rule: &LibseccompRule| {
+        let (action, name) = (word(rule.action).unwrap_or_default(), rule.name);
+        let (count, tests) = (rule.tests.len(), tests(&rule.tests));
+        format!("(rc = {function}(filter, {action}, NR(\"{name}\"), {count}{tests})) < 0")
+    };
+    let calls: Vec<String> = own.rules.iter().map(call).collect();
+    let body = match calls.is_empty() {
+        true => "\t(void)filter;\n\treturn 0;\n".to_owned(),
+        false => {
+            let calls = calls.join(" ||\n\t    ");
+            format!("\tint rc;\n\n\tif ({calls})\n\t\treturn rc;\n\treturn 0;\n")
+        }
+    };
+    format!("static int rules_{}(scmp_filter_ctx filter)\n{{\n{body}}}\n\n", own.arch.name())
 }
 
 const HEAD: &str = "\
@@ -158,24 +220,37 @@ scmp_filter_ctx callgate_filter(void)
 
 ";
 
-fn tests(clause: &Clause, arch: Arch) -> String {
-    let one = |test: &Test| {
-        let index = test.argument().unwrap_or_default();
-        let (value, mask) = (test.value, test.mask);
-        if mask != Test::full_mask(arch) {
-            return format!(", SCMP_A{index}(SCMP_CMP_MASKED_EQ, {mask:#x}, {value:#x})");
-        }
-        let operator = match test.operator {
-            Operator::Eq => "EQ",
-            Operator::Ne => "NE",
-            Operator::Lt => "LT",
-            Operator::Le => "LE",
-            Operator::Gt => "GT",
-            Operator::Ge => "GE",
-        };
-        format!(", SCMP_A{index}(SCMP_CMP_{operator}, {value:#x})")
+/// The names of libseccomp's comparisons, in the order of their values, which begin with 1.
+const OPERATORS: [&str; 7] = ["NE", "LT", "LE", "EQ", "GE", "GT", "MASKED_EQ"];
+const MASKED_EQ: u32 = 7;
+
+fn compared(test: &Test, arch: Arch) -> ArgCmp {
+    let arg = test.argument().and_then(|index| u32::try_from(index).ok()).unwrap_or_default();
+    if test.mask != Test::full_mask(arch) {
+        return ArgCmp { arg, op: MASKED_EQ, datum_a: test.mask, datum_b: test.value };
+    }
+    let op = match test.operator {
+        Operator::Ne => 1,
+        Operator::Lt => 2,
+        Operator::Le => 3,
+        Operator::Eq => 4,
+        Operator::Ge => 5,
+        Operator::Gt => 6,
     };
-    clause.tests().iter().map(one).collect()
+    ArgCmp { arg, op, datum_a: test.value, datum_b: 0 }
+}
+
+fn tests(tests: &[ArgCmp]) -> String {
+    let one = |test: &ArgCmp| {
+        let place = usize::try_from(test.op).ok().and_then(|op| op.checked_sub(1));
+        let operator = place.and_then(|place| OPERATORS.get(place)).copied().unwrap_or_default();
+        let (index, first, second) = (test.arg, test.datum_a, test.datum_b);
+        match test.op {
+            MASKED_EQ => format!(", SCMP_A{index}(SCMP_CMP_{operator}, {first:#x}, {second:#x})"),
+            _ => format!(", SCMP_A{index}(SCMP_CMP_{operator}, {first:#x})"),
+        }
+    };
+    tests.iter().map(one).collect()
 }
 
 fn word(action: Action) -> Option<String> {

@@ -32,7 +32,7 @@ pub use detect::detect;
 pub use dialect::Dialect;
 pub use firejail::{FIREJAIL_GROUPS, FIREJAIL_NAMESPACES, FIREJAIL_PROTOCOLS};
 pub use snapd::NEGATIVE_IN_32_BITS;
-pub use systemd::{SYSTEMD_NAMESPACES, SYSTEMD_SWITCHES};
+pub use systemd::{SYSTEMD_NAMESPACES, SYSTEMD_SWITCHES, drop_ins};
 pub use written::{
     Exactness, Layer, LayerArches, Loader, Lowered, Options, Order, Part, Refused, Written, X32,
 };

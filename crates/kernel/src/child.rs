@@ -19,6 +19,7 @@ mod aside;
 mod ask;
 #[cfg(feature = "test-support")]
 mod outcome;
+mod supervised;
 #[cfg(feature = "test-support")]
 mod target;
 #[cfg(feature = "test-support")]
@@ -29,6 +30,7 @@ pub use absent::AbsentMemory;
 pub use ask::{Answer, PASSED, Question, ask};
 #[cfg(feature = "test-support")]
 pub use outcome::{Call, Outcome, outcomes};
+pub use supervised::start_supervised;
 #[cfg(feature = "test-support")]
 pub use target::{CALLS_MAX, Restart, Target, handle_interruptions, interrupt, own_tid};
 #[cfg(feature = "test-support")]
@@ -111,6 +113,12 @@ impl Child {
     #[must_use]
     pub const fn id(&self) -> Tid {
         self.process
+    }
+
+    /// Whether it has ended; it can still be waited for.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        process::has_ended(self.process)
     }
 
     /// Waits for its end.

@@ -25,6 +25,7 @@ use crate::sys::{errno, errno_of};
 use crate::{Error, Options, Scope, load_stack};
 
 pub use handover::hands_over;
+pub(crate) use handover::{Handover, load_handing_over};
 pub use supervised::Supervised;
 
 /// A command that was found and only has to be executed.

@@ -12,6 +12,9 @@ pub const PROGRAMS: &str = "crates/scmp-capi/tests/c";
 /// The list of the names that the library exports.
 pub const EXPORTS: &str = "crates/scmp-capi/exports.txt";
 
+/// The same of the library beside it.
+pub const BESIDE_EXPORTS: &str = "crates/capi/exports.txt";
+
 /// The compiler options under which our C programs give no warning.
 pub const WARNINGS: [&str; 4] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
 
@@ -21,7 +24,16 @@ pub const WARNINGS: [&str; 4] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
 ///
 /// Where the list can't be read.
 pub fn exports() -> Result<BTreeSet<String>, String> {
-    let text = fs::read_to_string(root().join(EXPORTS)).map_err(|e| format!("{EXPORTS}: {e}"))?;
+    names(EXPORTS)
+}
+
+/// The names of a list in this project, a line each.
+///
+/// # Errors
+///
+/// Where the list can't be read.
+pub fn names(list: &str) -> Result<BTreeSet<String>, String> {
+    let text = fs::read_to_string(root().join(list)).map_err(|e| format!("{list}: {e}"))?;
     Ok(text.lines().map(str::to_owned).collect())
 }
 

@@ -18,6 +18,7 @@ use std::process::Command;
 
 use crate::{build, build_command, python, root, target, tool};
 
+use crate::library::{BESIDE_EXPORTS, EXPORTS};
 use layout::Layout;
 
 /// The file that holds the shared library, and the names that lead to it.
@@ -52,9 +53,15 @@ const EDITOR_FILES: [(&str, &str, &[&str]); 2] = [
 /// The C library's profile in `Cargo.toml`.
 pub const LIBRARY_PROFILE: &str = "dist";
 
-/// The folder of the headers in this project, and those among them that are not generated.
+/// The folder of the headers in this project, and the one among them that is not generated.
 const INCLUDE: &str = "crates/scmp-capi/include";
-const WRITTEN: [&str; 2] = ["seccomp.h", "callgate.h"];
+const WRITTEN: [&str; 1] = ["seccomp.h"];
+
+/// The library beside libseccomp: its folder in this project, the file that holds it, and the names
+/// that lead to that.
+const BESIDE: &str = "crates/capi";
+const BESIDE_SHARED: &str = "libcallgate.so.0.1.0";
+const BESIDE_LINKS: [&str; 2] = ["libcallgate.so.0", "libcallgate.so"];
 
 /// The headers that the command `headers` makes from the tables.
 const GENERATED: [&str; 2] = ["seccomp-syscalls.h", "seccomp-kvers.h"];
@@ -74,6 +81,7 @@ pub fn run(args: &[String]) -> Result<(), String> {
         _ => {
             let layout = Layout::parse(args)?;
             library_in(&layout)?;
+            beside_in(&layout)?;
             command(&layout.folder)?;
             tools(&layout.folder)?;
             if let Some(folder) = &layout.python {
@@ -137,23 +145,55 @@ fn library_in(layout: &Layout) -> Result<(), String> {
     let lib = folder.join(&layout.libdir);
     let built = target().join(LIBRARY_PROFILE);
     copy(&built.join("libseccomp.so"), &lib.join(SHARED))?;
-    archive::localize(&built.join("libseccomp.a"), &lib.join("libseccomp.a"))?;
+    archive::localize(&built.join("libseccomp.a"), &lib.join("libseccomp.a"), EXPORTS)?;
     for link in LINKS {
         self::link(SHARED, &lib.join(link))?;
     }
     for header in GENERATED.into_iter().chain(WRITTEN) {
         copy(&root().join(INCLUDE).join(header), &folder.join("include").join(header))?;
     }
-    let template = root().join("crates/scmp-capi/libseccomp.pc.in");
-    let template =
-        fs::read_to_string(&template).map_err(|e| format!("{}: {e}", template.display()))?;
-    let config = template.replace("@PREFIX@", &layout.prefix.to_string_lossy());
-    let config = config.replace("@LIBDIR@", &layout.libdir.to_string_lossy());
-    write(&lib.join("pkgconfig/libseccomp.pc"), config.as_bytes())?;
-    for (name, page) in manual::pages()? {
+    configuration(layout, "crates/scmp-capi/libseccomp.pc.in", "libseccomp.pc")?;
+    for (name, page) in manual::pages(&manual::LIBSECCOMP)? {
         write(&folder.join("share/man/man3").join(name), page.as_bytes())?;
     }
     Ok(())
+}
+
+/// Lays out the library beside libseccomp alone.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn beside(folder: &Path) -> Result<(), String> {
+    beside_in(&Layout::of(folder)?)
+}
+
+fn beside_in(layout: &Layout) -> Result<(), String> {
+    build("callgate-capi", LIBRARY_PROFILE)?;
+    let lib = layout.folder.join(&layout.libdir);
+    let built = target().join(LIBRARY_PROFILE);
+    let archive = lib.join("libcallgate.a");
+    copy(&built.join("libcallgate_c.so"), &lib.join(BESIDE_SHARED))?;
+    archive::localize(&built.join("libcallgate_c.a"), &archive, BESIDE_EXPORTS)?;
+    for link in BESIDE_LINKS {
+        self::link(BESIDE_SHARED, &lib.join(link))?;
+    }
+    let header = root().join(BESIDE).join("include/callgate.h");
+    copy(&header, &layout.folder.join("include/callgate.h"))?;
+    configuration(layout, &format!("{BESIDE}/callgate.pc.in"), "callgate.pc")?;
+    let man = layout.folder.join("share/man/man3");
+    let mut pages = manual::pages(&manual::BESIDE)?.into_iter();
+    pages.try_for_each(|(name, page)| write(&man.join(name), page.as_bytes()))
+}
+
+/// Writes what pkg-config reads.
+fn configuration(layout: &Layout, template: &str, name: &str) -> Result<(), String> {
+    let text = fs::read_to_string(root().join(template));
+    let text = text.map_err(|error| format!("{template}: {error}"))?;
+    let text = text.replace("@PREFIX@", &layout.prefix.to_string_lossy());
+    let text = text.replace("@LIBDIR@", &layout.libdir.to_string_lossy());
+    let folder = layout.folder.join(&layout.libdir).join("pkgconfig");
+    write(&folder.join(name), text.as_bytes())
 }
 
 /// The text of a generated header.

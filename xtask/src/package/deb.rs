@@ -6,11 +6,13 @@ use std::process::Command;
 use super::{Sources, packages, succeed, text};
 
 /// The packages, by what their files begin with.
-const PACKAGES: [&str; 5] = [
+const PACKAGES: [&str; 7] = [
     "callgate-seccomp_",
     "callgate_",
+    "libcallgate-dev_",
     "libcallgate-seccomp-dev_",
     "libcallgate-seccomp2_",
+    "libcallgate0_",
     "python3-callgate-seccomp_",
 ];
 

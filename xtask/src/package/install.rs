@@ -56,6 +56,12 @@ const DEBIAN: &[Trial] = &[
         prints: "Seccomp:\t2",
     },
     Trial {
+        shows: "the library beside it finds this libseccomp",
+        command: "ldd /usr/lib/*/libcallgate.so.0; ls /usr/include/callgate.h; \
+                  dpkg-query -W -f '${Depends}\\n' libcallgate0",
+        prints: "/usr/include/callgate.h",
+    },
+    Trial {
         shows: "Python loads a filter",
         command: "python3 -c 'import seccomp as s, os; f = s.SyscallFilter(s.ALLOW); \
                   f.add_rule(s.ERRNO(7), \"getppid\"); f.load(); print(os.getppid())'",
@@ -86,6 +92,15 @@ const FEDORA: &[Trial] = &[
                   cc -Iusr/include version.c -Lusr/lib64 -lseccomp -o version && \
                   LD_LIBRARY_PATH=usr/lib64 ./version",
         prints: "6",
+    },
+    Trial {
+        shows: "a policy is a filter in a program",
+        command: "printf '#include <callgate.h>\\nint main(void) { scmp_filter_ctx f; \
+                  int e = callgate_filter_from_text(&f, \"policy 2\", \"p\"); \
+                  printf(\"%%d %%s\\\\n\", e, callgate_error()); return 0; }\\n' > beside.c && \
+                  cc -Iusr/include beside.c -Lusr/lib64 -lcallgate -lseccomp -o beside && \
+                  LD_LIBRARY_PATH=usr/lib64 ./beside",
+        prints: "-22 p:1:",
     },
     Trial {
         shows: "Fedora's own library can't come beside it",

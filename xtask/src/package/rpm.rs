@@ -8,11 +8,13 @@ use super::{NAME, Sources, fresh, packages, succeed, text};
 use crate::root;
 
 /// The packages, by what their files begin with.
-const PACKAGES: [&str; 5] = [
+const PACKAGES: [&str; 7] = [
     "callgate-0",
     "callgate-libseccomp-0",
     "callgate-libseccomp-devel-0",
     "callgate-libseccomp-static-0",
+    "libcallgate-0",
+    "libcallgate-devel-0",
     "python3-callgate-seccomp-0",
 ];
 

@@ -13,6 +13,7 @@ const UNSAFE_CRATES: &[&str] = &[
     "crates/kernel/",
     "crates/scmp-capi/",
     "crates/scmp-python/",
+    "crates/capi/",
     "crates/lab/",
     "crates/observe/",
 ];

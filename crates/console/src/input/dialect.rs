@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use callgate_dialects::{Dialect, Loader, Options, Written, detect, nothing, read};
+use callgate_dialects::{Dialect, Loader, Options, Written, detect, drop_ins, nothing, read};
 use callgate_gate::{Lowered, Refused, from_folder};
 use callgate_rules::Sources;
 use callgate_syscalls::Arch;
@@ -155,18 +155,4 @@ fn written(
 pub(super) fn refused(refused: callgate_dialects::Refused) -> Error {
     let callgate_dialects::Refused { sources, diagnostics } = refused;
     Error::text(Refused { sources, diagnostics })
-}
-
-/// The drop-ins beside a unit, `UNIT.d/*.conf`, in the order of their names.
-fn drop_ins(unit: &Path) -> Vec<std::path::PathBuf> {
-    let mut folder = unit.as_os_str().to_owned();
-    folder.push(".d");
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let paths = entries.map(|entry| entry.path());
-    let mut paths: Vec<_> = paths
-        .filter(|path| path.extension().is_some_and(|extension| extension == "conf"))
-        .filter(|path| path.is_file())
-        .collect();
-    paths.sort();
-    paths
 }

@@ -4,7 +4,7 @@ use callgate_policy::{Action, Policy};
 use callgate_scmp::{ArgCmp, Attribute, Capabilities, Context, Exactness, Token, resolve_name};
 use callgate_syscalls::Arch;
 
-use super::{FUNCTIONS, token, word};
+use super::{FUNCTIONS, OPERATORS, token, word};
 
 /// The policy of the filter that the functions of a text make on a machine.
 pub(super) fn policy(text: &str, native: Arch) -> Result<Policy, String> {
@@ -74,7 +74,6 @@ fn rules(context: &mut Context, body: &str, native: Arch) -> Result<(), String> 
 
 /// `0(SCMP_CMP_EQ, 0x1)`.
 fn test(text: &str) -> Option<ArgCmp> {
-    const OPERATORS: [&str; 7] = ["NE", "LT", "LE", "EQ", "GE", "GT", "MASKED_EQ"];
     let (index, inside) = text.strip_suffix(')')?.split_once("(SCMP_CMP_")?;
     let mut words = inside.split(", ");
     let operator = words.next()?;

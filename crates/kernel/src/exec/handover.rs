@@ -75,7 +75,7 @@ impl Command {
                 self.replace()
             }
             Err(error) => {
-                handover.state.store(ABANDONED, Ordering::Release);
+                handover.abandon();
                 error
             }
         }
@@ -83,7 +83,7 @@ impl Command {
 }
 
 /// Loads the filters for this thread, the oldest first.
-fn load_handing_over(
+pub(crate) fn load_handing_over(
     stack: &Stack,
     options: &Options,
     interruption: Interruption,
@@ -106,7 +106,7 @@ fn load_handing_over(
 /// How the thread that gives the listener away learns of it. All by looking again and again: to
 /// wake another thread takes a call, which the filters may refuse.
 #[derive(Default)]
-struct Handover {
+pub(crate) struct Handover {
     state: AtomicU8,
     listener: Slot,
 }
@@ -120,7 +120,7 @@ const GIVEN: u8 = 3;
 
 impl Handover {
     /// Outside of the filters: waits for the listener and gives it away.
-    fn run(&self, give: impl FnOnce(OwnedFd) -> io::Result<()>) {
+    pub(crate) fn run(&self, give: impl FnOnce(OwnedFd) -> io::Result<()>) {
         const PAUSE: Duration = Duration::from_micros(20);
         let listener = loop {
             match self.state.load(Ordering::Acquire) {
@@ -143,8 +143,13 @@ impl Handover {
         }
     }
 
+    /// There will be no listener.
+    pub(crate) fn abandon(&self) {
+        self.state.store(ABANDONED, Ordering::Release);
+    }
+
     /// Under the filters, so without any call.
-    fn wait_until_given(&self) {
+    pub(crate) fn wait_until_given(&self) {
         while self.state.load(Ordering::Acquire) != GIVEN {
             std::hint::spin_loop();
         }
