@@ -1,10 +1,13 @@
 //! From a policy to a text that was proved.
 
+use std::collections::BTreeSet;
+
 use callgate_policy::Policy;
 use callgate_raise::{
-    Agreement, Differing, Raised, Refusals, compare, permits_no_more, raise, stricter,
+    Agreement, Call, Clause, Differing, Raised, Refusals, compare, freedom, permits_no_more, raise,
+    stricter,
 };
-use callgate_syscalls::Arch;
+use callgate_syscalls::{Arch, Name};
 
 use crate::libseccomp::{Libseccomp, LibseccompFilter};
 use crate::printer::Printer;
@@ -106,19 +109,79 @@ pub fn convert(
     let equal = attempt(printer, &raised, policy, format);
     match (equal, nearest) {
         (Err(NotConverted::Inexpressible { .. }), Nearest::Stricter) => {
-            let says = |arch: Arch, name, test: &_| printer.says(arch, name, test);
-            let has_action = |action| printer.has_action(action);
-            let has_default = |action| printer.has_default(action);
-            let less = stricter(&raised, &says, printer.repeats(), &has_action, &has_default);
-            let meant = less.policy().map_err(|error| inexpressible(error.to_string()))?;
-            let (text, read) = written(printer, &less, &meant, format)?;
-            let stricter = permits_no_more(&read, policy).map_err(NotConverted::Unproved)?;
-            let more = || inexpressible("the nearest that can be said permits more".to_owned());
-            let (stricter, refusals) = stricter.ok_or_else(more)?;
-            Ok(Converted { text, policy: read, refusals, stricter, newer: newer(&less, format) })
+            nearest_of(printer, &raised, policy, format)
         }
         (result, _) => result,
     }
+}
+
+/// The most syscalls whose conditions are tried one after the other.
+const TRIALS_MAX: usize = 64;
+
+/// The nearest text that permits no more. A form that has lines for a few conditions, and no words
+/// for others, is tried with the conditions of one syscall after the other.
+fn nearest_of(
+    printer: &dyn Printer,
+    raised: &Raised,
+    policy: &Policy,
+    format: Format,
+) -> Result<Converted, NotConverted> {
+    let mut kept = BTreeSet::new();
+    let mut best = nearest_keeping(printer, &kept, (raised, policy), format);
+    if printer.guesses() {
+        for name in conditional(raised).into_iter().take(TRIALS_MAX) {
+            kept.insert(name);
+            match nearest_keeping(printer, &kept, (raised, policy), format) {
+                Ok(found) => best = Ok(found),
+                Err(_) => {
+                    kept.remove(&name);
+                }
+            }
+        }
+    }
+    best
+}
+
+/// The syscalls whose answers depend on their arguments.
+fn conditional(raised: &Raised) -> BTreeSet<Name> {
+    let calls = raised.arches.iter().flat_map(|own| &own.calls);
+    let depends =
+        |call: &&Call| call.parts.iter().any(|part| !part.clauses.iter().any(Clause::is_always));
+    calls.filter(depends).filter_map(|call| call.name).collect()
+}
+
+/// The nearest text that permits no more, if the conditions of these syscalls are left to the form.
+fn nearest_keeping(
+    printer: &dyn Printer,
+    kept: &BTreeSet<Name>,
+    (raised, policy): (&Raised, &Policy),
+    format: Format,
+) -> Result<Converted, NotConverted> {
+    let inexpressible = |what| NotConverted::Inexpressible { format, what };
+    let says = |arch: Arch, name: Option<Name>, test: &_| {
+        name.is_some_and(|name| kept.contains(&name)) || printer.says(arch, name, test)
+    };
+    let has_action = |action| printer.has_action(action);
+    let has_default = |action| printer.has_default(action);
+    let repeats = printer.repeats() || !kept.is_empty();
+    let less = stricter(raised, &says, repeats, &has_action, &has_default);
+    let meant = less.policy().map_err(|error| inexpressible(error.to_string()))?;
+    let (text, read) = written(printer, &less, &meant, format)?;
+    let stricter = permits_no_more(&read, policy).map_err(NotConverted::Unproved)?;
+    let Some((stricter, refusals)) = stricter else {
+        let what = match compare(policy, &read).map_err(NotConverted::Unproved)? {
+            Agreement::Differ(differing) => excess(&differing),
+            Agreement::Equal | Agreement::OtherRefusals(_) => String::new(),
+        };
+        return Err(inexpressible(format!("the nearest that can be said permits more{what}")));
+    };
+    Ok(Converted { text, policy: read, refusals, stricter, newer: newer(&less, format) })
+}
+
+/// A call that is permitted and was not, in words.
+fn excess(differing: &[Differing]) -> String {
+    let found = differing.iter().find(|found| freedom(found.read) > freedom(found.meant));
+    found.map_or_else(String::new, |found| format!(": {found}"))
 }
 
 /// What to ask libseccomp for, so that the filter means a policy.

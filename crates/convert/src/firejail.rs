@@ -33,6 +33,10 @@ impl Printer for Firejail {
         false
     }
 
+    fn guesses(&self) -> bool {
+        true
+    }
+
     fn has_action(&self, action: Action) -> bool {
         action == Action::ALLOW || suffix(action).is_some()
     }
@@ -83,11 +87,8 @@ impl Lists {
                 parts => {
                     let line = line(name, own.arch, meant).ok_or_else(|| {
                         let part = &parts[0];
-                        let clause = &part.clauses[0];
-                        format!(
-                            "the rules of {name} on {}: there are no words for {} where {clause}",
-                            own.arch, part.action
-                        )
+                        let named = (own.arch, Some(name));
+                        lines::lost(named, &call.title(), part.action, &part.clauses[0])
                     })?;
                     if !line.is_empty() && !lists.others.contains(&line) {
                         lists.others.push(line);

@@ -87,10 +87,21 @@ pub(crate) fn express(
 ) -> Result<Vec<Clause>, String> {
     let says = |test: &Test| printer.says(own.arch, call.name, test);
     let vocabulary = Vocabulary { says: &says, repeats: printer.repeats() };
-    vocabulary.express(clauses).map_err(|clause| {
-        let (title, arch) = (call.title(), own.arch);
-        format!("the rules of {title} on {arch}: there are no words for {action} where {clause}")
-    })
+    vocabulary
+        .express(clauses)
+        .map_err(|clause| lost((own.arch, call.name), &call.title(), action, &clause))
+}
+
+/// What is lost of a call's rules.
+pub(crate) fn lost(
+    (arch, name): (Arch, Option<Name>),
+    title: &str,
+    action: Action,
+    clause: &Clause,
+) -> String {
+    let named = callgate_gate::condition_text(&clause.condition(), arch, name);
+    let clause = named.unwrap_or_else(|_| clause.to_string());
+    format!("the rules of {title} on {arch}: there are no words for {action} where {clause}")
 }
 
 /// An action for which the form has no word.

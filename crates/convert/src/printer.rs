@@ -12,6 +12,11 @@ pub(crate) trait Printer {
     /// Whether one alternative can test an argument more than once.
     fn repeats(&self) -> bool;
 
+    /// Whether the form has lines for a few conditions as a whole, found by guessing.
+    fn guesses(&self) -> bool {
+        false
+    }
+
     /// Whether there is a word for an action.
     fn has_action(&self, action: Action) -> bool;
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use callgate_dialects::Dialect;
 use callgate_policy::{Action, ActionKind, Policy};
-use callgate_raise::{Call, Clause, Raised, RaisedArch, Test};
+use callgate_raise::{Agreement, Call, Clause, Raised, RaisedArch, Test, compare};
 use callgate_syscalls::{Arch, Errno, Name};
 
 use crate::lines;
@@ -35,6 +35,10 @@ impl Printer for Systemd {
         false
     }
 
+    fn guesses(&self) -> bool {
+        true
+    }
+
     fn has_action(&self, action: Action) -> bool {
         [Action::ALLOW, Action::LOG].contains(&action) || refusal(action).is_some()
     }
@@ -49,11 +53,27 @@ impl Printer for Systemd {
         if text == "[Service]\n" {
             return Err("a filter that refuses nothing has no directive".to_owned());
         }
-        Ok(text)
+        match self.misguessed(&lists, &text, meant) {
+            Some(lost) => Err(lost),
+            None => Ok(text),
+        }
     }
 
     fn read(&self, text: &str, meant: &Policy) -> Result<Policy, String> {
         lines::read_back(Dialect::Systemd, text, meant)
+    }
+}
+
+impl Systemd {
+    /// A rule whose condition is not that of the directive that was guessed for it.
+    fn misguessed(&self, lists: &Lists, text: &str, meant: &Policy) -> Option<String> {
+        if lists.conditional.is_empty() {
+            return None;
+        }
+        let read = self.read(text, meant).ok()?;
+        let Ok(Agreement::Differ(differing)) = compare(meant, &read) else { return None };
+        let names = differing.iter().filter_map(|found| found.name);
+        names.filter_map(|name| lists.conditional.get(&name)).next().cloned()
     }
 }
 
@@ -83,10 +103,8 @@ impl Lists {
                     part.clauses.iter().map(|clause| (part.action, clause.clone()))
                 });
                 for (action, clause) in first.take(1) {
-                    let lost = format!(
-                        "the rules of {name} on {}: there are no words for {action} where {clause}",
-                        own.arch
-                    );
+                    let named = (own.arch, Some(name));
+                    let lost = lines::lost(named, &call.title(), action, &clause);
                     self.conditional.entry(name).or_insert(lost);
                 }
                 Action::ALLOW

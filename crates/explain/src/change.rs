@@ -2,7 +2,7 @@
 
 mod place;
 
-use callgate_facts::{Block, Groups, Reading, Risk, Selector, selectors};
+use callgate_facts::{Block, Groups, Hidden, Reading, Risk, Selector, selectors};
 use callgate_gate::{Lowered, nothing, read};
 use callgate_policy::{ArchPolicy, Condition, Policy};
 use callgate_rules::{Source, Target};
@@ -77,8 +77,15 @@ pub(crate) fn of(
     }
     let around = Around { denial, arch, filter, place: Place::of(rulings) };
     let mut changes = Vec::new();
-    if enosys_helps(denial, intents, rulings, arch) {
-        changes.extend(around.enosys(name));
+    let hides = hides_what_it_does(arch, name, intents);
+    match is_told(denial, rulings, arch) {
+        // They take another way already.
+        true if hides => return changes,
+        false if enosys_helps(denial, intents) => changes.extend(around.enosys(name)),
+        true | false => {}
+    }
+    if hides && !changes.is_empty() {
+        return changes;
     }
     let block = around.block(name);
     let risks = block.as_ref().map_or(&[][..], |block| block.risks);
@@ -87,22 +94,42 @@ pub(crate) fn of(
     changes
 }
 
-/// Whether the callers take another way on ENOSYS, and are not told so already.
-fn enosys_helps(denial: &Denial, intents: &[Intent], rulings: &[Ruling], arch: Arch) -> bool {
+/// Whether what the call does stands behind a pointer, where another call has it as an argument, and
+/// all callers that are known take another way when there is no such call.
+fn hides_what_it_does(arch: Arch, name: Name, intents: &[Intent]) -> bool {
+    let takes_another = |intent: &Intent| intent.effect == Effect::OnlyEnosysHelps;
+    Hidden::of(name, arch).any(|hidden| hidden.instead.is_some())
+        && selectors(arch, name).next().is_none()
+        && !intents.is_empty()
+        && intents.iter().all(takes_another)
+}
+
+/// Whether the callers take another way on ENOSYS, which whatever happens to them now keeps them
+/// from.
+fn enosys_helps(denial: &Denial, intents: &[Intent]) -> bool {
+    let kind = denial.answer.kind();
+    let fails = kind == Some(ActionKind::Errno) || matches!(denial.answer, Answer::Returned(_));
+    intents.iter().any(|intent| match intent.effect {
+        Effect::OnlyEnosysHelps => true,
+        // Any error will do, and they get one.
+        Effect::AnyErrorHelps => !fails,
+        Effect::Fails | Effect::Unknown => false,
+    })
+}
+
+/// Whether the callers are told that the kernel does not have the call.
+pub(crate) fn is_told(denial: &Denial, rulings: &[Ruling], arch: Arch) -> bool {
     let enosys = Errno::from_name("ENOSYS", arch);
     let says = |action: Action| {
         action.kind() == ActionKind::Errno
             && enosys.is_some_and(|enosys| enosys.raw() == action.data())
     };
-    let already = rulings.iter().any(|ruling| says(ruling.action))
+    rulings.iter().any(|ruling| says(ruling.action))
         || match denial.answer {
             Answer::Returned(errno) => Some(errno) == enosys,
             Answer::Action(action) => says(action),
             _ => false,
-        };
-    let helps =
-        |intent: &Intent| matches!(intent.effect, Effect::OnlyEnosysHelps | Effect::AnyErrorHelps);
-    !already && intents.iter().any(helps)
+        }
 }
 
 /// What a change is made for.
@@ -141,10 +168,10 @@ impl Around<'_> {
         of(&named).or_else(|| of(&|_, value| Some(format!("{value:#x}"))))
     }
 
-    /// The smallest block that allows the call.
+    /// The block that allows the call with the fewest risks; of several the smallest.
     fn block(&self, name: Name) -> Option<Change> {
         let mut blocks: Vec<Block> = candidates(self.arch, name).collect();
-        blocks.sort_by_key(|block| block.members(self.arch).count());
+        blocks.sort_by_key(|block| (block.risks().len(), block.members(self.arch).count()));
         let (block, change) = blocks.into_iter().find_map(|block| {
             let change = self.change(ChangeKind::Block, format!("use @{block}"), None)?;
             Some((block, change))

@@ -2,7 +2,9 @@
 
 use callgate_syscalls::ActionKind;
 
-use crate::{Answer, Call, Change, Denial, Filter, Intent, Knowledge, Ruling, change, intent};
+use crate::{
+    Answer, Call, Change, Denial, Effect, Filter, Intent, Knowledge, Ruling, change, intent,
+};
 
 /// Why a call was refused, and what to change.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +26,9 @@ pub struct Explanation {
     pub intents: Vec<Intent>,
     /// What would cure it, the narrowest first.
     pub changes: Vec<Change>,
+    /// Whether nothing has to change: the callers were told that the kernel lacks the call, and take
+    /// another way then.
+    pub is_fine: bool,
     /// What the source can't know.
     pub unknown: Vec<&'static str>,
 }
@@ -47,12 +52,20 @@ pub fn explain(denial: &Denial, filter: Option<&Filter<'_>>) -> Explanation {
         call,
         has_filter: filter.is_some(),
         is_consistent,
+        is_fine: changes.is_empty() && is_fine(denial, &intents, &rulings),
         intents,
         changes,
         unknown: unknown(denial, &rulings),
         rulings,
         denial: denial.clone(),
     }
+}
+
+/// Whether all callers that are known take another way, after what they were told.
+fn is_fine(denial: &Denial, intents: &[Intent], rulings: &[Ruling]) -> bool {
+    let takes_another = |intent: &Intent| intent.effect == Effect::OnlyEnosysHelps;
+    let is_told = |arch| change::is_told(denial, rulings, arch);
+    !intents.is_empty() && intents.iter().all(takes_another) && denial.arch().is_some_and(is_told)
 }
 
 impl Explanation {

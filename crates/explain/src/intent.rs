@@ -1,6 +1,6 @@
 //! What programs want with a call, and what they do when it is refused.
 
-use callgate_facts::{Confidence, Constant, Drift, Fallback};
+use callgate_facts::{Confidence, Constant, Constants, Drift, Fallback};
 use callgate_syscalls::{Arch, Name};
 
 use crate::Call;
@@ -69,8 +69,9 @@ pub(crate) fn of(call: &Call) -> Vec<Intent> {
 /// The rank of a description that names none of the arguments that are not known.
 const CERTAIN: usize = 1;
 
-/// How far a description is from the call's arguments: 0 where it names a constant that is among
-/// them, 1 where it names none, 2 where they are not known; none at all where it is about others.
+/// How far a description is from the call's arguments: 0 where all constants that it names are among
+/// them, 1 where it names none, 2 where those that are missing may be in arguments that are not
+/// known; none at all where it is about others.
 fn mismatch(call: &Call, description: &str) -> Option<usize> {
     let words = description.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     let constants: Vec<Constant> = words.filter_map(Constant::parse).collect();
@@ -81,11 +82,20 @@ fn mismatch(call: &Call, description: &str) -> Option<usize> {
         let is_word = |text: &str| text.split('|').any(|word| word == constant.name());
         call.arguments.iter().any(|argument| is_word(&argument.text))
     };
-    let is_unknown = call.arguments.iter().any(|argument| argument.value.is_none());
-    match constants.iter().any(shown) {
+    let missing: Vec<&Constant> = constants.iter().filter(|constant| !shown(constant)).collect();
+    match missing.is_empty() {
         true => Some(0),
-        false => is_unknown.then_some(CERTAIN + 1),
+        false => missing.iter().all(|one| may_be_unknown(call, **one)).then_some(CERTAIN + 1),
     }
+}
+
+/// Whether a constant may be what an argument is that is not known.
+fn may_be_unknown(call: &Call, constant: Constant) -> bool {
+    let Some(name) = call.name else { return true };
+    call.arguments.iter().filter(|argument| argument.value.is_none()).any(|argument| {
+        let usages = argument.name.into_iter().flat_map(|argument| Constants::of(name, argument));
+        usages.flat_map(|usage| usage.constants.members()).any(|one| one == constant)
+    })
 }
 
 impl From<Drift> for Intent {
@@ -128,7 +138,7 @@ impl Intent {
             on_eperm: row.on_eperm(),
             effect: match row.on_enosys() {
                 "failure" | "error" | "same" | "fatal" | "dies" | "silent hang" => Effect::Fails,
-                "-" | "n/a" => known.unwrap_or(Effect::Unknown),
+                "" | "-" | "n/a" => known.unwrap_or(Effect::Unknown),
                 same if same == row.on_eperm() => Effect::AnyErrorHelps,
                 _ => known.unwrap_or(Effect::OnlyEnosysHelps),
             },

@@ -32,6 +32,10 @@ impl fmt::Display for Explanation {
         for (index, change) in self.changes.iter().enumerate() {
             write_change(f, index + 1, change)?;
         }
+        if self.is_fine {
+            let none = "none: the caller was told that there is no such call, and does without";
+            line(f, "change", &none)?;
+        }
         if !self.unknown.is_empty() {
             let source = self.denial.knowledge.words();
             line(f, "not said", &format_args!("by {source}: {}", self.unknown.join(", ")))?;

@@ -140,7 +140,13 @@ fn change(difference: &Difference, side: Side, ranges: &[(u32, u32)]) -> (Place,
     ((side, first), change)
 }
 
+/// Which side permits more. Two refusals permit the same, nothing, however they differ in what they
+/// do to the caller; to tell it of success that there was none is no refusal.
 fn direction(from: Action, to: Action) -> Direction {
+    let is_refusal = |action: Action| !action.kind().may_execute() && !freedom(action).1;
+    if is_refusal(from) && is_refusal(to) {
+        return Direction::Other;
+    }
     match freedom(from).cmp(&freedom(to)) {
         std::cmp::Ordering::Less => Direction::Looser,
         std::cmp::Ordering::Greater => Direction::Stricter,
@@ -182,6 +188,21 @@ fn arch_text(side: Side) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn two_refusals_permit_the_same() {
+        let eperm = Action::errno(1).unwrap();
+        for (from, to, expected) in [
+            (Action::KILL_PROCESS, Action::KILL_THREAD, Direction::Other),
+            (eperm, Action::KILL_PROCESS, Direction::Other),
+            (Action::KILL_PROCESS, Action::ALLOW, Direction::Looser),
+            (Action::LOG, eperm, Direction::Stricter),
+            // The caller takes it for done.
+            (eperm, Action::errno(0).unwrap(), Direction::Looser),
+        ] {
+            assert_eq!(direction(from, to), expected, "{from} {to}");
+        }
+    }
 
     #[test]
     fn numbers_without_a_syscall_are_kept_apart() {

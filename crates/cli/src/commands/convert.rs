@@ -20,8 +20,10 @@ use crate::commands::test::policy_of;
 ///
 /// Profiles, policies, programs and the filters of a running process are written as people would write them in the
 /// other form: rules by name, none that says what the default says, conditions in the form's own words. The text is
-/// read back as its tool reads it, and proved to mean the filter for every call, before it is written. What the form
-/// has no words for is an error that names the rule and what would be lost.
+/// read back as its tool reads it, and proved to mean the filter, before it is written: for every call that a syscall
+/// of its architectures is. Where the form has no words for how the rest is refused (numbers that no syscall has, other
+/// architectures), it is refused in another way, with a warning. What else the form has no words for is an error that
+/// names the rule and what would be lost.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -4,7 +4,7 @@
 
 use callgate_dialects::{SYSTEMD_NAMESPACES, SYSTEMD_SWITCHES};
 use callgate_facts::Constant;
-use callgate_policy::{Action, Policy};
+use callgate_policy::Policy;
 use callgate_syscalls::{Arch, Name, SeccompData, names};
 
 use super::{Lists, lines_of};
@@ -36,16 +36,17 @@ pub(super) fn of(lists: &Lists, meant: &Policy) -> Result<String, String> {
     }
 }
 
-/// Whether a call with that first argument is refused as a directive refuses it.
-fn is_refused(meant: &Policy, name: Name, argument: u64, errno: u16) -> bool {
+/// Whether a call with that first argument is refused, in whatever way: what a directive says
+/// instead is for the proof to find.
+fn is_refused(meant: &Policy, name: Name, argument: u64) -> bool {
     let native = lines::native(meant);
     let Some(syscall) = native.syscall(name) else { return false };
     let call = SeccompData::new(native, syscall.nr).with_args([argument, 0, 0, 0, 0, 0]);
-    Some(meant.decide(&call)) == Action::errno(errno)
+    !meant.decide(&call).kind().may_execute()
 }
 
 fn restrict_namespaces(meant: &Policy) -> String {
-    let is_refused = |flag: u64| is_refused(meant, names::UNSHARE, flag, 1);
+    let is_refused = |flag: u64| is_refused(meant, names::UNSHARE, flag);
     let (refused, kept): (Vec<_>, Vec<_>) =
         SYSTEMD_NAMESPACES.iter().partition(|(_, flag)| is_refused(*flag));
     if kept.is_empty() {
@@ -56,10 +57,9 @@ fn restrict_namespaces(meant: &Policy) -> String {
 }
 
 fn restrict_families(meant: &Policy) -> String {
-    const EAFNOSUPPORT: u16 = 97;
     /// The number of no family.
     const UNKNOWN: u64 = 1 << 20;
-    let is_refused = |family: u64| is_refused(meant, names::SOCKET, family, EAFNOSUPPORT);
+    let is_refused = |family: u64| is_refused(meant, names::SOCKET, family);
     let denies_unknown = is_refused(UNKNOWN);
     let mut families: Vec<(u64, &str)> = Constant::all()
         .filter(|one| one.name().starts_with("AF_") && one.name() != "AF_MAX")

@@ -141,6 +141,7 @@ impl Site<'_> {
     }
 
     fn comparison(self, c: &Comparison) -> Result<String, NotShown> {
+        let c = &narrowed(c);
         let value = |value| self.value(c, value);
         let full = full_mask(c);
         let bits = |verb: &str, bits: u64| -> Result<String, NotShown> {
@@ -156,8 +157,10 @@ impl Site<'_> {
                 _ => {}
             }
             let operand = self.operand(c, false, false)?;
-            let mask = value(c.mask());
-            return Ok(format!("{operand} & {mask} {} {}", c.operator(), value(c.value())));
+            let (mask, of) = (value(c.mask()), value(c.value()));
+            // Beside flags that are set, the name of no flag at all says nothing.
+            let of = of.strip_prefix("O_RDONLY|").unwrap_or(&of);
+            return Ok(format!("{operand} & {mask} {} {of}", c.operator()));
         }
         let is_equality = matches!(c.operator(), Operator::Eq | Operator::Ne);
         let half = self.signed_max(c).wrapping_add(1);
@@ -200,12 +203,13 @@ impl Site<'_> {
         let read = argument.map_or(word, bits);
         let compared = if c.width() == Width::Bits32 { 32 } else { 64 };
         // Under a mask of low bits the width makes no difference.
-        let low = c.mask() <= u64::from(u32::MAX) && c.value() <= u64::from(u32::MAX);
+        let within = |bits: u64| bits >= 64 || (c.mask() | c.value()) >> bits == 0;
+        let low = within(32);
         let name = argument.map_or_else(|| format!("arg{index}"), |a| a.name.to_owned());
         let is_pointer = argument.is_some_and(|argument| {
             argument.c_type.contains('*') || argument.c_type.ends_with("ptr_t")
         });
-        let fits = read == compared || (compared == 64 && low && read == 32);
+        let fits = read == compared || (read < compared && within(read));
         let plain = fits && !unsigned && (!is_pointer || (is_null && c.mask() == full_mask(c)));
         let is_known =
             argument.is_some() || self.name.and_then(|name| self.arch.signature(name)).is_none();
@@ -276,6 +280,17 @@ const fn full_mask(c: &Comparison) -> u64 {
     }
 }
 
+/// A comparison of the low half of a register as one of 32 bits, which it is.
+fn narrowed(c: &Comparison) -> Comparison {
+    const LOW_HALF: u64 = u32::MAX as u64;
+    match (c.width(), c.mask(), u32::try_from(c.value())) {
+        (Width::Bits64, LOW_HALF, Ok(value)) => {
+            Comparison::low32(c.field(), u32::MAX, c.operator(), value)
+        }
+        _ => *c,
+    }
+}
+
 /// Whether two comparisons are of the same bits of the same field.
 fn is_same(left: &Comparison, right: &Comparison) -> bool {
     (left.field(), left.width(), left.mask()) == (right.field(), right.width(), right.mask())
@@ -284,8 +299,10 @@ fn is_same(left: &Comparison, right: &Comparison) -> bool {
 /// A condition as one of the values that an operand may have.
 fn member(condition: &Condition) -> Option<(Comparison, Member)> {
     match condition.view() {
-        View::Compare(c) if c.operator() == Operator::Eq && c.mask() == full_mask(c) => {
-            Some((*c, Member::One(c.value())))
+        View::Compare(c) => {
+            let c = narrowed(c);
+            let is_value = c.operator() == Operator::Eq && c.mask() == full_mask(&c);
+            is_value.then(|| (c, Member::One(c.value())))
         }
         View::All([first, second]) => {
             let (comparison, low, high) = range(first, second)?;
@@ -300,6 +317,7 @@ fn range(first: &Condition, second: &Condition) -> Option<(Comparison, u64, u64)
     let (View::Compare(first), View::Compare(second)) = (first.view(), second.view()) else {
         return None;
     };
+    let (first, second) = (&narrowed(first), &narrowed(second));
     if !is_same(first, second) || first.mask() != full_mask(first) {
         return None;
     }
