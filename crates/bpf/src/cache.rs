@@ -8,7 +8,7 @@
 //!
 //! References: `kernel/seccomp.c` (`seccomp_is_const_allow`, `seccomp_cache_prepare_bitmap`).
 
-use callgate_syscalls::{Action, Arch, ArchToken, KernelVersion, SyscallNr};
+use callgate_syscalls::{Action, Arch, ArchToken, KernelVersion, Syscall, SyscallNr};
 
 use crate::{Alu, DataWord, Operand, Operation, Program, Stack};
 
@@ -77,9 +77,10 @@ pub fn cached_numbers(arch: Arch, kernel: KernelVersion) -> Option<u32> {
     if kernel < SINCE || !has_cache(arch) {
         return None;
     }
-    let known = arch.syscalls().filter(|syscall| syscall.since <= kernel);
-    let numbers = known.map(|syscall| syscall.nr.raw()).filter(|nr| *nr < PRIVATE_NUMBERS);
-    numbers.max().map(|highest| highest + 1)
+    // They ascend by number.
+    let is_known =
+        |syscall: &Syscall| syscall.since <= kernel && syscall.nr.raw() < PRIVATE_NUMBERS;
+    arch.syscalls().rev().find(is_known).map(|highest| highest.nr.raw() + 1)
 }
 
 /// Arm's private calls start at 0x0f_0000, outside the table proper; no table is nearly as long.

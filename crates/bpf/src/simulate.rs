@@ -137,19 +137,15 @@ fn failing_compares(instructions: &[Instruction], a: u32) -> usize {
 }
 
 /// The call as the words that a program loads.
+#[inline]
 pub(crate) fn words(call: &SeccompData, endian: Endian) -> [u32; DataWord::COUNT as usize] {
+    let [a, b, c, d, e, f] = call.args;
     let mut words = [0; DataWord::COUNT as usize];
     words[0] = call.nr.raw();
     words[1] = call.arch.raw();
-    let wide = std::iter::once(call.instruction_pointer).chain(call.args);
-    for (pair, value) in words[2..].chunks_exact_mut(2).zip(wide) {
-        let (low, high) = halves(value);
-        let (first, second) = match endian {
-            Endian::Little => (low, high),
-            Endian::Big => (high, low),
-        };
-        pair[0] = first;
-        pair[1] = second;
+    for (index, value) in [call.instruction_pointer, a, b, c, d, e, f].into_iter().enumerate() {
+        let first_low = if endian == Endian::Little { value } else { value.rotate_left(32) };
+        (words[2 + 2 * index], words[3 + 2 * index]) = halves(first_low);
     }
     words
 }

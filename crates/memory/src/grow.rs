@@ -6,7 +6,7 @@ use crate::OutOfMemory;
 
 /// Fallible growth of a `Vec`.
 ///
-/// Room doubles as with `Vec::push`. Where the length is known and final, [`Grow::with_room`] asks
+/// Room doubles as with `Vec::push`, from a little more. Where the length is known and final, [`Grow::with_room`] asks
 /// for exactly that.
 #[expect(
     clippy::missing_errors_doc,
@@ -48,7 +48,8 @@ impl<T> Grow<T> for Vec<T> {
 
     fn try_push(&mut self, value: T) -> Result<(), OutOfMemory> {
         if self.len() == self.capacity() {
-            self.try_reserve(1)?;
+            let first = if self.capacity() == 0 { const { first_len(size_of::<T>()) } } else { 1 };
+            self.try_reserve(first)?;
         }
         self.push(value);
         Ok(())
@@ -86,6 +87,13 @@ impl<T> Grow<T> for Vec<T> {
         self.resize(len, value);
         Ok(())
     }
+}
+
+/// Room for the first values that are appended one by one: what takes 128 bytes, and as many as a
+/// `Vec` begins with. Steps of growth are most of what short lists cost.
+const fn first_len(size: usize) -> usize {
+    let fits = 128 / if size == 0 { 1 } else { size };
+    if fits < 4 { 4 } else { fits }
 }
 
 /// Fallible growth of a `VecDeque`.

@@ -1,7 +1,9 @@
 //! A vector in chunks.
 
 use std::fmt;
+use std::iter::{Chain, Flatten};
 use std::ops::{Index, IndexMut};
+use std::vec::IntoIter;
 
 use crate::{Grow, OutOfMemory, TryClone};
 
@@ -12,17 +14,19 @@ use crate::{Grow, OutOfMemory, TryClone};
 /// a mapping for each block.
 pub const CHUNK_BYTES: usize = 64 << 10;
 
-/// Room for the first values.
+/// Room for the first values, in bytes, and at least that many.
+const FIRST_BYTES: usize = 128;
 const FIRST_LEN: usize = 4;
 
 /// A vector in chunks of at most [`CHUNK_BYTES`]. Growing it never moves more than one chunk.
 ///
 /// The first chunk grows as a `Vec` does, so a short list is small; the others have their full size
 /// from the beginning. [`List::clear`] keeps the chunks.
-#[derive(PartialEq, Eq)]
 pub struct List<T> {
-    /// All but the last that holds values are full; those after it are empty.
-    chunks: Vec<Vec<T>>,
+    /// The first chunk, which is all that most lists have: its values are one step away.
+    first: Vec<T>,
+    /// Those behind it. All but the last that holds values are full; those after it are empty.
+    more: Vec<Vec<T>>,
     len: usize,
 }
 
@@ -32,10 +36,13 @@ impl<T> List<T> {
 
     const SHIFT: u32 = Self::CHUNK_LEN.trailing_zeros();
 
+    /// Room for the first values.
+    const FIRST: usize = first_len(size_of::<T>(), Self::CHUNK_LEN);
+
     /// An empty list. Allocates nothing.
     #[must_use]
     pub const fn new() -> Self {
-        Self { chunks: Vec::new(), len: 0 }
+        Self { first: Vec::new(), more: Vec::new(), len: 0 }
     }
 
     /// The number of values.
@@ -57,7 +64,7 @@ impl<T> List<T> {
     #[inline]
     pub fn try_push(&mut self, value: T) -> Result<(), OutOfMemory> {
         let place = self.len >> Self::SHIFT;
-        if let Some(chunk) = self.chunks.get_mut(place).filter(|c| c.len() < c.capacity()) {
+        if let Some(chunk) = self.chunk_mut(place).filter(|c| c.len() < c.capacity()) {
             chunk.push(value);
         } else {
             self.with_space(1)?.push(value);
@@ -77,7 +84,7 @@ impl<T> List<T> {
     /// Removes the last value. Its chunk stays.
     pub fn pop(&mut self) -> Option<T> {
         let last = self.len.checked_sub(1)?;
-        let value = self.chunks.get_mut(last >> Self::SHIFT)?.pop();
+        let value = self.chunk_mut(last >> Self::SHIFT)?.pop();
         self.len = last;
         value
     }
@@ -88,7 +95,8 @@ impl<T> List<T> {
             return;
         }
         let place = len >> Self::SHIFT;
-        for (index, chunk) in self.chunks.iter_mut().enumerate().skip(place) {
+        let chunks = std::iter::once(&mut self.first).chain(&mut self.more);
+        for (index, chunk) in chunks.enumerate().skip(place) {
             chunk.truncate(if index == place { len & (Self::CHUNK_LEN - 1) } else { 0 });
         }
         self.len = len;
@@ -104,13 +112,16 @@ impl<T> List<T> {
     #[must_use]
     #[inline]
     pub fn get(&self, index: usize) -> Option<&T> {
-        self.chunks.get(index >> Self::SHIFT)?.get(index & (Self::CHUNK_LEN - 1))
+        match index >> Self::SHIFT {
+            0 => self.first.get(index),
+            place => self.more.get(place - 1)?.get(index & (Self::CHUNK_LEN - 1)),
+        }
     }
 
     /// The value at an index, to be changed.
     #[inline]
     pub fn get_mut(&mut self, index: usize) -> Option<&mut T> {
-        self.chunks.get_mut(index >> Self::SHIFT)?.get_mut(index & (Self::CHUNK_LEN - 1))
+        self.chunk_mut(index >> Self::SHIFT)?.get_mut(index & (Self::CHUNK_LEN - 1))
     }
 
     /// The last value.
@@ -126,12 +137,12 @@ impl<T> List<T> {
 
     /// The values from front to back.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
-        self.chunks.iter().flatten()
+        self.first.iter().chain(self.more.iter().flatten())
     }
 
     /// The values from front to back, to be changed.
     pub fn iter_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut T> {
-        self.chunks.iter_mut().flatten()
+        self.first.iter_mut().chain(self.more.iter_mut().flatten())
     }
 
     /// Makes the list that long, with copies of the value where it was shorter.
@@ -166,17 +177,28 @@ impl<T> List<T> {
     #[cold]
     fn with_space(&mut self, wanted: usize) -> Result<&mut Vec<T>, OutOfMemory> {
         let place = self.len >> Self::SHIFT;
-        if place == self.chunks.len() {
-            self.chunks.try_push(Vec::new())?;
+        if place > self.more.len() {
+            self.more.try_push(Vec::new())?;
         }
-        let chunk = &mut self.chunks[place];
+        let chunk = match place {
+            0 => &mut self.first,
+            place => &mut self.more[place - 1],
+        };
         if chunk.capacity() - chunk.len() < wanted && chunk.capacity() < Self::CHUNK_LEN {
             let least =
-                if place == 0 { FIRST_LEN.max(2 * chunk.capacity()) } else { Self::CHUNK_LEN };
+                if place == 0 { Self::FIRST.max(2 * chunk.capacity()) } else { Self::CHUNK_LEN };
             let capacity = least.max(chunk.len().saturating_add(wanted)).min(Self::CHUNK_LEN);
             chunk.try_reserve_exact(capacity - chunk.len())?;
         }
         Ok(chunk)
+    }
+
+    #[inline]
+    fn chunk_mut(&mut self, place: usize) -> Option<&mut Vec<T>> {
+        match place {
+            0 => Some(&mut self.first),
+            place => self.more.get_mut(place - 1),
+        }
     }
 }
 
@@ -184,6 +206,13 @@ impl<T> List<T> {
 const fn chunk_len(size: usize) -> usize {
     let fits = CHUNK_BYTES / if size == 0 { 1 } else { size };
     if fits <= 1 { 1 } else { 1 << fits.ilog2() }
+}
+
+/// [`FIRST_BYTES`] in values, within a chunk.
+const fn first_len(size: usize, chunk_len: usize) -> usize {
+    let fits = FIRST_BYTES / if size == 0 { 1 } else { size };
+    let len = if fits < FIRST_LEN { FIRST_LEN } else { fits };
+    if len < chunk_len { len } else { chunk_len }
 }
 
 impl<T> Default for List<T> {
@@ -194,10 +223,10 @@ impl<T> Default for List<T> {
 
 impl<T> IntoIterator for List<T> {
     type Item = T;
-    type IntoIter = std::iter::Flatten<std::vec::IntoIter<Vec<T>>>;
+    type IntoIter = Chain<IntoIter<T>, Flatten<IntoIter<Vec<T>>>>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.chunks.into_iter().flatten()
+        self.first.into_iter().chain(self.more.into_iter().flatten())
     }
 }
 
@@ -206,16 +235,30 @@ impl<T> Index<usize> for List<T> {
 
     #[inline]
     fn index(&self, index: usize) -> &T {
-        &self.chunks[index >> Self::SHIFT][index & (Self::CHUNK_LEN - 1)]
+        match index >> Self::SHIFT {
+            0 => &self.first[index],
+            place => &self.more[place - 1][index & (Self::CHUNK_LEN - 1)],
+        }
     }
 }
 
 impl<T> IndexMut<usize> for List<T> {
     #[inline]
     fn index_mut(&mut self, index: usize) -> &mut T {
-        &mut self.chunks[index >> Self::SHIFT][index & (Self::CHUNK_LEN - 1)]
+        match index >> Self::SHIFT {
+            0 => &mut self.first[index],
+            place => &mut self.more[place - 1][index & (Self::CHUNK_LEN - 1)],
+        }
     }
 }
+
+impl<T: PartialEq> PartialEq for List<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.len == other.len && self.iter().eq(other.iter())
+    }
+}
+
+impl<T: Eq> Eq for List<T> {}
 
 impl<T: TryClone> TryClone for List<T> {
     fn try_clone(&self) -> Result<Self, OutOfMemory> {
@@ -273,9 +316,9 @@ mod tests {
         for first in [1, 3, 5, 100, 10_000, 16_383] {
             let mut list = List::new();
             list.try_resize(first, 0_u32).unwrap();
-            assert!(list.chunks[0].capacity() < first + FIRST_LEN, "{first}");
+            assert!(list.first.capacity() < first + List::<u32>::FIRST, "{first}");
             (0..20_000).for_each(|n| list.try_push(n).unwrap());
-            assert_eq!(list.chunks[0].capacity(), List::<u32>::CHUNK_LEN);
+            assert_eq!(list.first.capacity(), List::<u32>::CHUNK_LEN);
         }
     }
 

@@ -17,7 +17,7 @@ pub(crate) const ENTRIES_MAX: usize = EMPTY as usize;
 const FIRST_LEN: usize = 16;
 
 /// Tables of fewer slots grow fourfold.
-const SMALL_LEN: usize = 256;
+const SMALL_LEN: usize = 4096;
 
 /// Where a key is, or where it would be.
 pub(crate) enum Found {

@@ -45,8 +45,9 @@ impl<T> Sort<T> for [T] {
     }
 }
 
-/// Up to this length, moving values one by one is faster.
-const SHORT: usize = 16;
+/// Up to this length, moving values one by one is faster: what is sorted mostly comes in parts that
+/// are in order.
+const SHORT: usize = 40;
 
 fn insert<T>(list: &mut [T], less: &mut impl FnMut(&T, &T) -> bool) {
     for end in 1..list.len() {

@@ -40,6 +40,7 @@ impl Field {
 
     /// The value of this field in a call.
     #[must_use]
+    #[inline]
     pub const fn of(self, call: &SeccompData) -> u64 {
         match self {
             Self::InstructionPointer => call.instruction_pointer,
@@ -100,6 +101,7 @@ impl Operator {
 
     /// Whether `left` stands in this relation to `right`.
     #[must_use]
+    #[inline]
     pub const fn holds(self, left: u64, right: u64) -> bool {
         match self {
             Self::Eq => left == right,
@@ -207,6 +209,7 @@ impl Comparison {
 
     /// Whether this holds for a call.
     #[must_use]
+    #[inline]
     pub const fn holds(&self, call: &SeccompData) -> bool {
         // A 32-bit comparison's mask has no high bits, so the mask alone selects what is read.
         self.operator.holds(self.field.of(call) & self.mask, self.value)

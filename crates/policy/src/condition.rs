@@ -121,8 +121,17 @@ impl Condition {
     pub fn holds(&self, call: &SeccompData) -> bool {
         match &self.node {
             Node::Compare(comparison) => comparison.holds(call),
-            Node::All(list) => list.iter().all(|condition| condition.holds(call)),
-            Node::Any(list) => list.iter().any(|condition| condition.holds(call)),
+            Node::All(list) => list.iter().all(|part| part.holds_as_part(call)),
+            Node::Any(list) => list.iter().any(|part| part.holds_as_part(call)),
+        }
+    }
+
+    /// The same; most parts of a list are comparisons.
+    #[inline]
+    fn holds_as_part(&self, call: &SeccompData) -> bool {
+        match &self.node {
+            Node::Compare(comparison) => comparison.holds(call),
+            Node::All(_) | Node::Any(_) => self.holds(call),
         }
     }
 

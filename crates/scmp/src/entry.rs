@@ -1,6 +1,6 @@
 //! What a filter knows of each syscall number.
 
-use callgate_memory::{Collect, Grow, List, Map, OutOfMemory, Sort, TryClone};
+use callgate_memory::{Grow, List, Map, OutOfMemory, Sort, TryClone};
 use callgate_order::Rules;
 use callgate_syscalls::SyscallNr;
 
@@ -38,6 +38,9 @@ pub(crate) struct Entries {
 
 /// How many numbers are found by array. Kernels use fewer.
 const NEAR: u32 = 1024;
+
+/// Up to so many entries are sorted sooner than found by a look at the whole array.
+const FEW: usize = 48;
 
 impl Entries {
     pub(crate) const fn new(base: u32) -> Self {
@@ -87,12 +90,19 @@ impl Entries {
     /// Ascending by number.
     ///
     /// # Errors
-    /// [`OutOfMemory`], only where there are numbers that no kernel uses.
+    /// [`OutOfMemory`], only where there are few entries, or numbers that no kernel uses.
     pub(crate) fn in_order(&self) -> Result<InOrder<'_>, OutOfMemory> {
-        let far = self.far.iter().filter(|&(&nr, &place)| self.is_at(nr, place as usize));
-        let mut far = far.map(|(&nr, &place)| (nr, place)).try_collect_vec()?;
-        far.sort_in_place();
-        Ok(InOrder { entries: self, far })
+        let mut listed = Vec::new();
+        let near = if self.list.len() <= FEW {
+            listed.try_extend(self.list.iter().map(|(nr, _)| *nr).zip(0..))?;
+            &[]
+        } else {
+            let far = self.far.iter().filter(|&(&nr, &place)| self.is_at(nr, place as usize));
+            listed.try_extend(far.map(|(&nr, &place)| (nr, place)))?;
+            self.near.as_slice()
+        };
+        listed.sort_in_place();
+        Ok(InOrder { entries: self, listed, near })
     }
 
     fn place(&self, nr: SyscallNr) -> Option<usize> {
@@ -129,17 +139,20 @@ impl TryClone for Entries {
 #[derive(Debug)]
 pub(crate) struct InOrder<'a> {
     entries: &'a Entries,
-    far: Vec<(SyscallNr, u32)>,
+    /// The places of those that are not found by array, ascending by number.
+    listed: Vec<(SyscallNr, u32)>,
+    /// The places of the others.
+    near: &'a [u32],
 }
 
 impl<'a> InOrder<'a> {
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = (SyscallNr, &'a Entry)> {
-        let Entries { base, list, near, .. } = self.entries;
-        let middle = self.far.partition_point(|(nr, _)| nr.raw() < *base);
-        let (below, above) = self.far.split_at(middle);
-        let near = near.iter().filter_map(|&next| near_place(next));
-        let far = |&(_, place): &(SyscallNr, u32)| place as usize;
-        below.iter().map(far).chain(near).chain(above.iter().map(far)).map(|place| {
+        let Entries { base, list, .. } = self.entries;
+        let middle = self.listed.partition_point(|(nr, _)| nr.raw() < *base);
+        let (below, above) = self.listed.split_at(middle);
+        let near = self.near.iter().filter_map(|&next| near_place(next));
+        let listed = |&(_, place): &(SyscallNr, u32)| place as usize;
+        below.iter().map(listed).chain(near).chain(above.iter().map(listed)).map(|place| {
             let (nr, entry) = &list[place];
             (*nr, entry)
         })
@@ -156,9 +169,18 @@ mod tests {
 
     #[test]
     fn entries_are_found_and_read_in_order_wherever_they_lie() {
+        let few: Vec<u32> = vec![0, 4999, 5000, 5001, 5000 + NEAR - 1, 5000 + NEAR, u32::MAX];
+        let between = |count: usize| (5010..).take(count - few.len());
+        for len in [few.len(), FEW, FEW + 1] {
+            let mut numbers: Vec<u32> = few.iter().copied().chain(between(len)).collect();
+            numbers.sort_unstable();
+            check(&numbers);
+        }
+    }
+
+    fn check(numbers: &[u32]) {
         let mut entries = Entries::new(5000);
-        let numbers = [0, 4999, 5000, 5001, 5000 + NEAR - 1, 5000 + NEAR, u32::MAX];
-        for &nr in numbers.iter().rev().chain(&numbers) {
+        for &nr in numbers.iter().rev().chain(numbers) {
             let nr = SyscallNr::new(nr);
             if entries.get(nr).is_none() {
                 entries.push(nr, Entry::default()).unwrap();
