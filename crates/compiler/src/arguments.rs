@@ -16,7 +16,7 @@ use crate::graph::{Graph, NodeId};
 use crate::implied::Walk;
 use crate::intervals::{Interval, push_value};
 use crate::layout::Layouts;
-use crate::ordered::{Diagrams, Id, Node, Stop, VARIABLES_MAX};
+use crate::ordered::{Diagrams, Id, Limits, Node, Stop, VARIABLES_MAX};
 use crate::search::Tables;
 use crate::table::Table;
 use crate::tree::{self, Shape};
@@ -27,7 +27,7 @@ use crate::{bits, weights, written};
 const ORDERS_MAX: usize = 64;
 
 /// How many steps a diagram may take, and how many more for each comparison.
-const STEPS: usize = 2_000;
+const STEPS: usize = 400;
 const STEPS_PER_COMPARISON: usize = 60;
 
 /// How calls lay out their arguments, and what their tests are to be like.
@@ -70,9 +70,22 @@ pub(crate) fn rules(
         let mut switches = Switches { shape: form.shape, tables: &mut workshop.tables };
         return table.graph(graph, &table.order(true)?, fallback, &mut switches);
     }
+    let orders = match &table {
+        Some(table) => Some((table.order(true)?, table.order(false)?)),
+        None => None,
+    };
+    if let Some((table, (frequent, natural))) = table.as_ref().zip(orders.as_ref()) {
+        if frequent == natural {
+            // There is nothing to compare it with.
+            let mut switches = Switches { shape: form.shape, tables: &mut workshop.tables };
+            return table.graph(graph, natural, fallback, &mut switches);
+        }
+    }
     let mut candidates = Candidates { rules, form, fallback, best: None, workshop };
-    match table {
-        Some(table) => candidates.try_table(graph, &table)?,
+    match table.as_ref().zip(orders) {
+        Some((table, (frequent, natural))) => {
+            candidates.try_table(graph, table, [&frequent, &natural])?;
+        }
         None => candidates.try_all(graph, comparisons)?,
     }
     candidates.join(graph)
@@ -112,19 +125,41 @@ struct Candidates<'a> {
     rules: &'a [Rule],
     form: Form,
     fallback: NodeId,
-    /// The best one's root, its node of the fallback, and how many instructions it takes.
-    best: Option<(NodeId, NodeId, usize)>,
+    best: Option<Best>,
     workshop: &'a mut Workshop,
+}
+
+/// The best graph so far.
+#[derive(Clone, Copy)]
+struct Best {
+    root: NodeId,
+    fallback: NodeId,
+    /// How many instructions it takes.
+    len: usize,
+    kind: Kind,
+}
+
+/// What a candidate is; of several of one length the first of these.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Frequent,
+    Natural,
+    Written,
+    Shared,
 }
 
 impl Candidates<'_> {
     /// Tries what there is for equalities on the same words: nothing is shorter than a diagram in
     /// some order of them.
-    fn try_table(&mut self, graph: &Graph, table: &Table) -> Result<(), OutOfMemory> {
-        let (frequent, natural) = (table.order(true)?, table.order(false)?);
+    fn try_table(
+        &mut self,
+        graph: &Graph,
+        table: &Table,
+        orders: [&[usize]; 2],
+    ) -> Result<(), OutOfMemory> {
         let shape = self.form.shape;
-        for order in [&frequent, &natural].into_iter().take(1 + usize::from(natural != frequent)) {
-            self.try_made(graph, |Making { graph, tables, fallback, .. }| {
+        for (order, kind) in orders.into_iter().zip([Kind::Frequent, Kind::Natural]) {
+            self.try_made(graph, kind, |Making { graph, tables, fallback, .. }| {
                 table.graph(graph, order, fallback, &mut Switches { shape, tables })
             })?;
         }
@@ -133,6 +168,16 @@ impl Candidates<'_> {
 
     fn try_all(&mut self, graph: &Graph, comparisons: usize) -> Result<(), OutOfMemory> {
         let (rules, endian) = (self.rules, self.form.endian);
+        // These are quickly made, and diagrams that come to be longer are given up on.
+        self.try_made(graph, Kind::Written, |Making { graph, walk, fallback, .. }| {
+            let entry = written::rules(graph, endian, rules, fallback)?;
+            walk.remove(graph, entry)
+        })?;
+        if written::begin_alike(rules) {
+            self.try_made(graph, Kind::Shared, |Making { graph, fallback, .. }| {
+                Ok(written::shared(graph, endian, rules, fallback)?.entry)
+            })?;
+        }
         if let Some(mut counted) = variables(rules, endian)? {
             let mut natural = Vec::with_room(counted.len())?;
             natural.try_extend(counted.iter().map(|(variable, _)| *variable))?;
@@ -143,38 +188,30 @@ impl Candidates<'_> {
             let mut frequent = Vec::with_room(counted.len())?;
             frequent.try_extend(counted.iter().map(|(variable, _)| *variable))?;
             let steps = STEPS + STEPS_PER_COMPARISON * comparisons;
-            self.try_ordered(graph, &frequent, steps)?;
+            self.try_ordered(graph, (&frequent, Kind::Frequent), steps)?;
             if comparisons <= ORDERS_MAX && natural != frequent {
-                self.try_ordered(graph, &natural, steps)?;
+                self.try_ordered(graph, (&natural, Kind::Natural), steps)?;
             }
         }
-        self.try_made(graph, |Making { graph, walk, fallback, .. }| {
-            let entry = written::rules(graph, endian, rules, fallback)?;
-            walk.remove(graph, entry)
-        })?;
-        if !written::begin_alike(rules) {
-            return Ok(());
-        }
-        self.try_made(graph, |Making { graph, fallback, .. }| {
-            Ok(written::shared(graph, endian, rules, fallback)?.entry)
-        })
+        Ok(())
     }
 
     /// Copies the best candidate to the policy's graph.
     fn join(self, graph: &mut Graph) -> Result<NodeId, OutOfMemory> {
-        let Some((root, own_fallback, _)) = self.best else { return Ok(self.fallback) };
-        graph.import(&self.workshop.best, root, (own_fallback, self.fallback))
+        let Some(Best { root, fallback, .. }) = self.best else { return Ok(self.fallback) };
+        graph.import(&self.workshop.best, root, (fallback, self.fallback))
     }
 
     /// Tries the graph that asks for the variables in that order.
     fn try_ordered(
         &mut self,
         graph: &Graph,
-        order: &[Variable],
+        (order, kind): (&[Variable], Kind),
         steps: usize,
     ) -> Result<(), OutOfMemory> {
         let Form { endian, shape } = self.form;
-        let root = match self.workshop.diagrams.build(self.rules, endian, order, steps) {
+        let limits = Limits { steps, switches: self.best.map_or(usize::MAX, |best| best.len) };
+        let root = match self.workshop.diagrams.build(self.rules, endian, order, limits) {
             Ok(root) => root,
             Err(Stop::Work) => return Ok(()),
             Err(Stop::Memory(error)) => return Err(error),
@@ -183,7 +220,7 @@ impl Candidates<'_> {
         sorted.try_extend(order.iter().map(|variable| variable.word))?;
         sorted.sort_in_place();
         let dependent = sorted.windows(2).any(|pair| pair[0] == pair[1]);
-        self.try_made(graph, |Making { graph, walk, diagrams, tables, fallback }| {
+        self.try_made(graph, kind, |Making { graph, walk, diagrams, tables, fallback }| {
             let mut switches = Switches { shape, tables };
             let entry = lower(graph, diagrams, root, fallback, &mut switches)?;
             // Only masks of one word can imply each other: each variable is asked once.
@@ -195,6 +232,7 @@ impl Candidates<'_> {
     fn try_made(
         &mut self,
         graph: &Graph,
+        kind: Kind,
         make: impl FnOnce(Making<'_>) -> Result<NodeId, OutOfMemory>,
     ) -> Result<(), OutOfMemory> {
         let Workshop { tables, diagrams, walk, layouts, candidate, best } = &mut *self.workshop;
@@ -204,8 +242,8 @@ impl Candidates<'_> {
         let making = Making { graph: candidate, walk, diagrams, tables, fallback };
         let root = make(making)?;
         let len = layouts.len(candidate, root)?;
-        if self.best.is_none_or(|(_, _, least)| len < least) {
-            self.best = Some((root, fallback, len));
+        if self.best.is_none_or(|best| (len, kind) < (best.len, best.kind)) {
+            self.best = Some(Best { root, fallback, len, kind });
             std::mem::swap(candidate, best);
         }
         Ok(())

@@ -57,6 +57,19 @@ impl From<OutOfMemory> for Stop {
     }
 }
 
+/// What a diagram may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// How many cases are looked at.
+    pub(crate) steps: usize,
+    /// How many switches it has: each takes an instruction or more.
+    pub(crate) switches: usize,
+}
+
+/// How many times the switches of a diagram a part of its rules may have. What is longer hardly ever
+/// becomes short again by more rules.
+const PARTS_FACTOR: usize = 2;
+
 /// The node of [`Node::Open`], which is made first.
 const OPEN: Id = Id(0);
 
@@ -69,6 +82,14 @@ enum Join {
     Both,
 }
 
+impl Join {
+    /// The join of two nodes as one number: there are far fewer than 2^31 of them.
+    const fn key(self, first: Id, second: Id) -> u64 {
+        let how = if matches!(self, Self::First) { 0 } else { 1 << 63 };
+        how | (first.0 as u64) << 32 | second.0 as u64
+    }
+}
+
 /// The nodes of one diagram, and room to make another.
 #[derive(Debug, Default)]
 pub(crate) struct Diagrams {
@@ -78,12 +99,17 @@ pub(crate) struct Diagrams {
     decided: Vec<(Action, Id)>,
     /// Switches by variable and hash of their cases.
     switches: Map<(usize, u64), Id>,
-    joined: Map<(Join, Id, Id), Id>,
+    /// What [`Join::key`] gives for two nodes, and what they make.
+    joined: Map<u64, Id>,
     /// The cases of switches that are being made.
     pending: Vec<Case>,
     joining: Vec<Joining>,
     ids: Vec<Id>,
     steps_left: usize,
+    /// How many switches the diagram may have, and how many nodes there may be while a join makes a
+    /// part of it: what that makes is all in the part.
+    limit: usize,
+    nodes_max: usize,
 }
 
 /// A join that waits for that of its next cases.
@@ -100,22 +126,22 @@ struct Joining {
 }
 
 impl Diagrams {
-    /// The root of the diagram of a rule list over variables in that order, in at most that many
-    /// steps.
+    /// The root of the diagram of a rule list over variables in that order.
     pub(crate) fn build(
         &mut self,
         rules: &[Rule],
         endian: Endian,
         order: &[Variable],
-        steps: usize,
+        limits: Limits,
     ) -> Result<Id, Stop> {
-        self.clear(steps);
+        self.clear(limits.steps);
         self.variables.try_extend_copies(order)?;
         self.nodes.try_push(Node::Open)?;
         for rule in rules {
             let id = self.condition(rule.condition(), rule.action(), endian)?;
             self.ids.try_push(id)?;
         }
+        self.limit = limits.switches;
         self.merged(Join::First, 0, OPEN)
     }
 
@@ -147,6 +173,7 @@ impl Diagrams {
         self.joining.clear();
         self.ids.clear();
         self.steps_left = steps;
+        (self.limit, self.nodes_max) = (usize::MAX, usize::MAX);
     }
 
     /// The node that decides an action.
@@ -193,30 +220,24 @@ impl Diagrams {
             hasher.write_u64(u64::from(case.start) << 32 | u64::from(case.next.0));
         }
         let key = (variable, hasher.finish());
-        let known = self.switches.get(&key).copied();
-        let id = match known.filter(|id| self.is_switch(*id, cases)) {
-            Some(id) => id,
-            None => {
+        let next = Id(u32::try_from(self.nodes.len()).map_err(|_| Stop::Work)?);
+        let known = self.switches.or_insert_with(key, || next)?;
+        // Of two with the same hash, the first stays two nodes where it is made again.
+        let id = match self.nodes.get(known.index()) {
+            Some(&Node::Switch { first, end, .. }) if self.cases[first..end] == *cases => *known,
+            Some(_) | None => {
+                *known = next;
                 let first = self.cases.len();
-                if first + cases.len() > CASES_MAX {
+                if first + cases.len() > CASES_MAX || self.nodes.len() >= self.nodes_max {
                     return Err(Stop::Work);
                 }
                 self.cases.try_extend_copies(cases)?;
                 let end = self.cases.len();
-                let id = self.push(Node::Switch { variable, first, end })?;
-                self.switches.insert(key, id)?;
-                id
+                self.push(Node::Switch { variable, first, end })?
             }
         };
         self.pending.truncate(from);
         Ok(id)
-    }
-
-    /// Whether a node has these cases. Of two with the same hash, the first stays two nodes where
-    /// it is made again.
-    fn is_switch(&self, id: Id, cases: &[Case]) -> bool {
-        let Node::Switch { first, end, .. } = self.node(id) else { return false };
-        self.cases(first, end) == cases
     }
 
     /// The diagram that decides `action` where the condition holds.
@@ -317,7 +338,13 @@ impl Diagrams {
             let mut kept = start;
             for index in (start..self.ids.len()).step_by(2) {
                 self.ids[kept] = match self.ids.get(index + 1) {
-                    Some(&second) => self.join(join, self.ids[index], second)?,
+                    Some(&second) => {
+                        let is_last = (start, self.ids.len()) == (0, 2);
+                        let factor = if is_last { 1 } else { PARTS_FACTOR };
+                        let room = self.limit.saturating_mul(factor);
+                        self.nodes_max = self.nodes.len().saturating_add(room);
+                        self.join(join, self.ids[index], second)?
+                    }
                     None => self.ids[index],
                 };
                 kept += 1;
@@ -401,7 +428,7 @@ impl Diagrams {
             self.add_case(one.start.max(other.start), next)?;
             let Some(nearest) = [one_after, other_after].into_iter().flatten().min() else {
                 let joined = self.switch(variable, pending)?;
-                self.joined.insert((how, first, second), joined)?;
+                self.joined.insert(how.key(first, second), joined)?;
                 self.joining.pop();
                 continue;
             };
@@ -429,7 +456,7 @@ impl Diagrams {
             Join::First if second == OPEN || decided() => Some(first),
             Join::Both if first == OPEN || second == OPEN => Some(OPEN),
             Join::Both if decided() => Some(second),
-            Join::First | Join::Both => self.joined.get(&(how, first, second)).copied(),
+            Join::First | Join::Both => self.joined.get(&how.key(first, second)).copied(),
         }
     }
 

@@ -326,15 +326,24 @@ impl Tables {
 
     /// Settles all runs that end behind the first `known` intervals: those that end first, and of
     /// these the shortest.
+    ///
+    /// Where every second interval is like the one before it, as in lists of values, so is each run
+    /// like that which begins and ends two intervals before it.
     fn fill(&mut self, known: usize) {
+        let periodic = self.periodic();
         let Self { shapes, place, places, costs, splits, .. } = self;
         for to in known + 1..=shapes.len() {
+            let alike = if to <= periodic { copy_runs(costs, splits, to) } else { None };
             let [.., without_last, row] = &mut splits[..=to] else { return };
             let (before, right) = costs.split_at_mut(to);
             let Some(right) = right.first_mut() else { return };
             let mut split = to - 1;
             (before[to - 1][to], right[to - 1], row[to - 1]) = (0, 0, in_row(split));
-            for (from, left) in before[..to - 1].iter_mut().enumerate().rev() {
+            let rest = alike.unwrap_or(to - 1);
+            if let Some(first_copied) = alike {
+                split = row[first_copied].into();
+            }
+            for (from, left) in before[..rest].iter_mut().enumerate().rev() {
                 let slack = usize::from(to - from <= SLACK_MAX);
                 // The best split lies between that of the run without its last interval and that of
                 // the one without its first, or a little beyond where chains can disturb that
@@ -352,6 +361,36 @@ impl Tables {
             }
         }
     }
+}
+
+impl Tables {
+    /// How many intervals from the first one on are each like the one two before it.
+    fn periodic(&self) -> usize {
+        let shapes = &self.shapes;
+        let like = |index: usize| {
+            let (one, two_before) = (shapes[index], shapes[index - 2]);
+            // What is unknown at the end of the window is asked of no run within it.
+            one.matches(two_before)
+        };
+        (2..shapes.len()).take_while(|&index| like(index)).last().map_or(0, |last| last + 1)
+    }
+}
+
+/// Copies what is known of the runs that end two intervals before that one, as that of the runs
+/// that end there; gives the first place from which on it did.
+fn copy_runs(costs: &mut [Row<u32>], splits: &mut [Row<u8>], to: usize) -> Option<usize> {
+    let source = to.checked_sub(2)?;
+    let runs = source.checked_sub(1)?;
+    let [.., from_splits, _, to_splits] = splits.get_mut(..=to)? else { return None };
+    for (copy, split) in to_splits[2..].iter_mut().zip(&from_splits[..runs]) {
+        *copy = split + 2;
+    }
+    let [.., from_costs, _, to_costs] = costs.get_mut(..=to)? else { return None };
+    to_costs[2..2 + runs].copy_from_slice(&from_costs[..runs]);
+    for from in 0..runs {
+        costs[from + 2][to] = costs[from][source];
+    }
+    (runs > 0).then_some(2)
 }
 
 impl Shape {
