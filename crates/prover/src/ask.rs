@@ -6,7 +6,7 @@ use callgate_syscalls::{Action, Arch, Argument, ArgumentWidth, Endian, SeccompDa
 
 use crate::budget::Halt;
 use crate::compare::where_holds;
-use crate::diagram::{Diagrams, FALSE, NodeId, OUTSIDE, Pattern, Rank, TRUE, freedom};
+use crate::diagram::{Diagrams, FALSE, NodeId, OUTSIDE, Order, Pattern, Rank, TRUE, freedom};
 use crate::meaning::{Meaning, endian_of};
 use crate::numbers::Interval;
 use crate::policy::words_of;
@@ -78,7 +78,8 @@ impl Prover {
         };
         let mut found = Vec::new();
         for (index, argument) in signature.arguments().enumerate() {
-            let Some(register) = Register::of(index, argument.width, arch.endian()) else {
+            let order = &self.diagrams.order;
+            let Some(register) = Register::of(order, index, argument.width, arch.endian()) else {
                 continue;
             };
             let freest = self.freest(node, &register)?;
@@ -187,7 +188,7 @@ struct Register {
 }
 
 impl Register {
-    fn of(argument: usize, width: ArgumentWidth, endian: Endian) -> Option<Self> {
+    fn of(order: &Order, argument: usize, width: ArgumentWidth, endian: Endian) -> Option<Self> {
         let low = match width {
             ArgumentWidth::Bits8 => 0xff,
             ArgumentWidth::Bits16 => 0xffff,
@@ -195,7 +196,7 @@ impl Register {
             _ => return None,
         };
         let field = Field::arg(argument).ok()?;
-        Some(Self { argument, ranks: words_of(field, endian).map(Rank::of), low })
+        Some(Self { argument, ranks: words_of(field, endian).map(|word| order.rank(word)), low })
     }
 
     /// The condition that a program would spell the register so.
@@ -224,7 +225,7 @@ fn same_but(d: &mut Diagrams, register: &Register, words: &Words) -> Result<Node
     let fields = std::iter::once(Field::InstructionPointer).chain(Field::ARGS);
     let arch = callgate_syscalls::ArchToken::new(words[1]);
     for word in fields.flat_map(|field| words_of(field, endian_of(arch))) {
-        let rank = Rank::of(word);
+        let rank = d.order.rank(word);
         let mask = match register.ranks.iter().position(|own| *own == rank) {
             Some(0) => continue,
             Some(_) => register.low,

@@ -46,7 +46,7 @@ pub struct Difference {
     /// The action on the right.
     pub right: Action,
     /// The smallest such call, its words in the order of the diagrams: arch, number, the second word of each field, then the
-    /// first of each. Both sides were asked, by the specification or the simulator, before it was written here.
+    /// first of each; [`prove`](crate::prove()) takes an order that suits the program. Both sides were asked, by the specification or the simulator, before it was written here.
     pub witness: SeccompData,
     /// The condition on the rest of the call, where it can be said in a few words.
     pub when: Option<Condition>,

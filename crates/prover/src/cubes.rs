@@ -94,7 +94,9 @@ impl Cubes {
                     View::Compare(comparison) if comparison.operator() == Operator::Eq => {
                         for Half { word, mask, value } in halves(comparison, endian) {
                             let pattern = Pattern { mask, value };
-                            cubes.tests.try_push(WordValue { rank: Rank::of(word), pattern })?;
+                            cubes
+                                .tests
+                                .try_push(WordValue { rank: d.order.rank(word), pattern })?;
                         }
                     }
                     View::All(list) => open.try_extend(list)?,

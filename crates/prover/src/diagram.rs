@@ -56,7 +56,7 @@ use crate::budget::{Budget, Halt};
 pub(crate) use build::{Segment, WordTest};
 pub(crate) use operations::Combine;
 pub use operations::freedom;
-pub(crate) use word::Rank;
+pub(crate) use word::{Fields, Loads, Order, Rank};
 
 /// A node of a diagram, and by that the function of the diagram below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -123,6 +123,7 @@ pub(crate) struct Diagrams {
     depends: bool,
     /// How many operations there were whose results hold for one set of parameters only.
     epoch: u32,
+    pub(crate) order: Order,
     pub(crate) budget: Budget,
 }
 
@@ -134,7 +135,8 @@ impl Diagrams {
     pub(crate) fn empty(budget: Budget) -> Self {
         let (nodes, cache) = (Interner::new(), List::new());
         let (frames, tasks) = (Vec::new(), Vec::new());
-        Self { nodes, cache, frames, tasks, depends: false, epoch: 0, budget }
+        let order = Order::APART;
+        Self { nodes, cache, frames, tasks, depends: false, epoch: 0, order, budget }
     }
 
     /// Makes the constants, unless they are there.

@@ -189,7 +189,7 @@ fn asked_first(
     let (then, other, condition) = match asked {
         Asked::Condition(condition) => (then, other, condition),
         Asked::Word(test) => {
-            let rank = Rank::of(test.1);
+            let rank = d.order.rank(test.1);
             let (then, other) = (then.behind(d, rank)?, other.behind(d, rank)?);
             match (then, other, held(test)) {
                 (Side::Fits(then), Side::Fits(other), Some(values)) => {

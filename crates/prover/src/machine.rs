@@ -83,7 +83,7 @@ impl<'d> Machine<'d> {
         let mut operations = Vec::with_room(program.len())?;
         operations.try_extend(program.operations())?;
         let live = Live::of(&operations)?;
-        let (words, memories) = (Words::new(), Memories::new()?);
+        let (words, memories) = (Words::new(), Memories::new());
         Ok(Self { diagrams, operations, live, words, memories, wide_shift })
     }
 

@@ -3,7 +3,7 @@
 //! For every call the classes hold what [`Policy::decide`] returns; `recheck` and the tests hold them to that.
 
 use callgate_bpf::{DataWord, Test};
-use callgate_memory::{Grow, Sort};
+use callgate_memory::{Grow, OutOfMemory, Sort};
 use callgate_policy::{
     ArchPolicy, Comparison, Condition, Field, Known, Operator, Policy, Rule, View,
 };
@@ -11,7 +11,7 @@ use callgate_syscalls::{Action, Arch, Endian, KernelVersion, SyscallNr, X32_BIT}
 
 use crate::budget::Halt;
 use crate::cubes;
-use crate::diagram::{Diagrams, FALSE, NodeId};
+use crate::diagram::{Diagrams, FALSE, Fields, NodeId};
 use crate::meaning::{ArchClass, NumberClass};
 use crate::numbers::Interval;
 
@@ -47,6 +47,40 @@ pub(crate) fn classes(d: &mut Diagrams, policy: &Policy) -> Result<Vec<ArchClass
         classes.try_push(ArchClass::constant(gap, foreign)?)?;
     }
     Ok(classes)
+}
+
+/// What a policy asks of the words of fields.
+pub(crate) fn fields(policy: &Policy) -> Result<Fields, OutOfMemory> {
+    let mut open: Vec<&Condition> = Vec::new();
+    let mut before: &[Rule] = &[];
+    let mut fields = Fields::Values;
+    for (_, list) in policy.arches().flat_map(|(_, arch)| arch.rules()) {
+        if list == before {
+            continue;
+        }
+        before = list;
+        // The first field of which a high half leaves open what the low one decides.
+        let mut divided = None;
+        open.try_extend(list.iter().map(Rule::condition))?;
+        while let Some(condition) = open.pop() {
+            match condition.view() {
+                View::All(parts) | View::Any(parts) => open.try_extend(parts)?,
+                View::Compare(comparison) => {
+                    let [high, low] = split(comparison.mask());
+                    let is_equality = comparison.operator() == Operator::Eq;
+                    if !is_equality || [high, low].iter().any(|half| ![0, u32::MAX].contains(half))
+                    {
+                        fields = Fields::Any;
+                    }
+                    let field = comparison.field();
+                    if !is_equality && high != 0 && *divided.get_or_insert(field) != field {
+                        return Ok(Fields::Ordered);
+                    }
+                }
+            }
+        }
+    }
+    Ok(fields)
 }
 
 /// The numbers between which [`Arch::of_call`] may change its mind: x32's begin at its bit and -1 is not one of them.

@@ -5,17 +5,28 @@
 //! compared with. What looks at arguments is handed to the [`Graph`], which is common to all numbers and tokens. There,
 //! number and token are words like any other: so what a program does with them need not be a comparison.
 
-use callgate_bpf::{DataWord, Program};
+use callgate_bpf::{DataWord, Operation, Program};
 use callgate_memory::{Grow, Sort};
 
 use crate::budget::{Halt, WideShift};
-use crate::diagram::Diagrams;
+use crate::diagram::{Diagrams, Loads};
 use crate::graph::{Graph, Target};
 use crate::machine::{Machine, Stop, Way};
 use crate::meaning::{ArchClass, NumberClass, flatten};
 use crate::numbers::{Interval, Intervals, holding};
 use crate::state::{Known, Place};
 use crate::word::Value;
+
+/// How often each word is loaded in the text of programs.
+pub(crate) fn loads(programs: &[Program]) -> Loads {
+    let mut loads = [0; DataWord::COUNT as usize];
+    for operation in programs.iter().flat_map(Program::operations) {
+        if let Operation::LoadData(word) = operation {
+            loads[usize::from(word.index())] += 1;
+        }
+    }
+    loads
+}
 
 /// What a program does for each token, number and the rest of a call.
 pub(crate) fn classes(

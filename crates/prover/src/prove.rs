@@ -112,7 +112,7 @@ impl ProvedStack {
 ///
 /// Claim: C-PROVER
 pub fn prove(policy: &Policy, program: Program, options: &Options) -> Result<Proved, Error> {
-    let mut prover = Prover::new(options.clone());
+    let mut prover = Prover::about(policy, std::slice::from_ref(&program), options)?;
     let meant = prover.policy(policy)?;
     let written = prover.program(&program)?;
     let obligations = obligations(&mut prover, &meant, &written, Scope::Exact)?;
@@ -164,7 +164,7 @@ pub fn prove_stack(policy: &Policy, stack: Stack, options: &Options) -> Result<P
         let Proved { certificate, .. } = prove(policy, only.clone(), options)?;
         return Ok(ProvedStack { stack, certificate });
     }
-    let mut prover = Prover::new(options.clone());
+    let mut prover = Prover::about(policy, stack.programs(), options)?;
     let meant = prover.policy(policy)?;
     let written = prover.stack(&stack)?;
     let obligations = obligations(&mut prover, &meant, &written, Scope::Effective)?;
@@ -191,3 +191,6 @@ fn obligations(
     })?;
     Ok(obligations)
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use callgate_policy::Policy;
 use callgate_syscalls::{Action, SeccompData};
 
 use crate::budget::{Budget, Halt, Options};
-use crate::diagram::{Combine, Diagrams, View};
+use crate::diagram::{Combine, Diagrams, Order, View};
 use crate::meaning::{ArchClass, Meaning, NumberClass, Owner, Source, is_partition};
 use crate::numbers::Interval;
 use crate::witness::words_of_call;
@@ -65,6 +65,18 @@ impl Prover {
     pub fn new(options: Options) -> Self {
         let diagrams = Diagrams::empty(Budget::new(&options));
         Self { diagrams, options, owner: Owner::new() }
+    }
+
+    /// A prover whose diagrams have the order that is good for a policy and for programs.
+    pub(crate) fn about(
+        policy: &Policy,
+        programs: &[Program],
+        options: &Options,
+    ) -> Result<Self, Error> {
+        let mut prover = Self::new(options.clone());
+        let fields = policy::fields(policy)?;
+        prover.diagrams.order = Order::of_loads(fields, &program::loads(programs));
+        Ok(prover)
     }
 
     /// What has been used so far.
@@ -154,7 +166,7 @@ impl Prover {
         loop {
             node = match self.diagrams.view(node) {
                 View::Test { rank, pattern, yes, no } => {
-                    let word = words[usize::from(rank.word().index())];
+                    let word = words[usize::from(self.diagrams.order.word(rank).index())];
                     if pattern.holds(word) { yes } else { no }
                 }
                 View::Action(action) => return Ok(action),

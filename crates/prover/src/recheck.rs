@@ -42,10 +42,11 @@ pub(crate) fn recheck_stack(
 
 fn both(policy: &Policy, written: Written<'_>, calls_max: usize) -> Result<usize, Error> {
     let constants = Constants::of(written.programs())?;
-    let mut trial = Trial::new(written, calls_max);
+    let mut trial = Trial::new(written, calls_max)?;
     numbers::try_tokens(&mut trial, policy, &constants)?;
     numbers::try_numbers(&mut trial, policy, &constants)?;
     arguments::try_arguments(&mut trial, policy, &constants.values)?;
+    trial.compare()?;
     Ok(trial.tried)
 }
 
@@ -68,6 +69,9 @@ impl<'w> Written<'w> {
 /// How many calls are tried together, at most: some 70 KB.
 const TOGETHER: usize = 512;
 
+/// For how many there is room from the start: a filter of a rule or two takes no more.
+const FEW: usize = 96;
+
 /// Calls with what the policy decides, tried on the program when there are enough.
 struct Trial<'w> {
     written: Written<'w>,
@@ -81,17 +85,18 @@ struct Trial<'w> {
 }
 
 impl<'w> Trial<'w> {
-    const fn new(written: Written<'w>, calls_max: usize) -> Self {
-        Self {
+    fn new(written: Written<'w>, calls_max: usize) -> Result<Self, OutOfMemory> {
+        let few = FEW.min(calls_max);
+        Ok(Self {
             written,
             calls_max,
             tried: 0,
-            calls: Vec::new(),
-            expected: Vec::new(),
-            words: Vec::new(),
-            room: Vec::new(),
-            returned: Vec::new(),
-        }
+            calls: Vec::with_room(few)?,
+            expected: Vec::with_room(few)?,
+            words: Vec::with_room(few)?,
+            room: Vec::with_room(few)?,
+            returned: Vec::with_room(few)?,
+        })
     }
 
     /// How many calls may still be tried.

@@ -181,7 +181,7 @@ fn children(d: &Diagrams, node: NodeId) -> Option<Option<(DataWord, Children)>> 
             },
         }
     }
-    Some(Some((first.word(), children)))
+    Some(Some((d.order.word(first), children)))
 }
 
 /// The shorter of both ways to say which values are meant. The cubes are ascending.

@@ -39,6 +39,7 @@ struct MemoryId(u32);
 type Memory = [Value; Slot::COUNT as usize];
 
 const ZERO: Value = Value::Constant(0);
+const ALL_ZERO: Memory = [ZERO; Slot::COUNT as usize];
 
 impl Place {
     /// The first instruction of a program, all zero.
@@ -82,19 +83,25 @@ impl State {
     }
 }
 
-/// The contents of the scratch memory that occur, each kept once. The first is all zero.
+/// The contents of the scratch memory that occur, each kept once, the first under the number 1:
+/// under 0 all are zero, and most programs know no other.
 #[derive(Debug)]
 pub(crate) struct Memories(Interner<Memory>);
 
 impl Memories {
-    pub(crate) fn new() -> Result<Self, Halt> {
-        let mut contents = Interner::new();
-        contents.insert([ZERO; Slot::COUNT as usize])?;
-        Ok(Self(contents))
+    pub(crate) const fn new() -> Self {
+        Self(Interner::new())
     }
 
     pub(crate) fn load(&self, state: &State, slot: Slot) -> Value {
-        self.0[state.slots.0][usize::from(slot.index())]
+        self.of(state)[usize::from(slot.index())]
+    }
+
+    fn of(&self, state: &State) -> Memory {
+        match state.slots.0.checked_sub(1) {
+            Some(number) => self.0[number],
+            None => ALL_ZERO,
+        }
     }
 
     pub(crate) fn store(
@@ -104,7 +111,7 @@ impl Memories {
         slot: Slot,
         value: Value,
     ) -> Result<(), Halt> {
-        let mut memory = self.0[state.slots.0];
+        let mut memory = self.of(state);
         memory[usize::from(slot.index())] = value;
         state.slots = self.intern(budget, memory)?;
         Ok(())
@@ -127,7 +134,7 @@ impl Memories {
             state.x = ZERO;
         }
         if state.slots != MemoryId(0) {
-            let mut memory = self.0[state.slots.0];
+            let mut memory = self.of(state);
             for (index, value) in memory.iter_mut().enumerate() {
                 if !live.has(Live(1 << index)) {
                     *value = ZERO;
@@ -139,11 +146,14 @@ impl Memories {
     }
 
     fn intern(&mut self, budget: &mut Budget, memory: Memory) -> Result<MemoryId, Halt> {
+        if memory == ALL_ZERO {
+            return Ok(MemoryId(0));
+        }
         let (id, new) = self.0.entry(memory)?;
         if new {
             budget.take(size_of::<Memory>() + 8)?;
         }
-        Ok(MemoryId(id))
+        Ok(MemoryId(id + 1))
     }
 }
 

@@ -13,7 +13,7 @@ use callgate_syscalls::{Arch, ArchToken, ArgumentWidth, Syscall};
 
 use crate::budget::Halt;
 use crate::compare::where_holds;
-use crate::diagram::{Diagrams, FALSE, NodeId, Rank, View};
+use crate::diagram::{Diagrams, FALSE, NodeId, Order, Rank, View};
 use crate::meaning::endian_of;
 use crate::numbers::Interval;
 use crate::policy::words_of;
@@ -63,7 +63,7 @@ fn what_can_be_had(
     syscall: Syscall,
     functions: [NodeId; 2],
 ) -> Result<[NodeId; 2], Halt> {
-    let Some(unread) = unread(arch, syscall) else { return Ok(functions) };
+    let Some(unread) = unread(&d.order, arch, syscall) else { return Ok(functions) };
     let freest = d.freest_over(functions, &unread)?;
     let [left, right] = freest;
     let differ = d.differ(left, right)?;
@@ -72,7 +72,7 @@ fn what_can_be_had(
 }
 
 /// The bits of each data word that the kernel does not read, in the order of diagrams.
-fn unread(arch: Arch, syscall: Syscall) -> Option<[u32; Rank::COUNT]> {
+fn unread(order: &Order, arch: Arch, syscall: Syscall) -> Option<[u32; Rank::COUNT]> {
     let signature = arch.signature(syscall.name)?;
     let endian = endian_of(arch.token());
     let mut unread = [0; Rank::COUNT];
@@ -85,7 +85,7 @@ fn unread(arch: Arch, syscall: Syscall) -> Option<[u32; Rank::COUNT]> {
             Some(_) => (0, 0),
             None => (u32::MAX, u32::MAX),
         };
-        let [high, low] = words_of(field, endian).map(|word| Rank::of(word).index());
+        let [high, low] = words_of(field, endian).map(|word| order.rank(word).index());
         (unread[high], unread[low]) = (high_mask, low_mask);
     }
     Some(unread)

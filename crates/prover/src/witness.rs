@@ -52,7 +52,7 @@ pub(crate) fn pairs(
     while let Some(Visit { left, right, set, depth }) = open.pop() {
         while undo.len() > depth {
             if let Some((rank, value)) = undo.pop() {
-                words[usize::from(rank.word().index())] = value;
+                words[usize::from(d.order.word(rank).index())] = value;
             }
         }
         if left == right || seen.insert((left, right), ())?.is_some() {
@@ -61,7 +61,7 @@ pub(crate) fn pairs(
         d.budget.test()?;
         d.budget.take(16)?;
         if let Some((rank, Pattern { mask, value })) = set {
-            let word = &mut words[usize::from(rank.word().index())];
+            let word = &mut words[usize::from(d.order.word(rank).index())];
             undo.try_push((rank, *word))?;
             *word = *word & !mask | value;
         }

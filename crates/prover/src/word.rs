@@ -7,7 +7,7 @@ use callgate_bpf::{Alu, DataWord, Shift, Test};
 use callgate_memory::Interner;
 
 use crate::budget::Halt;
-use crate::diagram::{Diagrams, FALSE, NodeId, Pattern, Rank, TRUE, View};
+use crate::diagram::{Diagrams, FALSE, NodeId, Pattern, TRUE, View};
 
 /// The bits of a value, the lowest first.
 pub(crate) type Bits = [NodeId; 32];
@@ -55,7 +55,7 @@ impl Words {
             Value::Constant(constant) => bits = constant_bits(constant),
             Value::Word { word, mask } => {
                 for bit in set_bits(mask) {
-                    bits[bit as usize] = d.bit(Rank::of(word), bit)?;
+                    bits[bit as usize] = d.bit(d.order.rank(word), bit)?;
                 }
             }
             Value::Bits(index) => bits = self.0[index],
@@ -181,8 +181,9 @@ fn as_word(d: &Diagrams, bits: &Bits) -> Option<Value> {
             View::Test { rank, pattern, yes: TRUE, no: FALSE }
                 if pattern == (Pattern { mask: own, value: own }) =>
             {
-                let (word, mask) = found.get_or_insert((rank.word(), 0));
-                if *word != rank.word() {
+                let own_word = d.order.word(rank);
+                let (word, mask) = found.get_or_insert((own_word, 0));
+                if *word != own_word {
                     return None;
                 }
                 *mask |= own;

@@ -18,7 +18,7 @@ pub(super) struct Cached {
 }
 
 const VACANT: Cached = Cached { operation: u32::MAX, operands: [FALSE; 3], result: FALSE };
-const CACHE_LEN_MIN: usize = 1 << 8;
+const CACHE_LEN_MIN: usize = 1 << 5;
 const CACHE_LEN_MAX: usize = 1 << 16;
 
 /// An operation that waits for what it makes of its operands where some bits have their value, or where they have not.

