@@ -19,24 +19,22 @@
 
 mod check;
 mod expect;
-mod format;
 mod known;
-mod near;
 mod other_form;
 mod pages;
 mod report;
 mod resolve;
 mod show;
-mod syntax;
 mod tree;
 
+use callgate_gate_syntax::{self as syntax, near};
+
+pub use callgate_gate_syntax::{File, Gate, Node, SyntaxError, SyntaxKind, Token, format, words};
 pub use check::Lowered;
 pub use expect::{Expected, Failure, NoOutcome, Test};
-pub use format::format;
 pub use pages::codes;
 pub use report::{call_text, decider, failure};
 pub use resolve::{
     Libc, Loader, Refused, Written, from_folder, nothing, read, read_syntax, read_tests,
 };
 pub use show::{NotShown, Shown, Style, condition_text, in_words, show, words_of};
-pub use syntax::{File, Gate, Node, SyntaxError, SyntaxKind, Token, words};

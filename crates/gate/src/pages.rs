@@ -32,7 +32,7 @@ mod tests {
     #[test]
     fn every_code_in_the_sources_has_a_page() {
         let sources = [
-            include_str!("syntax/fault.rs"),
+            include_str!("../../gate-syntax/src/syntax/fault.rs"),
             include_str!("resolve.rs"),
             include_str!("resolve/arguments.rs"),
             include_str!("resolve/condition.rs"),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// The lists that the parser reads by. The file stands alone, so that what is generated from it
 /// needs no crate that is generated.
-#[path = "../../../crates/gate/src/syntax/words.rs"]
+#[path = "../../../crates/gate-syntax/src/syntax/words.rs"]
 #[allow(dead_code, unreachable_pub, reason = "editors need fewer lists than the parser's crate")]
 mod words;
 

@@ -31,7 +31,7 @@ pub type Token = rowan::SyntaxToken<Gate>;
 /// A text that has been read: its tree, and what of it was not understood.
 ///
 /// ```
-/// let file = callgate_gate::File::parse("policy 1\nallow read   # a comment\n");
+/// let file = callgate_gate_syntax::File::parse("policy 1\nallow read   # a comment\n");
 /// assert!(file.errors().is_empty());
 /// assert_eq!(file.root().text().to_string(), "policy 1\nallow read   # a comment\n");
 /// ```
@@ -83,7 +83,8 @@ impl From<SyntaxKind> for rowan::SyntaxKind {
 
 /// What a text in quotes says; `None` without its closing quote. A backslash takes the next
 /// character as it is.
-pub(crate) fn unquoted(literal: &str) -> Option<String> {
+#[must_use]
+pub fn unquoted(literal: &str) -> Option<String> {
     let mut text = String::new();
     let mut rest = literal.strip_prefix('"')?.chars();
     loop {

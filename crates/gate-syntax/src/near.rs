@@ -10,12 +10,13 @@ const DISTANCE_MAX: usize = 2;
 const SHOWN_MAX: usize = 3;
 
 /// The nearest word, if one is near.
-pub(crate) fn word<'a>(text: &str, words: &[&'a str]) -> Option<&'a str> {
+#[must_use]
+pub fn word<'a>(text: &str, words: &[&'a str]) -> Option<&'a str> {
     words_near(text, words.iter().copied()).into_iter().next()
 }
 
 /// Up to three words that `text` may be a misspelling of, the nearest first.
-pub(crate) fn words_near<'a>(text: &str, words: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+pub fn words_near<'a>(text: &str, words: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     if text.len() > LENGTH_MAX {
         return Vec::new();
     }

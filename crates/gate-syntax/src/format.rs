@@ -35,8 +35,8 @@ struct Line {
 /// A text as it should be written; `None` for one that has errors.
 ///
 /// ```
-/// let file = callgate_gate::File::parse("policy   1\n\n\n\nallow {read,write}  # both\n");
-/// assert_eq!(callgate_gate::format(&file).as_deref(), Some("policy 1\n\nallow { read, write }  # both\n"));
+/// let file = callgate_gate_syntax::File::parse("policy   1\n\n\n\nallow {read,write}  # both\n");
+/// assert_eq!(callgate_gate_syntax::format(&file).as_deref(), Some("policy 1\n\nallow { read, write }  # both\n"));
 /// ```
 #[must_use]
 pub fn format(file: &File) -> Option<String> {

@@ -1,6 +1,6 @@
 //! Random files: the tree is lossless, formatting keeps it and is done after once.
 
-use callgate_gate::{File, SyntaxKind, format};
+use callgate_gate_syntax::{File, SyntaxKind, format};
 
 const FILES: u64 = 2_000;
 
