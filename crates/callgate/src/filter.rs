@@ -39,7 +39,8 @@ impl Filter {
     }
 
     /// Compiles a policy in the language (`*.gate`) and proves the program equal to it, for the
-    /// architectures that the policy names, or this machine's.
+    /// architectures that the policy names, or this machine's. Where the policy depends on kernel or
+    /// capabilities, for the running kernel and Docker's set; [`Filter::from_text`] is for others.
     ///
     /// # Errors
     /// [`Error::Text`] says what is wrong with the text, each error with its line; else as
@@ -74,10 +75,36 @@ impl Filter {
         Self::from_written(&callgate_gate::read(source, &mut callgate_gate::from_folder)?)
     }
 
+    /// Compiles a policy in the language that was read, for a machine, kernel and capabilities that
+    /// the caller names.
+    ///
+    /// # Errors
+    /// As [`Filter::parse`].
+    ///
+    /// # Examples
+    /// ```
+    /// use callgate::rules::{CapSet, Source, Target};
+    /// use callgate::{Action, Arch, Filter, SeccompData, gate, names};
+    ///
+    /// let text = "policy 1\ndefault errno EPERM\non cap CAP_BPF { allow bpf }\n";
+    /// let written = gate::read(Source::new("bpf.gate", text)?, &mut gate::nothing)?;
+    /// let call = SeccompData::new(Arch::X86_64, Arch::X86_64.syscall(names::BPF).unwrap().nr);
+    /// for (caps, action) in [(CapSet::NONE, Action::errno(1).unwrap()), (CapSet::ALL, Action::ALLOW)] {
+    ///     let target = Target { caps, ..Target::new(Arch::X86_64) };
+    ///     assert_eq!(Filter::from_text(&written, &target)?.decide(&call), action);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn from_text(written: &callgate_gate::Written, target: &Target) -> Result<Self, Error> {
+        Self::from_policy(written.lower(target)?.policy)
+    }
+
     fn from_written(written: &callgate_gate::Written) -> Result<Self, Error> {
         let named = written.rules.header.arches.first().copied();
         let native = Arch::native().or(named).ok_or(Error::NativeUnknown)?;
-        Self::from_policy(written.lower(&Target::new(native))?.policy)
+        let asks = written.rules.rules.iter().any(|rule| rule.applies.depends_on_kernel());
+        let kernel = if asks { Some(callgate_kernel::running_kernel()?) } else { None };
+        Self::from_text(written, &Target { kernel, ..Target::new(native) })
     }
 
     pub(crate) const fn new(policy: Policy, built: Built) -> Self {

@@ -96,7 +96,8 @@ fn detected(source: &Source) -> Result<Dialect, Failure> {
 }
 
 fn target(machine: &Options) -> Target {
-    Target { native: machine.native, arches: None, kernel: Some(machine.kernel) }
+    let kernel = Some(machine.kernel);
+    Target { kernel, caps: machine.caps, ..Target::new(machine.native) }
 }
 
 fn gate(source: Source, machine: &Options, is_file: bool) -> Result<Read, Failure> {

@@ -43,7 +43,7 @@ pub(crate) fn filter(
             idle: &mut idle,
         };
         for (index, rule) in rules.rules.iter().enumerate() {
-            if rule.applies.to(arch, target.kernel) {
+            if rule.applies.to(arch, target) {
                 let added = accepting.add(rule, index);
                 added.map_err(|refused| vec![explained(&refused, rule, rules, arch)])?;
             }

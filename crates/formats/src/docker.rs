@@ -7,11 +7,10 @@
 //!
 //! References: moby `profiles/seccomp`, containers/common `pkg/seccomp`.
 
-use callgate_rules::Source;
+use callgate_rules::{CapSet, Capability, Source};
 use callgate_syscalls::{Arch, KernelVersion};
 use serde::Serialize;
 
-use crate::caps::{CapSet, Capability};
 use crate::json::{Document, PlacedFault};
 use crate::oci;
 use crate::read::{Form, Unknown};

@@ -59,8 +59,8 @@ mod warning;
 mod witness;
 
 pub use builtin::{Builtin, builtin, list};
+pub use callgate_rules::{CapSet, Capability, UnknownCapability};
 pub use callgate_syscalls::Action;
-pub use caps::{CapSet, Capability, UnknownCapability};
 pub use error::{Error, Inexpressible};
 pub use export::Exported;
 pub use kep::{ARTIFACT_MAX, ENTRIES_MAX};

@@ -1,7 +1,6 @@
 //! From the values of a file to the types of the formats, field by field.
 
 use crate::WarningKind;
-use crate::caps::Capability;
 use crate::docker::{ArchMapEntry, Filter, Seccomp, Syscall};
 use crate::json::{Fault, Node, Object};
 use crate::oci::Arg;
@@ -10,6 +9,7 @@ use crate::scalar::{
     ActionName, ArchName, ArgIndex, DockerArch, Flag, MinKernel, OperatorName, WidthName,
 };
 use crate::spelled::Spelled;
+use callgate_rules::Capability;
 
 /// Reads a profile. Fields that only Docker's form has are unknown in the others.
 pub(crate) fn seccomp<'d>(

@@ -99,8 +99,13 @@ fn write_item(item: &Node, indent: usize, out: &mut Vec<Line>) {
         out.push(Line { indent, text: line, ..Line::default() });
         return;
     }
-    let head = tokens::text(&tokens::head(item));
-    out.push(Line { indent, text: head, ..Line::default() });
+    let (comments, head): (Vec<_>, Vec<_>) =
+        tokens::head(item).into_iter().partition(tokens::Piece::is_comment);
+    // A comment ends a line, and a head stands on one.
+    let alone =
+        |piece: tokens::Piece| Line { indent, comment: Some(piece.text), ..Line::default() };
+    out.extend(comments.into_iter().map(alone));
+    out.push(Line { indent, text: tokens::text(&head), ..Line::default() });
     write_lines(item, indent + INDENT, out);
     out.push(Line { indent, text: "}".to_owned(), ..Line::default() });
 }

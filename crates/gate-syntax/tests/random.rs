@@ -160,7 +160,10 @@ impl Writer {
                 self.verdict();
             }
             3 if depth < 3 => {
-                self.pick(&["on x86_64", "on x86, arm", "group name"]);
+                self.pick(&["on x86_64", "on x86, arm", "group name", "on"]);
+                if self.text.trim_end().ends_with("on") {
+                    self.circumstances();
+                }
                 self.text.push_str("{ ");
                 if self.one_in(2) {
                     self.end();
@@ -176,8 +179,27 @@ impl Writer {
         self.end();
     }
 
+    fn circumstances(&mut self) {
+        loop {
+            if self.one_in(3) {
+                self.joint("not");
+            }
+            match self.rng.usize(..4) {
+                0 => self.pick(&["x86_64", "x86, arm"]),
+                1 => self.pick(&["machine x86_64", "machine x86 , s390x"]),
+                2 => self.pick(&["cap CAP_BPF", "cap CAP_BPF,CAP_SYS_ADMIN"]),
+                _ => self.pick(&["kernel >= 5.8", "kernel<4.8"]),
+            }
+            if self.one_in(2) {
+                return;
+            }
+            self.joint("and");
+        }
+    }
+
     fn header(&mut self) {
         self.pick(&[
+            "machine x86_64 + x86 + x32, aarch64+arm",
             "policy 1",
             "arch x86_64 + x86 without socketcall, aarch64",
             "foreign kill",

@@ -10,10 +10,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use callgate_policy::{Action, ArchPolicy, Condition, Policy, RuleId};
 use callgate_prover::{Options, Prover, Scope};
-use callgate_rules::{Diagnostic, Origin, Provenance, Rule, Severity, Span, SubjectKind, Target};
+use callgate_rules::{
+    Applies, Diagnostic, Origin, Provenance, Rule, Severity, Span, SubjectKind, Target,
+};
 use callgate_syscalls::{Arch, SyscallNr};
 
-use crate::{Refused, Written};
+use crate::{Refused, Test, Written};
 
 /// A policy with where each of its rules comes from.
 #[derive(Clone, Debug)]
@@ -41,6 +43,30 @@ impl Written {
                 Err(self.refused(diagnostics))
             }
         }
+    }
+
+    /// The tests, each group with the policy that it is about: for those that stand in a block
+    /// which asks for more than the target has, the policy as it is where they apply.
+    ///
+    /// # Errors
+    /// As [`Written::lower`].
+    pub fn suites(
+        &self,
+        target: &Target,
+        lowered: Lowered,
+    ) -> Result<Vec<(Vec<Test>, Lowered)>, Refused> {
+        let mut suites = vec![(target.clone(), Vec::new(), lowered)];
+        for test in &self.tests {
+            let own = test.target(target);
+            match suites.iter_mut().find(|(of, ..)| *of == own) {
+                Some((_, tests, _)) => tests.push(test.clone()),
+                None => {
+                    let lowered = self.lower(&own)?;
+                    suites.push((own, vec![test.clone()], lowered));
+                }
+            }
+        }
+        Ok(suites.into_iter().map(|(_, tests, lowered)| (tests, lowered)).collect())
     }
 
     /// The meaning of the policy on a target.
@@ -85,6 +111,9 @@ struct Check<'a> {
     alone: Vec<Site<'a>>,
 }
 
+/// An architecture and rules, of which the first that holds answers.
+type Question = (Arch, Vec<(Condition, u16)>);
+
 /// Which of the questions that were asked of a number have the answer yes.
 pub(crate) type Reached = BTreeSet<(Arch, u32, u16)>;
 
@@ -113,18 +142,45 @@ impl<'a> Check<'a> {
     /// on it.
     fn diagnostics(&self) -> Vec<Diagnostic> {
         let own = self.own_conditions();
-        let reach = self.lists.iter().map(|list| {
-            let rules = list.iter().map(|site| (site.condition.clone(), number(site.id.index)));
-            (list[0].id.arch, rules.collect())
-        });
-        match (own, reached(reach)) {
+        let (questions, places) = self.reach_questions();
+        match (own, reached(questions.into_iter())) {
             (Some(own), Some(reach)) => {
                 let mut diagnostics = self.idle(&own);
-                diagnostics.extend(self.dead(&own, &reach));
+                diagnostics.extend(self.dead(&own, &reach, &places));
                 diagnostics
             }
             _ => Vec::new(),
         }
+    }
+
+    /// The questions that tell which rules decide anything, and for each rule of each list the
+    /// place of its question.
+    ///
+    /// A rule that is not in force everywhere leaves others something to decide elsewhere: each is
+    /// asked behind those alone that are in force wherever it is.
+    fn reach_questions(&self) -> (Vec<Question>, Vec<Vec<usize>>) {
+        let (mut questions, mut places) = (Vec::new(), Vec::new());
+        for list in &self.lists {
+            let mut asked: Vec<(&Applies, usize)> = Vec::new();
+            let mut of_list = Vec::new();
+            for site in list {
+                let own = self.applies(site);
+                let same = asked.iter().find(|(other, _)| other.is_as_wide_as(own));
+                of_list.push(same.map_or(questions.len(), |(_, place)| *place));
+                if same.is_none() {
+                    asked.push((own, questions.len()));
+                    let rules = list.iter().filter(|other| self.applies(other).covers(own));
+                    let rules = rules.map(|site| (site.condition.clone(), number(site.id.index)));
+                    questions.push((site.id.arch, rules.collect()));
+                }
+            }
+            places.push(of_list);
+        }
+        (questions, places)
+    }
+
+    fn applies(&self, site: &Site<'_>) -> &'a Applies {
+        &self.written.rules.rules[site.written].applies
     }
 
     /// For each rule, in the order of the lists, whether its own condition can hold (1) and can
@@ -162,7 +218,7 @@ impl<'a> Check<'a> {
 
     /// Calls of statements that other statements before them decide for every value of their
     /// arguments.
-    fn dead(&self, own: &[[bool; 2]], reach: &Reached) -> Vec<Diagnostic> {
+    fn dead(&self, own: &[[bool; 2]], reach: &Reached, places: &[Vec<usize>]) -> Vec<Diagnostic> {
         // For each call of a statement whether it decides anywhere, and who decides instead.
         let mut calls: BTreeMap<(usize, usize), (bool, Vec<usize>)> = BTreeMap::new();
         for site in &self.alone {
@@ -171,16 +227,16 @@ impl<'a> Check<'a> {
             }
         }
         let mut own = own.iter();
-        for (place, list) in self.lists.iter().enumerate() {
-            for (position, site) in list.iter().enumerate() {
+        for (list, places) in self.lists.iter().zip(places) {
+            for (position, (site, place)) in list.iter().zip(places).enumerate() {
                 let can_hold = own.next().is_some_and(|[_, holds]| *holds);
                 let arch = site.id.arch;
                 let Some(subject) = self.subject(site) else { continue };
-                let nr = number_at(arch, place);
+                let nr = number_at(arch, *place);
                 let decides = !can_hold || reach.contains(&(arch, nr, number(site.id.index)));
                 let entry = calls.entry((site.written, subject)).or_default();
                 entry.0 |= decides;
-                entry.1.extend(deciders(list, position));
+                entry.1.extend(self.deciders(list, position));
             }
         }
         let mut diagnostics = Vec::new();
@@ -199,6 +255,17 @@ impl<'a> Check<'a> {
         let first: Vec<(&Rule, bool)> =
             before.iter().map(|&other| (&rules[other], other < self.written.always)).collect();
         words::shadowed(&rules[index], subject, &first)
+    }
+
+    /// The statements before a position that can decide for it: the last without a condition, or
+    /// all.
+    fn deciders(&self, list: &[Site<'_>], position: usize) -> Vec<usize> {
+        let own = self.applies(&list[position]);
+        let before = || list[..position].iter().filter(|site| self.applies(site).covers(own));
+        match before().find(|site| site.condition.is_always()) {
+            Some(site) => vec![site.written],
+            None => before().map(|site| site.written).collect(),
+        }
     }
 
     /// Which of its statement's subjects a rule is about.
@@ -221,20 +288,9 @@ impl<'a> Check<'a> {
     }
 }
 
-/// The statements before a position that can decide for it: the last without a condition, or all.
-fn deciders(list: &[Site<'_>], position: usize) -> Vec<usize> {
-    let before = &list[..position];
-    match before.iter().find(|site| site.condition.is_always()) {
-        Some(site) => vec![site.written],
-        None => before.iter().map(|site| site.written).collect(),
-    }
-}
-
 /// Puts questions to the prover: for each place an architecture and rules, of which the first that
 /// holds answers. Returns which answers any call gets.
-pub(crate) fn reached(
-    questions: impl Iterator<Item = (Arch, Vec<(Condition, u16)>)>,
-) -> Option<Reached> {
+pub(crate) fn reached(questions: impl Iterator<Item = Question>) -> Option<Reached> {
     const NOTHING: Action = Action::LOG;
     let mut arches: BTreeMap<Arch, ArchPolicy> = BTreeMap::new();
     for (place, (arch, rules)) in questions.enumerate() {

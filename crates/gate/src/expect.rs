@@ -5,7 +5,7 @@ mod samples;
 use callgate_policy::{Action, ArchPolicy, Condition, Decider, Policy, SeccompData};
 use callgate_prover::{Options, Prover, Scope};
 use callgate_rules::{
-    Cond, Header, Rule, Rules, Span, Subject, SubjectKind, Target, Value, Verdict, arg,
+    Applies, Cond, Header, Rule, Rules, Span, Subject, SubjectKind, Target, Value, Verdict, arg,
 };
 use callgate_syscalls::{Arch, Name, SyscallNr};
 
@@ -16,8 +16,9 @@ pub struct Test {
     pub calls: Vec<SubjectKind>,
     /// What is expected of them.
     pub expected: Expected,
-    /// On which architectures; empty for all of the policy that have the call.
-    pub arches: Vec<Arch>,
+    /// Where: on the architectures that have the call, of a policy that was lowered for
+    /// [`Test::target`].
+    pub applies: Applies,
     /// Where the line stands.
     pub span: Span,
 }
@@ -61,6 +62,13 @@ pub enum NoOutcome {
 }
 
 impl Test {
+    /// What the policy is to be lowered for so that the test says something: this target, with the
+    /// capabilities, the machine and the kernel that the blocks around the line ask for.
+    #[must_use]
+    pub fn target(&self, target: &Target) -> Target {
+        self.applies.nearest(target)
+    }
+
     /// Every kind of call that the test describes and that the policy decides otherwise, each with
     /// one such call. The list is empty exactly if the test holds for every call: this is proved,
     /// not sampled.
@@ -71,7 +79,7 @@ impl Test {
         let mut failures = Vec::new();
         let mut asked = 0;
         for (arch, rules) in policy.arches() {
-            if !self.arches.is_empty() && !self.arches.contains(&arch) {
+            if !self.applies.arches.is_empty() && !self.applies.arches.contains(&arch) {
                 continue;
             }
             for (nr, name) in self.numbers(arch) {

@@ -39,6 +39,7 @@ mod tests {
             include_str!("resolve/condition/argument.rs"),
             include_str!("resolve/header.rs"),
             include_str!("resolve/include.rs"),
+            include_str!("resolve/on.rs"),
             include_str!("resolve/statement.rs"),
             include_str!("resolve/subject.rs"),
             include_str!("resolve/value.rs"),

@@ -4,6 +4,7 @@ mod arguments;
 mod condition;
 mod header;
 mod include;
+mod on;
 mod statement;
 mod subject;
 mod value;
@@ -13,7 +14,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use callgate_rules::{
-    Code, Diagnostic, Label, Rule, Rules, Severity, Source, SourceError, SourceId, Sources, Span,
+    Applies, Code, Diagnostic, Label, Rule, Rules, Severity, Source, SourceError, SourceId,
+    Sources, Span,
 };
 use callgate_syscalls::Arch;
 
@@ -105,8 +107,8 @@ const MISTAKES_MAX: usize = 64;
 /// Where statements apply.
 #[derive(Clone, Debug, Default)]
 struct Scope {
-    /// The architectures of the blocks around; empty for all of the policy.
-    arches: Vec<Arch>,
+    /// What the blocks around ask for.
+    applies: Applies,
     /// How deep groups are pasted into each other.
     pastes: usize,
 }

@@ -2,6 +2,7 @@
 
 use callgate_facts::{Block, Family, Groups, Role};
 use callgate_gate::{SyntaxKind, words};
+use callgate_rules::Capability;
 use callgate_syscalls::{Arch, Errno, Name};
 use lsp_types::{CompletionItem, CompletionItemKind, CompletionTextEdit, TextEdit};
 
@@ -51,9 +52,9 @@ fn offers(before: &Before, arches: &[Arch]) -> Vec<Offer> {
         };
     };
     match first {
-        "arch" | "on" if texts.last() == Some(&"without") => calls(arches),
-        "arch" => [all_arches(), keywords(["without"].iter())].concat(),
-        "on" => all_arches(),
+        "arch" | "machine" if texts.last() == Some(&"without") => calls(arches),
+        "arch" | "machine" => [all_arches(), keywords(["without"].iter())].concat(),
+        "on" => circumstances(texts),
         "foreign" | "default" => verdict_rest(&texts[1..]),
         "baseline" => match texts.last() {
             Some(&"baseline") => keywords(["linux"].iter()),
@@ -67,6 +68,29 @@ fn offers(before: &Before, arches: &[Arch]) -> Vec<Offer> {
         word if words::VERDICTS.contains(&word) => in_statement(before, texts, arches),
         _ => Vec::new(),
     }
+}
+
+/// What can stand behind `on`.
+fn circumstances(texts: &[&str]) -> Vec<Offer> {
+    let opens = |text: &&str| matches!(*text, "on" | "and" | "not");
+    let start = texts.iter().rposition(opens).map_or(0, |place| place + 1);
+    let begun = &texts[start..];
+    match (begun.first(), begun.last()) {
+        (None, _) => {
+            let not = (texts.last() != Some(&"not")).then_some(&"not");
+            [all_arches(), keywords(words::CIRCUMSTANCES.iter().chain(not))].concat()
+        }
+        (Some(&"cap"), Some(&"cap" | &",")) => capabilities(),
+        (Some(&"machine"), Some(&"machine" | &",")) | (_, Some(&",")) => all_arches(),
+        (Some(&"kernel"), Some(&"kernel")) => keywords([">=", "<"].iter()),
+        (Some(&"kernel"), Some(&">=" | &"<")) => Vec::new(),
+        _ => keywords(["and"].iter()),
+    }
+}
+
+fn capabilities() -> Vec<Offer> {
+    let constant = |cap: Capability| (cap.to_string(), CompletionItemKind::CONSTANT, String::new());
+    Capability::all().map(constant).collect()
 }
 
 fn verdict_rest(behind: &[&str]) -> Vec<Offer> {
@@ -271,6 +295,13 @@ mod tests {
             ("test socket(AF_UNIX, ^", "SOCK_STREAM", "AF_UNIX"),
             ("test socket(_, ..) -> ^", "allow", "socket"),
             ("on ^", "x86_64", "allow"),
+            ("on ^", "kernel", "CAP_BPF"),
+            ("on cap ^", "CAP_BPF", "x86_64"),
+            ("on cap CAP_BPF, ^", "CAP_SYS_ADMIN", "x86_64"),
+            ("on cap CAP_BPF and ^", "not", "CAP_SYS_ADMIN"),
+            ("on not machine ^", "s390x", "CAP_BPF"),
+            ("on kernel ^", ">=", "x86_64"),
+            ("machine ^", "x86_64", "CAP_BPF"),
             ("on x86_64 {\n    ^\n}", "allow", "x86_64"),
             ("groups ^", "2026.11", "allow"),
         ] {

@@ -6,6 +6,12 @@ pub(crate) fn meaning(word: &str) -> Option<&'static str> {
     Some(match word {
         "policy" => "`policy 1`: the version of the language; always first.",
         "arch" => "`arch x86_64, aarch64`: the architectures that the policy is for.",
+        "machine" => {
+            "`machine x86_64 + x86, aarch64 + arm`: which architectures the policy is for on which \
+             machine. Behind `on`: the machine's own architecture."
+        }
+        "cap" => "`on cap CAP_BPF, CAP_SYS_ADMIN`: programs that can have one of these.",
+        "kernel" => "`on kernel >= 5.8` or `on kernel < 5.8`: the kernel that the policy is for.",
         "foreign" => "`foreign VERDICT`: what happens to calls of other architectures.",
         "baseline" => {
             "`baseline linux 6.1 else ENOSYS`: what happens to calls that this kernel does not have."
@@ -15,7 +21,9 @@ pub(crate) fn meaning(word: &str) -> Option<&'static str> {
         "libc" => "`libc glibc >= 2.31, musl`: the C libraries that the policy is for.",
         "include" => "`include \"FILE\"`: another file's statements, where this line stands.",
         "use" => "`use @threads, @malloc`: blocks, with the conditions that keep them narrow.",
-        "on" => "`on ARCH { ... }`: statements for some of the architectures.",
+        "on" => {
+            "`on TEST and TEST { ... }`: statements for some architectures, machines, kernels or capabilities."
+        }
         "group" => "`group NAME { ... }`: a block of your own, for `use @NAME`.",
         "always" => "`always VERDICT ...`: a statement before all others, also of included files.",
         "test" => "`test CALL(ARGUMENTS) -> VERDICT`: a promise that `callgate test` proves.",

@@ -81,7 +81,7 @@ fn refused(refused: callgate_dialects::Refused) -> Failure {
 }
 
 fn target(settings: &Settings) -> Target {
-    Target { native: settings.arch(), arches: None, kernel: Some(settings.kernel()) }
+    Target { kernel: Some(settings.kernel()), ..Target::new(settings.arch()) }
 }
 
 fn gate(source: Source, settings: &Settings) -> Result<Filter, Failure> {

@@ -13,6 +13,8 @@
 //! - **Values**: numbers and [`Constant`]s by name, with the value of each architecture.
 #![forbid(unsafe_code)]
 
+mod applies;
+mod caps;
 mod cond;
 mod diagnostic;
 mod lower;
@@ -22,20 +24,24 @@ mod provenance;
 mod rules;
 mod site;
 mod source;
+mod target;
 mod value;
 mod verdict;
 
+pub use applies::Applies;
+pub use caps::{CapSet, Capability, UnknownCapability};
 pub use cond::{Arg, ArgBits, ArgSign, ArgTest, Cond, CondView, Member, Relation, Which, arg};
 pub use diagnostic::{Code, Diagnostic, Edit, Help, Label, LabelKind, Severity};
-pub use lower::{Target, lower, resolve};
+pub use lower::{lower, resolve};
 pub use mistake::{Callee, Mistake, MistakeKind};
 pub use near::nearest;
 pub use provenance::{Provenance, WrittenRule};
 pub use rules::{
-    Answer, Applies, Baseline, Group, Header, Listener, LoadFlag, Origin, Rule, Rules, Subject,
-    SubjectKind, UnknownAnswer,
+    Answer, Baseline, Group, Header, Listener, LoadFlag, Origin, Rule, Rules, Subject, SubjectKind,
+    UnknownAnswer,
 };
 pub use source::{Position, Source, SourceError, SourceId, Sources, Span};
+pub use target::Target;
 pub use value::{Constant, Term, Value};
 pub use verdict::{ErrnoSpec, Verdict};
 

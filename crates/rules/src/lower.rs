@@ -3,32 +3,13 @@
 use std::collections::BTreeSet;
 
 use callgate_policy::{ArchPolicy, Condition, Policy, Unknown};
-use callgate_syscalls::{Arch, KernelVersion, SyscallNr};
+use callgate_syscalls::{Arch, SyscallNr};
 
 use crate::site::Site;
 use crate::{
     Callee, Diagnostic, Mistake, MistakeKind, Provenance, RULES_PER_SYSCALL_MAX, Rule, Rules,
-    SubjectKind,
+    SubjectKind, Target,
 };
-
-/// What rules are lowered for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
-    /// The machine's own architecture, for filters that name none.
-    pub native: Arch,
-    /// The architectures instead of those that the filter names.
-    pub arches: Option<Vec<Arch>>,
-    /// The kernel; where it is not known, rules for some kernels apply.
-    pub kernel: Option<KernelVersion>,
-}
-
-impl Target {
-    /// A machine of that architecture with some kernel.
-    #[must_use]
-    pub const fn new(native: Arch) -> Self {
-        Self { native, arches: None, kernel: None }
-    }
-}
 
 /// The policy of these rules on a target, and where each of its rules comes from.
 ///
@@ -58,7 +39,7 @@ pub fn lower(rules: &Rules, target: &Target) -> Result<(Policy, Provenance), Vec
 /// As [`lower`].
 pub fn resolve(rules: &Rules, target: &Target) -> Result<(Policy, Provenance), Vec<Mistake>> {
     let arches = arches(rules, target);
-    let mut mistakes = nowhere(rules, &arches, target.kernel);
+    let mut mistakes = nowhere(rules, &arches, target);
     let mut provenance = Provenance::new(rules.rules.iter().map(|rule| rule.origin).collect());
     provenance.default = Some(rules.header.default.origin);
     provenance.foreign = Some(rules.header.foreign.origin);
@@ -66,7 +47,7 @@ pub fn resolve(rules: &Rules, target: &Target) -> Result<(Policy, Provenance), V
     // The foreign action has no architecture of its own; a named errno is the target's.
     let mut builder = Policy::builder(rules.header.foreign.verdict.on(target.native));
     for arch in arches {
-        match arch_policy(rules, arch, target.kernel, &mut provenance) {
+        match arch_policy(rules, arch, target, &mut provenance) {
             Ok(policy) => builder = builder.arch(arch, policy),
             Err(more) => mistakes.extend(more),
         }
@@ -81,17 +62,25 @@ pub fn resolve(rules: &Rules, target: &Target) -> Result<(Policy, Provenance), V
 fn arches(rules: &Rules, target: &Target) -> Vec<Arch> {
     match &target.arches {
         Some(arches) => arches.clone(),
-        None if rules.header.arches.is_empty() => vec![target.native],
+        None if rules.header.arches.is_empty() => {
+            let machines = &rules.header.machines;
+            let own = machines.iter().find(|arches| arches.first() == Some(&target.native));
+            own.cloned().unwrap_or_else(|| vec![target.native])
+        }
         None => rules.header.arches.clone(),
     }
 }
 
 /// The names that no architecture of those to which their rule applies has.
-fn nowhere(rules: &Rules, arches: &[Arch], kernel: Option<KernelVersion>) -> Vec<Mistake> {
+fn nowhere(rules: &Rules, arches: &[Arch], target: &Target) -> Vec<Mistake> {
     let mut mistakes = Vec::new();
+    // Rules for several machines name calls that only some of them have.
+    if !rules.header.machines.is_empty() {
+        return mistakes;
+    }
     for (index, rule) in rules.rules.iter().enumerate() {
         let applies: Vec<Arch> =
-            arches.iter().copied().filter(|arch| rule.applies.to(*arch, kernel)).collect();
+            arches.iter().copied().filter(|arch| rule.applies.to(*arch, target)).collect();
         if applies.is_empty() {
             continue;
         }
@@ -111,7 +100,7 @@ fn nowhere(rules: &Rules, arches: &[Arch], kernel: Option<KernelVersion>) -> Vec
 fn arch_policy(
     rules: &Rules,
     arch: Arch,
-    kernel: Option<KernelVersion>,
+    target: &Target,
     provenance: &mut Provenance,
 ) -> Result<ArchPolicy, Vec<Mistake>> {
     let mut mistakes = Vec::new();
@@ -122,7 +111,7 @@ fn arch_policy(
         }
     }
     for (index, rule) in rules.rules.iter().enumerate() {
-        if !rule.applies.to(arch, kernel) {
+        if !rule.applies.to(arch, target) {
             continue;
         }
         for site in sites(rule, arch) {

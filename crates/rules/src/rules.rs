@@ -4,7 +4,7 @@
 use callgate_policy::Known;
 use callgate_syscalls::{Arch, KernelVersion, Name, SyscallNr};
 
-use crate::{Cond, Span, Verdict};
+use crate::{Applies, Cond, Span, Verdict};
 
 /// A filter as somebody wrote it: a header and rules, of which for each call the first that holds
 /// decides.
@@ -23,6 +23,9 @@ pub struct Rules {
 pub struct Header {
     /// The architectures it is for; empty where it leaves them to the target.
     pub arches: Vec<Arch>,
+    /// Where it leaves them to the target, which architectures go with which machine: the
+    /// machine's own first. On machines that are not listed it is for their own alone.
+    pub machines: Vec<Vec<Arch>>,
     /// What happens to calls of other architectures.
     pub foreign: Answer,
     /// What happens to calls for which no rule holds.
@@ -145,17 +148,6 @@ pub struct Group {
     pub members: Vec<Name>,
 }
 
-/// Where a rule applies. Everything that is not said is no restriction.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Applies {
-    /// On these architectures only; empty for all.
-    pub arches: Vec<Arch>,
-    /// On kernels from this one on.
-    pub kernel_from: Option<KernelVersion>,
-    /// On kernels before this one.
-    pub kernel_before: Option<KernelVersion>,
-}
-
 /// Who says what a rule or header says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Origin {
@@ -195,25 +187,13 @@ impl Header {
     pub const fn new(default: Verdict) -> Self {
         Self {
             arches: Vec::new(),
+            machines: Vec::new(),
             foreign: Answer::new(Verdict::Kill),
             default: Answer::new(default),
             unknown: None,
             flags: Vec::new(),
             listener: None,
         }
-    }
-}
-
-impl Applies {
-    /// Whether the rule applies on an architecture of a kernel. Where the kernel is not known,
-    /// restrictions on it hold.
-    #[must_use]
-    pub fn to(&self, arch: Arch, kernel: Option<KernelVersion>) -> bool {
-        let from = |from: KernelVersion| kernel.is_none_or(|kernel| kernel >= from);
-        let before = |before: KernelVersion| kernel.is_none_or(|kernel| kernel < before);
-        (self.arches.is_empty() || self.arches.contains(&arch))
-            && self.kernel_from.is_none_or(from)
-            && self.kernel_before.is_none_or(before)
     }
 }
 

@@ -4,9 +4,9 @@
 
 use callgate_policy::{Action, Decider, Operator, Policy, SeccompData};
 use callgate_rules::{
-    Applies, Arg, Cond, Constant, Diagnostic, ErrnoSpec, Group, Header, Member, Mistake,
-    MistakeKind, Origin, Relation, Rule, Rules, Source, Subject, SubjectKind, Target, Value,
-    Verdict, Which, arg, lower, resolve,
+    Applies, Arg, CapSet, Capability, Cond, Constant, Diagnostic, ErrnoSpec, Group, Header, Member,
+    Mistake, MistakeKind, Origin, Relation, Rule, Rules, Source, Subject, SubjectKind, Target,
+    Value, Verdict, Which, arg, lower, resolve,
 };
 use callgate_syscalls::{Arch, KernelVersion, Name, SyscallNr, names};
 
@@ -314,6 +314,7 @@ fn rules_apply_where_they_say() {
         arches: arches.to_vec(),
         kernel_from,
         kernel_before,
+        ..Applies::default()
     };
     let on = |applies, kernel| {
         let rule = Rule { applies, ..Rule::new(names::READ, None, Verdict::Allow) };
@@ -327,7 +328,82 @@ fn rules_apply_where_they_say() {
     assert!(!on(applies(&[Arch::X86], None, None), old));
     assert!(on(applies(&[], Some(v5), None), new) && !on(applies(&[], Some(v5), None), old));
     assert!(!on(applies(&[], None, Some(v5)), new) && on(applies(&[], None, Some(v5)), old));
-    assert!(on(applies(&[], Some(v5), Some(v5)), None), "an unknown kernel");
+    assert!(on(applies(&[], Some(v5), None), None), "an unknown kernel is new");
+    assert!(!on(applies(&[], None, Some(v5)), None), "and not old");
+}
+
+/// Every combination of what a rule can ask for, on every combination of what a target can be.
+#[test]
+fn capabilities_machines_and_kernels_are_asked_for_together() {
+    let cap = |name| CapSet::NONE.with(Capability::parse(name).unwrap());
+    let (admin, bpf) = (cap("SYS_ADMIN"), cap("BPF"));
+    let v = KernelVersion::new;
+    let with = [vec![], vec![admin], vec![bpf], vec![admin, bpf], vec![admin.union(bpf)]];
+    let mut rules = Vec::new();
+    for with_caps in with {
+        for without_caps in [CapSet::NONE, admin, admin.union(bpf)] {
+            for machines in [vec![], vec![Arch::X86_64], vec![Arch::X86_64, Arch::Aarch64]] {
+                for (kernel_from, kernel_before) in
+                    [(None, None), (Some(v(5, 8)), None), (None, Some(v(4, 8)))]
+                {
+                    let (with_caps, machines) = (with_caps.clone(), machines.clone());
+                    let arches = Vec::new();
+                    rules.push(Applies {
+                        arches,
+                        machines,
+                        kernel_from,
+                        kernel_before,
+                        with_caps,
+                        without_caps,
+                    });
+                }
+            }
+        }
+    }
+    let mut targets = Vec::new();
+    for native in [Arch::X86_64, Arch::Aarch64, Arch::Mips] {
+        for kernel in [v(4, 7), v(4, 8), v(5, 7), v(5, 8)] {
+            for caps in [CapSet::NONE, admin, bpf, admin.union(bpf)] {
+                targets.push(Target { native, arches: None, kernel: Some(kernel), caps });
+            }
+        }
+    }
+    let mut applied = 0;
+    for rule in &rules {
+        let on: Vec<bool> = targets.iter().map(|target| rule.on(target)).collect();
+        applied += on.iter().filter(|on| **on).count();
+        assert_eq!(rule.is_nowhere(), !on.contains(&true), "{rule:?}");
+        for target in &targets {
+            let near = rule.nearest(target);
+            assert!(rule.is_nowhere() || rule.on(&near), "{rule:?} {target:?} {near:?}");
+            assert!(!rule.on(target) || near == *target, "{rule:?} {target:?} {near:?}");
+        }
+        for other in &rules {
+            let own = targets.iter().filter(|target| other.on(target));
+            let covers = own.clone().all(|target| rule.on(target));
+            // Sets that contradict themselves are covered by any, which nobody needs to know.
+            assert!(covers || !rule.covers(other), "{rule:?} {other:?}");
+            assert!(other.is_nowhere() || covers == rule.covers(other), "{rule:?} {other:?}");
+        }
+    }
+    assert!(applied > 500, "{applied}");
+}
+
+#[test]
+fn a_machine_brings_the_architectures_that_go_with_it() {
+    let mut list = rules(vec![
+        Rule::new(names::READ, None, Verdict::Allow),
+        // Only x86 has it.
+        Rule::new(names::MODIFY_LDT, None, Verdict::Allow),
+    ]);
+    list.header.machines = vec![vec![Arch::X86_64, Arch::X86], vec![Arch::Aarch64, Arch::Arm]];
+    let arches = |native| -> Vec<Arch> {
+        let (policy, _) = lower(&list, &Target::new(native)).unwrap();
+        policy.arches().map(|(arch, _)| arch).collect()
+    };
+    assert_eq!(arches(Arch::X86_64), [Arch::X86, Arch::X86_64]);
+    assert_eq!(arches(Arch::Aarch64), [Arch::Arm, Arch::Aarch64]);
+    assert_eq!(arches(Arch::Arm), [Arch::Arm]);
 }
 
 #[test]

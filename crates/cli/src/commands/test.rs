@@ -5,7 +5,7 @@ mod live;
 use std::path::PathBuf;
 
 use callgate_bpf::Stack;
-use callgate_gate::{Failure, Test, decider, failure, read_tests};
+use callgate_gate::{Failure, Lowered, Test, decider, failure, read_tests};
 use callgate_policy::Policy;
 use callgate_prover::{Options, Prover};
 use callgate_rules::{Code, Diagnostic, Provenance, Sources};
@@ -24,6 +24,8 @@ use callgate_console::output::{self, DiagnosticJson};
 /// A policy in the language has lines such as `test socket(AF_ALG, _, _) -> errno EPERM`; a file *.tests has nothing
 /// but such lines, for any filter. Every test is proved for all calls that it describes, on every architecture that
 /// the filter is for: `_` is every value, and so are the bits of an argument that the kernel does not read.
+///
+/// A test in a block, such as `on cap CAP_BPF`, is made for the policy as it is there, whatever --caps and --kernel say.
 ///
 /// With --live, calls of each test are also made, in forked children under the loaded filter, as far as the filter is
 /// for this machine. The kernel asks the filter and executes none of them, whatever it answers: an older filter
@@ -102,23 +104,31 @@ struct Counts {
     calls: Option<usize>,
 }
 
-pub(crate) fn run(args: &Args) -> Result<Status, Error> {
-    let mut counts = Counts::default();
-    for source in &args.files {
-        let suite = suite(args, source)?;
-        let mut live = if args.live { Some(live::Live::new(&suite)?) } else { None };
+impl Counts {
+    fn add(&mut self, args: &Args, suite: &Suite) -> Result<(), Error> {
+        let mut live = if args.live { Some(live::Live::new(suite)?) } else { None };
         for test in &suite.tests {
-            counts.tests += 1;
-            let mut failures = failures(test, &suite)?;
+            self.tests += 1;
+            let mut failures = failures(test, suite)?;
             if let Some(live) = &mut live {
                 failures.extend(live.failures(test)?);
             }
-            counts.failed += usize::from(!failures.is_empty());
+            self.failed += usize::from(!failures.is_empty());
             write(args.format, &failures, &suite.sources)?;
         }
         if let Some(live) = live {
-            *counts.calls.get_or_insert(0) += live.calls;
+            *self.calls.get_or_insert(0) += live.calls;
             live.say_what_was_skipped(&suite.sources);
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn run(args: &Args) -> Result<Status, Error> {
+    let mut counts = Counts::default();
+    for source in &args.files {
+        for suite in suites(args, source)? {
+            counts.add(args, &suite)?;
         }
     }
     let Counts { tests, failed, calls } = counts;
@@ -151,27 +161,31 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     Ok(if failed == 0 { Status::Success } else { Status::No })
 }
 
-fn suite(args: &Args, source: &Source) -> Result<Suite, Error> {
+fn suites(args: &Args, source: &Source) -> Result<Vec<Suite>, Error> {
     let is_table = match source {
         Source::File(path) => path.extension().is_some_and(|extension| extension == "tests"),
         _ => args.filter.is_some(),
     };
     let bytes = input::bytes(source)?;
-    if !is_table {
-        let written = gate::written(bytes.clone(), source)
-            .map_err(|error| door::named(error, &bytes, source, Wanted::Language))?;
-        let lowered = gate::lowered(&written, &args.how, &args.arches)?;
-        let provenance = Some(lowered.provenance);
-        let (tests, sources) = (written.tests, written.sources);
-        return Ok(Suite {
-            tests,
-            sources,
-            policy: lowered.policy,
-            programs: None,
-            other: None,
-            provenance,
-        });
+    if is_table {
+        return Ok(vec![table(args, source, bytes)?]);
     }
+    let written = gate::written(bytes.clone(), source)
+        .map_err(|error| door::named(error, &bytes, source, Wanted::Language))?;
+    let lowered = gate::lowered(&written, &args.how, &args.arches)?;
+    let suites = written.suites(&gate::target(&args.how, &args.arches)?, lowered);
+    let suite = |(tests, lowered): (Vec<Test>, Lowered)| Suite {
+        tests,
+        sources: written.sources.clone(),
+        policy: lowered.policy,
+        programs: None,
+        other: None,
+        provenance: Some(lowered.provenance),
+    };
+    Ok(suites.map_err(Error::text)?.into_iter().map(suite).collect())
+}
+
+fn table(args: &Args, source: &Source, bytes: Vec<u8>) -> Result<Suite, Error> {
     let filter = args.filter.clone().or_else(|| beside(source)).ok_or_else(|| {
         Error::Usage("say which filter the table is for: --filter FILTER".to_owned())
     })?;

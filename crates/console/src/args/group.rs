@@ -54,8 +54,8 @@ pub struct ProfileArgs {
     form: Option<Named>,
     /// The capabilities that the program can have, separated by commas, or ALL [default: Docker's set]
     ///
-    /// Docker's files have rules that depend on them.
-    #[arg(long, value_name = "CAPS")]
+    /// Docker's files have rules that depend on them, and policies blocks such as `on cap CAP_BPF`.
+    #[arg(long, visible_alias = "cap", value_name = "CAPS")]
     caps: Option<CapSet>,
     /// The kernel that the program will run on [default: the running one]
     #[arg(long, value_name = "VERSION")]

@@ -64,5 +64,5 @@ pub fn warn(warnings: &[Diagnostic], sources: &Sources) {
 pub fn target(args: &ProfileArgs, arches: &[Arch]) -> Result<Target, Error> {
     let options = args.options(arches)?;
     let arches = (!arches.is_empty()).then(|| arches.to_vec());
-    Ok(Target { native: options.native, arches, kernel: Some(options.kernel) })
+    Ok(Target { native: options.native, arches, kernel: Some(options.kernel), caps: options.caps })
 }

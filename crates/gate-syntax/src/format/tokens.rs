@@ -30,13 +30,12 @@ pub(super) fn of(node: &Node) -> Vec<Piece> {
     pieces(node.descendants_with_tokens().filter_map(NodeOrToken::into_token))
 }
 
-/// The tokens of a block up to its `{`.
+/// The tokens of a block up to its `{`, with the comments between them.
 pub(super) fn head(block: &Node) -> Vec<Piece> {
     let tokens = block.children_with_tokens().filter_map(NodeOrToken::into_token);
     let mut head = pieces(tokens);
     let open = head.iter().position(|piece| piece.kind == LeftBrace);
     head.truncate(open.map_or(head.len(), |open| open + 1));
-    head.retain(|piece| !piece.is_comment());
     head
 }
 

@@ -57,6 +57,8 @@ pub(crate) enum Fault {
     Verdict,
     /// `errno` alone.
     ErrnoMissing,
+    /// Kernels are compared in another way than from one on.
+    KernelOrder,
     /// No call where one must stand.
     Subject,
     /// No operator behind an argument.
@@ -112,6 +114,11 @@ impl Fault {
                 "E0309",
                 "`errno` needs the error that the call fails with".to_owned(),
                 "expected a name such as EPERM",
+            ),
+            Self::KernelOrder => own(
+                "E0315",
+                format!("expected `>=` or `<`, found {found}"),
+                "a kernel from one on, or before one",
             ),
             Self::Subject => own(
                 "E0310",
@@ -170,6 +177,11 @@ impl Fault {
             (Self::Operand, value) if value.starts_with(|c: char| c.is_ascii_digit()) => {
                 vec![("write the argument first and the value behind it".to_owned(), None)]
             }
+            (Self::KernelOrder, _) => vec![(
+                "what a kernel has, later ones have too: `kernel >= 5.8`, or `kernel < 5.8` for older ones"
+                    .to_owned(),
+                None,
+            )],
             (Self::Operator, "=") => edit("equality is written `==`", "=="),
             (Self::Operator, "not") => {
                 vec![("write `not (ARGUMENT in {...})`".to_owned(), None)]
@@ -215,6 +227,7 @@ fn rewording(found: &str) -> Vec<(String, Option<String>)> {
         "&&" => "and",
         "||" => "or",
         "architectures" | "architecture" | "archs" | "arches" => "arch",
+        "machines" => "machine",
         _ => match near::word(&plain, &[&words::STATEMENTS[..], &["where", "because"]].concat()) {
             Some(near) => near,
             None => return Vec::new(),

@@ -63,13 +63,13 @@ fn line(p: &mut Parser<'_>, depth: &mut usize) {
     }
 }
 
-/// `on ARCH, ARCH { ... }` or `group NAME { ... }`.
+/// `on TEST and TEST { ... }` or `group NAME { ... }`.
 fn block(p: &mut Parser<'_>, depth: &mut usize) -> Read {
     let is_on = p.at_word("on");
     p.bump();
-    word(p, if is_on { "an architecture" } else { "a name for the group" })?;
-    while is_on && p.eat(Comma) {
-        word(p, "an architecture")?;
+    match is_on {
+        true => circumstances(p)?,
+        false => word(p, "a name for the group")?,
     }
     let open = p.range();
     expect(p, LeftBrace, "`{`")?;
@@ -84,6 +84,44 @@ fn block(p: &mut Parser<'_>, depth: &mut usize) -> Read {
         true => Ok(()),
         false => Err(p.report(Fault::Unclosed.at(open, "{"))),
     }
+}
+
+/// `x86_64, aarch64`, `machine x86_64`, `cap CAP_BPF`, `kernel >= 5.8`, each with `not` before it or
+/// not, joined by `and`.
+fn circumstances(p: &mut Parser<'_>) -> Read {
+    loop {
+        p.eat_word("not");
+        match p.text() {
+            "kernel" => {
+                p.bump();
+                if !p.eat(GreaterEqual) && !p.eat(Less) {
+                    return Err(p.report(Fault::KernelOrder.at(p.range(), p.text())));
+                }
+                expect(p, Version, "a kernel version, as in 5.8")?;
+            }
+            "cap" => {
+                p.bump();
+                list(p, "a capability, as in CAP_SYS_ADMIN")?;
+            }
+            "machine" => {
+                p.bump();
+                list(p, "an architecture")?;
+            }
+            _ => list(p, "an architecture, `machine`, `cap` or `kernel`")?,
+        }
+        if !p.eat_word("and") {
+            return Ok(());
+        }
+    }
+}
+
+/// Words between commas.
+fn list(p: &mut Parser<'_>, what: &'static str) -> Read {
+    word(p, what)?;
+    while p.eat(Comma) {
+        word(p, what)?;
+    }
+    Ok(())
 }
 
 fn include(p: &mut Parser<'_>) -> Read {

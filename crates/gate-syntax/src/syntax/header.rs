@@ -11,6 +11,7 @@ pub(crate) fn header(p: &mut Parser<'_>, first: &str) -> Read {
     let (kind, read): (_, fn(&mut Parser<'_>) -> Read) = match first {
         "policy" => (Policy, |p| expect(p, Number, "the version of the language: `policy 1`")),
         "arch" => (Arches, arches),
+        "machine" => (Machines, arches),
         "foreign" => (Foreign, verdict),
         "baseline" => (Baseline, baseline),
         "default" => (Default, verdict),
@@ -27,7 +28,7 @@ pub(crate) fn header(p: &mut Parser<'_>, first: &str) -> Read {
 fn arches(p: &mut Parser<'_>) -> Read {
     loop {
         p.node(ArchItem, |p| {
-            word(p, "an architecture, as in `arch x86_64, aarch64`")?;
+            word(p, "an architecture, as in `x86_64, aarch64`")?;
             if p.eat_word("without") {
                 word(p, "a syscall that this architecture does without")?;
             }

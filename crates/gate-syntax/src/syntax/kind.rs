@@ -83,6 +83,8 @@ kinds! {
     Arches,
     /// One architecture of the header, with what it does without.
     ArchItem,
+    /// `machine x86_64 + x86, aarch64 + arm`.
+    Machines,
     /// `foreign kill`.
     Foreign,
     /// `baseline linux 6.1 else ENOSYS`.
@@ -99,7 +101,7 @@ kinds! {
     Include,
     /// `use @threads, @malloc`.
     Use,
-    /// `on x86_64 { ... }`.
+    /// `on x86_64 { ... }`, `on cap CAP_BPF and kernel >= 5.8 { ... }`.
     On,
     /// `group NAME { ... }`.
     Group,

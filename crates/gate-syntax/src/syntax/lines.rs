@@ -18,7 +18,10 @@ pub(crate) fn ends(tokens: &[Token<'_>]) -> Vec<bool> {
             Newline => {
                 let open = statement.is_open();
                 if !(if open {
-                    statement.last == Some(Arrow) || continues(tokens, index)
+                    // Behind `on`, `machine` begins no line of the header.
+                    statement.last == Some(Arrow)
+                        || statement.opens_block
+                        || continues(tokens, index)
                 } else {
                     resumes(tokens, index)
                 }) {

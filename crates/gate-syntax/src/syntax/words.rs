@@ -1,17 +1,18 @@
 //! The words of the language.
 
 /// Words that a header line begins with.
-pub const HEADERS: [&str; 7] =
-    ["policy", "arch", "foreign", "baseline", "default", "groups", "libc"];
+pub const HEADERS: [&str; 8] =
+    ["policy", "arch", "machine", "foreign", "baseline", "default", "groups", "libc"];
 
 /// Words that a verdict begins with.
 pub const VERDICTS: [&str; 10] =
     ["allow", "log", "errno", "enosys", "trap", "trace", "notify", "kill", "kill-thread", "raw"];
 
 /// All words that a statement begins with.
-pub const STATEMENTS: [&str; 23] = [
+pub const STATEMENTS: [&str; 24] = [
     "policy",
     "arch",
+    "machine",
     "foreign",
     "baseline",
     "default",
@@ -46,7 +47,10 @@ pub(crate) const RESUMES: [&str; 4] = ["where", "and", "or", "because"];
 pub const TESTS: [&str; 5] = ["in", "has", "any", "none", "only"];
 
 /// All words with a meaning, for editors.
-pub const KEYWORDS: [&str; 18] = [
+pub const KEYWORDS: [&str; 20] = [
     "always", "include", "use", "on", "group", "test", "where", "because", "and", "or", "not",
-    "nr", "linux", "else", "without", "full", "low32", "NULL",
+    "nr", "linux", "else", "without", "full", "low32", "NULL", "cap", "kernel",
 ];
+
+/// What `on` can ask for beside the architecture of a call.
+pub const CIRCUMSTANCES: [&str; 3] = ["machine", "cap", "kernel"];

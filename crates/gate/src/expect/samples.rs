@@ -20,7 +20,7 @@ impl Test {
     pub fn samples(&self, arch: Arch) -> Result<(Vec<SeccompData>, Action), NoOutcome> {
         let expected = self.expected.verdict.on(arch);
         let mut calls = Vec::new();
-        if self.arches.is_empty() || self.arches.contains(&arch) {
+        if self.applies.arches.is_empty() || self.applies.arches.contains(&arch) {
             for (nr, name) in self.numbers(arch) {
                 let described = self.described(arch, nr, name)?;
                 for filling in FILLINGS {

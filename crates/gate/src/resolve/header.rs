@@ -35,6 +35,8 @@ impl Libc {
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     pub(super) arches: Vec<Arch>,
+    /// Which architectures go with which machine.
+    pub(super) machines: Vec<Vec<Arch>>,
     /// Syscalls that an architecture does without.
     pub(super) without: Vec<(Arch, Name, Span)>,
     pub(super) default: Option<Answer>,
@@ -130,6 +132,7 @@ impl Reader<'_, '_> {
         match line.kind() {
             SyntaxKind::Policy => self.version(line),
             SyntaxKind::Arches => self.arches(line),
+            SyntaxKind::Machines => self.machines(line, span),
             SyntaxKind::Foreign => {
                 self.header.foreign = self.verdict_in(line).map(answer);
             }
@@ -220,7 +223,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn kernel(&mut self, version: &Token) -> Option<KernelVersion> {
+    pub(super) fn kernel(&mut self, version: &Token) -> Option<KernelVersion> {
         let kernel: Option<KernelVersion> = version.text().parse().ok();
         if kernel.is_none() {
             let span = self.span(version.text_range().into());
@@ -267,27 +270,58 @@ impl Reader<'_, '_> {
 
     fn arches(&mut self, line: &Node) {
         for item in tree::children(line, SyntaxKind::ArchItem) {
-            let words: Vec<Token> =
-                tree::tokens(&item).filter(|token| token.kind() == SyntaxKind::Word).collect();
-            let Some(arch) = words.first().and_then(|token| self.arch(token)) else { continue };
+            let Some((arch, span)) = self.arch_item(&item) else { continue };
             if self.header.arches.contains(&arch) {
-                let span = self.span(words[0].text_range().into());
                 self.error("E0333", format!("{arch} is named twice"), span, "the second time");
                 continue;
             }
             self.header.arches.push(arch);
-            // `arch x86 without socketcall`
-            if let Some(token) = words.get(2) {
-                let span = self.span(token.text_range().into());
-                match Name::parse(token.text()).filter(|name| arch.syscall(*name).is_some()) {
-                    Some(name) => self.header.without.push((arch, name, span)),
-                    None => {
-                        let message = format!("{arch} has no syscall `{}`", token.text());
-                        self.error("E0334", message, span, "nothing to do without");
-                    }
+        }
+    }
+
+    /// `machine x86_64 + x86, aarch64 + arm`: a comma begins another machine.
+    fn machines(&mut self, line: &Node, span: Span) {
+        if self.has(SyntaxKind::Arches) {
+            let message = "`arch` and `machine` both say what the policy is for";
+            return self.error("E0338", message, span, "keep one of the two");
+        }
+        let mut own: Vec<Arch> = Vec::new();
+        for element in line.children_with_tokens() {
+            if element.kind() == SyntaxKind::Comma {
+                self.header.machines.push(std::mem::take(&mut own));
+            }
+            let item = element.into_node().filter(|node| node.kind() == SyntaxKind::ArchItem);
+            let Some((arch, span)) = item.and_then(|item| self.arch_item(&item)) else { continue };
+            let is_machine = |machine: &Vec<Arch>| machine.first() == Some(&arch);
+            let again = own.contains(&arch)
+                || own.is_empty() && self.header.machines.iter().any(is_machine);
+            if again {
+                self.error("E0333", format!("{arch} is named twice"), span, "the second time");
+                continue;
+            }
+            own.push(arch);
+        }
+        self.header.machines.push(own);
+    }
+
+    /// An architecture, with a syscall that it does without.
+    fn arch_item(&mut self, item: &Node) -> Option<(Arch, Span)> {
+        let words: Vec<Token> =
+            tree::tokens(item).filter(|token| token.kind() == SyntaxKind::Word).collect();
+        let first = words.first()?;
+        let arch = self.arch(first)?;
+        // `arch x86 without socketcall`
+        if let Some(token) = words.get(2) {
+            let span = self.span(token.text_range().into());
+            match Name::parse(token.text()).filter(|name| arch.syscall(*name).is_some()) {
+                Some(name) => self.header.without.push((arch, name, span)),
+                None => {
+                    let message = format!("{arch} has no syscall `{}`", token.text());
+                    self.error("E0334", message, span, "nothing to do without");
                 }
             }
         }
+        Some((arch, self.span(first.text_range().into())))
     }
 
     /// An architecture by its name.
@@ -308,6 +342,7 @@ impl Reader<'_, '_> {
         header.foreign = lines.foreign.unwrap_or(header.foreign);
         header.unknown.clone_from(&lines.unknown);
         header.arches.clone_from(&lines.arches);
+        header.machines.clone_from(&lines.machines);
         Some(header)
     }
 }

@@ -57,28 +57,6 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn on(&mut self, line: &Node, scope: &Scope) {
-        self.no_header(line);
-        let mut inner = Scope { arches: Vec::new(), ..scope.clone() };
-        let words = tree::tokens(line).filter(|token| token.kind() == SyntaxKind::Word).skip(1);
-        for token in words {
-            let span = self.span(token.text_range().into());
-            let Some(arch) = self.arch(&token) else { continue };
-            let of_policy = &self.header.arches;
-            if !of_policy.is_empty() && !of_policy.contains(&arch) {
-                let names: Vec<&str> = of_policy.iter().map(|arch| arch.name()).collect();
-                let message = format!("the policy is not for {arch}");
-                let label = format!("its `arch` line has {}", names.join(", "));
-                self.error("E0332", message, span, &label);
-            } else if scope.arches.is_empty() || scope.arches.contains(&arch) {
-                inner.arches.push(arch);
-            }
-        }
-        if !inner.arches.is_empty() {
-            self.lines(line, &inner);
-        }
-    }
-
     fn group(&mut self, line: &Node) {
         self.no_header(line);
         let name = tree::tokens(line).filter(|token| token.kind() == SyntaxKind::Word).nth(1);
@@ -168,7 +146,7 @@ impl Reader<'_, '_> {
         span: Span,
         (is_always, redundant): (bool, bool),
     ) {
-        let applies = Applies { arches: scope.arches.clone(), ..Applies::default() };
+        let applies = scope.applies.clone();
         let rule = Rule { subjects, condition, verdict, applies, origin: Origin::Text(span) };
         if self.rules.len() + self.always.len() >= RULES_MAX {
             let message = format!("the policy has more than {RULES_MAX} statements");
@@ -181,7 +159,8 @@ impl Reader<'_, '_> {
     /// Adds a rule that stands before all others.
     pub(super) fn push_always(&mut self, subject: Subject, verdict: Verdict, arch: Arch) {
         let span = subject.span.unwrap_or_else(|| self.span(0..0));
-        let scope = Scope { arches: vec![arch], pastes: 0 };
+        let applies = Applies { arches: vec![arch], ..Applies::default() };
+        let scope = Scope { applies, pastes: 0 };
         self.push(vec![subject], None, verdict, &scope, span, (true, true));
     }
 
@@ -189,7 +168,9 @@ impl Reader<'_, '_> {
     fn blocks(&mut self, blocks: &[Block], scope: &Scope, span: Span) {
         let arches = self.arches_to_check(scope);
         for known::BlockRule { members, arches, allowance } in known::block_rules(blocks, &arches) {
-            let inner = Scope { arches: self.unless_all(arches), ..scope.clone() };
+            let arches = self.unless_all(arches);
+            let applies = Applies { arches, ..scope.applies.clone() };
+            let inner = Scope { applies, ..scope.clone() };
             let name = "@".to_owned();
             let subject = Subject { kind: SubjectKind::Group(Group { name, members }), span: None };
             let subjects = vec![Subject { span: Some(span), ..subject }];
@@ -275,9 +256,9 @@ impl Reader<'_, '_> {
         let Some(args) = self.test_arguments(arguments.as_ref(), &subjects, scope) else { return };
         let Some(verdict) = verdict else { return };
         let kinds: Vec<SubjectKind> = subjects.into_iter().map(|subject| subject.kind).collect();
-        let arches = scope.arches.clone();
+        let applies = scope.applies.clone();
         let expected = Expected { verdict, args };
-        self.tests.push(Test { calls: kinds, expected, arches, span });
+        self.tests.push(Test { calls: kinds, expected, applies, span });
     }
 }
 

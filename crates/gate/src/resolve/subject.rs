@@ -79,9 +79,9 @@ impl Reader<'_, '_> {
     /// The architectures that a statement applies to; empty where the policy leaves them to the
     /// machine.
     pub(super) fn arches_of(&self, scope: &Scope) -> Vec<Arch> {
-        match scope.arches.is_empty() {
+        match scope.applies.arches.is_empty() {
             true => self.header.arches.clone(),
-            false => scope.arches.clone(),
+            false => scope.applies.arches.clone(),
         }
     }
 

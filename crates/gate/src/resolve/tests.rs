@@ -52,6 +52,70 @@ fn order_is_signed_where_the_kernel_reads_signed_numbers() {
     assert_eq!(on("read", [8, 1, 0, 0, 0, 0]), "ALLOW");
 }
 
+#[test]
+fn blocks_ask_for_architectures_machines_kernels_and_capabilities() {
+    let text = "policy 1\nmachine x86_64 + x86, aarch64 + arm\ndefault errno EPERM\n\
+                on cap CAP_SYS_ADMIN, CAP_BPF { allow bpf }\n\
+                on not cap CAP_SYS_ADMIN { enosys clone3 }\nallow { clone3, open, openat }\n\
+                on kernel >= 4.8 and cap CAP_SYS_PTRACE { allow ptrace }\n\
+                on kernel < 4.8 { kill ptrace }\n\
+                on machine x86_64 { on not x86 { allow modify_ldt } }\n";
+    let written = read(Source::new("t.gate", text).unwrap(), &mut nothing).unwrap();
+    let on = |arch: Arch, caps: &str, kernel: &str, call| {
+        let (caps, kernel) = (caps.parse().unwrap(), Some(kernel.parse().unwrap()));
+        let native = if matches!(arch, Arch::X86 | Arch::X86_64) { Arch::X86_64 } else { arch };
+        let target = Target { caps, kernel, ..Target::new(native) };
+        decide(&written.lower(&target).unwrap().policy, arch, call, [0; 6])
+    };
+    for caps in ["SYS_ADMIN", "BPF", "ALL"] {
+        assert_eq!(on(Arch::X86, caps, "4.0", "bpf"), "ALLOW");
+    }
+    assert_eq!(on(Arch::X86, "CHOWN", "4.0", "bpf"), "ERRNO(1)");
+    assert_eq!(on(Arch::Arm, "", "6.1", "clone3"), "ERRNO(38)");
+    assert_eq!(on(Arch::Arm, "SYS_ADMIN", "6.1", "clone3"), "ALLOW");
+    assert_eq!(on(Arch::X86_64, "SYS_PTRACE", "4.8", "ptrace"), "ALLOW");
+    assert_eq!(on(Arch::X86_64, "SYS_PTRACE", "4.7", "ptrace"), "KILL_PROCESS");
+    assert_eq!(on(Arch::X86_64, "", "4.8", "ptrace"), "ERRNO(1)");
+    assert_eq!(on(Arch::X86_64, "", "6.1", "modify_ldt"), "ALLOW");
+    assert_eq!(on(Arch::X86, "", "6.1", "modify_ldt"), "ERRNO(1)");
+    assert_eq!(on(Arch::Aarch64, "", "6.1", "openat"), "ALLOW");
+}
+
+#[test]
+fn a_statement_is_only_shadowed_by_those_in_force_wherever_it_is() {
+    for (lines, expected) in [
+        ("on kernel >= 4.8 { allow ptrace }\non cap CAP_CHOWN { allow ptrace }", ""),
+        ("on cap CAP_CHOWN { allow ptrace }\nallow ptrace", ""),
+        ("allow ptrace\non cap CAP_CHOWN { allow ptrace }", "E0371"),
+        ("on cap CAP_CHOWN { allow ptrace }\non cap CAP_CHOWN, CAP_BPF { kill ptrace }", ""),
+        ("on cap CAP_CHOWN, CAP_BPF { kill ptrace }\non cap CAP_CHOWN { allow ptrace }", "E0372"),
+        ("on kernel >= 4.8 { kill ptrace }\non kernel >= 5.8 { allow ptrace }", "E0372"),
+        ("on cap CAP_CHOWN { on not cap CAP_CHOWN { allow read } }", "E0339"),
+        ("on kernel >= 5.8 and not kernel >= 5.8 { allow read }", "E0339"),
+        ("on x86_64 { on aarch64 { allow read } }", "E0339"),
+        ("on not x86_64 { allow open }", "E0341"),
+        ("on cap SYS_ADMIN { allow read }", "E0319"),
+        ("on kernel == 5.8 { allow read }", "E0315"),
+    ] {
+        assert_eq!(codes(lines).join(" "), expected, "{lines}");
+    }
+}
+
+#[test]
+fn tests_in_blocks_are_made_where_the_blocks_apply() {
+    let text = "policy 1\narch x86_64\ndefault errno EPERM\ntest bpf -> errno EPERM\n\
+                on cap CAP_BPF { allow bpf\ntest bpf -> allow }\n\
+                on kernel < 4.8 { kill ptrace\ntest ptrace -> kill }\ntest ptrace -> errno EPERM\n";
+    let written = read(Source::new("t.gate", text).unwrap(), &mut nothing).unwrap();
+    let target = Target::new(Arch::X86_64);
+    let suites = written.suites(&target, written.lower(&target).unwrap()).unwrap();
+    let counts: Vec<usize> = suites.iter().map(|(tests, _)| tests.len()).collect();
+    assert_eq!(counts, [2, 1, 1]);
+    for (tests, lowered) in suites {
+        assert!(tests.iter().all(|test| test.failures(&lowered.policy).unwrap().is_empty()));
+    }
+}
+
 /// The codes of what is wrong with a policy, at whichever step.
 fn codes(lines: &str) -> Vec<&'static str> {
     let text = format!("policy 1\narch x86_64, aarch64\ndefault errno EPERM\n{lines}");

@@ -4,10 +4,10 @@ if exists("b:current_syntax")
   finish
 endif
 
-syntax match gateStatement /^\s*\%(baseline\|default\|foreign\|include\|always\|groups\|policy\|group\|arch\|libc\|test\|use\|on\)\>/
-syntax match gateStatement /{\@1<=\s*\%(baseline\|default\|foreign\|include\|always\|groups\|policy\|group\|arch\|libc\|test\|use\|on\)\>/
+syntax match gateStatement /^\s*\%(baseline\|default\|foreign\|include\|machine\|always\|groups\|policy\|group\|arch\|libc\|test\|use\|on\)\>/
+syntax match gateStatement /{\@1<=\s*\%(baseline\|default\|foreign\|include\|machine\|always\|groups\|policy\|group\|arch\|libc\|test\|use\|on\)\>/
 syntax match gateVerdict /\%(\%(^\|{\)\s*\%(always\s\+\)\=\|->\s*\|\<\%(default\|foreign\|else\)\s\+\)\@<=\%(kill-thread\|enosys\|notify\|allow\|errno\|trace\|kill\|trap\|log\|raw\)\>-\@!/
-syntax keyword gateOperator where because and or not nr linux else without full low32 in has any none only
+syntax keyword gateOperator where because and or not nr linux else without full low32 cap kernel in has any none only
 syntax match gateOperator /==\|!=\|<=\|>=\|->\|\.\.\|[<>|&]/
 syntax match gateConstant /\<[A-Z][A-Z0-9_]\+\>/
 syntax match gateNumber /\<\%(0[xX][0-9a-fA-F_]\+\|0[oO][0-7_]\+\|0[bB][01_]\+\|\d[0-9_]*\%(\.\d\+\)*\)\>/

@@ -19,10 +19,17 @@ pub(super) fn name_of(operand: &Node) -> Option<(Token, ArgBits)> {
 }
 
 impl Reader<'_, '_> {
-    /// The architectures for which conditions are checked: the statement's, or this machine's.
+    /// The architectures for which conditions are checked: the statement's, those of the policy's
+    /// machines, or this machine's.
     pub(in crate::resolve) fn arches_to_check(&self, scope: &Scope) -> Vec<Arch> {
         let arches = self.arches_of(scope);
         match arches.is_empty() {
+            true if !self.header.machines.is_empty() => {
+                let mut arches = self.header.machines.concat();
+                arches.sort_unstable();
+                arches.dedup();
+                arches
+            }
             true => vec![Arch::native().unwrap_or(Arch::X86_64)],
             false => arches,
         }
