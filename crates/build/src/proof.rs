@@ -65,8 +65,10 @@ impl Built {
     }
 }
 
-/// Proves a program as a whole.
+/// Proves a program as a whole. Not part of its caller, whose stack is in use while it compiles: a
+/// thread of 16 KiB has room for the deeper of both, not for both.
 #[cfg(not(feature = "unproved"))]
+#[inline(never)]
 pub(crate) fn whole(policy: &Policy, program: Program, options: &Options) -> Result<Built, Error> {
     let proved = callgate_prover::prove(policy, program, options)?;
     let proof = Proof::Whole(*proved.certificate());
@@ -80,7 +82,9 @@ pub(crate) fn whole(_: &Policy, program: Program, _: &Options) -> Result<Built, 
     Ok(Built { program, proof: Proof::Unproved })
 }
 
-/// Compiles a program that tests rules as they are written, and proves it in pieces.
+/// Compiles a program that tests rules as they are written, and proves it in pieces. Apart from its
+/// caller as [`whole`].
+#[inline(never)]
 pub(crate) fn in_pieces(policy: &Policy, options: &Options) -> Result<Built, Error> {
     let Parted { program, bodies } = compile_parted(policy)?;
     // The places of all pieces, body after body.
