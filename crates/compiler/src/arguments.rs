@@ -27,8 +27,12 @@ use crate::{bits, weights, written};
 const ORDERS_MAX: usize = 64;
 
 /// How many steps a diagram may take, and how many more for each comparison.
-const STEPS: usize = 400;
+const STEPS: usize = 2_000;
 const STEPS_PER_COMPARISON: usize = 60;
+
+/// How many times the switches of a diagram may be what it takes in instructions, where it asks for
+/// several masks of one word: the rest is found to be needless.
+const DEPENDENT_FACTOR: usize = 8;
 
 /// How calls lay out their arguments, and what their tests are to be like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -210,16 +214,19 @@ impl Candidates<'_> {
         steps: usize,
     ) -> Result<(), OutOfMemory> {
         let Form { endian, shape } = self.form;
-        let limits = Limits { steps, switches: self.best.map_or(usize::MAX, |best| best.len) };
+        let mut sorted = Vec::with_room(order.len())?;
+        sorted.try_extend(order.iter().map(|variable| variable.word))?;
+        sorted.sort_in_place();
+        let dependent = sorted.windows(2).any(|pair| pair[0] == pair[1]);
+        // Of masks of one word, many switches ask what others have answered.
+        let factor = if dependent { DEPENDENT_FACTOR } else { 1 };
+        let switches = self.best.map_or(usize::MAX, |best| best.len.saturating_mul(factor));
+        let limits = Limits { steps, switches };
         let root = match self.workshop.diagrams.build(self.rules, endian, order, limits) {
             Ok(root) => root,
             Err(Stop::Work) => return Ok(()),
             Err(Stop::Memory(error)) => return Err(error),
         };
-        let mut sorted = Vec::with_room(order.len())?;
-        sorted.try_extend(order.iter().map(|variable| variable.word))?;
-        sorted.sort_in_place();
-        let dependent = sorted.windows(2).any(|pair| pair[0] == pair[1]);
         self.try_made(graph, kind, |Making { graph, walk, diagrams, tables, fallback }| {
             let mut switches = Switches { shape, tables };
             let entry = lower(graph, diagrams, root, fallback, &mut switches)?;
