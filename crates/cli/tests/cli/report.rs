@@ -12,7 +12,11 @@ fn a_page_says_what_a_filter_does_and_what_changed() {
     let page = std::fs::read_to_string(page).unwrap();
     assert!(page.starts_with("<!DOCTYPE html>"), "{}", &page[..60]);
     let line = format!("{new}:1</a>");
+    let origin = format!(
+        "errno EACCES bpf</code><span class=\"by\">    \u{2190} <a href=\"#t0-1\">{new}:1</a>"
+    );
     for text in [
+        &origin,
         "1 looser, 1 stricter",
         "fails with EACCES",
         "@mount",
@@ -51,6 +55,23 @@ fn a_program_that_never_asks_for_the_architecture_is_reported_for_this_machines(
     }
     let markdown = callgate(&["report", &program, "--format", "markdown", "--arch", "x86_64"]);
     assert!(markdown.succeeds().contains("| error: "), "{markdown:?}");
+}
+
+#[test]
+fn a_program_is_reported_for_the_architectures_that_are_asked_for() {
+    let folder = Folder::new();
+    let text = "policy 1\narch x86_64, aarch64\nforeign kill\ndefault allow\nerrno EPERM mount\n";
+    let program = folder.file("f.gate", text);
+    let raw = folder.at("f.bpf");
+    callgate(&["compile", &program, "-o", &raw]).succeeds();
+    let run = callgate(&["report", &raw]);
+    let page = run.succeeds();
+    assert!(page.contains("Any other call on x86_64, aarch64"), "{page}");
+    let run = callgate(&["report", &raw, "--arch", "aarch64"]);
+    let page = run.succeeds();
+    assert!(page.contains("Any other call on aarch64<") && !page.contains("arch_prctl"), "{page}");
+    let refused = callgate(&["report", &raw, "--arch", "s390x"]);
+    refused.fails(2, &["the program does not know s390x"]);
 }
 
 #[test]

@@ -263,6 +263,38 @@ fn line_link(place: &str, report: &Report<'_>) -> Markup {
     }
 }
 
+/// The policy line by line, each with the lines of the filter's own text that it came from.
+fn statements(text: &str, report: &Report<'_>) -> Markup {
+    markup! {
+        pre tabindex="0" {
+            @for line in text.lines() {
+                code { (line) }
+                @let places = origins(line, &report.calls);
+                @if !places.is_empty() {
+                    span.by { "    \u{2190}" @for place in places { " " (line_link(place, report)) } }
+                }
+                "\n"
+            }
+        }
+    }
+}
+
+/// Where the calls that a statement names are spoken of, the first few.
+fn origins<'c>(line: &str, calls: &'c [CallRow]) -> Vec<&'c str> {
+    const PLACES_MAX: usize = 6;
+    let code = line.split('#').next().unwrap_or_default();
+    let mut places: Vec<&str> = Vec::new();
+    for word in code.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')) {
+        let Ok(at) = calls.binary_search_by(|call| call.name.cmp(word)) else { continue };
+        for place in &calls[at].places {
+            if !places.contains(&place.as_str()) && places.len() < PLACES_MAX {
+                places.push(place);
+            }
+        }
+    }
+    places
+}
+
 fn texts(report: &Report<'_>) -> Markup {
     markup! {
         @if report.text.is_some() || !report.sources.is_empty() {
@@ -271,7 +303,7 @@ fn texts(report: &Report<'_>) -> Markup {
                 @if let Some(text) = &report.text {
                     details {
                         summary { "The same filter in callgate's language, proved to mean the same" }
-                        pre tabindex="0" { code { (text) } }
+                        (statements(text, report))
                     }
                 }
                 @for (index, (name, text)) in report.sources.iter().enumerate() {

@@ -27,11 +27,33 @@ pub(super) fn policy_of(
         Subject::Policy(policy) => Ok((policy, None)),
         Subject::Stack(stack) => {
             let here = here();
-            let arches = if arches.is_empty() { &here[..] } else { arches };
-            let read = readable(&stack, arches).map_err(Error::Prover)?;
-            Ok((read.policy, read.only))
+            let read_for = if arches.is_empty() { &here[..] } else { arches };
+            let read = readable(&stack, read_for).map_err(Error::Prover)?;
+            let policy =
+                if arches.is_empty() { read.policy } else { narrowed(&read.policy, arches)? };
+            Ok((policy, read.only))
         }
     }
+}
+
+/// What is said of some architectures alone.
+///
+/// # Errors
+/// [`Error::Usage`] for an architecture that the program does not know.
+fn narrowed(policy: &Policy, arches: &[Arch]) -> Result<Policy, Error> {
+    let mut builder = Policy::builder(policy.foreign());
+    for arch in arches {
+        let own = policy.arch(*arch).ok_or_else(|| {
+            let known: Vec<&str> = policy.arches().map(|(arch, _)| arch.name()).collect();
+            Error::Usage(format!(
+                "the program does not know {}: its calls are foreign, as are those of all but {}",
+                arch.name(),
+                known.join(", ")
+            ))
+        })?;
+        builder = builder.arch(*arch, own.clone());
+    }
+    builder.build().map_err(|error| Error::Usage(error.to_string()))
 }
 
 /// The architectures whose programs this machine runs.
