@@ -43,6 +43,7 @@ const STEPS: &[Step] = &[
             doc
         },
     },
+    Step { name: "api", command: || xtask(&["api"]) },
     Step { name: "conformance: constants", command: || xtask(&["conformance", "constants"]) },
     Step { name: "conformance: kernel", command: || xtask(&["conformance", "kernel"]) },
     Step { name: "conformance: learn", command: || xtask(&["conformance", "learn"]) },
