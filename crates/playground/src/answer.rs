@@ -5,7 +5,7 @@ use callgate_gate::{Style, show, words_of};
 use callgate_lint::{Subject, Text};
 use callgate_policy::{Policy, SeccompData};
 use callgate_prover::{Meaning, Options, Prover, Scope};
-use callgate_review::{Span, Tone, changes, folded, text};
+use callgate_review::{Report, Span, Tone, changes, folded, svg, text};
 use callgate_rules::{Diagnostic, Severity, Source, Sources};
 use callgate_syscalls::{Arch, Endian, Name};
 use serde::Serialize;
@@ -100,6 +100,12 @@ pub(crate) fn of(bytes: &[u8], other: &[u8], tests: &str, settings: &Settings) -
         }
     }
     answer
+}
+
+/// The decisions as a picture.
+pub(crate) fn picture(bytes: &[u8], settings: &Settings) -> Option<String> {
+    let policy = read(bytes, "filter", settings).ok()?.policy.ok()?;
+    Some(svg(&Report::of(&policy, "the filter").ok()?))
 }
 
 fn findings(filter: &Filter) -> Vec<Note> {

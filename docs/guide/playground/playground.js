@@ -74,10 +74,25 @@
     if (answer.other_errors.length) notes(put(changes, "ul", "", ""), answer.other_errors);
   }
 
+  const input = (name) => dropped[name] || bytesOf(field(name).value);
+
+  function settings() {
+    const all = {};
+    for (const name of ["arch", "kernel", "reading", "call"]) all[name] = field(name).value;
+    return JSON.stringify(all);
+  }
+
+  // A picture is drawn when somebody looks at it. Its text is the words above, for whoever can't see it.
+  function draw() {
+    if (!field("tree").open) return;
+    const picture = wasm_bindgen.draw(input("filter"), settings());
+    field("drawing").hidden = !picture;
+    field("undrawn").hidden = Boolean(picture);
+    field("drawing").src = picture ? "data:image/svg+xml," + encodeURIComponent(picture) : "data:,";
+    field("drawing").alt = "The decisions of the filter as a tree; the policy above says the same in words";
+  }
+
   function update() {
-    const settings = {};
-    for (const name of ["arch", "kernel", "reading", "call"]) settings[name] = field(name).value;
-    const input = (name) => dropped[name] || bytesOf(field(name).value);
     if (!input("filter").length) {
       field("answers").hidden = true;
       field("errors").replaceChildren();
@@ -85,8 +100,9 @@
       return;
     }
     const start = performance.now();
-    const answer = JSON.parse(wasm_bindgen.look(input("filter"), input("other"), field("tests").value, JSON.stringify(settings)));
+    const answer = JSON.parse(wasm_bindgen.look(input("filter"), input("other"), field("tests").value, settings()));
     render(answer, performance.now() - start);
+    draw();
   }
 
   function fragment() {
@@ -151,6 +167,7 @@
         field("shared").textContent = "The link is in the address bar.";
       }
     });
+    field("tree").addEventListener("toggle", draw);
     window.addEventListener("hashchange", () => { restore(); update(); });
   }
 

@@ -17,6 +17,9 @@ setTimeout(async () => {
   type("filter", "policy 1\narch x86_64\ndefault errno EPERM\nallow socket where family == AF_UNIX\n");
   type("call", "socket");
   expect("a call in words", field("words").textContent.includes("socket is executed where family == AF_UNIX"));
+  field("tree").open = true;
+  await wait(300);
+  expect("a picture", decodeURIComponent(field("drawing").src).includes("AF_UNIX") && field("drawing").naturalWidth > 100);
   type("other", "policy 1\narch x86_64\ndefault errno EPERM\nallow socket where family == AF_INET\n");
   expect("changes", field("changes").textContent.includes("AF_INET"));
   expect("looser changes are marked", field("changes").querySelector(".pg-looser") !== null);
