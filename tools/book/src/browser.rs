@@ -20,7 +20,7 @@ const NAMES: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 const SEEN: &str = "data-seen";
 
 /// The pages that axe-core looks at: one of each kind.
-const LOOKED_AT: [&str; 9] = [
+const LOOKED_AT: [&str; 11] = [
     "index.html",
     "quick-start.html",
     "language.html",
@@ -28,6 +28,8 @@ const LOOKED_AT: [&str; 9] = [
     "commands.html",
     "commands/run.html",
     "matrix.html",
+    "codes.html",
+    crate::chapters::REPORT,
     "verification.html",
     "playground.html",
 ];
@@ -80,11 +82,12 @@ impl Browser {
     /// A copy of a page in a theme, with a script behind its own.
     fn trial(&self, page: &str, theme: &str, script: &str) -> Result<PathBuf, String> {
         let path = self.copy.join(page);
+        let theme_name = theme;
         let theme =
             format!("<head><script>localStorage.setItem('mdbook-theme', '{theme}');</script>");
         let script = format!("<script>\n{script}\n</script>\n</body>");
         let text = read(&path)?.replacen("<head>", &theme, 1).replacen("</body>", &script, 1);
-        let trial = path.with_extension("trial.html");
+        let trial = path.with_extension(format!("trial-{theme_name}.html"));
         write(&trial, text)?;
         Ok(trial)
     }

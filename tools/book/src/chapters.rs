@@ -1,8 +1,9 @@
 //! The sources of the book: the guide's chapters, the project's other texts, and generated pages.
 
 use std::path::Path;
+use std::process::Command;
 
-use crate::{commands, copy, entries, forms, links, read, write};
+use crate::{codes, commands, copy, entries, forms, links, read, write};
 
 /// The guide's own chapters, and the table of contents with places for the others.
 const GUIDE: &str = "docs/guide/src";
@@ -21,6 +22,9 @@ pub(crate) const TEXTS: [(&str, &str, &str); 7] = [
 /// The page of the playground; without the libraries it says that it was made without them.
 pub(crate) const PLAYGROUND: &str = "playground.md";
 
+/// The example of a report.
+pub(crate) const REPORT: &str = "example-report.html";
+
 /// Writes the sources into a folder.
 pub(crate) fn write_all(
     folder: &Path,
@@ -31,7 +35,7 @@ pub(crate) fn write_all(
     for chapter in entries(&guide)? {
         let Some(name) = chapter.file_name().and_then(|name| name.to_str()) else { continue };
         let text = included(&read(&chapter)?, &guide)?;
-        write(&folder.join(name), chapter_of(&text))?;
+        write(&folder.join(name), codes::anchored(&chapter_of(&text)))?;
     }
     for (path, name, _) in TEXTS {
         let text = links::within_book(&read(&house::root().join(path))?, Path::new(path))?;
@@ -39,6 +43,8 @@ pub(crate) fn write_all(
     }
     copy(&house::root().join("docs/growth.svg"), &folder.join("growth.svg"))?;
     write(&folder.join("matrix.md"), forms::page())?;
+    write(&folder.join("codes.md"), codes::page())?;
+    write_report(command, &folder.join(REPORT))?;
     let pages = commands::pages(command)?;
     for page in &pages {
         write(&folder.join(&page.file), &page.text)?;
@@ -51,6 +57,12 @@ pub(crate) fn write_all(
     }
     let contents = contents(&read(&guide.join("SUMMARY.md"))?, &pages)?;
     write(&folder.join("SUMMARY.md"), contents)
+}
+
+/// What `callgate report` makes of the embedded profile for containers.
+fn write_report(command: &Path, path: &Path) -> Result<(), String> {
+    let mut report = Command::new(command);
+    house::output(report.args(["report", "container", "--output"]).arg(path)).map(drop)
 }
 
 /// A chapter without the marks that only the player of its commands reads: comments, and the exit

@@ -40,6 +40,11 @@ fn page(command: &Path, name: &str) -> Result<Page, String> {
         let inner_text = its.markdown(&COMMON).replace("\n## ", "\n### ");
         text += &format!("\n## callgate {name} {inner}\n\n{inner_text}");
     }
+    if name == "report" {
+        let report = crate::chapters::REPORT;
+        text +=
+            &format!("\n## An example\n\n[The report on the profile `container`](../{report})\n");
+    }
     Ok(Page { file: format!("commands/{name}.md"), title: format!("callgate {name}"), text })
 }
 

@@ -3,8 +3,8 @@
 //!
 //! The chapters are those of the guide, whose commands `cargo xtask guide` plays. Beside them stand
 //! what the project's other texts say (verification, compatibility), and what is generated: a page
-//! for each command from its `--help`, the matrix of forms, and the playground, which is a page
-//! with the libraries as WebAssembly. Every link within the book must lead somewhere.
+//! for each command from its `--help`, the matrix of forms, the codes of errors and findings, a
+//! report, and the playground, which is a page with the libraries as WebAssembly. Every link within the book must lead somewhere.
 //!
 //! `--try` opens the book in a headless Chromium: search answers, the playground computes, and
 //! axe-core finds nothing serious. `--picture` renews the picture of the README, which otherwise
@@ -17,6 +17,7 @@
 
 mod browser;
 mod chapters;
+mod codes;
 mod commands;
 mod forms;
 mod help;
