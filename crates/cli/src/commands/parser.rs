@@ -92,9 +92,9 @@ Examples:
 
 Filters:
   Where a command reads a filter, it takes
-  FILE               a policy in the language (*.gate), a container profile (OCI or Docker JSON), a
-                     raw program (struct sock_filter in either byte order), a program in
-                     hexadecimal, or assembler; detected from the content
+  FILE               a policy in the language (*.gate), a profile of containers or of another
+                     sandbox (systemd, minijail, firejail, ...), or a program in any form that a
+                     tool prints; detected from the content (`callgate help forms`)
   -                  any of these from standard input
   builtin:NAME       an embedded profile (see `callgate profiles`); the bare NAME will do
   pid:N              the filters of the running process N
@@ -102,12 +102,46 @@ Filters:
 
 #[cfg(test)]
 mod tests {
+    use clap::error::ErrorKind;
+
     use super::*;
 
     #[test]
     fn arguments_are_consistent() {
         parser().debug_assert();
         parser_of_run().debug_assert();
+    }
+
+    /// The commands of the README's blocks and tables: what follows a pipe, and stands before a
+    /// comment.
+    fn commands_of(readme: &str) -> Vec<Vec<String>> {
+        let blocks = readme.split("```sh\n").skip(1).filter_map(|block| block.split("```").next());
+        let lines = blocks.flat_map(str::lines);
+        let quoted = readme.lines().filter(|line| line.starts_with('|'));
+        let quoted = quoted.flat_map(|line| line.split('`').skip(1).step_by(2));
+        let all = lines.chain(quoted).map(|line| line.split(" #").next().unwrap_or_default());
+        let all = all.map(|line| line.rsplit(" | ").next().unwrap_or_default());
+        let all = all.map(|line| line.split(" > ").next().unwrap_or_default());
+        let all = all.filter(|line| line.starts_with("callgate "));
+        all.map(|line| line.split_whitespace().map(str::to_owned).collect()).collect()
+    }
+
+    #[test]
+    fn the_readme_shows_commands_that_there_are() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
+        let readme = std::fs::read_to_string(path).unwrap();
+        let commands = commands_of(&readme);
+        assert!(commands.len() > 25, "{commands:?}");
+        for command in commands {
+            // Its last word may stand for one of several: `callgate completions SHELL`.
+            let parsed = parser().try_get_matches_from(&command);
+            let kind = parsed.err().map(|error| error.kind());
+            let is_shown = kind.is_none_or(|kind| {
+                matches!(kind, ErrorKind::DisplayHelp | ErrorKind::InvalidValue)
+                    && command.last().is_some_and(|word| word.chars().all(char::is_uppercase))
+            });
+            assert!(is_shown, "{command:?}: {kind:?}");
+        }
     }
 
     #[test]
