@@ -1,5 +1,5 @@
-//! `cargo xtask guide`: does what the guide under `docs/` says, and holds what happens against what
-//! it shows.
+//! `cargo xtask guide [CHAPTER...]`: does what the guide under `docs/` says, and holds what happens
+//! against what it shows.
 //!
 //! A block marked `console` has commands, each after `$ `, and under each what it prints: every
 //! line must be part of a line of the output, in this order. `[exit N]` is its exit code, 0 unless
@@ -67,10 +67,11 @@ enum Part {
     Command(Shown),
 }
 
-pub(crate) fn run(_args: &[String]) -> Result<(), String> {
+pub(crate) fn run(args: &[String]) -> Result<(), String> {
+    let chapters = wanted(chapters()?, args)?;
     build_command()?;
     let (mut played, mut elsewhere) = (0, 0);
-    for chapter in chapters()? {
+    for chapter in chapters {
         let failed = |error| format!("{}: {error}", chapter.display());
         let parts = read(&chapter).map_err(failed)?;
         let commands = parts.iter().filter(|part| matches!(part, Part::Command(_))).count();
@@ -85,6 +86,22 @@ pub(crate) fn run(_args: &[String]) -> Result<(), String> {
                  `package deb --install`"
             );
             Ok(())
+        }
+    }
+}
+
+/// The chapters that arguments name (`learning`), or all.
+fn wanted(mut chapters: Vec<PathBuf>, names: &[String]) -> Result<Vec<PathBuf>, String> {
+    let name = |chapter: &PathBuf| chapter.file_stem().map(|it| it.to_string_lossy().into_owned());
+    let all: Vec<String> = chapters.iter().filter_map(name).collect();
+    match names.iter().find(|name| !all.contains(name)) {
+        Some(unknown) => {
+            Err(format!("no chapter is called {unknown:?}; there are: {}", all.join(", ")))
+        }
+        None => {
+            let named = |chapter: &PathBuf| name(chapter).is_some_and(|name| names.contains(&name));
+            chapters.retain(|chapter| names.is_empty() || named(chapter));
+            Ok(chapters)
         }
     }
 }
@@ -243,6 +260,15 @@ mod tests {
             Part::Command(shown("true", &[], Some(0))),
         ];
         assert_eq!(parts(text), Ok(expected));
+    }
+
+    #[test]
+    fn chapters_are_chosen_by_name() {
+        let all = || ["a/learning.md", "a/lint.md"].map(PathBuf::from).to_vec();
+        assert_eq!(wanted(all(), &[]), Ok(all()));
+        assert_eq!(wanted(all(), &["lint".into()]), Ok(vec!["a/lint.md".into()]));
+        let refused = wanted(all(), &["--help".into()]).unwrap_err();
+        assert!(refused.contains("\"--help\"") && refused.contains("learning, lint"), "{refused}");
     }
 
     #[test]

@@ -43,6 +43,11 @@ const TASKS: &[Task] = &[
         run: |args| start("conformance-abi", args),
     },
     Task {
+        name: "api",
+        about: "hold the libraries' public interfaces against docs/api [--bless]",
+        run: |args| start("api", args),
+    },
+    Task {
         name: "arrive",
         about: "try every way of installing, in bare roots [--quick] [WAY...]",
         run: |args| start("arrive", args),
@@ -54,7 +59,7 @@ const TASKS: &[Task] = &[
         run: house::stage::run,
     },
     Task { name: "fuzz", about: "run every fuzz target for some SECONDS", run: fuzz::run },
-    Task { name: "guide", about: "do what the guide says", run: guide::run },
+    Task { name: "guide", about: "do what the guide says [CHAPTER...]", run: guide::run },
     Task { name: "live", about: "run real programs under the profile container", run: live::run },
     Task {
         name: "package",
