@@ -1,7 +1,7 @@
 //! Processes and namespaces: clone, clone3, unshare, setns.
 
 use callgate_policy::Condition;
-use callgate_syscalls::{Action, Arch, Errno, names};
+use callgate_syscalls::{Action, Arch, Errno, Name, names};
 
 use crate::finding::{Draft, Findings};
 use crate::ground::{Answer, Ground, State, arg_bits, arg_is, clone_flags, constant};
@@ -81,6 +81,24 @@ pub(crate) fn enosys(arch: Arch) -> Action {
     Errno::from_name("ENOSYS", arch).unwrap_or(Errno::ENOSYS).action()
 }
 
+/// A call of `clone` or `unshare` with a flag, and without those that the kernel takes beside it for
+/// an error: then it makes no namespace. (`copy_process` and `copy_ipcs`, kernel/fork.c and
+/// ipc/namespace.c; `unshare` has no such company.)
+fn with_flag(arch: Arch, name: Name, flag: &str, bit: u64) -> Condition {
+    if name != names::CLONE {
+        return arg_bits(0, bit, bit);
+    }
+    let not_beside: &[&str] = match flag {
+        "CLONE_NEWUSER" => &["CLONE_THREAD", "CLONE_FS"],
+        "CLONE_NEWPID" => &["CLONE_THREAD"],
+        "CLONE_NEWNS" => &["CLONE_FS"],
+        "CLONE_NEWIPC" => &["CLONE_SYSVSEM"],
+        _ => &[],
+    };
+    let others = not_beside.iter().filter_map(|other| constant(other, arch));
+    arg_bits(clone_flags(arch), others.fold(bit, |mask, other| mask | other), bit)
+}
+
 /// Flags that are refused alone and made in company.
 fn whole_flags(ground: &mut Ground<'_>, findings: &mut Findings, arch: Arch) {
     for (name, index) in [(names::CLONE, clone_flags(arch)), (names::UNSHARE, 0)] {
@@ -89,9 +107,8 @@ fn whole_flags(ground: &mut Ground<'_>, findings: &mut Findings, arch: Arch) {
             let Some(alone) = ground.refused_where(arch, name, &arg_is(index, bit)) else {
                 continue;
             };
-            let Some(company) = ground.made_where(arch, name, &arg_bits(index, bit, bit)) else {
-                continue;
-            };
+            let with_others = with_flag(arch, name, flag, bit);
+            let Some(company) = ground.made_where(arch, name, &with_others) else { continue };
             let message = format!(
                 "{name} is refused with {flag} alone, and made with {flag} and another flag"
             );
@@ -124,11 +141,11 @@ fn wrong_argument(ground: &mut Ground<'_>, findings: &mut Findings, arch: Arch) 
 }
 
 fn unshare(ground: &mut Ground<'_>, findings: &mut Findings, arch: Arch) {
-    let index = clone_flags(arch);
     for flag in NAMESPACES {
         let Some(bit) = constant(flag, arch) else { continue };
         let by_clone = |ground: &mut Ground<'_>| {
-            ground.made_where(arch, names::CLONE, &arg_bits(index, bit, bit))
+            let with_others = with_flag(arch, names::CLONE, flag, bit);
+            ground.made_where(arch, names::CLONE, &with_others)
         };
         let by_unshare =
             |ground: &mut Ground<'_>| ground.made_where(arch, names::UNSHARE, &arg_is(0, bit));

@@ -182,3 +182,36 @@ fn mends_of_policies_are_edits_that_mend() {
     assert!(mended.contains("enosys clone3\nallow clone3"), "{mended}");
     assert!(!codes(&of_gate(&mended)).contains("L0401"), "{mended}");
 }
+
+/// What no kernel takes evades nothing: a thread gets no user namespace of its own by `clone`.
+#[test]
+fn flags_that_exclude_each_other_are_no_company() {
+    let text = |condition: &str| {
+        format!(
+            "policy 1\narch x86_64\nforeign kill\ndefault errno EPERM\nallow exit_group\n\
+             enosys clone3\nallow clone where {condition}\n"
+        )
+    };
+    let named = |condition: &str, flag: &str| {
+        let report = of_gate(&text(condition));
+        let found = report.findings.iter().filter(|finding| finding.code.to_string() == "L0403");
+        found.filter(|finding| finding.diagnostic().message.contains(flag)).count()
+    };
+    // clone(2): CLONE_NEWUSER with CLONE_THREAD or CLONE_FS is EINVAL.
+    assert_eq!(named("clone_flags any CLONE_THREAD", "CLONE_NEWUSER"), 0);
+    assert_eq!(named("clone_flags any CLONE_FS", "CLONE_NEWUSER"), 0);
+    assert_eq!(named("clone_flags any CLONE_VM", "CLONE_NEWUSER"), 1);
+}
+
+#[test]
+fn x32_that_is_refused_as_a_whole_lacks_no_rule() {
+    let codes = |foreign: &str| -> Vec<String> {
+        let text = format!(
+            "policy 1\narch x86_64, {foreign}\nforeign kill\ndefault errno EPERM\n\
+             on x86_64 {{ allow {{ read, exit_group }} }}\n"
+        );
+        of_gate(&text).findings.iter().map(|finding| finding.code.to_string()).collect()
+    };
+    assert!(!codes("x32").contains(&"L0106".to_owned()));
+    assert!(codes("x86").contains(&"L0106".to_owned()));
+}

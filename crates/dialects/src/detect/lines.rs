@@ -150,9 +150,26 @@ fn is_firejail(lines: &[&str]) -> bool {
 fn is_snapd(lines: &[&str]) -> bool {
     let is_rule = |line: &&str| {
         let word = line.split_whitespace().next().unwrap_or_default();
-        word.starts_with('@')
+        ["@unrestricted", "@complain"].contains(&word)
             || callgate_syscalls::Name::parse(word.trim_start_matches('~')).is_some()
     };
     let known = lines.iter().filter(|line| is_rule(line)).count();
     known > 0 && known * 2 >= lines.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_that_one_form_alone_has_decide() {
+        for (text, expected) in [
+            ("# devices\n@include common.policy\n@include block.policy\n", Dialect::Minijail),
+            ("@include common.policy\nread: 1\n", Dialect::Minijail),
+            ("@unrestricted\n", Dialect::Snapd),
+            ("@complain\nread\n~write\n", Dialect::Snapd),
+        ] {
+            assert_eq!(detect(text), [expected], "{text}");
+        }
+    }
 }
