@@ -7,14 +7,12 @@ mod combine;
 mod compare;
 mod compile;
 pub(crate) mod completions;
-mod constants;
 mod convert;
 mod diff;
 mod disasm;
 mod explain;
 mod explain_error;
 mod fmt;
-mod groups;
 mod help;
 mod learn;
 mod lint;
@@ -31,11 +29,11 @@ mod scan;
 mod show;
 mod sim;
 mod subset;
-mod syscalls;
 mod test;
 mod topics;
 
 use callgate_console::error::{Error, Status};
+use callgate_tables::{constants, groups, syscalls};
 use clap::{Args as _, Subcommand};
 
 /// What callgate can do.

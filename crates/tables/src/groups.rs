@@ -27,7 +27,7 @@ Examples:
   callgate groups systemd-257:@file-system    a set of systemd, exactly
   callgate groups openbsd-pledge:rpath        a promise of OpenBSD, as syscalls of Linux
 ")]
-pub(crate) struct Args {
+pub struct Args {
     /// Roles, blocks (also with @), families (also with ~), SOURCE:GROUP of others, or syscalls
     #[arg(value_name = "NAME")]
     wanted: Vec<String>,
@@ -87,7 +87,11 @@ struct Row {
     reason: Option<&'static str>,
 }
 
-pub(crate) fn run(args: &Args) -> Result<Status, Error> {
+/// Prints the table.
+///
+/// # Errors
+/// For what is not known, and output that can't be written.
+pub fn run(args: &Args) -> Result<Status, Error> {
     if args.wanted.is_empty() {
         list(args.groups, args.format)?;
         return Ok(Status::Success);

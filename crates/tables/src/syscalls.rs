@@ -26,7 +26,7 @@ Examples:
 Columns:
   architecture, number as filters see it, name, first kernel with that number, arguments
 ")]
-pub(crate) struct Args {
+pub struct Args {
     /// Names or numbers (decimal, or hexadecimal with 0x)
     #[arg(value_name = "NAME|NUMBER")]
     wanted: Vec<String>,
@@ -60,7 +60,11 @@ struct ArgumentRow {
     bits: u8,
 }
 
-pub(crate) fn run(args: &Args) -> Result<Status, Error> {
+/// Prints the table.
+///
+/// # Errors
+/// For what is not known, and output that can't be written.
+pub fn run(args: &Args) -> Result<Status, Error> {
     let rows = rows(args)?;
     match args.format {
         TableFormat::Table => output::text(|out| write_table(out, &rows))?,

@@ -24,7 +24,7 @@ Examples:
   callgate constants open.flags --spell 0x80241 a number by its names
   callgate constants signal --format json       for scripts
 ")]
-pub(crate) struct Args {
+pub struct Args {
     /// Arguments (SYSCALL.ARGUMENT), syscalls, sets or constants
     #[arg(value_name = "ARGUMENT")]
     wanted: Vec<String>,
@@ -65,7 +65,11 @@ struct Spelled {
     names: String,
 }
 
-pub(crate) fn run(args: &Args) -> Result<Status, Error> {
+/// Prints the table.
+///
+/// # Errors
+/// For what is not known, and output that can't be written.
+pub fn run(args: &Args) -> Result<Status, Error> {
     let arches = args.arches.list()?;
     let mut sets = Vec::new();
     for wanted in &args.wanted {
