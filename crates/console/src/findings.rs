@@ -7,7 +7,7 @@ pub mod sarif;
 
 use callgate_bpf::Stack;
 use callgate_formats::{Warning, WarningKind};
-use callgate_lint::{Listener, Options, Report, Subject, Text};
+use callgate_lint::{Listener, Options, Report, Subject, Text, World};
 use callgate_policy::Policy;
 use callgate_rules::{Diagnostic, Provenance, Severity, Sources};
 use callgate_syscalls::Arch;
@@ -104,6 +104,22 @@ impl Material {
     /// # Errors
     /// [`Error::Prover`].
     pub fn lint(&self) -> Result<Report, Error> {
+        callgate_lint::lint(&self.subject(), &self.options()).map_err(Error::Prover)
+    }
+
+    /// Looks for what is lacking with libraries, runtimes and kernels in given versions.
+    ///
+    /// # Errors
+    /// [`Error::Prover`].
+    pub fn against_world(&self, world: &World) -> Result<Report, Error> {
+        callgate_lint::against_world(&self.subject(), &self.options(), world).map_err(Error::Prover)
+    }
+
+    fn options(&self) -> Options {
+        Options { arches: self.arches.clone() }
+    }
+
+    fn subject(&self) -> Subject<'_> {
         let mut subject = match &self.filter {
             Filter::Policy(policy) => Subject::policy(policy),
             Filter::Stack(stack) => Subject::stack(stack),
@@ -117,8 +133,7 @@ impl Material {
         }
         subject.warnings = &self.warnings;
         subject.listener = self.listener;
-        let options = Options { arches: self.arches.clone() };
-        callgate_lint::lint(&subject, &options).map_err(Error::Prover)
+        subject
     }
 }
 

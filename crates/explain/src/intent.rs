@@ -1,6 +1,6 @@
 //! What programs want with a call, and what they do when it is refused.
 
-use callgate_facts::{Confidence, Constant, Constants, Drift, Fallback};
+use callgate_facts::{Confidence, Constant, Constants, Drift, Fallback, ReleaseKind};
 use callgate_syscalls::{Arch, Name};
 
 use crate::Call;
@@ -53,7 +53,7 @@ const SHOWN_MAX: usize = 2;
 /// What is known of a call: what fits its arguments before what is about the syscall as such.
 pub(crate) fn of(call: &Call) -> Vec<Intent> {
     let (Some(arch), Some(name)) = (call.arch, call.name) else { return Vec::new() };
-    let drift = Drift::of(name).filter(|drift| drift.is_on(arch)).map(Intent::from);
+    let drift = callers(name, arch).map(Intent::from);
     let denials = callgate_facts::Denial::of(name).map(|row| Intent::of_denial(row, name, arch));
     let mut intents: Vec<(usize, Intent)> = denials
         .chain(drift)
@@ -64,6 +64,12 @@ pub(crate) fn of(call: &Call) -> Vec<Intent> {
         .collect();
     intents.sort_by_key(|(rank, _)| *rank);
     intents.into_iter().map(|(_, intent)| intent).take(SHOWN_MAX).collect()
+}
+
+/// What programs make a call for; not what starts them in containers.
+fn callers(name: Name, arch: Arch) -> impl Iterator<Item = Drift> {
+    let is_program = |row: &Drift| ReleaseKind::of(row.part()) != Some(ReleaseKind::Container);
+    Drift::of(name).filter(move |row| row.is_on(arch) && is_program(row))
 }
 
 /// The rank of a description that names none of the arguments that are not known.
@@ -128,8 +134,7 @@ impl From<Drift> for Intent {
 impl Intent {
     fn of_denial(row: callgate_facts::Denial, name: Name, arch: Arch) -> Self {
         // What falls back is told by the history of the callers, where it was read.
-        let fallbacks = Drift::of(name).filter(|drift| drift.is_on(arch));
-        let known = fallbacks.map(|drift| Self::from(drift).effect).min();
+        let known = callers(name, arch).map(|drift| Self::from(drift).effect).min();
         Self {
             caller: row.caller().to_owned(),
             call: row.call(),

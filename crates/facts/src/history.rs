@@ -3,6 +3,7 @@
 
 pub(crate) mod denial;
 pub(crate) mod drift;
+pub(crate) mod versions;
 
 use callgate_syscalls::Name;
 

@@ -7,7 +7,7 @@ use callgate_syscalls::{Arch, names};
 
 #[test]
 fn each_row_of_drift_is_whole() {
-    assert_eq!(Drift::all().count(), 83);
+    assert_eq!(Drift::all().count(), 107);
     for drift in Drift::all() {
         assert!(!drift.part().is_empty() && !drift.since().is_empty(), "{drift:?}");
         assert!(!drift.call().is_empty() && !drift.caller().is_empty(), "{drift:?}");

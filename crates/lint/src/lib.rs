@@ -20,6 +20,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! [`against_world()`] says what a filter lacks with C libraries, runtimes and kernels in given versions.
+//!
 //! What this crate does not know: how findings are printed, and how filters are compiled.
 #![forbid(unsafe_code)]
 
@@ -46,6 +48,7 @@ mod suppress;
 mod ways;
 mod width;
 mod words;
+mod world;
 
 use callgate_prover::Error;
 
@@ -54,6 +57,7 @@ pub use pages::{Page, page, pages};
 pub use place::FindingPlace;
 pub use subject::{Listener, Options, Subject, Text};
 pub use suppress::Allowed;
+pub use world::{World, against_world};
 
 use finding::Findings;
 use ground::Ground;
@@ -105,7 +109,7 @@ pub fn lint(subject: &Subject<'_>, options: &Options) -> Result<Report, Error> {
         }
         Err(error) => program::no_meaning(error, &mut findings)?,
     }
-    Ok(suppress::report(subject, findings.sorted()))
+    Ok(suppress::report(subject, findings.sorted(), suppress::Asked::Filter))
 }
 
 impl Report {

@@ -1,6 +1,6 @@
 //! Calls that C libraries and runtimes try, and what becomes of them when they are refused.
 
-use callgate_facts::{Confidence, Drift, Fallback, Groups};
+use callgate_facts::{Confidence, Drift, Fallback, Groups, ReleaseKind};
 use callgate_syscalls::{Action, ActionKind, Arch, Name, SeccompData, names};
 
 use crate::finding::{Draft, Findings};
@@ -27,9 +27,7 @@ pub(crate) fn check(ground: &mut Ground<'_>, findings: &mut Findings) {
         let mut killed = Harm::default();
         let mut errors = Harm::default();
         let mut aborts = Harm::default();
-        for row in
-            Drift::all().filter(|row| row.is_on(arch) && row.confidence() == Confidence::Source)
-        {
+        for row in Drift::all().filter(|row| row.is_on(arch) && is_of_programs(*row)) {
             for &name in row.syscalls() {
                 // The kernel makes these whatever filters say, since it has them.
                 if matches!(name, names::URETPROBE | names::UPROBE) {
@@ -68,6 +66,12 @@ pub(crate) fn check(ground: &mut Ground<'_>, findings: &mut Findings) {
         );
         aborts.report(ground, findings, arch, ("L0507", "callers end the process when these fail"));
     }
+}
+
+/// Whether programs make the call as was read, and not what starts them.
+fn is_of_programs(row: Drift) -> bool {
+    row.confidence() == Confidence::Source
+        && ReleaseKind::of(row.part()) != Some(ReleaseKind::Container)
 }
 
 /// A call that is refused, where all of its calls are; ENOSYS is what callers are prepared for.

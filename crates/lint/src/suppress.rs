@@ -18,6 +18,15 @@ pub struct Allowed {
     pub reason: String,
 }
 
+/// What was looked for: comments about anything else say nothing here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// What is wrong with a filter anywhere.
+    Filter,
+    /// What is wrong with it in a world.
+    World,
+}
+
 /// A comment that allows codes.
 struct Comment {
     codes: Vec<String>,
@@ -29,11 +38,15 @@ struct Comment {
 }
 
 /// Parts what was found in what is allowed and what is not.
-pub(crate) fn report(subject: &Subject<'_>, found: Vec<Finding>) -> Report {
+pub(crate) fn report(subject: &Subject<'_>, found: Vec<Finding>, asked: Asked) -> Report {
     let mut comments: Vec<Comment> = match subject.text {
         Some(text) => text.sources.iter().flat_map(comments).collect(),
         None => Vec::new(),
     };
+    for comment in &mut comments {
+        comment.codes.retain(|code| code.starts_with("L08") == (asked == Asked::World));
+    }
+    comments.retain(|comment| !comment.codes.is_empty());
     let mut report = Report::default();
     for finding in found {
         match comments.iter_mut().find(|comment| comment.allows(subject, &finding)) {

@@ -24,18 +24,25 @@ const FALLBACKS: &[(&str, &str)] = &[
     ("abort", "Abort"),
 ];
 
+/// What a part may be.
+const PART_KINDS: &[(&str, &str)] =
+    &[("libc", "Libc"), ("runtime", "Runtime"), ("container", "Container")];
+
 /// The tables of drift and denials, from `data/drift.tsv` and `data/denials.tsv`.
 pub(crate) fn render(data: &Path, facts: &Facts) -> Result<String, String> {
     let mut tables = Tables::default();
     tables.word("");
     let drift = tables.drift(data, facts)?;
+    let parts = tables.parts(data)?;
     let denials = tables.denials(data, facts)?;
     let mut text = header("Drift of programs, and denials.");
     text.push_str("use callgate_syscalls::{Name, names};\n\n");
-    text.push_str("use crate::history::Confidence;\nuse crate::history::drift::Fallback;\n\n");
+    text.push_str("use crate::history::Confidence;\nuse crate::history::drift::Fallback;\n");
+    text.push_str("use crate::history::versions::ReleaseKind;\n\n");
     words(&mut text, "WORD", &tables.words);
     array(&mut text, "SYSCALLS", "Name", &tables.syscalls);
-    array(&mut text, "DRIFT", "(u32, u16, u16, Fallback, Confidence, [u16; 8])", &drift);
+    array(&mut text, "DRIFT", "(u32, u16, u16, Fallback, Confidence, [u16; 10])", &drift);
+    array(&mut text, "PARTS", "(ReleaseKind, [u16; 4])", &parts);
     array(&mut text, "DENIALS", "(u16, u16, u16, Confidence, [u16; 8])", &denials);
     Ok(text)
 }
@@ -74,11 +81,27 @@ impl Tables {
         let mut rows = Vec::new();
         for (place, columns) in lines(&data.join("drift.tsv"))? {
             let failed = |error: String| format!("{place}: {error}");
-            let [part, since, tables, calls, call, by, fallback, enosys, eperm, add, sure, source] =
-                &columns[..]
+            let [
+                part,
+                since,
+                tables,
+                calls,
+                call,
+                by,
+                when,
+                with,
+                fallback,
+                enosys,
+                eperm,
+                add,
+                sure,
+                source,
+            ] = &columns[..]
             else {
-                return Err(failed("expected twelve columns".into()));
+                return Err(failed("expected fourteen columns".into()));
             };
+            occasion(when, facts).map_err(failed)?;
+            arguments(with, calls).map_err(failed)?;
             let on = arches_named(tables).map_err(failed)?;
             let (start, end) = self.list(calls, facts).map_err(failed)?;
             if start == end {
@@ -86,11 +109,25 @@ impl Tables {
             }
             let fallback = variant(FALLBACKS, fallback).map_err(failed)?;
             let sure = variant(CONFIDENCES, sure).map_err(failed)?;
-            let texts = [part, since, call, by, enosys, eperm, add, source];
+            let texts = [part, since, call, by, enosys, eperm, add, source, when, with];
             let texts = texts.map(|text| self.word(text));
             rows.push(format!(
                 "({on:#x}, {start}, {end}, Fallback::{fallback}, Confidence::{sure}, {texts:?})"
             ));
+        }
+        Ok(rows)
+    }
+
+    fn parts(&mut self, data: &Path) -> Result<Vec<String>, String> {
+        let mut rows = Vec::new();
+        for (place, columns) in lines(&data.join("parts.tsv"))? {
+            let failed = |error: String| format!("{place}: {error}");
+            let [name, part, kind, first, last] = &columns[..] else {
+                return Err(failed("expected five columns".into()));
+            };
+            let kind = variant(PART_KINDS, kind).map_err(failed)?;
+            let texts = [name, part, first, last].map(|text| self.word(text));
+            rows.push(format!("(ReleaseKind::{kind}, {texts:?})"));
         }
         Ok(rows)
     }
@@ -118,4 +155,29 @@ impl Tables {
 fn variant(known: &[(&str, &'static str)], word: &str) -> Result<&'static str, String> {
     let found = known.iter().find(|(name, _)| *name == word);
     found.map(|(_, variant)| *variant).ok_or_else(|| format!("{word:?} is not known"))
+}
+
+/// Whether a word says when a call is made.
+fn occasion(when: &str, facts: &Facts) -> Result<(), String> {
+    let mut words = when.split(' ');
+    match (words.next(), words.clone().next()) {
+        (Some("start" | "twins" | "use"), None) => Ok(()),
+        (Some("for"), Some(_)) => match words.find(|name| !facts.names().contains(*name)) {
+            Some(other) => Err(format!("{other} is no syscall")),
+            None => Ok(()),
+        },
+        _ => Err(format!("{when:?} is no occasion")),
+    }
+}
+
+/// Whether arguments are those of one of the calls.
+fn arguments(with: &str, calls: &str) -> Result<(), String> {
+    let is_one = |word: &str| {
+        let of = word.split_once('=').and_then(|(place, _)| place.split_once('.'));
+        of.is_some_and(|(call, _)| calls.split(' ').any(|name| name == call))
+    };
+    match with.split(' ').find(|word| *word != "-" && !is_one(word)) {
+        Some(word) => Err(format!("{word:?} is no argument of {calls}")),
+        None => Ok(()),
+    }
 }

@@ -1,19 +1,25 @@
-//! `callgate check`: whether the kernel accepts a filter, and what it costs there.
+//! `callgate check`: whether the kernel accepts a filter, what it costs there, and what it lacks with
+//! C libraries, runtimes and kernels in given versions.
 
 use callgate_bpf::{Hardening, PATH_LEN_MAX, Program, Stack};
+use callgate_facts::Release;
 use callgate_kernel::running_kernel;
+use callgate_lint::World;
 use callgate_observe::survey::{self, Finding};
-use callgate_syscalls::Arch;
+use callgate_syscalls::{Arch, KernelVersion};
 
 use callgate_console::args::group::{FilterArgs, ProfileArgs};
 use callgate_console::args::value::{self, Named};
 use callgate_console::error::{Error, Status};
-use callgate_console::findings::{Material, print};
+use callgate_console::findings::{Format, Material, print};
 use callgate_console::input::{self, Input, Source};
 use callgate_console::measure::Cacheable;
 use callgate_console::output;
 
-/// Check whether the kernel accepts a filter, and what it costs there
+/// Check whether the kernel accepts a filter, what it costs there, and what it lacks elsewhere
+///
+/// With --libc, --runtime and versions for --kernel it looks at the calls that these make and have: which of them the filter refuses
+/// although programs that it allows come to make them, what they do then, and the statement that mends it.
 ///
 /// The kernel limits a program to 4096 instructions and all filters of a thread together to 32768 instructions
 /// after its own conversion, which is longer where the JIT hides constants (net.core.bpf_jit_harden).
@@ -25,18 +31,37 @@ Examples:
   callgate check --pid 4711              all filters of a process together
   callgate check seccomp.json --kep      may it be distributed as an artifact for Kubernetes?
   callgate check seccomp.json --strict   fails for what `callgate lint` calls an error
+  callgate check app.gate --libc glibc-2.39,musl-1.2.5 --kernel 5.10,6.12
+  callgate check app.gate --runtime runc-1.1,go-1.23 --format json
 
 Exit status:
   0  accepted
-  1  not accepted; with --strict also: accepted, and wrong; with --kep also: no artifact
+  1  not accepted; with --strict also: accepted, and wrong; with --kep also: no artifact;
+     with --libc, --runtime, --kernel VERSIONS also: something breaks there
   2  the input is no filter at all, or could not be read
 ")]
 pub(crate) struct Args {
     #[command(flatten)]
     which: FilterArgs,
-    /// Ask the running kernel, in a child process; nothing is loaded
-    #[arg(long)]
-    kernel: bool,
+    /// Ask the running kernel, in a child process, where nothing is loaded; or say what the filter
+    /// means on kernels of these versions, `5.10,6.12`
+    #[arg(
+        long,
+        value_name = "VERSIONS",
+        num_args = 0..=1,
+        value_delimiter = ',',
+        value_parser = kernel
+    )]
+    kernel: Option<Vec<KernelVersion>>,
+    /// Say what the filter lacks with C libraries of these versions: `glibc-2.39,musl-1.2.5`
+    #[arg(long, value_name = "NAME-VERSION", value_delimiter = ',')]
+    libc: Vec<Release>,
+    /// The same for what programs are built on or started by: `go-1.23,libuv-1.50,runc-1.1`
+    #[arg(long, value_name = "NAME-VERSION", value_delimiter = ',')]
+    runtime: Vec<Release>,
+    /// The form of what is found with --libc, --runtime and --kernel VERSIONS
+    #[arg(long, value_enum, default_value_t, conflicts_with_all = ["strict", "kep"])]
+    format: Format,
     /// An architecture whose syscalls are counted, instead of this machine's own; may be repeated
     #[arg(long = "arch", value_name = "ARCH", value_parser = value::arch())]
     arches: Vec<Arch>,
@@ -56,6 +81,11 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Status, Error> {
+    let world = args.world();
+    if world.is_none() && args.format != Format::Text {
+        let problem = "--format is for what --libc, --runtime and --kernel VERSIONS find";
+        return Err(Error::Usage(problem.to_owned()));
+    }
     let source = args.which.source()?;
     let how = ProfileArgs::silent().with_form(args.form);
     let input = match input::read(&source, &how) {
@@ -73,10 +103,31 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     let is_artifact = if args.kep { artifact(&input, &source)? } else { true };
     let material = Material::of(&input, &how, looked_at)?;
     let stack = input.subject(&how, looked_at)?.into_stack()?;
-    report(&stack, &arches)?;
-    let is_wrong = print::errors(&material)? > 0 && args.strict;
-    let accepted = if args.kernel { ask_kernel(&stack)? } else { Status::Success };
-    Ok(if is_wrong || !is_artifact { Status::No } else { accepted })
+    if args.format == Format::Text {
+        report(&stack, &arches)?;
+    }
+    let looks = world.is_none() || args.strict;
+    let is_wrong = looks && print::errors(&material)? > 0 && args.strict;
+    let breaks = match &world {
+        Some(world) => print::against_world(&source.to_string(), &material, world, args.format)?,
+        None => false,
+    };
+    let asks = args.kernel.as_ref().is_some_and(Vec::is_empty);
+    let accepted = if asks { ask_kernel(&stack)? } else { Status::Success };
+    Ok(if is_wrong || breaks || !is_artifact { Status::No } else { accepted })
+}
+
+fn kernel(text: &str) -> Result<KernelVersion, String> {
+    World::kernel(text).map_err(|error| format!("{error} (the filter stands before --kernel)"))
+}
+
+impl Args {
+    /// What is asked about, if anything.
+    fn world(&self) -> Option<World> {
+        let kernels = self.kernel.clone().unwrap_or_default();
+        let releases: Vec<Release> = self.libc.iter().chain(&self.runtime).cloned().collect();
+        (!releases.is_empty() || !kernels.is_empty()).then_some(World { releases, kernels })
+    }
 }
 
 /// Says whether a profile may be an artifact, and why not.

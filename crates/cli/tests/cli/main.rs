@@ -25,3 +25,4 @@ mod run;
 mod scan;
 mod shape;
 mod syscalls;
+mod world;

@@ -1,5 +1,6 @@
 //! Findings, pages and codes on standard output.
 
+use callgate_lint::World;
 use callgate_rules::Severity;
 
 use super::class::Format;
@@ -73,4 +74,20 @@ pub fn errors(material: &Material) -> Result<usize, Error> {
         output::text(|out| write!(out, "{bad}wrong{bad:#}\n\n{}\n", text.trim_end()))?;
     }
     Ok(count)
+}
+
+/// Writes what a filter lacks in a world; says whether any of it breaks programs.
+///
+/// # Errors
+/// As [`Material::against_world`] and [`output::text`].
+pub fn against_world(
+    name: &str,
+    material: &Material,
+    world: &World,
+    format: Format,
+) -> Result<bool, Error> {
+    let (report, sources) = (material.against_world(world)?, material.sources().clone());
+    let looked = [Looked { name: name.to_owned(), sources, report }];
+    findings(&looked, format)?;
+    Ok(super::is_found(&looked, &[]))
 }

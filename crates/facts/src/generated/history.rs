@@ -4,301 +4,332 @@ use callgate_syscalls::{Name, names};
 
 use crate::history::Confidence;
 use crate::history::drift::Fallback;
+use crate::history::versions::ReleaseKind;
 
 pub(crate) const WORD_TEXT: &str = "\
 glibc2.25getrandomgetentropy(), getrandom()error to callerbminor/glibc sysdeps/unix/sysv/linux/getrandom.c (first ta\
-g with it: glibc-2.25)renameat2 (flags 0)rename(), renameat() where the old calls do not existerrorrenameat2bminor/g\
-libc 7fe1e1d60a, 8b9283dabd2.26preadv2, pwritev2preadv2()/pwritev2(); falls to preadv/pwritev when flags are 0fallba\
-ckpreadv2 pwritev2preadv2.c at glibc-2.26; ENOSYS test in HEADopenat (instead of open)open(), fopen(), the dynamic l\
-oadern/aopenatb41152d716 (2.26), c22845744c (2.27)2.27copy_file_rangecopy_file_range() function; user-space emulatio\
-n existed 2.27-2.29, removed 2.302.27-2.29 emulation, later errorbad7a0c81f (2.27), 5a659ccc0e (2.30)execveatfexecve\
-(); falls back to /proc/self/fdfallback through /procfexecve.c, ENOSYS testmlock2, memfd_create, pkey_mprotectwrappe\
-rs of the same name; mlock2 with flags 0 falls back to mlockfallback (mlock2 only)as usedsyscalls.list / mlock2.c at\
-\x20glibc-2.272.28statxstatx() function; generic emulation on ENOSYSstatx.c at glibc-2.28renameat2() functionflags 0: r\
-enameat, else EINVALd6da5cb6a82.29clone(CLONE_VM|CLONE_VFORK|SIGCHLD)system() and popen() moved to posix_spawnclone \
-with these flags5fb7fc9635, 14d0e87d9b2.30getdents64getdents64() function51ea67d5482.31clock_nanosleep (instead of n\
-anosleep)nanosleep(), sleep(), usleep(), thrd_sleep()error (program may spin)clock_nanosleep3537ecb49c; Electron 6/7\
-\x20crash: electron/electron #22291, #22338wait4 (instead of waitpid)waitpid()waitid where wait4 is absentwait484879155\
-7b, 9b2cf9482aclock_gettime64, clock_getres_time64, clock_nanosleep_time64, clock_settime64, ppoll_time64, timer_get\
-time64, timer_settime64, utimensat_time64the functions without the suffixfallback to the 32-bit calleach time64 twin\
-new names at glibc-2.31; libseccomp #228, docker/for-win #83262.32clock_adjtime64, mq_timedreceive_time64, mq_timeds\
-end_time64, sched_rr_get_interval_time64, timerfd_gettime64, timerfd_settime64sameeach twinnew names at glibc-2.322.\
-33futex_time64, pselect6_time64, recvmmsg_time64, rt_sigtimedwait_time64, semtimedop_time64same; 2.34+ uses the 64-b\
-it call only where the value needs it (select)fallback, or EOVERFLOW for futexnew names at glibc-2.33; 4c3df0eba5; n\
-ptl/futex-internal.cnewfstatat (fd, \"\", AT_EMPTY_PATH) instead of fstat; newfstatat instead of stat, lstatstat(), ls\
-tat(), fstat() and so fgets(), fopen(), the dynamic loadernewfstatat (x86_64), fstatat64 (32-bit)30f1c74394; francma\
-/wob #62, kristapsdz/kcgi #95faccessat2faccessat(), access with flags, euidaccess(), eaccess(); test -w/-x, make, ba\
-sh, winefaccessat, or emulation with staterror: \"test -x\" lies3d3ab573a5; crun #646, fwupd #3223, moby #41704, sysbo\
-x #273stat familyaa03f722f3, 5b980d48092.34clone3pthread_create()clonepthread_create fails with EPERMclone3, or ERRN\
-O(ENOSYS)c25c32165d, d8ea0d0168; moby #42680, snapd #10845, electron #31091close_rangeclosefrom(), posix_spawn file \
-action closefromfallback by /proc/self/fdsame fallback (any error)607449506f, 882d6e17bcsched_getaffinityget_nprocs(\
-), malloc arena countcount from /sys, then 2903bc7dcc2, 33099d72e4 (2.35), e1d32b8364 (2.36)set_tid_address, set_rob\
-ust_list, prlimit64every process at start, because libpthread is part of libcignoredthese three442e8a40da, d03511f48\
-f; strace here on 2.36getrandom (GRND_NONBLOCK)malloc: tcache key, at the first mallocfalls to a random_bits mixsame\
-\x20fallbackfc859c3048; strace here: appears with threads/stdiomprotectstart-up of nearly every program (stack permissi\
-on code moved to ld.so)abortsystemd PR #21350 (moved it to @default)2.35rseqstart of the process and of each threadi\
-gnored: cpu_id says not registeredrseq (or GLIBC_TUNABLES glibc.pthread.rseq=0)95e114a091, e3e589829d; killed under \
-SIGSYS filters: cloud-hypervisor #4004, zathura #318, DMOJ #1031, snapd #11357epoll_pwait2epoll_pwait2() functionepo\
-ll_pwait with roundingnew at glibc-2.35futex (FUTEX_LOCK_PI2)pthread_mutex_clocklock on PI mutexesprobe, FUTEX_LOCK_\
-PIfutex op 13dd5adb515c, 8352b6df37madvise (MADV_HUGEPAGE)malloc, only with glibc.malloc.hugetlb=1madvise value 145f\
-6d8d97c62.36getrandom; else /dev/random + /dev/urandom with pollarc4random()fallback to /dev/urandomabort: \"cannot g\
-et entropy for arc4random\"6f4e0fcfa2, eaad4f9e8f; stdlib/arc4random.cfsmount, mount_setattr, move_mount, open_tree, \
-pidfd_getfd, pidfd_open, pidfd_send_signal, process_madvise, process_mreleasewrappers onlynew at glibc-2.362.37fchmo\
-dat, linkat, mkdirat ... replace chmod, link, mkdirno change on x86*at twins\"new\" names at glibc-2.37 are refactorin\
-g2.38clone3 (CLONE_CLEAR_SIGHAND|CLONE_VM|CLONE_VFORK)posix_spawn(), hence system(), popen()clone with the same flag\
-s less CLEAR_SIGHAND; also on EINVALposix_spawn fails with EPERM2053c11331; aarch64 1e442efd57, riscv a1950a0758, lo\
-ongarch 45955fe6182.39pthread_create(), posix_spawn()b56f7fe79e, e7d1c58664fstat again for fstat()fstat(); stat()/ls\
-tat() keep newfstatatfstat (and newfstatat)551101e824; cloud-hypervisor #8832 (2026) still meets newfstatatfchmodat2\
-fchmodat() and lchmod() with flags != 0: tar, cp -a, nix, installopenat(O_PATH) + chmod of /proc/self/fderror: \"Cann\
-ot change mode\"65341f7bbe; systemd #31469, NixOS/nix #10585clone3 (CLONE_PIDFD, CLONE_INTO_CGROUP)pidfd_spawn(), pos\
-ix_spawnattr_setcgroup_np()ENOSYS/ENOTSUP to callerclone3, waitid0d6f9f6265, ce2bfb8569prctl (PR_SET_VMA, PR_SET_VMA\
-_ANON_NAME)thread stacks, malloc arenas, loader; only with tunable glibc.mem.decorate_maps=1prctl option 0x53564d417\
-8ed8bdf4f, 6afce56c19arch_prctl (ARCH_SHSTK_*), map_shadow_stackstart-up when CET is enabled; contextsignored / -ENO\
-SYSarch_prctl values 0x5001.., map_shadow_stack541641a3de; older builds (2.28-2.38) probe arch_prctl(0x3001)2.40risc\
-v_hwprobe__riscv_hwprobe(), ifunc selectionENOSYS to callernew at glibc-2.402.41getrandom (vgetrandom_alloc probe th\
-rough vDSO), mmap(MAP_DROPPABLE|...), munmapgetrandom(), arc4random() by vDSOsyscall getrandommmap flag MAP_DROPPABL\
-E (0x08)461cab1de7rseq size from AT_RSEQ_*same call, len may be > 32do not compare rseq's len with 32c813c1490d, 93d\
-0bfbe8fsched_setattr, sched_getattrwrappersnew at glibc-2.412.42madvise (MADV_GUARD_INSTALL = 102)pthread_create: gu\
-ard pages of thread stacksany failure: mprotect(PROT_NONE)any failure: mprotectmadvise value 102 (do not kill)a6fbe3\
-6b7f, 855bfa25662.43mseal, openat2wrappers (mseal(), openat2())3d52fd274e, openat2.c in HEAD of 2026-01-20malloc by \
-defaultNEWS 2.43musl1.1.20getrandom(), getentropy()bminor/musl e20658201.1.21fexecve()/proc/self/fde36f80cb1.1.22mem\
-barrier (and tkill signalling when absent)dynamic TLS set-up, dlopen in threaded programsemulated by signalserror ig\
-nored at registrationmembarrierba18c1ecrename(), renameat()54316a521.1.24all *_time64, clock_*64every time function;\
-\x201.2.0 makes 64-bit time_t the ABIfallback to 32-bit callerror: date prints year 1900tag v1.1.24; docker-alpine #150\
-, #135; rabbitmq #462stat(), fstat(), lstat()fstatatdfc818281.2.2faccessat() with flags (eaccess, make, bash)child p\
-rocess with setre*id + faccessat55fb9a17; backplane/conex #101.2.5fchmodat() with flagsopenat(O_PATH) + fchmodat of \
-/proc/self/fdd0ed307estatx() functionb817541fwrappers; flags 0 falls to preadv/pwritevtag v1.2.5Go1.15io.Copy betwee\
-n filesgeneric copygeneric copy (also EXDEV, EINVAL, EIO, EOPNOTSUPP)src/internal/poll/copy_file_range_linux.go; gol\
-ang #408931.17 + glibc 2.34 (cgo)cgo thread creation\"pthread_create failed: Operation not permitted\"clone3 or ENOSYS\
-canonical/snapd #108451.23pidfd_open, waitid(P_PIDFD), pidfd_send_signal(…,0), clone(CLONE_PIDFD)first os/exec start\
-; a probe runs onceany error: old pathany error: old path; SIGSYS killspidfd_open pidfd_send_signal waitid (or errno\
-, never kill/trap)src/os/pidfd_linux.go; golang #69065 (Android SIGSYS), PR #69543, #692451.22+clone3 (CgroupFD, Use\
-CgroupFD)SysProcAttr onlygolang #51246allmadvise (MADV_FREE, MADV_DONTNEED, MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_COL\
-LAPSE)garbage collectorMADV_FREE: DONTNEED; ENOSYS: stoptreated like \"not supported\"madvise values 4, 8, 14, 15, 25s\
-rc/runtime/mem_linux.gosched_getaffinity, epoll_create1, eventfd2 or pipe2, epoll_pwait, tgkill, rt_sigreturn, sigal\
-tstack, nanosleep, futex, mincore (old)runtimecrashall of themruntime/os_linux.go, netpoll_epoll.goRust std1.40statx\
-\x20(probe with null pointers)fs::metadatastat64treated as absent after a probe that must give EFAULT (since 1.40)rust-\
-lang/rust #65094, #656621.28copy_file_range (then sendfile, splice since 1.50)fs::copy, io::copynext methodcopy_file\
-_range sendfile splicerust-lang/rust #51266 (EPERM broke 1.27 nightlies in Docker)1.80, debug buildsfcntl(F_GETFD)de\
-bug assertion before each close()fcntl command 1cloud-hypervisor #66941.33sigaltstack / rt_sigaction set changedstar\
-t-upSIGSYS, exit code 148 in Firecrackerbrk, as reportedfirecracker #919 (1.32: brk), #997 (1.33)2024-2026close_rang\
-e, pidfd_open, pidfd_send_signal, clone3 via posix_spawn, getresuid/getresgid (bash)process::Command childrenper lib\
-cclose_range etc.librefang #6221 (2026)rustix / getrandom2022, 0.2statx; getrandomcratesrustix turns EPERM into ENOS\
-YS; getrandom 0.2 falls to /dev/urandom on EPERMrustix #357; rust-random/getrandom #229libuv1.27uv_fs_statstat, reme\
-mberedEPERM also means absent since 1.34libuv 19d8eb0c9, 96cfa783a1.39uv_fs_copyfile, sendfilesendfileerror except o\
-n CIFSca10e3614, 0f696da5fuv_random/dev/urandomnext source4ed2a78f01.45io_uring_setup, io_uring_enter, io_uring_regi\
-sterfile operations and epoll_ctl batchingno ringnot needed: errno is enoughd2c31f429, 6e073ef5d1.50io_uring_setup a\
-lways at loop start (epoll batching), whatever UV_USE_IO_URING saysevery event loop: Node 23+, 25epollepoll; SIGSYS \
-kills at startnever kill io_uring_setup69bad8201; uv__use_io_uring in linux.c; stacklok/go-microvm #76 (Node 25, Gem\
-ini CLI killed in 200 ms)OpenJDK17.0.x, 21statx, copy_file_rangejava.nio.filestat; sendfileIOException \"Operation no\
-t permitted\" with Docker < 18.04statx copy_file_rangeopenjdk/jdk #20484, jdk21u-dev #951Swift Foundation5.2file attr\
-ibuteslstat, rememberedswift-corelibs-foundation #2546systemd244+pidfd_open, pidfd_send_signal, clone3, close_range,\
-\x20openat2, faccessat2, name_to_handle_at, statx, kcmp, mount_setattr, fsopen ...pid 1, udev, nspawnfallback for mostE\
-RRNO_IS_PRIVILEGE often treated as \"no access\", kcmp falls to fstatper unitsystemd #9960 (kcmp), #6876 (keyctl, name\
-_to_handle_at), sysbox #273util-linuxfsopen, fsconfig, fsmount, move_mount, open_tree, mount_setattrmount(8), libmou\
-ntmount(2) (ENOSYS only)misleading error such as \"mount point is not a directory\"the six calls or ENOSYSutil-linux #\
-2413, PR #2197; lkrg #458 (2026)coreutils/tarwith glibc 2.39 / gnulibfchmodat2, copy_file_range, openat2 (tar 1.36+ \
-uses gnulib openat2) [openat2 K]cp, install, tarsystemd #31469bash, makeglibc 2.33+test -x, PATH search\"/bin/bash: O\
-peration not permitted\"conex #10, php #1178numactl, jemalloc, MySQL, ClickHouseanyget_mempolicy, set_mempolicy, mbin\
-dNUMA probingquietlog spam; numactl treats EPERM as absent since 2024ERRNO(ENOSYS) or allownumactl #232, docker-libr\
-ary/mysql #303, #422, containerd #13610Wine/Proton7+futex_waitv, modify_ldt, personality, arch_prctl, set_thread_are\
-a, userfaultfd (some)fsync, 16-bitfallback or failurefutex_waitvcontainers profiles list futex_waitv since 5.16: con\
-tainerd #6494kernel6.11uretprobe (335), uprobe (336, 6.18)kernel-made trampolines when a probe is activeprobe breaks\
-process diessince 6.14 (and stables) the kernel always allows; before: allowsystemd #34615, PR #34713, libseccomp #4\
-38; restart_syscall(2)restart_syscallafter a stop or signal during nanosleep, poll, futexcall fails with EPERMrestar\
-t_syscall whenever nanosleep/poll/futex/ppoll is allowedrestart_syscall(2)\"pthread_create failed: Operation not perm\
-itted\", \"getaddrinfo() thread failed to start\", \"runtime/cgo: pthread_create failed\"clone3(args*, 88)glibc 2.34+ pth\
-read_create (x86), 2.38+ posix_spawnfatalfalls to cloneERRNO(ENOSYS) for clone3, keep flag tests on clonenamespace f\
-lags hidden behind pointermoby #42680, snapd #10845, oasis-core #4687, electron #31091system(), popen(), make, perl \
-backticks fail with EPERM after distro upgradeclone3(CLONE_CLEAR_SIGHAND|VM|VFORK)glibc 2.38+glibc 2053c11331\"test -\
-x\", \"[ -w ]\" false; make: \"/bin/bash: Operation not permitted\"; wine \"cannot get path to ntdll.so\"faccessat2(…, AT_E\
-ACCESS)glibc 2.33+, musl 1.2.2+wrong answerfaccessatallowharmlessconex #10, fwupd #3223, moby #41704, php #1178, lxq\
-t-panel #1562, crun #646systemd in container: \"Failed to create /init.scope control group: Operation not permitted\"s\
-ystemd 247+oksysbox #273tar, cp -a, install: \"Cannot change mode to rwxr-xr-x: Operation not permitted\"fchmodat2(…, \
-flags)glibc 2.39+, musl 1.2.5+emulatedallow where fchmodat is; else ENOSYSsetuid bits: same test as fchmodatsystemd \
-#31469, NixOS/nix #10585crash with SIGSYS in fgets/fopen/stat after glibc upgradenewfstatat(fd, \"\", …, AT_EMPTY_PATH\
-)glibc 2.33-2.38 for fstat; stat family since 2.33allow newfstatat beside fstatpath lookup: allow only if stat is al\
-lowedwob #62, kcgi #95, zathura, cloud-hypervisor #8832 (2026)browser image decoder killed, WSL2newfstatatlibc fstat\
-SIGSYSallow AT_EMPTY_PATH form or trap and rewriteLadybirdBrowser #11143 (2026)Electron 6/7 devtools crash \"seccomp-\
-bpf failure in syscall 0230\"glibc 2.31+ for nanosleepallow with nanosleepelectron #22291, #22338, pagraphcontrol #18\
-process killed at start after Fedora 36 / Ubuntu 22.04glibc 2.35+cloud-hypervisor #4004, snapd #11357, zathura #318,\
-\x20DMOJ #1031, sio2jail #34, beats #30620\"Fatal glibc error: rseq registration failed\" (cgo programs)glibc 2.35 inside\
-\x20a thread where the main thread had registeredabort if only some threads filteredload the filter on all threads or a\
-llowthread coverageelastic/beats #30620dynamic programs fail in early init under a tight systemd unitglibc 2.34.9000\
-+W^X tests stay possiblesystemd PR #21350date shows \"Sun Jan 0 00:100:4174038 1900\"; \"clock_gettime(MONOTONIC) faile\
-d\"clock_gettime64 (403 on 32-bit)musl 1.2 (Alpine 3.13+), glibc 2.31+ on 32-bitclock_gettimeallow all time64 twinsdo\
-cker-alpine #150, rabbitmq #462, raspberrypi/userland #675, docker/for-win #8326touch, futimens fails in 32-bit bina\
-riesutimensat_time64 (412)glibc 2.31+utimensatallow twinlibseccomp #228Rust toolchain: \"failed to find a codegen-bac\
-kends folder\"; Julia, Node: stat errorsRust 1.40, libuv 1.27, Qt, glibc statx()error (Rust, libuv later tolerate)sta\
-tmetadata onlyrust #65094, runc #2151, JuliaLang/libuv #7, rustix #357Java: Files.readAttributes \"Operation not perm\
-itted\"OpenJDK 17.0.x, 21IOExceptionjdk #20484, jdk21u-dev #951xwallpaper, small tools: \"Bad system call\"coreutils/gl\
-ibc/Qtxwallpaper #35, firejail #1738rustc: \"could not copy …: Operation not permitted\"Rust 1.28+, Go 1.15+, coreutil\
-s 9, JDKerror (early Rust)both fds already openrust #51266, golang #40893\"close_range: Permission denied\", terminals\
-\x20(VTE), podman-in-docker, crunglibc 2.34 closefrom, VTE, crun, CPython, bash childrenerror in callers without fallba\
-ckpodman #10130, #10337, crun #672, docker/for-linux #1262test runtime killed when spawning /bin/sh (bash)close_rang\
-e, getresuid, getresgidRust Command + bashGo program dies with SIGSYS in os.checkPidfdpidfd_openGo 1.23+old pathany \
-errno, never killpid handles: only own childrengolang #69065, PR #69245, #69543\"pidfd_open: Operation not permitted\"\
-, signal deliverypidfd_open, pidfd_send_signalsystemd, Go, wayland, user codefallback usualsame reach as killdocker/\
-for-linux #1142, containers/common #381Node 25 / Gemini CLI dies in 200 ms without outputio_uring_setuplibuv 1.50+ a\
-lways; 1.45 optionalerrno (ENOSYS best), never killio_uring passes later calls past the filterstacklok/go-microvm #7\
-6 (2026), libuv 69bad8201\"failed to create io_uring ring fd Operation not permitted\", MariaDB/feldera/cnpg warnings \
-or crash loopio_uring_setup/enter/registerMariaDB 10.6+, PostgreSQL 18 io_method=io_uring, netty, eio, tigerbeetleke\
-ep denied; if needed, own profile; PostgreSQL: io_method=workerbypass familymoby #39396, #46762, #47532, liburing #1\
-078, cnpg #10446, feldera #3193, for-mac #7707, eio #691\"mbind: Operation not permitted\" floods MySQL logmbindMySQL \
-8.0 (fixed in 8.0.13 upstream), Percona, Cassandralog spamENOSYS, or allow without MPOL_MF_MOVE_ALLown memory onlydo\
-cker-library/mysql #303, #422, #779, cassandra #203\"get_mempolicy: Operation not permitted\" (ClickHouse), numactl fa\
-ils, hwloc-bind fails, PyTorch NUMA bindingget_mempolicy, set_mempolicynumactl < 2.0.19, jemalloc, MongoDB, ArangoDB\
-error texttreated as no NUMAENOSYS or allownumactl #232, moby #37241, containerd #13610 (2026), #7167gdb: \"Error dis\
-abling address space randomization: Operation not permitted\"; setarch -R failspersonality(0x0040000)gdb, setarch, rr\
-, sanitizers, SBCLwarning (gdb), failure (setarch)allow value 0x0040000 (and 0x0040008) for debug profileweakens ASL\
-R of own childrenmoby #43011, sysbox #241, container-libs #75, pwndbg #1116\"personality change failure 1\", 32-bit sh\
-ellspersonality(PER_LINUX32=8, 0x20000, …)linux32, old installersfailureallow 0,8,0x20000,0x20008,0xffffffff (Docker\
-'s list)lowmoby #23514, systemd #6737strace/gdb: \"ptrace: Operation not permitted\" in containerptracedebuggers, CRIU\
-, sanitizers (LSan)allow on kernel >= 4.8 (Docker minKernel), or CAP_SYS_PTRACEother processes of same uidmoby profi\
-le minKernel 4.8 rule; codex #16011 (2026)bwrap/Chrome: \"Failed to move to new namespace\", \"No usable sandbox!\", bui\
-ldah \"Error during unshare(CLONE_NEWUSER)\", nix \"does not support the kernel namespaces\"clone/unshare(CLONE_NEWUSER…\
-)bubblewrap, Chrome zygote, buildah, nix, flatpakallow flag set only in a nested-sandbox profile; or run the inner s\
-andbox outsidekernel attack surfacebubblewrap #505, dockerfiles #65, phantomas #800, buildah #1901, podman #29430 (2\
-026)bwrap: \"Can't mount proc on /newroot/proc: Operation not permitted\" although CAP_SYS_ADMINmount(proc), and maske\
-d /proc rule of the kernelbubblewrap in Docker/K8snot seccomp alone: unmasked /proc needed; say sonamespacesandbox-r\
-untime #214 (2026)mount: \"mount point is not a directory\" and other misleading textopen_tree, move_mount, fsopen, fs\
-config, fsmount, mount_setattrutil-linux 2.39+misleading errormount(2)ENOSYS for fsopen+fsconfig (enough), or allow \
-with CAP_SYS_ADMINmount APIutil-linux #2413, PR #2197, incus #3070 (2026), lkrg #458, sysbox-fs #96su, pam, kinit fa\
-il; rkt \"Bad system call\"keyctl, add_key, request_keypam_keyinit, krb5 KEYRING ccache, systemdignored by mostEPERM o\
-r ENOSYS, never kill; fscrypt/ecryptfs need allowkeyring is not namespacedrkt #3557, #3820, systemd #6876, moby #190\
-59perf, bpftrace, JVM async-profiler: \"perf_event_open … Operation not permitted\"perf_event_openprofilers, glibc non\
-eCAP_PERFMON in profile; also sysctl perf_event_paranoidtaskcluster #5800, moby default profilename_to_handle_at EPE\
-RM with CAP_DAC_READ_SEARCHname_to_handle_atsystemd, NFS servers, fanotify userstolerated by systemdtoleratedallow n\
-ame_to_handle_at; guard open_by_handle_atopen_by_handle_at is the dangerous onemoby #45518, #45766Mesa/GPU: kcmp EPE\
-RM; systemd fd comparekcmp(…, KCMP_FILE)Mesa (radv, radeonsi), systemdfstat fallbackallow (kernel checks ptrace righ\
-ts)moby #45621, systemd #9960MPI/UCX: \"CMA: process_vm_readv … Operation not permitted\"process_vm_readv/writevOpenMP\
-I vader, UCX, gdb, CRIUfalls back to copyallow with ptrace, or set transport offreads other processesmoby profile mi\
-nKernel 4.8 rule lists thembpftrace uretprobe kills traced containersuretprobekernel trampoline 6.11-6.13diesallow o\
-n those kernels; nothing from 6.14nonesystemd #34615, libseccomp #438QEMU/libvirt, gVisor: userfaultfd EPERMuserfaul\
-tfdCRIU, QEMU postcopy, Android GCCAP_SYS_PTRACE gate or allow UFFD_USER_MODE_ONLY (flag 1)exploit helperDocker bloc\
-ks it (docs table)chrony/ntpd: \"adjtimex: Operation not permitted\"clock_adjtime, adjtimex (modes != 0), clock_settim\
-etime daemonsCAP_SYS_TIME gate; reading with modes 0 is harmlesssystem clockbottlerocket #786 (needs.md N2)sshd kill\
-s pre-auth child on 32-bitclock_gettime64glibc 2.31 / musl 1.2add twinsopenssh-portable #161, void-packages #18737 (\
-needs.md N2)asyncio hangs: call_soon_threadsafe never wakessendto(fd, buf, n, flags, NULL, 0)Python asyncio self-pip\
-e is AF_UNIX socketpair; send() = sendto with NULLsilent hangallow sendto when dest_addr == 0connected sockets onlyo\
-penai/codex #33793 (2026)every Chromium aborts with SIGTRAP 1 ms after startsetsockopt(SOL_SOCKET, SO_PASSCRED)Crash\
-padallow level SOL_SOCKET for local optionsopenai/codex #47452 (2026)cargo clippy fails: socketpair EPERM, recvfrom \
-EPERMsocketpair(AF_UNIX,…), recvfromrustc/cargo, Node, Pythonallow AF_UNIX pairs and recvfromanonymous pairs onlycod\
-ex #2309, #26625Playwright/SSH agent/gpg-agent/MSBuild: \"socket() failed: Operation not permitted\"socket(AF_UNIX)IPC\
-\x20everywherepath decision: notify or Landlock (ABI 6+ scope for abstract), not BPFdocker.sock reachclaude-code #44180\
-, #41817, codex #39140 (2026)SSH/curl in sandbox: AF_NETLINK denied, getaddrinfo slow or wrongsocket(AF_NETLINK, …, \
-NETLINK_ROUTE)glibc getaddrinfo (AI_ADDRCONFIG), Node os.networkInterfaces, ipfalls back, then no address filterallo\
-w protocol NETLINK_ROUTE onlyother netlink protocols are attack surfacesnapd template rule; jart/pledge \"netlink\"32-\
-bit programs cannot open sockets after a hardening releasesocketcallall i386 glibc < 2.23 kernels < 4.3, static 32-b\
-it programsdo not deny whole socketcall to close one family; use LSM or notifymultiplexermoby/profiles 7158007 rever\
-ted by 3c28324; moby #52547Copy Fail mitigation: AF_ALG still reachablesocket(AF_ALG=38)kernel crypto users: cryptse\
-tup, iwd, libkcapierror, user code falls backallow-list families instead of three rangesCVE-2026-31431moby #52494, c\
-ontainerd #13327, container-libs #844, backend klangk #2916python/asyncio, PyTorch DataLoader: \"Operation not permit\
-ted\" for sched_setaffinity/sched_setattrsched_setaffinity, sched_setscheduler, sched_setattrOpenMP, torch, stress-ng\
-, pipewire, GNOMEwarningallow sched_setaffinity; setscheduler only policies 0,3,5; sched_setattr hides policy behind\
-\x20pointer: ENOSYSrealtimesystemd RestrictRealtime covers sched_setscheduler onlyprctl(PR_SET_PDEATHSIG/NAME/SECCOMP/V\
-MA) denied: threads unnamed, JVM warningsprctl(option)glibc, JVM, Go, Chromemostly ignoredallow listed options; deny\
-\x20PR_SET_MM, PR_SET_TSC …per optionchromium RestrictPrctl, minijail arg inspection, glibc 2.39Firecracker: \"Shutting \
-down VM after intercepting a bad syscall (N)\", exit 148N variesown TRAP handler prints only a numbername, arch, thre\
-ad neededfirecracker #997, #1960, #919Docker: exit code 159; systemd: \"code=killed, status=31/SYS\"; bash: \"Bad syste\
-m call\"; k8s: exitCode 159any killed callread audit 1326 or core siginfo128+31; kernel-seccomp.md 3.2sem_open/shm: E\
-PERM or ENOSYS in flatpak/snapsemget, shmget, mq_open, memfd_createdatabases, Python multiprocessing (mq/sem), Elect\
-ronallow memfd_create; SysV per needIPC namespacesnapd interfaces, firejail @memfd groupV8/Chrome: crash in pkey_all\
-oc or pkey_mprotectpkey_alloc, pkey_free, pkey_mprotectV8 (Node 22+, Chrome) on CPUs with PKUfallback when refusedW^\
-X tests must cover pkey_mprotectchromium baseline: RestrictPkeyAllocFlagsmadvise(102) refused or killed: thread crea\
-tion breaks under KILL default with value listmadvise(…, MADV_GUARD_INSTALL)glibc 2.42+do not list madvise values wi\
-th KILL; errno is safeglibc a6fbe36b7f; gVisor/sandbox2 lists of advice valuesgetrandom refused: \"cannot get entropy\
-\x20for arc4random\", Python \"Fatal Python error: _Py_HashRandomization_Init\"glibc 2.36+, CPython 3.6+, OpenSSL, Go, Rus\
-tabort (glibc), fallback (getrandom 0.2)glibc arc4random.c; rust-random/getrandom #229openat2 refused: runc/youki/sy\
-stemd/Samba errorsopenat2runc 1.2+, systemd 248+, Samba 4.15+, tar with new gnulib, glibc 2.43 wrapperfailure in nes\
-ted containersallow where openat is; cannot test flags: ENOSYS if O_CREAT modes are filteredflags behind pointerrunc\
-\x20#4984 (needs.md N1); systemd RestrictSUIDSGID denies itlandlock_* refused: sandboxed tools start unsandboxed or abo\
-rtlandlock_create_ruleset/add_rule/restrict_selfcodex, pacman, xz, sandlock, sydabort or silenttreated as not suppor\
-tedallow alwaysonly narrowscontainerd #6494seccomp() refused inside a sandboxseccomp, prctl(PR_SET_SECCOMP)Chrome, O\
-penSSH, systemd-nspawn, file(1), man-dbkills or falls to prctlprctlfirejail, snapd templatefutex_waitv, futex_wait/w\
-ake/requeue refused: Proton slow, DPDK-like appsfutex_waitv, futex_*Wine 8+, telco workloadsfutex family bug history\
-container-libs #678 (2026), moby #47341mseal, statmount, listmount, setxattrat… unknown to profilemseal 462, statmou\
-nt 457, listmount 458, *xattrat 463-466glibc 2.43 mseal(), systemd 257+, util-linux 2.41+ENOSYS by baselinenew attac\
-k surfacesystemd-analyze 252 lists 15 calls of kernel 6.18 as unlisted (run here)\"fincore: Operation not permitted\",\
-\x20gpg secmem warnings, oomd errorscachestat, process_mrelease, quotactl_fd, memfd_secretfincore, oomd, quota tools, g\
-nupgcachestat and memfd_secret harmless; others with capabilitymoby #47341, containerd #6494, #9684restart after Ctr\
-l-Z/SIGCONT: nanosleep/poll returns EPERM or diesallow with nanosleep/poll/futexkernel-seccomp.md 2.3signal handler \
-return kills the processrt_sigreturn (sigreturn on 32-bit)kernel vDSO/libc restorerloop or SEGValways allowall profi\
-lestime() via vsyscall page killedtime/gettimeofday/getcpu at 0xffffffffff600000very old static binariesallow by num\
-ber (ip test breaks)x32 numbers denied although allowed by namenr | 0x40000000x32 programs, scannersKILL in mostdeci\
-de x32 explicitlyseccompiler #74arm64 \"unknown syscall\": open, stat, fork, poll, select, dup2, pipe, epoll_wait, get\
-dents, mkdir, unlink, rename, chmod, access, readlink, symlink, link, mknod, utimes, alarm, time, getpgrp not foundn\
-ames absent on generic-table archesprofiles written on x86profile fails to load or rule lostclose over *at / p* twin\
-s: openat, newfstatat, clone, ppoll, pselect6, dup3, pipe2, epoll_pwait, getdents64, …atlibrefang #2817 (2026), need\
-s.md N14audit flood \"type=1326 … comm=runc:[2:INIT]\"55, 56, 21 on aarch64container runtime startstart recording afte\
-r the last install stepruntime callsSPO #780K8s tutorial profile: \"ensure /proc/self/fd is on procfs: operation not \
-permitted\"fstatfs, openat2, faccessat2, epoll_pwait, getdents64 …runc >= 1.1 init after filter loadcontainer does no\
-t startadd the runtime's set as separate layerkubernetes/website #45460Docker: \"cannot start a stopped process: unkn\
-own\"any of the runtime's own callsrunc initantitree/syscall2seccomp #1\"error loading seccomp filter into kernel: inv\
-alid argument\"load of foreign arch filterarmhf with old library/kernelcheck arch list, kernel configmoby #19217\"inva\
-lid seccomp syscall 'close_range'\"name unknown to libseccompruntime with old librarytable update, or ignore allow-ru\
-les with warningpodman #10337docker-in-docker / gitpod: random \"operation not permitted\" from notify agentmount fami\
-ly through USER_NOTIFworkspace agentsENOENT race on notifynotify race rulesgitpod #15660Android/termux: SIGSYS for G\
-o, Rust, Node binariesfaccessat2, pidfd_open, clone3, openat2, rseq, statx (old Android)app zygote filter killsnothi\
-ng on the user's side: build with fallback by SIGSYS handlergolang #69065QNAP Container Station: getrandom EPERMRust\
-\x20getrandom 0.2file fallbackfileupdate profilerust-random/getrandom #229LXC/Incus container with mount interception: \
-new mount API bypasses itfsopen, fsconfigmount(8)ENOSYS for these two, allow the restincus #3070 (2026)\
+g with it: glibc-2.25)userenameat2 (flags 0)rename(), renameat() where the old calls do not existerrorrenameat2bmino\
+r/glibc 7fe1e1d60a, 8b9283dabdfor rename renameat2.26preadv2, pwritev2preadv2()/pwritev2(); falls to preadv/pwritev \
+when flags are 0fallbackpreadv2 pwritev2preadv2.c at glibc-2.26; ENOSYS test in HEADopenat (instead of open)open(), \
+fopen(), the dynamic loadern/aopenatb41152d716 (2.26), c22845744c (2.27)for open2.27copy_file_rangecopy_file_range()\
+\x20function; user-space emulation existed 2.27-2.29, removed 2.302.27-2.29 emulation, later errorbad7a0c81f (2.27), 5a\
+659ccc0e (2.30)execveatfexecve(); falls back to /proc/self/fdfallback through /procfexecve.c, ENOSYS testmlock2, mem\
+fd_create, pkey_mprotectwrappers of the same name; mlock2 with flags 0 falls back to mlockfallback (mlock2 only)as u\
+sedsyscalls.list / mlock2.c at glibc-2.272.28statxstatx() function; generic emulation on ENOSYSstatx.c at glibc-2.28\
+renameat2() functionflags 0: renameat, else EINVALd6da5cb6a82.29clone(CLONE_VM|CLONE_VFORK|SIGCHLD)system() and pope\
+n() moved to posix_spawnclone with these flags5fb7fc9635, 14d0e87d9bfor vfork forkclone.clone_flags=CLONE_VM|CLONE_V\
+FORK|SIGCHLD2.30getdents64getdents64() function51ea67d5482.31clock_nanosleep (instead of nanosleep)nanosleep(), slee\
+p(), usleep(), thrd_sleep()error (program may spin)clock_nanosleep3537ecb49c; Electron 6/7 crash: electron/electron \
+#22291, #22338for nanosleepwait4 (instead of waitpid)waitpid()waitid where wait4 is absentwait4848791557b, 9b2cf9482\
+afor waitpidclock_gettime64, clock_getres_time64, clock_nanosleep_time64, clock_settime64, ppoll_time64, timer_getti\
+me64, timer_settime64, utimensat_time64the functions without the suffixfallback to the 32-bit calleach time64 twinne\
+w names at glibc-2.31; libseccomp #228, docker/for-win #8326twins2.32clock_adjtime64, mq_timedreceive_time64, mq_tim\
+edsend_time64, sched_rr_get_interval_time64, timerfd_gettime64, timerfd_settime64sameeach twinnew names at glibc-2.3\
+22.33futex_time64, pselect6_time64, recvmmsg_time64, rt_sigtimedwait_time64, semtimedop_time64same; 2.34+ uses the 6\
+4-bit call only where the value needs it (select)fallback, or EOVERFLOW for futexnew names at glibc-2.33; 4c3df0eba5\
+; nptl/futex-internal.cnewfstatat (fd, \"\", AT_EMPTY_PATH) instead of fstat; newfstatat instead of stat, lstatstat(),\
+\x20lstat(), fstat() and so fgets(), fopen(), the dynamic loadernewfstatat (x86_64), fstatat64 (32-bit)30f1c74394; fran\
+cma/wob #62, kristapsdz/kcgi #95for stat lstat fstatfaccessat2faccessat(), access with flags, euidaccess(), eaccess(\
+); test -w/-x, make, bash, winefaccessat, or emulation with staterror: \"test -x\" lies3d3ab573a5; crun #646, fwupd #3\
+223, moby #41704, sysbox #273for faccessatstat familyaa03f722f3, 5b980d4809for newfstatat2.34clone3pthread_create()c\
+lonepthread_create fails with EPERMclone3, or ERRNO(ENOSYS)c25c32165d, d8ea0d0168; moby #42680, snapd #10845, electr\
+on #31091for cloneclose_rangeclosefrom(), posix_spawn file action closefromfallback by /proc/self/fdsame fallback (a\
+ny error)607449506f, 882d6e17bcsched_getaffinityget_nprocs(), malloc arena countcount from /sys, then 2903bc7dcc2, 3\
+3099d72e4 (2.35), e1d32b8364 (2.36)set_tid_address, set_robust_list, prlimit64every process at start, because libpth\
+read is part of libcignoredthese three442e8a40da, d03511f48f; strace here on 2.36startgetrandom (GRND_NONBLOCK)mallo\
+c: tcache key, at the first mallocfalls to a random_bits mixsame fallbackfc859c3048; strace here: appears with threa\
+ds/stdiomprotectstart-up of nearly every program (stack permission code moved to ld.so)abortsystemd PR #21350 (moved\
+\x20it to @default)2.35rseqstart of the process and of each threadignored: cpu_id says not registeredrseq (or GLIBC_TUN\
+ABLES glibc.pthread.rseq=0)95e114a091, e3e589829d; killed under SIGSYS filters: cloud-hypervisor #4004, zathura #318\
+, DMOJ #1031, snapd #11357epoll_pwait2epoll_pwait2() functionepoll_pwait with roundingnew at glibc-2.35futex (FUTEX_\
+LOCK_PI2)pthread_mutex_clocklock on PI mutexesprobe, FUTEX_LOCK_PIfutex op 13dd5adb515c, 8352b6df37futex.op=FUTEX_LO\
+CK_PI2madvise (MADV_HUGEPAGE)malloc, only with glibc.malloc.hugetlb=1madvise value 145f6d8d97c6madvise.behavior=MADV\
+_HUGEPAGE2.36getrandom; else /dev/random + /dev/urandom with pollarc4random()fallback to /dev/urandomabort: \"cannot \
+get entropy for arc4random\"6f4e0fcfa2, eaad4f9e8f; stdlib/arc4random.cfsmount, mount_setattr, move_mount, open_tree,\
+\x20pidfd_getfd, pidfd_open, pidfd_send_signal, process_madvise, process_mreleasewrappers onlynew at glibc-2.362.37fchm\
+odat, linkat, mkdirat ... replace chmod, link, mkdirno change on x86*at twins\"new\" names at glibc-2.37 are refactori\
+ng2.38clone3 (CLONE_CLEAR_SIGHAND|CLONE_VM|CLONE_VFORK)posix_spawn(), hence system(), popen()clone with the same fla\
+gs less CLEAR_SIGHAND; also on EINVALposix_spawn fails with EPERM2053c11331; aarch64 1e442efd57, riscv a1950a0758, l\
+oongarch 45955fe618for clone vfork2.39pthread_create(), posix_spawn()b56f7fe79e, e7d1c58664fstat again for fstat()fs\
+tat(); stat()/lstat() keep newfstatatfstat (and newfstatat)551101e824; cloud-hypervisor #8832 (2026) still meets new\
+fstatatfchmodat2fchmodat() and lchmod() with flags != 0: tar, cp -a, nix, installopenat(O_PATH) + chmod of /proc/sel\
+f/fderror: \"Cannot change mode\"65341f7bbe; systemd #31469, NixOS/nix #10585for fchmodatclone3 (CLONE_PIDFD, CLONE_IN\
+TO_CGROUP)pidfd_spawn(), posix_spawnattr_setcgroup_np()ENOSYS/ENOTSUP to callerclone3, waitid0d6f9f6265, ce2bfb8569p\
+rctl (PR_SET_VMA, PR_SET_VMA_ANON_NAME)thread stacks, malloc arenas, loader; only with tunable glibc.mem.decorate_ma\
+ps=1prctl option 0x53564d4178ed8bdf4f, 6afce56c19prctl.option=PR_SET_VMAarch_prctl (ARCH_SHSTK_*), map_shadow_stacks\
+tart-up when CET is enabled; contextsignored / -ENOSYSarch_prctl values 0x5001.., map_shadow_stack541641a3de; older \
+builds (2.28-2.38) probe arch_prctl(0x3001)2.40riscv_hwprobe__riscv_hwprobe(), ifunc selectionENOSYS to callernew at\
+\x20glibc-2.402.41getrandom (vgetrandom_alloc probe through vDSO), mmap(MAP_DROPPABLE|...), munmapgetrandom(), arc4rand\
+om() by vDSOsyscall getrandommmap flag MAP_DROPPABLE (0x08)461cab1de7for getrandommmap.prot=PROT_READ|PROT_WRITE mma\
+p.flags=MAP_DROPPABLE|MAP_ANONYMOUSrseq size from AT_RSEQ_*same call, len may be > 32do not compare rseq's len with \
+32c813c1490d, 93d0bfbe8fsched_setattr, sched_getattrwrappersnew at glibc-2.412.42madvise (MADV_GUARD_INSTALL = 102)p\
+thread_create: guard pages of thread stacksany failure: mprotect(PROT_NONE)any failure: mprotectmadvise value 102 (d\
+o not kill)a6fbe36b7f, 855bfa2566for clone clone3madvise.behavior=MADV_GUARD_INSTALL2.43mseal, openat2wrappers (msea\
+l(), openat2())3d52fd274e, openat2.c in HEAD of 2026-01-20malloc by defaultNEWS 2.43musl1.1.20getrandom(), getentrop\
+y()bminor/musl e20658201.1.21fexecve()/proc/self/fde36f80cb1.1.22membarrier (and tkill signalling when absent)dynami\
+c TLS set-up, dlopen in threaded programsemulated by signalserror ignored at registrationmembarrierba18c1ecrename(),\
+\x20renameat()54316a521.1.24all *_time64, clock_*64every time function; 1.2.0 makes 64-bit time_t the ABIfallback to 32\
+-bit callerror: date prints year 1900tag v1.1.24; docker-alpine #150, #135; rabbitmq #462stat(), fstat(), lstat()fst\
+atatdfc81828for fstatat64 newfstatat stat641.2.2faccessat() with flags (eaccess, make, bash)child process with setre\
+*id + faccessat55fb9a17; backplane/conex #101.2.5fchmodat() with flagsopenat(O_PATH) + fchmodat of /proc/self/fdd0ed\
+307estatx() functionb817541fwrappers; flags 0 falls to preadv/pwritevtag v1.2.5Go1.15io.Copy between filesgeneric co\
+pygeneric copy (also EXDEV, EINVAL, EIO, EOPNOTSUPP)src/internal/poll/copy_file_range_linux.go; golang #408931.17 + \
+glibc 2.34 (cgo)cgo thread creation\"pthread_create failed: Operation not permitted\"clone3 or ENOSYScanonical/snapd #\
+108451.23pidfd_open, waitid(P_PIDFD), pidfd_send_signal(…,0), clone(CLONE_PIDFD)first os/exec start; a probe runs on\
+ceany error: old pathany error: old path; SIGSYS killspidfd_open pidfd_send_signal waitid (or errno, never kill/trap\
+)src/os/pidfd_linux.go; golang #69065 (Android SIGSYS), PR #69543, #69245for execve1.22+clone3 (CgroupFD, UseCgroupF\
+D)SysProcAttr onlygolang #51246allmadvise (MADV_FREE, MADV_DONTNEED, MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_COLLAPSE)g\
+arbage collectorMADV_FREE: DONTNEED; ENOSYS: stoptreated like \"not supported\"madvise values 4, 8, 14, 15, 25src/runt\
+ime/mem_linux.gomadvise.behavior=MADV_DONTNEEDsched_getaffinity, epoll_create1, eventfd2 or pipe2, epoll_pwait, tgki\
+ll, rt_sigreturn, sigaltstack, nanosleep, futex, mincore (old)runtimecrashall of themruntime/os_linux.go, netpoll_ep\
+oll.goRust std1.40statx (probe with null pointers)fs::metadatastat64treated as absent after a probe that must give E\
+FAULT (since 1.40)rust-lang/rust #65094, #656621.28copy_file_range (then sendfile, splice since 1.50)fs::copy, io::c\
+opynext methodcopy_file_range sendfile splicerust-lang/rust #51266 (EPERM broke 1.27 nightlies in Docker)1.80, debug\
+\x20buildsfcntl(F_GETFD)debug assertion before each close()fcntl command 1cloud-hypervisor #6694fcntl.cmd=F_GETFD1.33si\
+galtstack / rt_sigaction set changedstart-upSIGSYS, exit code 148 in Firecrackerbrk, as reportedfirecracker #919 (1.\
+32: brk), #997 (1.33)2024-2026close_range, pidfd_open, pidfd_send_signal, clone3 via posix_spawn, getresuid/getresgi\
+d (bash)process::Command childrenper libcclose_range etc.librefang #6221 (2026)rustix / getrandom2022, 0.2statx; get\
+randomcratesrustix turns EPERM into ENOSYS; getrandom 0.2 falls to /dev/urandom on EPERMrustix #357; rust-random/get\
+random #229libuv1.27uv_fs_statstat, rememberedEPERM also means absent since 1.34libuv 19d8eb0c9, 96cfa783afor stat n\
+ewfstatat1.39uv_fs_copyfile, sendfilesendfileerror except on CIFSca10e3614, 0f696da5fuv_random/dev/urandomnext sourc\
+e4ed2a78f01.45io_uring_setup, io_uring_enter, io_uring_registerfile operations and epoll_ctl batchingno ringnot need\
+ed: errno is enoughd2c31f429, 6e073ef5d1.50io_uring_setup always at loop start (epoll batching), whatever UV_USE_IO_\
+URING saysevery event loop: Node 23+, 25epollepoll; SIGSYS kills at startnever kill io_uring_setup69bad8201; uv__use\
+_io_uring in linux.c; stacklok/go-microvm #76 (Node 25, Gemini CLI killed in 200 ms)OpenJDK17.0.x, 21statx, copy_fil\
+e_rangejava.nio.filestat; sendfileIOException \"Operation not permitted\" with Docker < 18.04statx copy_file_rangeopen\
+jdk/jdk #20484, jdk21u-dev #951Swift Foundation5.2file attributeslstat, rememberedswift-corelibs-foundation #2546sys\
+temd244+pidfd_open, pidfd_send_signal, clone3, close_range, openat2, faccessat2, name_to_handle_at, statx, kcmp, mou\
+nt_setattr, fsopen ...pid 1, udev, nspawnfallback for mostERRNO_IS_PRIVILEGE often treated as \"no access\", kcmp fall\
+s to fstatper unitsystemd #9960 (kcmp), #6876 (keyctl, name_to_handle_at), sysbox #273util-linuxfsopen, fsconfig, fs\
+mount, move_mount, open_tree, mount_setattrmount(8), libmountmount(2) (ENOSYS only)misleading error such as \"mount p\
+oint is not a directory\"the six calls or ENOSYSutil-linux #2413, PR #2197; lkrg #458 (2026)for mountcoreutils/tarwit\
+h glibc 2.39 / gnulibfchmodat2, copy_file_range, openat2 (tar 1.36+ uses gnulib openat2) [openat2 K]cp, install, tar\
+systemd #31469bash, makeglibc 2.33+test -x, PATH search\"/bin/bash: Operation not permitted\"conex #10, php #1178numac\
+tl, jemalloc, MySQL, ClickHouseanyget_mempolicy, set_mempolicy, mbindNUMA probingquietlog spam; numactl treats EPERM\
+\x20as absent since 2024ERRNO(ENOSYS) or allownumactl #232, docker-library/mysql #303, #422, containerd #13610Wine/Prot\
+on7+futex_waitv, modify_ldt, personality, arch_prctl, set_thread_area, userfaultfd (some)fsync, 16-bitfallback or fa\
+ilurefutex_waitvcontainers profiles list futex_waitv since 5.16: containerd #6494brk, mmap, munmap, mprotect, openat\
+, read, close, exit_groupthe dynamic loader and the start of a programdoes not startthese eightstrace of an empty pr\
+ogram with glibc 2.36arch_prctl (ARCH_SET_FS)the start of a programarch_prctlarch_prctl.option=ARCH_SET_FSpread64the\
+\x20dynamic loader, for some librariestgkillabort(), raise(), pthread_kill()strace of abort(3) with glibc 2.36for tkill\
+clone (SIGCHLD)fork()strace of fork(2) with glibc 2.36for forkclone.clone_flags=CLONE_CHILD_CLEARTID|CLONE_CHILD_SET\
+TID|SIGCHLDwritestdiostrace of puts(3) with glibc 2.36for writevbrk, mmap, mprotect, exit_groupthese fourstrace of a\
+n empty program with musl 1.2.3set_tid_addressthe start of a program, for the thread's numberlocks take the error fo\
+r a threadpthread_create(), posix_spawn(), system(), popen(): never clone3strace of these with musl 1.2.3for clone3f\
+orkstrace of fork(2) with musl 1.2.3nanosleepnanosleep(), sleep(), usleep()strace of nanosleep(2) with musl 1.2.3for\
+\x20clock_nanosleepopenopen(), fopen()strace of fopen(3) with musl 1.2.3for openatstat, lstat, fstatthe functions of th\
+ese namesstat lstat fstatwriteverror: nothing is printedstrace of puts(3) with musl 1.2.3for writereadverror: nothin\
+g is readsrc/stdio/__stdio_read.cfor readtkillstrace of abort(3) with musl 1.2.3for tgkillrunc1.1close, openat, writ\
+e, fstatfs, getdents64, execverunc init, between its filter and the program, with no_new_privsthe container does not\
+\x20startthese sixstrace of runc 1.1.5epoll_ctl, getpidGo's runtime in runc initgoes onrunc-privilegedcapget, capset, c\
+hdir, fcntl, fstat, getppid, prctl, read, setgid, setgroups, setuid, ...runc init, between its filter and the progra\
+m, without no_new_privsthesefaccessat2, newfstatat, getcwd, ...Go's runtime and checks in runc initcrun1.8close, exe\
+cvecrun, between its filter and the program, with no_new_privsthese twostrace of crun 1.8.1crun-privilegedcapset, cl\
+ose, execve, prctl, setresgid, setresuidcrun, between its filter and the program, without no_new_privsrt_sigaction, \
+rt_sigprocmask, writekernel6.11uretprobe (335), uprobe (336, 6.18)kernel-made trampolines when a probe is activeprob\
+e breaksprocess diessince 6.14 (and stables) the kernel always allows; before: allowsystemd #34615, PR #34713, libse\
+ccomp #438; restart_syscall(2)restart_syscallafter a stop or signal during nanosleep, poll, futexcall fails with EPE\
+RMrestart_syscall whenever nanosleep/poll/futex/ppoll is allowedrestart_syscall(2)for nanosleep clock_nanosleep poll\
+\x20futex ppollgo1.52openjdk1721rust1.80244257\"pthread_create failed: Operation not permitted\", \"getaddrinfo() thread f\
+ailed to start\", \"runtime/cgo: pthread_create failed\"clone3(args*, 88)glibc 2.34+ pthread_create (x86), 2.38+ posix_\
+spawnfatalfalls to cloneERRNO(ENOSYS) for clone3, keep flag tests on clonenamespace flags hidden behind pointermoby \
+#42680, snapd #10845, oasis-core #4687, electron #31091system(), popen(), make, perl backticks fail with EPERM after\
+\x20distro upgradeclone3(CLONE_CLEAR_SIGHAND|VM|VFORK)glibc 2.38+glibc 2053c11331\"test -x\", \"[ -w ]\" false; make: \"/bin\
+/bash: Operation not permitted\"; wine \"cannot get path to ntdll.so\"faccessat2(…, AT_EACCESS)glibc 2.33+, musl 1.2.2+\
+wrong answerfaccessatallowharmlessconex #10, fwupd #3223, moby #41704, php #1178, lxqt-panel #1562, crun #646systemd\
+\x20in container: \"Failed to create /init.scope control group: Operation not permitted\"systemd 247+oksysbox #273tar, cp\
+\x20-a, install: \"Cannot change mode to rwxr-xr-x: Operation not permitted\"fchmodat2(…, flags)glibc 2.39+, musl 1.2.5+e\
+mulatedallow where fchmodat is; else ENOSYSsetuid bits: same test as fchmodatsystemd #31469, NixOS/nix #10585crash w\
+ith SIGSYS in fgets/fopen/stat after glibc upgradenewfstatat(fd, \"\", …, AT_EMPTY_PATH)glibc 2.33-2.38 for fstat; sta\
+t family since 2.33allow newfstatat beside fstatpath lookup: allow only if stat is allowedwob #62, kcgi #95, zathura\
+, cloud-hypervisor #8832 (2026)browser image decoder killed, WSL2newfstatatlibc fstatSIGSYSallow AT_EMPTY_PATH form \
+or trap and rewriteLadybirdBrowser #11143 (2026)Electron 6/7 devtools crash \"seccomp-bpf failure in syscall 0230\"gli\
+bc 2.31+ for nanosleepallow with nanosleepelectron #22291, #22338, pagraphcontrol #18process killed at start after F\
+edora 36 / Ubuntu 22.04glibc 2.35+cloud-hypervisor #4004, snapd #11357, zathura #318, DMOJ #1031, sio2jail #34, beat\
+s #30620\"Fatal glibc error: rseq registration failed\" (cgo programs)glibc 2.35 inside a thread where the main thread\
+\x20had registeredabort if only some threads filteredload the filter on all threads or allowthread coverageelastic/beat\
+s #30620dynamic programs fail in early init under a tight systemd unitglibc 2.34.9000+W^X tests stay possiblesystemd\
+\x20PR #21350date shows \"Sun Jan 0 00:100:4174038 1900\"; \"clock_gettime(MONOTONIC) failed\"clock_gettime64 (403 on 32-bi\
+t)musl 1.2 (Alpine 3.13+), glibc 2.31+ on 32-bitclock_gettimeallow all time64 twinsdocker-alpine #150, rabbitmq #462\
+, raspberrypi/userland #675, docker/for-win #8326touch, futimens fails in 32-bit binariesutimensat_time64 (412)glibc\
+\x202.31+utimensatallow twinlibseccomp #228Rust toolchain: \"failed to find a codegen-backends folder\"; Julia, Node: sta\
+t errorsRust 1.40, libuv 1.27, Qt, glibc statx()error (Rust, libuv later tolerate)statmetadata onlyrust #65094, runc\
+\x20#2151, JuliaLang/libuv #7, rustix #357Java: Files.readAttributes \"Operation not permitted\"OpenJDK 17.0.x, 21IOExcep\
+tionjdk #20484, jdk21u-dev #951xwallpaper, small tools: \"Bad system call\"coreutils/glibc/Qtxwallpaper #35, firejail \
+#1738rustc: \"could not copy …: Operation not permitted\"Rust 1.28+, Go 1.15+, coreutils 9, JDKerror (early Rust)both \
+fds already openrust #51266, golang #40893\"close_range: Permission denied\", terminals (VTE), podman-in-docker, crung\
+libc 2.34 closefrom, VTE, crun, CPython, bash childrenerror in callers without fallbackpodman #10130, #10337, crun #\
+672, docker/for-linux #1262test runtime killed when spawning /bin/sh (bash)close_range, getresuid, getresgidRust Com\
+mand + bashGo program dies with SIGSYS in os.checkPidfdpidfd_openGo 1.23+old pathany errno, never killpid handles: o\
+nly own childrengolang #69065, PR #69245, #69543\"pidfd_open: Operation not permitted\", signal deliverypidfd_open, pi\
+dfd_send_signalsystemd, Go, wayland, user codefallback usualsame reach as killdocker/for-linux #1142, containers/com\
+mon #381Node 25 / Gemini CLI dies in 200 ms without outputio_uring_setuplibuv 1.50+ always; 1.45 optionalerrno (ENOS\
+YS best), never killio_uring passes later calls past the filterstacklok/go-microvm #76 (2026), libuv 69bad8201\"faile\
+d to create io_uring ring fd Operation not permitted\", MariaDB/feldera/cnpg warnings or crash loopio_uring_setup/ent\
+er/registerMariaDB 10.6+, PostgreSQL 18 io_method=io_uring, netty, eio, tigerbeetlekeep denied; if needed, own profi\
+le; PostgreSQL: io_method=workerbypass familymoby #39396, #46762, #47532, liburing #1078, cnpg #10446, feldera #3193\
+, for-mac #7707, eio #691\"mbind: Operation not permitted\" floods MySQL logmbindMySQL 8.0 (fixed in 8.0.13 upstream),\
+\x20Percona, Cassandralog spamENOSYS, or allow without MPOL_MF_MOVE_ALLown memory onlydocker-library/mysql #303, #422, \
+#779, cassandra #203\"get_mempolicy: Operation not permitted\" (ClickHouse), numactl fails, hwloc-bind fails, PyTorch \
+NUMA bindingget_mempolicy, set_mempolicynumactl < 2.0.19, jemalloc, MongoDB, ArangoDBerror texttreated as no NUMAENO\
+SYS or allownumactl #232, moby #37241, containerd #13610 (2026), #7167gdb: \"Error disabling address space randomizat\
+ion: Operation not permitted\"; setarch -R failspersonality(0x0040000)gdb, setarch, rr, sanitizers, SBCLwarning (gdb)\
+, failure (setarch)allow value 0x0040000 (and 0x0040008) for debug profileweakens ASLR of own childrenmoby #43011, s\
+ysbox #241, container-libs #75, pwndbg #1116\"personality change failure 1\", 32-bit shellspersonality(PER_LINUX32=8, \
+0x20000, …)linux32, old installersfailureallow 0,8,0x20000,0x20008,0xffffffff (Docker's list)lowmoby #23514, systemd\
+\x20#6737strace/gdb: \"ptrace: Operation not permitted\" in containerptracedebuggers, CRIU, sanitizers (LSan)allow on ker\
+nel >= 4.8 (Docker minKernel), or CAP_SYS_PTRACEother processes of same uidmoby profile minKernel 4.8 rule; codex #1\
+6011 (2026)bwrap/Chrome: \"Failed to move to new namespace\", \"No usable sandbox!\", buildah \"Error during unshare(CLON\
+E_NEWUSER)\", nix \"does not support the kernel namespaces\"clone/unshare(CLONE_NEWUSER…)bubblewrap, Chrome zygote, bui\
+ldah, nix, flatpakallow flag set only in a nested-sandbox profile; or run the inner sandbox outsidekernel attack sur\
+facebubblewrap #505, dockerfiles #65, phantomas #800, buildah #1901, podman #29430 (2026)bwrap: \"Can't mount proc on\
+\x20/newroot/proc: Operation not permitted\" although CAP_SYS_ADMINmount(proc), and masked /proc rule of the kernelbubbl\
+ewrap in Docker/K8snot seccomp alone: unmasked /proc needed; say sonamespacesandbox-runtime #214 (2026)mount: \"mount\
+\x20point is not a directory\" and other misleading textopen_tree, move_mount, fsopen, fsconfig, fsmount, mount_setattru\
+til-linux 2.39+misleading errormount(2)ENOSYS for fsopen+fsconfig (enough), or allow with CAP_SYS_ADMINmount APIutil\
+-linux #2413, PR #2197, incus #3070 (2026), lkrg #458, sysbox-fs #96su, pam, kinit fail; rkt \"Bad system call\"keyctl\
+, add_key, request_keypam_keyinit, krb5 KEYRING ccache, systemdignored by mostEPERM or ENOSYS, never kill; fscrypt/e\
+cryptfs need allowkeyring is not namespacedrkt #3557, #3820, systemd #6876, moby #19059perf, bpftrace, JVM async-pro\
+filer: \"perf_event_open … Operation not permitted\"perf_event_openprofilers, glibc noneCAP_PERFMON in profile; also s\
+ysctl perf_event_paranoidtaskcluster #5800, moby default profilename_to_handle_at EPERM with CAP_DAC_READ_SEARCHname\
+_to_handle_atsystemd, NFS servers, fanotify userstolerated by systemdtoleratedallow name_to_handle_at; guard open_by\
+_handle_atopen_by_handle_at is the dangerous onemoby #45518, #45766Mesa/GPU: kcmp EPERM; systemd fd comparekcmp(…, K\
+CMP_FILE)Mesa (radv, radeonsi), systemdfstat fallbackallow (kernel checks ptrace rights)moby #45621, systemd #9960MP\
+I/UCX: \"CMA: process_vm_readv … Operation not permitted\"process_vm_readv/writevOpenMPI vader, UCX, gdb, CRIUfalls ba\
+ck to copyallow with ptrace, or set transport offreads other processesmoby profile minKernel 4.8 rule lists thembpft\
+race uretprobe kills traced containersuretprobekernel trampoline 6.11-6.13diesallow on those kernels; nothing from 6\
+.14nonesystemd #34615, libseccomp #438QEMU/libvirt, gVisor: userfaultfd EPERMuserfaultfdCRIU, QEMU postcopy, Android\
+\x20GCCAP_SYS_PTRACE gate or allow UFFD_USER_MODE_ONLY (flag 1)exploit helperDocker blocks it (docs table)chrony/ntpd: \
+\"adjtimex: Operation not permitted\"clock_adjtime, adjtimex (modes != 0), clock_settimetime daemonsCAP_SYS_TIME gate;\
+\x20reading with modes 0 is harmlesssystem clockbottlerocket #786 (needs.md N2)sshd kills pre-auth child on 32-bitclock\
+_gettime64glibc 2.31 / musl 1.2add twinsopenssh-portable #161, void-packages #18737 (needs.md N2)asyncio hangs: call\
+_soon_threadsafe never wakessendto(fd, buf, n, flags, NULL, 0)Python asyncio self-pipe is AF_UNIX socketpair; send()\
+\x20= sendto with NULLsilent hangallow sendto when dest_addr == 0connected sockets onlyopenai/codex #33793 (2026)every \
+Chromium aborts with SIGTRAP 1 ms after startsetsockopt(SOL_SOCKET, SO_PASSCRED)Crashpadallow level SOL_SOCKET for l\
+ocal optionsopenai/codex #47452 (2026)cargo clippy fails: socketpair EPERM, recvfrom EPERMsocketpair(AF_UNIX,…), rec\
+vfromrustc/cargo, Node, Pythonallow AF_UNIX pairs and recvfromanonymous pairs onlycodex #2309, #26625Playwright/SSH \
+agent/gpg-agent/MSBuild: \"socket() failed: Operation not permitted\"socket(AF_UNIX)IPC everywherepath decision: notif\
+y or Landlock (ABI 6+ scope for abstract), not BPFdocker.sock reachclaude-code #44180, #41817, codex #39140 (2026)SS\
+H/curl in sandbox: AF_NETLINK denied, getaddrinfo slow or wrongsocket(AF_NETLINK, …, NETLINK_ROUTE)glibc getaddrinfo\
+\x20(AI_ADDRCONFIG), Node os.networkInterfaces, ipfalls back, then no address filterallow protocol NETLINK_ROUTE onlyot\
+her netlink protocols are attack surfacesnapd template rule; jart/pledge \"netlink\"32-bit programs cannot open socket\
+s after a hardening releasesocketcallall i386 glibc < 2.23 kernels < 4.3, static 32-bit programsdo not deny whole so\
+cketcall to close one family; use LSM or notifymultiplexermoby/profiles 7158007 reverted by 3c28324; moby #52547Copy\
+\x20Fail mitigation: AF_ALG still reachablesocket(AF_ALG=38)kernel crypto users: cryptsetup, iwd, libkcapierror, user c\
+ode falls backallow-list families instead of three rangesCVE-2026-31431moby #52494, containerd #13327, container-lib\
+s #844, backend klangk #2916python/asyncio, PyTorch DataLoader: \"Operation not permitted\" for sched_setaffinity/sche\
+d_setattrsched_setaffinity, sched_setscheduler, sched_setattrOpenMP, torch, stress-ng, pipewire, GNOMEwarningallow s\
+ched_setaffinity; setscheduler only policies 0,3,5; sched_setattr hides policy behind pointer: ENOSYSrealtimesystemd\
+\x20RestrictRealtime covers sched_setscheduler onlyprctl(PR_SET_PDEATHSIG/NAME/SECCOMP/VMA) denied: threads unnamed, JV\
+M warningsprctl(option)glibc, JVM, Go, Chromemostly ignoredallow listed options; deny PR_SET_MM, PR_SET_TSC …per opt\
+ionchromium RestrictPrctl, minijail arg inspection, glibc 2.39Firecracker: \"Shutting down VM after intercepting a ba\
+d syscall (N)\", exit 148N variesown TRAP handler prints only a numbername, arch, thread neededfirecracker #997, #196\
+0, #919Docker: exit code 159; systemd: \"code=killed, status=31/SYS\"; bash: \"Bad system call\"; k8s: exitCode 159any k\
+illed callread audit 1326 or core siginfo128+31; kernel-seccomp.md 3.2sem_open/shm: EPERM or ENOSYS in flatpak/snaps\
+emget, shmget, mq_open, memfd_createdatabases, Python multiprocessing (mq/sem), Electronallow memfd_create; SysV per\
+\x20needIPC namespacesnapd interfaces, firejail @memfd groupV8/Chrome: crash in pkey_alloc or pkey_mprotectpkey_alloc, \
+pkey_free, pkey_mprotectV8 (Node 22+, Chrome) on CPUs with PKUfallback when refusedW^X tests must cover pkey_mprotec\
+tchromium baseline: RestrictPkeyAllocFlagsmadvise(102) refused or killed: thread creation breaks under KILL default \
+with value listmadvise(…, MADV_GUARD_INSTALL)glibc 2.42+do not list madvise values with KILL; errno is safeglibc a6f\
+be36b7f; gVisor/sandbox2 lists of advice valuesgetrandom refused: \"cannot get entropy for arc4random\", Python \"Fatal\
+\x20Python error: _Py_HashRandomization_Init\"glibc 2.36+, CPython 3.6+, OpenSSL, Go, Rustabort (glibc), fallback (getra\
+ndom 0.2)glibc arc4random.c; rust-random/getrandom #229openat2 refused: runc/youki/systemd/Samba errorsopenat2runc 1\
+.2+, systemd 248+, Samba 4.15+, tar with new gnulib, glibc 2.43 wrapperfailure in nested containersallow where opena\
+t is; cannot test flags: ENOSYS if O_CREAT modes are filteredflags behind pointerrunc #4984 (needs.md N1); systemd R\
+estrictSUIDSGID denies itlandlock_* refused: sandboxed tools start unsandboxed or abortlandlock_create_ruleset/add_r\
+ule/restrict_selfcodex, pacman, xz, sandlock, sydabort or silenttreated as not supportedallow alwaysonly narrowscont\
+ainerd #6494seccomp() refused inside a sandboxseccomp, prctl(PR_SET_SECCOMP)Chrome, OpenSSH, systemd-nspawn, file(1)\
+, man-dbkills or falls to prctlprctlfirejail, snapd templatefutex_waitv, futex_wait/wake/requeue refused: Proton slo\
+w, DPDK-like appsfutex_waitv, futex_*Wine 8+, telco workloadsfutex family bug historycontainer-libs #678 (2026), mob\
+y #47341mseal, statmount, listmount, setxattrat… unknown to profilemseal 462, statmount 457, listmount 458, *xattrat\
+\x20463-466glibc 2.43 mseal(), systemd 257+, util-linux 2.41+ENOSYS by baselinenew attack surfacesystemd-analyze 252 li\
+sts 15 calls of kernel 6.18 as unlisted (run here)\"fincore: Operation not permitted\", gpg secmem warnings, oomd erro\
+rscachestat, process_mrelease, quotactl_fd, memfd_secretfincore, oomd, quota tools, gnupgcachestat and memfd_secret \
+harmless; others with capabilitymoby #47341, containerd #6494, #9684restart after Ctrl-Z/SIGCONT: nanosleep/poll ret\
+urns EPERM or diesallow with nanosleep/poll/futexkernel-seccomp.md 2.3signal handler return kills the processrt_sigr\
+eturn (sigreturn on 32-bit)kernel vDSO/libc restorerloop or SEGValways allowall profilestime() via vsyscall page kil\
+ledtime/gettimeofday/getcpu at 0xffffffffff600000very old static binariesallow by number (ip test breaks)x32 numbers\
+\x20denied although allowed by namenr | 0x40000000x32 programs, scannersKILL in mostdecide x32 explicitlyseccompiler #7\
+4arm64 \"unknown syscall\": open, stat, fork, poll, select, dup2, pipe, epoll_wait, getdents, mkdir, unlink, rename, c\
+hmod, access, readlink, symlink, link, mknod, utimes, alarm, time, getpgrp not foundnames absent on generic-table ar\
+chesprofiles written on x86profile fails to load or rule lostclose over *at / p* twins: openat, newfstatat, clone, p\
+poll, pselect6, dup3, pipe2, epoll_pwait, getdents64, …atlibrefang #2817 (2026), needs.md N14audit flood \"type=1326 \
+… comm=runc:[2:INIT]\"55, 56, 21 on aarch64container runtime startstart recording after the last install stepruntime \
+callsSPO #780K8s tutorial profile: \"ensure /proc/self/fd is on procfs: operation not permitted\"fstatfs, openat2, fac\
+cessat2, epoll_pwait, getdents64 …runc >= 1.1 init after filter loadcontainer does not startadd the runtime's set as\
+\x20separate layerkubernetes/website #45460Docker: \"cannot start a stopped process: unknown\"any of the runtime's own ca\
+llsrunc initantitree/syscall2seccomp #1\"error loading seccomp filter into kernel: invalid argument\"load of foreign a\
+rch filterarmhf with old library/kernelcheck arch list, kernel configmoby #19217\"invalid seccomp syscall 'close_rang\
+e'\"name unknown to libseccompruntime with old librarytable update, or ignore allow-rules with warningpodman #10337do\
+cker-in-docker / gitpod: random \"operation not permitted\" from notify agentmount family through USER_NOTIFworkspace \
+agentsENOENT race on notifynotify race rulesgitpod #15660Android/termux: SIGSYS for Go, Rust, Node binariesfaccessat\
+2, pidfd_open, clone3, openat2, rseq, statx (old Android)app zygote filter killsnothing on the user's side: build wi\
+th fallback by SIGSYS handlergolang #69065QNAP Container Station: getrandom EPERMRust getrandom 0.2file fallbackfile\
+update profilerust-random/getrandom #229LXC/Incus container with mount interception: new mount API bypasses itfsopen\
+, fsconfigmount(8)ENOSYS for these two, allow the restincus #3070 (2026)\
 ";
 
-pub(crate) static WORD_STARTS: [u16; 850] = [
-0, 0, 5, 9, 18, 43, 58, 138, 157, 210, 215, 224, 259, 263, 280, 342, 350, 366, 410, 434, 469, 472, 478, 514, 518,
-533, 613, 645, 681, 689, 727, 749, 771, 806, 872, 894, 901, 939, 943, 948, 993, 1014, 1034, 1064, 1074, 1078, 1113,
-1154, 1176, 1198, 1202, 1212, 1233, 1243, 1247, 1285, 1329, 1353, 1368, 1432, 1458, 1467, 1495, 1500, 1522, 1665,
-1697, 1724, 1740, 1802, 1806, 1934, 1938, 1947, 1970, 1974, 2063, 2134, 2166, 2224, 2310, 2378, 2417, 2465, 2475,
-2560, 2593, 2614, 2674, 2685, 2707, 2711, 2717, 2733, 2738, 2769, 2793, 2859, 2870, 2916, 2941, 2966, 2988, 3005,
-3037, 3060, 3108, 3151, 3209, 3216, 3227, 3270, 3295, 3334, 3360, 3373, 3424, 3432, 3503, 3508, 3548, 3552, 3556,
-3595, 3630, 3675, 3790, 3802, 3825, 3850, 3867, 3889, 3926, 3946, 3957, 3979, 4002, 4042, 4058, 4068, 4072, 4124,
-4136, 4160, 4202, 4245, 4369, 4382, 4399, 4403, 4459, 4475, 4484, 4525, 4529, 4578, 4616, 4676, 4704, 4774, 4778,
-4809, 4831, 4854, 4893, 4915, 4979, 4988, 5053, 5092, 5119, 5163, 5202, 5247, 5271, 5285, 5307, 5347, 5428, 5451,
-5473, 5516, 5554, 5571, 5615, 5676, 5680, 5693, 5727, 5743, 5760, 5764, 5844, 5877, 5894, 5924, 5934, 5958, 5984,
-6017, 6039, 6067, 6075, 6092, 6096, 6130, 6174, 6206, 6227, 6258, 6280, 6284, 6298, 6327, 6370, 6387, 6396, 6400,
-6406, 6431, 6451, 6457, 6466, 6479, 6487, 6493, 6538, 6585, 6604, 6633, 6643, 6651, 6671, 6679, 6685, 6708, 6762,
-6785, 6813, 6865, 6889, 6896, 6904, 6909, 6953, 6992, 7021, 7026, 7047, 7089, 7097, 7113, 7121, 7162, 7172, 7174,
-7178, 7199, 7211, 7261, 7318, 7341, 7360, 7408, 7424, 7446, 7450, 7523, 7561, 7580, 7613, 7676, 7748, 7753, 7783,
-7799, 7812, 7815, 7896, 7913, 7946, 7974, 8005, 8029, 8161, 8168, 8173, 8184, 8221, 8229, 8233, 8265, 8277, 8283,
-8349, 8378, 8382, 8432, 8450, 8461, 8492, 8552, 8570, 8584, 8619, 8634, 8656, 8660, 8698, 8706, 8742, 8758, 8799,
-8808, 8902, 8927, 8935, 8951, 8973, 8991, 9000, 9016, 9022, 9098, 9137, 9142, 9146, 9156, 9172, 9206, 9232, 9236,
-9260, 9268, 9288, 9308, 9317, 9329, 9340, 9349, 9353, 9402, 9440, 9447, 9474, 9494, 9498, 9581, 9611, 9616, 9644,
-9669, 9771, 9778, 9788, 9810, 9823, 9837, 9894, 9915, 9950, 9966, 9969, 9984, 10001, 10032, 10039, 10043, 10173,
-10192, 10209, 10277, 10285, 10353, 10363, 10426, 10444, 10466, 10523, 10546, 10590, 10603, 10627, 10706, 10722,
-10736, 10746, 10757, 10777, 10813, 10833, 10869, 10872, 10907, 10919, 10924, 10975, 10997, 11061, 11072, 11074,
-11159, 11172, 11191, 11202, 11267, 11273, 11277, 11312, 11358, 11370, 11382, 11446, 11508, 11523, 11575, 11596,
-11658, 11676, 11802, 11819, 11870, 11875, 11889, 11939, 11976, 12036, 12112, 12148, 12159, 12175, 12280, 12307,
-12331, 12343, 12352, 12357, 12365, 12440, 12531, 12543, 12545, 12556, 12635, 12656, 12680, 12688, 12724, 12758,
-12790, 12847, 12885, 12934, 12963, 13005, 13062, 13096, 13106, 13116, 13122, 13166, 13195, 13260, 13285, 13305,
-13348, 13402, 13413, 13503, 13563, 13626, 13661, 13700, 13715, 13735, 13797, 13813, 13836, 13853, 13930, 13961,
-14007, 14020, 14042, 14124, 14164, 14186, 14197, 14206, 14216, 14231, 14315, 14355, 14389, 14393, 14406, 14462,
-14514, 14532, 14543, 14570, 14612, 14630, 14660, 14712, 14750, 14768, 14789, 14815, 14888, 14943, 14976, 15032,
-15080, 15113, 15132, 15176, 15186, 15194, 15202, 15223, 15253, 15285, 15339, 15368, 15399, 15413, 15431, 15477,
-15527, 15541, 15574, 15605, 15648, 15695, 15799, 15828, 15900, 15965, 15978, 16074, 16123, 16128, 16184, 16192,
-16233, 16248, 16301, 16409, 16437, 16482, 16492, 16510, 16525, 16583, 16676, 16698, 16732, 16764, 16819, 16847,
-16905, 16950, 16990, 17013, 17020, 17072, 17075, 17101, 17159, 17165, 17199, 17259, 17286, 17338, 17500, 17531,
-17579, 17660, 17681, 17766, 17856, 17904, 17928, 17976, 17985, 18012, 18077, 18140, 18156, 18172, 18180, 18244,
-18253, 18325, 18367, 18395, 18436, 18451, 18507, 18532, 18576, 18657, 18672, 18693, 18748, 18787, 18835, 18852,
-18888, 18908, 18917, 18965, 19003, 19022, 19062, 19082, 19112, 19126, 19161, 19187, 19247, 19270, 19299, 19317,
-19356, 19377, 19419, 19461, 19470, 19497, 19501, 19542, 19546, 19577, 19616, 19627, 19658, 19715, 19729, 19758,
-19806, 19857, 19869, 19920, 19932, 19963, 19998, 20013, 20034, 20043, 20100, 20147, 20181, 20254, 20265, 20297,
-20319, 20345, 20396, 20431, 20439, 20479, 20505, 20557, 20590, 20615, 20647, 20667, 20686, 20768, 20783, 20797,
-20867, 20884, 20931, 20996, 21034, 21098, 21132, 21165, 21207, 21249, 21310, 21320, 21379, 21446, 21457, 21511,
-21555, 21572, 21618, 21645, 21688, 21702, 21775, 21872, 21924, 21965, 21972, 22080, 22088, 22143, 22221, 22234,
-22256, 22270, 22322, 22332, 22391, 22469, 22477, 22514, 22539, 22568, 22672, 22687, 22718, 22747, 22792, 22829,
-22881, 22914, 22927, 22966, 23013, 23049, 23087, 23108, 23142, 23183, 23272, 23304, 23315, 23366, 23422, 23533,
-23577, 23616, 23662, 23710, 23717, 23794, 23822, 23900, 23920, 23980, 24042, 24088, 24120, 24135, 24159, 24171,
-24183, 24199, 24233, 24263, 24311, 24334, 24339, 24363, 24436, 24456, 24480, 24504, 24543, 24604, 24661, 24711,
-24729, 24747, 24819, 24887, 24941, 24974, 25033, 25069, 25135, 25166, 25187, 25226, 25260, 25285, 25297, 25309,
-25321, 25352, 25398, 25422, 25454, 25497, 25512, 25534, 25546, 25567, 25582, 25781, 25817, 25840, 25874, 25988,
-26024, 26070, 26091, 26114, 26157, 26170, 26178, 26260, 26317, 26351, 26375, 26414, 26439, 26488, 26518, 26527,
-26554, 26614, 26641, 26670, 26700, 26711, 26750, 26776, 26800, 26848, 26861, 26938, 26969, 26985, 27006, 27023,
-27036, 27086, 27152, 27175, 27240, 27253, 27292, 27310, 27323, 27327, 27341, 27367, 27437, 27453, 27461, 27497,
-27515,
+pub(crate) static WORD_STARTS: [u16; 971] = [
+0, 0, 5, 9, 18, 43, 58, 138, 141, 160, 213, 218, 227, 262, 281, 285, 302, 364, 372, 388, 432, 456, 491, 494, 500,
+536, 544, 548, 563, 643, 675, 711, 719, 757, 779, 801, 836, 902, 924, 931, 969, 973, 978, 1023, 1044, 1064, 1094,
+1104, 1108, 1143, 1184, 1206, 1228, 1242, 1288, 1292, 1302, 1323, 1333, 1337, 1375, 1419, 1443, 1458, 1522, 1535,
+1561, 1570, 1598, 1603, 1625, 1636, 1779, 1811, 1838, 1854, 1916, 1921, 1925, 2053, 2057, 2066, 2089, 2093, 2182,
+2253, 2285, 2343, 2429, 2497, 2536, 2584, 2604, 2614, 2699, 2732, 2753, 2813, 2826, 2837, 2859, 2873, 2877, 2883,
+2899, 2904, 2935, 2959, 3025, 3034, 3045, 3091, 3116, 3141, 3163, 3180, 3212, 3235, 3283, 3326, 3384, 3391, 3402,
+3445, 3450, 3475, 3514, 3540, 3553, 3604, 3612, 3683, 3688, 3728, 3732, 3736, 3775, 3810, 3855, 3970, 3982, 4005,
+4030, 4047, 4069, 4106, 4126, 4137, 4159, 4182, 4205, 4245, 4261, 4271, 4301, 4305, 4357, 4369, 4393, 4435, 4478,
+4602, 4615, 4632, 4636, 4692, 4708, 4717, 4758, 4762, 4811, 4849, 4909, 4937, 5007, 5022, 5026, 5057, 5079, 5102,
+5141, 5163, 5227, 5236, 5301, 5340, 5367, 5411, 5423, 5462, 5507, 5531, 5545, 5567, 5607, 5688, 5711, 5733, 5756,
+5799, 5837, 5854, 5898, 5959, 5963, 5976, 6010, 6026, 6043, 6047, 6127, 6160, 6177, 6207, 6217, 6230, 6299, 6323,
+6349, 6382, 6404, 6432, 6440, 6457, 6461, 6495, 6539, 6571, 6592, 6623, 6645, 6661, 6696, 6700, 6714, 6743, 6786,
+6803, 6812, 6816, 6822, 6847, 6867, 6873, 6882, 6895, 6903, 6909, 6954, 7001, 7020, 7049, 7059, 7067, 7087, 7095,
+7101, 7124, 7178, 7201, 7229, 7281, 7305, 7312, 7320, 7351, 7356, 7400, 7439, 7468, 7473, 7494, 7536, 7544, 7560,
+7568, 7609, 7619, 7621, 7625, 7646, 7658, 7708, 7765, 7788, 7807, 7855, 7871, 7893, 7897, 7970, 8008, 8027, 8060,
+8123, 8195, 8205, 8210, 8240, 8256, 8269, 8272, 8353, 8370, 8403, 8431, 8462, 8486, 8516, 8648, 8655, 8660, 8671,
+8708, 8716, 8720, 8752, 8764, 8770, 8836, 8865, 8869, 8919, 8937, 8948, 8979, 9039, 9057, 9071, 9106, 9121, 9143,
+9160, 9164, 9202, 9210, 9246, 9262, 9303, 9312, 9406, 9431, 9439, 9455, 9477, 9495, 9504, 9520, 9526, 9602, 9641,
+9646, 9650, 9660, 9676, 9710, 9736, 9755, 9759, 9783, 9791, 9811, 9831, 9840, 9852, 9863, 9872, 9876, 9925, 9963,
+9970, 9997, 10017, 10021, 10104, 10134, 10139, 10167, 10192, 10294, 10301, 10311, 10333, 10346, 10360, 10417, 10438,
+10473, 10489, 10492, 10507, 10524, 10555, 10562, 10566, 10696, 10715, 10732, 10800, 10808, 10876, 10886, 10949,
+10967, 10989, 11046, 11069, 11113, 11122, 11135, 11159, 11238, 11254, 11268, 11278, 11289, 11309, 11345, 11365,
+11401, 11404, 11439, 11451, 11456, 11507, 11529, 11593, 11604, 11606, 11691, 11704, 11723, 11734, 11799, 11859,
+11904, 11918, 11929, 11971, 11995, 12017, 12027, 12056, 12063, 12101, 12107, 12139, 12173, 12182, 12197, 12203,
+12236, 12244, 12309, 12314, 12319, 12352, 12362, 12393, 12403, 12445, 12460, 12507, 12540, 12604, 12635, 12645,
+12649, 12682, 12691, 12721, 12759, 12778, 12782, 12797, 12831, 12841, 12859, 12887, 12903, 12909, 12934, 12967,
+12976, 12981, 13003, 13027, 13035, 13040, 13074, 13084, 13088, 13091, 13140, 13204, 13232, 13241, 13261, 13278,
+13303, 13310, 13325, 13414, 13481, 13486, 13521, 13557, 13561, 13564, 13577, 13636, 13645, 13665, 13680, 13730,
+13792, 13827, 13833, 13837, 13872, 13918, 13930, 13942, 14006, 14068, 14083, 14135, 14156, 14218, 14236, 14282,
+14284, 14288, 14295, 14297, 14299, 14303, 14307, 14310, 14313, 14439, 14456, 14507, 14512, 14526, 14576, 14613,
+14673, 14749, 14785, 14796, 14812, 14917, 14944, 14968, 14980, 14989, 14994, 15002, 15077, 15168, 15180, 15182,
+15193, 15272, 15293, 15317, 15325, 15361, 15395, 15427, 15484, 15522, 15571, 15600, 15642, 15699, 15733, 15743,
+15753, 15759, 15803, 15832, 15897, 15922, 15942, 15985, 16039, 16050, 16140, 16200, 16263, 16298, 16337, 16352,
+16372, 16434, 16450, 16473, 16490, 16567, 16598, 16644, 16657, 16679, 16761, 16801, 16823, 16834, 16843, 16853,
+16868, 16952, 16992, 17026, 17030, 17043, 17099, 17151, 17169, 17180, 17207, 17249, 17267, 17297, 17349, 17387,
+17405, 17426, 17452, 17525, 17580, 17613, 17669, 17717, 17750, 17769, 17813, 17823, 17831, 17839, 17860, 17890,
+17922, 17976, 18005, 18036, 18050, 18068, 18114, 18164, 18178, 18211, 18242, 18285, 18332, 18436, 18465, 18537,
+18602, 18615, 18711, 18760, 18765, 18821, 18829, 18870, 18885, 18938, 19046, 19074, 19119, 19129, 19147, 19162,
+19220, 19313, 19335, 19369, 19401, 19456, 19484, 19542, 19587, 19627, 19650, 19657, 19709, 19712, 19738, 19796,
+19802, 19836, 19896, 19923, 19975, 20137, 20168, 20216, 20297, 20318, 20403, 20493, 20541, 20565, 20613, 20622,
+20649, 20714, 20777, 20793, 20809, 20817, 20881, 20890, 20962, 21004, 21032, 21073, 21088, 21144, 21169, 21213,
+21294, 21309, 21330, 21385, 21424, 21472, 21489, 21525, 21545, 21554, 21602, 21640, 21659, 21699, 21719, 21749,
+21763, 21798, 21824, 21884, 21907, 21936, 21954, 21993, 22014, 22056, 22098, 22107, 22134, 22138, 22179, 22183,
+22214, 22253, 22264, 22295, 22352, 22366, 22395, 22443, 22494, 22506, 22557, 22569, 22600, 22635, 22650, 22671,
+22680, 22737, 22784, 22818, 22891, 22902, 22934, 22956, 22982, 23033, 23068, 23076, 23116, 23142, 23194, 23227,
+23252, 23284, 23304, 23323, 23405, 23420, 23434, 23504, 23521, 23568, 23633, 23671, 23735, 23769, 23802, 23844,
+23886, 23947, 23957, 24016, 24083, 24094, 24148, 24192, 24209, 24255, 24282, 24325, 24339, 24412, 24509, 24561,
+24602, 24609, 24717, 24725, 24780, 24858, 24871, 24893, 24907, 24959, 24969, 25028, 25106, 25114, 25151, 25176,
+25205, 25309, 25324, 25355, 25384, 25429, 25466, 25518, 25551, 25564, 25603, 25650, 25686, 25724, 25745, 25779,
+25820, 25909, 25941, 25952, 26003, 26059, 26170, 26214, 26253, 26299, 26347, 26354, 26431, 26459, 26537, 26557,
+26617, 26679, 26725, 26757, 26772, 26796, 26808, 26820, 26836, 26870, 26900, 26948, 26971, 26976, 27000, 27073,
+27093, 27117, 27141, 27180, 27241, 27298, 27348, 27366, 27384, 27456, 27524, 27578, 27611, 27670, 27706, 27772,
+27803, 27824, 27863, 27897, 27922, 27934, 27946, 27958, 27989, 28035, 28059, 28091, 28134, 28149, 28171, 28183,
+28204, 28219, 28418, 28454, 28477, 28511, 28625, 28661, 28707, 28728, 28751, 28794, 28807, 28815, 28897, 28954,
+28988, 29012, 29051, 29076, 29125, 29155, 29164, 29191, 29251, 29278, 29307, 29337, 29348, 29387, 29413, 29437,
+29485, 29498, 29575, 29606, 29622, 29643, 29660, 29673, 29723, 29789, 29812, 29877, 29890, 29929, 29947, 29960,
+29964, 29978, 30004, 30074, 30090, 30098, 30134, 30152,
 ];
 
-pub(crate) static SYSCALLS: [Name; 306] = [
+pub(crate) static SYSCALLS: [Name; 376] = [
 names::GETRANDOM, names::RENAMEAT2, names::PREADV2, names::PWRITEV2, names::OPENAT, names::COPY_FILE_RANGE,
 names::EXECVEAT, names::MLOCK2, names::MEMFD_CREATE, names::PKEY_MPROTECT, names::STATX, names::RENAMEAT2,
 names::CLONE, names::GETDENTS64, names::CLOCK_NANOSLEEP, names::WAIT4, names::CLOCK_GETTIME64,
@@ -333,7 +364,17 @@ names::FACCESSAT2, names::NAME_TO_HANDLE_AT, names::STATX, names::KCMP, names::M
 names::FSOPEN, names::FSCONFIG, names::FSMOUNT, names::MOVE_MOUNT, names::OPEN_TREE, names::MOUNT_SETATTR,
 names::FCHMODAT2, names::COPY_FILE_RANGE, names::OPENAT2, names::FACCESSAT2, names::GET_MEMPOLICY,
 names::SET_MEMPOLICY, names::MBIND, names::FUTEX_WAITV, names::MODIFY_LDT, names::PERSONALITY, names::ARCH_PRCTL,
-names::SET_THREAD_AREA, names::USERFAULTFD, names::URETPROBE, names::UPROBE, names::RESTART_SYSCALL, names::CLONE3,
+names::SET_THREAD_AREA, names::USERFAULTFD, names::BRK, names::MMAP, names::MUNMAP, names::MPROTECT, names::OPENAT,
+names::READ, names::CLOSE, names::EXIT_GROUP, names::ARCH_PRCTL, names::PREAD64, names::TGKILL, names::CLONE,
+names::WRITE, names::BRK, names::MMAP, names::MPROTECT, names::EXIT_GROUP, names::ARCH_PRCTL, names::SET_TID_ADDRESS,
+names::CLONE, names::FORK, names::NANOSLEEP, names::OPEN, names::STAT, names::LSTAT, names::FSTAT, names::WRITEV,
+names::READV, names::TKILL, names::EXECVE, names::CLOSE, names::OPENAT, names::WRITE, names::FSTATFS,
+names::GETDENTS64, names::EPOLL_CTL, names::GETPID, names::CAPGET, names::CAPSET, names::CHDIR, names::FCNTL,
+names::FSTAT, names::GETPPID, names::PRCTL, names::READ, names::SETGID, names::SETGROUPS, names::SETUID,
+names::EXECVE, names::CLOSE, names::OPENAT, names::WRITE, names::FSTATFS, names::GETDENTS64, names::FACCESSAT2,
+names::NEWFSTATAT, names::GETCWD, names::EPOLL_CTL, names::GETPID, names::EXECVE, names::CLOSE, names::EXECVE,
+names::CLOSE, names::CAPSET, names::PRCTL, names::SETRESGID, names::SETRESUID, names::RT_SIGACTION,
+names::RT_SIGPROCMASK, names::WRITE, names::URETPROBE, names::UPROBE, names::RESTART_SYSCALL, names::CLONE3,
 names::CLONE3, names::FACCESSAT2, names::FACCESSAT2, names::FCHMODAT2, names::NEWFSTATAT, names::NEWFSTATAT,
 names::CLOCK_NANOSLEEP, names::RSEQ, names::RSEQ, names::MPROTECT, names::CLOCK_GETTIME64, names::UTIMENSAT_TIME64,
 names::STATX, names::STATX, names::STATX, names::COPY_FILE_RANGE, names::CLOSE_RANGE, names::CLOSE_RANGE,
@@ -357,167 +398,200 @@ names::EPOLL_PWAIT, names::GETDENTS64, names::MOUNT, names::FACCESSAT2, names::P
 names::OPENAT2, names::RSEQ, names::STATX, names::GETRANDOM, names::FSOPEN, names::FSCONFIG,
 ];
 
-pub(crate) static DRIFT: [(u32, u16, u16, Fallback, Confidence, [u16; 8]); 83] = [
-(0x7fffff, 0, 1, Fallback::None, Confidence::Source, [1, 2, 3, 4, 5, 5, 3, 6]),
-(0x40030, 1, 2, Fallback::None, Confidence::Source, [1, 2, 7, 8, 9, 9, 10, 11]),
-(0x7fffff, 2, 4, Fallback::Enosys, Confidence::Source, [1, 12, 13, 14, 15, 9, 16, 17]),
-(0x7fffff, 4, 5, Fallback::None, Confidence::Source, [1, 12, 18, 19, 20, 9, 21, 22]),
-(0x7fffff, 5, 6, Fallback::None, Confidence::Source, [1, 23, 24, 25, 26, 9, 24, 27]),
-(0x7fffff, 6, 7, Fallback::Enosys, Confidence::Source, [1, 23, 28, 29, 30, 9, 28, 31]),
-(0x7fffff, 7, 10, Fallback::None, Confidence::Source, [1, 23, 32, 33, 34, 9, 35, 36]),
-(0x7fffff, 10, 11, Fallback::Enosys, Confidence::Source, [1, 37, 38, 39, 15, 9, 38, 40]),
-(0x7fffff, 11, 12, Fallback::Enosys, Confidence::Source, [1, 37, 10, 41, 42, 9, 10, 43]),
-(0x7fffff, 12, 13, Fallback::None, Confidence::Source, [1, 44, 45, 46, 20, 9, 47, 48]),
-(0x7fffff, 13, 14, Fallback::None, Confidence::Source, [1, 49, 50, 51, 9, 9, 50, 52]),
-(0x7fffff, 14, 15, Fallback::None, Confidence::Source, [1, 53, 54, 55, 20, 56, 57, 58]),
-(0x7fffff, 15, 16, Fallback::None, Confidence::Source, [1, 53, 59, 60, 61, 9, 62, 63]),
-(0x68a1c9, 16, 24, Fallback::Enosys, Confidence::Source, [1, 53, 64, 65, 66, 9, 67, 68]),
-(0x68a1c9, 24, 30, Fallback::Enosys, Confidence::Source, [1, 69, 70, 71, 15, 9, 72, 73]),
-(0x68a1c9, 30, 35, Fallback::Enosys, Confidence::Source, [1, 74, 75, 76, 77, 9, 72, 78]),
-(0x7fffff, 35, 36, Fallback::None, Confidence::Source, [1, 74, 79, 80, 20, 9, 81, 82]),
-(0x7fffff, 36, 37, Fallback::Enosys, Confidence::Source, [1, 74, 83, 84, 85, 86, 83, 87]),
-(0x620, 37, 38, Fallback::Enosys, Confidence::Source, [1, 74, 38, 88, 15, 9, 38, 89]),
-(0x3, 38, 39, Fallback::Enosys, Confidence::Source, [1, 90, 91, 92, 93, 94, 95, 96]),
-(0x7fffff, 39, 40, Fallback::Any, Confidence::Source, [1, 90, 97, 98, 99, 100, 97, 101]),
-(0x7fffff, 40, 41, Fallback::Any, Confidence::Source, [1, 90, 102, 103, 104, 71, 102, 105]),
-(0x7fffff, 41, 44, Fallback::Ignored, Confidence::Source, [1, 90, 106, 107, 108, 108, 109, 110]),
-(0x7fffff, 44, 45, Fallback::Any, Confidence::Source, [1, 90, 111, 112, 113, 114, 3, 115]),
-(0x7fffff, 45, 46, Fallback::Abort, Confidence::Report, [1, 90, 116, 117, 20, 118, 116, 119]),
-(0x7fffff, 46, 47, Fallback::Ignored, Confidence::Source, [1, 120, 121, 122, 123, 108, 124, 125]),
-(0x7fffff, 47, 48, Fallback::Enosys, Confidence::Source, [1, 120, 126, 127, 128, 9, 126, 129]),
-(0x7fffff, 48, 49, Fallback::Enosys, Confidence::Source, [1, 120, 130, 131, 132, 9, 133, 134]),
-(0x7fffff, 49, 50, Fallback::Ignored, Confidence::Source, [1, 120, 135, 136, 108, 108, 137, 138]),
-(0x7fffff, 50, 51, Fallback::Abort, Confidence::Source, [1, 139, 140, 141, 142, 143, 3, 144]),
-(0x7fffff, 51, 60, Fallback::None, Confidence::Source, [1, 139, 145, 146, 9, 9, 35, 147]),
-(0x40030, 60, 63, Fallback::None, Confidence::Source, [1, 148, 149, 150, 20, 9, 151, 152]),
-(0x40033, 63, 64, Fallback::Enosys, Confidence::Source, [1, 153, 154, 155, 156, 157, 95, 158]),
-(0x1f88, 64, 65, Fallback::Enosys, Confidence::Source, [1, 159, 91, 160, 93, 9, 95, 161]),
-(0x7fffff, 65, 66, Fallback::None, Confidence::Source, [1, 159, 162, 163, 20, 9, 164, 165]),
-(0x7fffff, 66, 67, Fallback::Enosys, Confidence::Source, [1, 159, 166, 167, 168, 169, 166, 170]),
-(0x7fffff, 67, 68, Fallback::None, Confidence::Source, [1, 159, 171, 172, 173, 9, 174, 175]),
-(0x7fffff, 68, 69, Fallback::Ignored, Confidence::Source, [1, 159, 176, 177, 108, 108, 178, 179]),
-(0x2, 69, 71, Fallback::Enosys, Confidence::Source, [1, 159, 180, 181, 182, 9, 183, 184]),
-(0x40000, 71, 72, Fallback::None, Confidence::Source, [1, 185, 186, 187, 188, 9, 186, 189]),
-(0x7fffff, 72, 75, Fallback::Any, Confidence::Source, [1, 190, 191, 192, 193, 193, 194, 195]),
-(0x7fffff, 75, 76, Fallback::Ignored, Confidence::Source, [1, 190, 196, 197, 108, 108, 198, 199]),
-(0x7fffff, 76, 78, Fallback::None, Confidence::Source, [1, 190, 200, 201, 9, 9, 35, 202]),
-(0x7fffff, 78, 79, Fallback::Any, Confidence::Source, [1, 203, 204, 205, 206, 207, 208, 209]),
-(0x7fffff, 79, 81, Fallback::None, Confidence::Source, [1, 210, 211, 212, 9, 9, 35, 213]),
-(0x10, 81, 82, Fallback::Ignored, Confidence::Source, [1, 210, 135, 214, 108, 108, 137, 215]),
-(0x7fffff, 82, 83, Fallback::None, Confidence::Source, [216, 217, 3, 218, 9, 9, 3, 219]),
-(0x7fffff, 83, 84, Fallback::Enosys, Confidence::Source, [216, 220, 28, 221, 222, 9, 28, 223]),
-(0x7fffff, 84, 85, Fallback::Ignored, Confidence::Source, [216, 224, 225, 226, 227, 228, 229, 230]),
-(0x40030, 85, 86, Fallback::None, Confidence::Source, [216, 224, 7, 231, 9, 9, 10, 232]),
-(0x68a1c9, 86, 106, Fallback::Enosys, Confidence::Source, [216, 233, 234, 235, 236, 237, 67, 238]),
-(0x68a1c9, 106, 107, Fallback::Enosys, Confidence::Source, [216, 233, 38, 239, 240, 9, 38, 241]),
-(0x7fffff, 107, 108, Fallback::Enosys, Confidence::Source, [216, 242, 83, 243, 244, 9, 83, 245]),
-(0x7fffff, 108, 109, Fallback::Enosys, Confidence::Source, [216, 246, 166, 247, 248, 9, 166, 249]),
-(0x7fffff, 109, 110, Fallback::Enosys, Confidence::Source, [216, 246, 38, 250, 240, 9, 38, 251]),
-(0x7fffff, 110, 112, Fallback::Enosys, Confidence::Source, [216, 246, 13, 252, 15, 9, 35, 253]),
-(0x7fffff, 112, 113, Fallback::Any, Confidence::Source, [254, 255, 24, 256, 257, 258, 24, 259]),
-(0x3, 113, 114, Fallback::Enosys, Confidence::Report, [254, 260, 91, 261, 93, 262, 263, 264]),
-(0x7fffff, 114, 118, Fallback::Probe, Confidence::Source, [254, 265, 266, 267, 268, 269, 270, 271]),
-(0x7fffff, 118, 119, Fallback::None, Confidence::Report, [254, 272, 273, 274, 9, 9, 91, 275]),
-(0x7fffff, 119, 120, Fallback::Any, Confidence::Source, [254, 276, 277, 278, 279, 280, 281, 282]),
-(0x7fffff, 120, 130, Fallback::None, Confidence::Known, [254, 276, 283, 284, 20, 285, 286, 287]),
-(0x7fffff, 130, 131, Fallback::Probe, Confidence::Report, [288, 289, 290, 291, 292, 293, 38, 294]),
-(0x7fffff, 131, 132, Fallback::Any, Confidence::Report, [288, 295, 296, 297, 298, 298, 299, 300]),
-(0x7fffff, 132, 133, Fallback::Abort, Confidence::Report, [288, 301, 302, 303, 20, 118, 304, 305]),
-(0x7fffff, 133, 135, Fallback::None, Confidence::Report, [288, 306, 307, 308, 20, 309, 310, 311]),
-(0x7fffff, 135, 141, Fallback::Enosys, Confidence::Report, [288, 312, 313, 314, 315, 315, 316, 317]),
-(0x7fffff, 141, 143, Fallback::Any, Confidence::Report, [318, 319, 320, 321, 15, 322, 320, 323]),
-(0x7fffff, 143, 144, Fallback::Any, Confidence::Source, [324, 325, 38, 326, 327, 328, 38, 329]),
-(0x7fffff, 144, 145, Fallback::Enosys, Confidence::Source, [324, 330, 24, 331, 332, 333, 24, 334]),
-(0x7fffff, 145, 146, Fallback::Any, Confidence::Source, [324, 306, 3, 335, 336, 337, 3, 338]),
-(0x7fffff, 146, 149, Fallback::Any, Confidence::Source, [324, 339, 340, 341, 342, 342, 343, 344]),
-(0x7fffff, 149, 150, Fallback::Probe, Confidence::Source, [324, 345, 346, 347, 348, 349, 350, 351]),
-(0x7fffff, 150, 152, Fallback::Enosys, Confidence::Report, [352, 353, 354, 355, 356, 357, 358, 359]),
-(0x7fffff, 152, 153, Fallback::Enosys, Confidence::Report, [360, 361, 38, 362, 363, 9, 38, 364]),
-(0x7fffff, 153, 164, Fallback::Any, Confidence::Report, [365, 366, 367, 368, 369, 370, 371, 372]),
-(0x7fffff, 164, 170, Fallback::Enosys, Confidence::Report, [373, 159, 374, 375, 376, 377, 378, 379]),
-(0x7fffff, 170, 173, Fallback::Enosys, Confidence::Report, [380, 381, 382, 383, 15, 9, 166, 384]),
-(0x7fffff, 173, 174, Fallback::Enosys, Confidence::Report, [385, 386, 83, 387, 15, 388, 83, 389]),
-(0x7fffff, 174, 177, Fallback::Any, Confidence::Report, [390, 391, 392, 393, 394, 395, 396, 397]),
-(0x7fffff, 177, 183, Fallback::Enosys, Confidence::Known, [398, 399, 400, 401, 15, 402, 403, 404]),
-(0x2, 183, 185, Fallback::Abort, Confidence::Report, [405, 406, 407, 408, 409, 410, 411, 412]),
-(0x7fffff, 185, 186, Fallback::None, Confidence::Source, [405, 391, 413, 414, 20, 415, 416, 417]),
+pub(crate) static DRIFT: [(u32, u16, u16, Fallback, Confidence, [u16; 10]); 107] = [
+(0x7fffff, 0, 1, Fallback::None, Confidence::Source, [1, 2, 3, 4, 5, 5, 3, 6, 7, 0]),
+(0x40030, 1, 2, Fallback::None, Confidence::Source, [1, 2, 8, 9, 10, 10, 11, 12, 13, 0]),
+(0x7fffff, 2, 4, Fallback::Enosys, Confidence::Source, [1, 14, 15, 16, 17, 10, 18, 19, 7, 0]),
+(0x7fffff, 4, 5, Fallback::None, Confidence::Source, [1, 14, 20, 21, 22, 10, 23, 24, 25, 0]),
+(0x7fffff, 5, 6, Fallback::None, Confidence::Source, [1, 26, 27, 28, 29, 10, 27, 30, 7, 0]),
+(0x7fffff, 6, 7, Fallback::Enosys, Confidence::Source, [1, 26, 31, 32, 33, 10, 31, 34, 7, 0]),
+(0x7fffff, 7, 10, Fallback::None, Confidence::Source, [1, 26, 35, 36, 37, 10, 38, 39, 7, 0]),
+(0x7fffff, 10, 11, Fallback::Enosys, Confidence::Source, [1, 40, 41, 42, 17, 10, 41, 43, 7, 0]),
+(0x7fffff, 11, 12, Fallback::Enosys, Confidence::Source, [1, 40, 11, 44, 45, 10, 11, 46, 7, 0]),
+(0x7fffff, 12, 13, Fallback::None, Confidence::Source, [1, 47, 48, 49, 22, 10, 50, 51, 52, 53]),
+(0x7fffff, 13, 14, Fallback::None, Confidence::Source, [1, 54, 55, 56, 10, 10, 55, 57, 7, 0]),
+(0x7fffff, 14, 15, Fallback::None, Confidence::Source, [1, 58, 59, 60, 22, 61, 62, 63, 64, 0]),
+(0x7fffff, 15, 16, Fallback::None, Confidence::Source, [1, 58, 65, 66, 67, 10, 68, 69, 70, 0]),
+(0x68a1c9, 16, 24, Fallback::Enosys, Confidence::Source, [1, 58, 71, 72, 73, 10, 74, 75, 76, 0]),
+(0x68a1c9, 24, 30, Fallback::Enosys, Confidence::Source, [1, 77, 78, 79, 17, 10, 80, 81, 76, 0]),
+(0x68a1c9, 30, 35, Fallback::Enosys, Confidence::Source, [1, 82, 83, 84, 85, 10, 80, 86, 76, 0]),
+(0x7fffff, 35, 36, Fallback::None, Confidence::Source, [1, 82, 87, 88, 22, 10, 89, 90, 91, 0]),
+(0x7fffff, 36, 37, Fallback::Enosys, Confidence::Source, [1, 82, 92, 93, 94, 95, 92, 96, 97, 0]),
+(0x620, 37, 38, Fallback::Enosys, Confidence::Source, [1, 82, 41, 98, 17, 10, 41, 99, 100, 0]),
+(0x3, 38, 39, Fallback::Enosys, Confidence::Source, [1, 101, 102, 103, 104, 105, 106, 107, 108, 0]),
+(0x7fffff, 39, 40, Fallback::Any, Confidence::Source, [1, 101, 109, 110, 111, 112, 109, 113, 7, 0]),
+(0x7fffff, 40, 41, Fallback::Any, Confidence::Source, [1, 101, 114, 115, 116, 79, 114, 117, 7, 0]),
+(0x7fffff, 41, 44, Fallback::Ignored, Confidence::Source, [1, 101, 118, 119, 120, 120, 121, 122, 123, 0]),
+(0x7fffff, 44, 45, Fallback::Any, Confidence::Source, [1, 101, 124, 125, 126, 127, 3, 128, 123, 0]),
+(0x7fffff, 45, 46, Fallback::Abort, Confidence::Report, [1, 101, 129, 130, 22, 131, 129, 132, 123, 0]),
+(0x7fffff, 46, 47, Fallback::Ignored, Confidence::Source, [1, 133, 134, 135, 136, 120, 137, 138, 123, 0]),
+(0x7fffff, 47, 48, Fallback::Enosys, Confidence::Source, [1, 133, 139, 140, 141, 10, 139, 142, 7, 0]),
+(0x7fffff, 48, 49, Fallback::Enosys, Confidence::Source, [1, 133, 143, 144, 145, 10, 146, 147, 7, 148]),
+(0x7fffff, 49, 50, Fallback::Ignored, Confidence::Source, [1, 133, 149, 150, 120, 120, 151, 152, 7, 153]),
+(0x7fffff, 50, 51, Fallback::Abort, Confidence::Source, [1, 154, 155, 156, 157, 158, 3, 159, 7, 0]),
+(0x7fffff, 51, 60, Fallback::None, Confidence::Source, [1, 154, 160, 161, 10, 10, 38, 162, 7, 0]),
+(0x40030, 60, 63, Fallback::None, Confidence::Source, [1, 163, 164, 165, 22, 10, 166, 167, 7, 0]),
+(0x40033, 63, 64, Fallback::Enosys, Confidence::Source, [1, 168, 169, 170, 171, 172, 106, 173, 174, 0]),
+(0x1f88, 64, 65, Fallback::Enosys, Confidence::Source, [1, 175, 102, 176, 104, 10, 106, 177, 108, 0]),
+(0x7fffff, 65, 66, Fallback::None, Confidence::Source, [1, 175, 178, 179, 22, 10, 180, 181, 100, 0]),
+(0x7fffff, 66, 67, Fallback::Enosys, Confidence::Source, [1, 175, 182, 183, 184, 185, 182, 186, 187, 0]),
+(0x7fffff, 67, 68, Fallback::None, Confidence::Source, [1, 175, 188, 189, 190, 10, 191, 192, 7, 0]),
+(0x7fffff, 68, 69, Fallback::Ignored, Confidence::Source, [1, 175, 193, 194, 120, 120, 195, 196, 7, 197]),
+(0x2, 69, 71, Fallback::Enosys, Confidence::Source, [1, 175, 198, 199, 200, 10, 201, 202, 7, 0]),
+(0x40000, 71, 72, Fallback::None, Confidence::Source, [1, 203, 204, 205, 206, 10, 204, 207, 7, 0]),
+(0x7fffff, 72, 75, Fallback::Any, Confidence::Source, [1, 208, 209, 210, 211, 211, 212, 213, 214, 215]),
+(0x7fffff, 75, 76, Fallback::Ignored, Confidence::Source, [1, 208, 216, 217, 120, 120, 218, 219, 123, 0]),
+(0x7fffff, 76, 78, Fallback::None, Confidence::Source, [1, 208, 220, 221, 10, 10, 38, 222, 7, 0]),
+(0x7fffff, 78, 79, Fallback::Any, Confidence::Source, [1, 223, 224, 225, 226, 227, 228, 229, 230, 231]),
+(0x7fffff, 79, 81, Fallback::None, Confidence::Source, [1, 232, 233, 234, 10, 10, 38, 235, 7, 0]),
+(0x10, 81, 82, Fallback::Ignored, Confidence::Source, [1, 232, 149, 236, 120, 120, 151, 237, 123, 153]),
+(0x7fffff, 82, 83, Fallback::None, Confidence::Source, [238, 239, 3, 240, 10, 10, 3, 241, 7, 0]),
+(0x7fffff, 83, 84, Fallback::Enosys, Confidence::Source, [238, 242, 31, 243, 244, 10, 31, 245, 7, 0]),
+(0x7fffff, 84, 85, Fallback::Ignored, Confidence::Source, [238, 246, 247, 248, 249, 250, 251, 252, 7, 0]),
+(0x40030, 85, 86, Fallback::None, Confidence::Source, [238, 246, 8, 253, 10, 10, 11, 254, 13, 0]),
+(0x68a1c9, 86, 106, Fallback::Enosys, Confidence::Source, [238, 255, 256, 257, 258, 259, 74, 260, 76, 0]),
+(0x68a1c9, 106, 107, Fallback::Enosys, Confidence::Source, [238, 255, 41, 261, 262, 10, 41, 263, 264, 0]),
+(0x7fffff, 107, 108, Fallback::Enosys, Confidence::Source, [238, 265, 92, 266, 267, 10, 92, 268, 97, 0]),
+(0x7fffff, 108, 109, Fallback::Enosys, Confidence::Source, [238, 269, 182, 270, 271, 10, 182, 272, 187, 0]),
+(0x7fffff, 109, 110, Fallback::Enosys, Confidence::Source, [238, 269, 41, 273, 262, 10, 41, 274, 7, 0]),
+(0x7fffff, 110, 112, Fallback::Enosys, Confidence::Source, [238, 269, 15, 275, 17, 10, 38, 276, 7, 0]),
+(0x7fffff, 112, 113, Fallback::Any, Confidence::Source, [277, 278, 27, 279, 280, 281, 27, 282, 7, 0]),
+(0x3, 113, 114, Fallback::Enosys, Confidence::Report, [277, 283, 102, 284, 104, 285, 286, 287, 108, 0]),
+(0x7fffff, 114, 118, Fallback::Probe, Confidence::Source, [277, 288, 289, 290, 291, 292, 293, 294, 295, 0]),
+(0x7fffff, 118, 119, Fallback::None, Confidence::Report, [277, 296, 297, 298, 10, 10, 102, 299, 7, 0]),
+(0x7fffff, 119, 120, Fallback::Any, Confidence::Source, [277, 300, 301, 302, 303, 304, 305, 306, 123, 307]),
+(0x7fffff, 120, 130, Fallback::None, Confidence::Known, [277, 300, 308, 309, 22, 310, 311, 312, 123, 0]),
+(0x7fffff, 130, 131, Fallback::Probe, Confidence::Report, [313, 314, 315, 316, 317, 318, 41, 319, 7, 0]),
+(0x7fffff, 131, 132, Fallback::Any, Confidence::Report, [313, 320, 321, 322, 323, 323, 324, 325, 7, 0]),
+(0x7fffff, 132, 133, Fallback::Abort, Confidence::Report, [313, 326, 327, 328, 22, 131, 329, 330, 7, 331]),
+(0x7fffff, 133, 135, Fallback::None, Confidence::Report, [313, 332, 333, 334, 22, 335, 336, 337, 123, 0]),
+(0x7fffff, 135, 141, Fallback::Enosys, Confidence::Report, [313, 338, 339, 340, 341, 341, 342, 343, 7, 0]),
+(0x7fffff, 141, 143, Fallback::Any, Confidence::Report, [344, 345, 346, 347, 17, 348, 346, 349, 7, 0]),
+(0x7fffff, 143, 144, Fallback::Any, Confidence::Source, [350, 351, 41, 352, 353, 354, 41, 355, 356, 0]),
+(0x7fffff, 144, 145, Fallback::Enosys, Confidence::Source, [350, 357, 27, 358, 359, 360, 27, 361, 7, 0]),
+(0x7fffff, 145, 146, Fallback::Any, Confidence::Source, [350, 332, 3, 362, 363, 364, 3, 365, 7, 0]),
+(0x7fffff, 146, 149, Fallback::Any, Confidence::Source, [350, 366, 367, 368, 369, 369, 370, 371, 7, 0]),
+(0x7fffff, 149, 150, Fallback::Probe, Confidence::Source, [350, 372, 373, 374, 375, 376, 377, 378, 123, 0]),
+(0x7fffff, 150, 152, Fallback::Enosys, Confidence::Report, [379, 380, 381, 382, 383, 384, 385, 386, 7, 0]),
+(0x7fffff, 152, 153, Fallback::Enosys, Confidence::Report, [387, 388, 41, 389, 390, 10, 41, 391, 7, 0]),
+(0x7fffff, 153, 164, Fallback::Any, Confidence::Report, [392, 393, 394, 395, 396, 397, 398, 399, 7, 0]),
+(0x7fffff, 164, 170, Fallback::Enosys, Confidence::Report, [400, 175, 401, 402, 403, 404, 405, 406, 407, 0]),
+(0x7fffff, 170, 173, Fallback::Enosys, Confidence::Report, [408, 409, 410, 411, 17, 10, 182, 412, 7, 0]),
+(0x7fffff, 173, 174, Fallback::Enosys, Confidence::Report, [413, 414, 92, 415, 17, 416, 92, 417, 7, 0]),
+(0x7fffff, 174, 177, Fallback::Any, Confidence::Report, [418, 419, 420, 421, 422, 423, 424, 425, 7, 0]),
+(0x7fffff, 177, 183, Fallback::Enosys, Confidence::Known, [426, 427, 428, 429, 17, 430, 431, 432, 7, 0]),
+(0x170632, 183, 191, Fallback::None, Confidence::Source, [1, 300, 433, 434, 435, 435, 436, 437, 123, 0]),
+(0x2, 191, 192, Fallback::None, Confidence::Source, [1, 300, 438, 439, 435, 435, 440, 437, 123, 441]),
+(0x7fffff, 192, 193, Fallback::None, Confidence::Source, [1, 300, 442, 443, 10, 10, 442, 437, 123, 0]),
+(0x7fffff, 193, 194, Fallback::None, Confidence::Source, [1, 300, 444, 445, 10, 10, 444, 446, 447, 0]),
+(0x7fffff, 194, 195, Fallback::None, Confidence::Source, [1, 300, 448, 449, 10, 10, 104, 450, 451, 452]),
+(0x7fffff, 195, 196, Fallback::None, Confidence::Source, [1, 300, 453, 454, 10, 10, 453, 455, 456, 0]),
+(0x170632, 196, 200, Fallback::None, Confidence::Source, [238, 300, 457, 434, 435, 435, 458, 459, 123, 0]),
+(0x2, 200, 201, Fallback::None, Confidence::Source, [238, 300, 438, 439, 435, 435, 440, 459, 123, 441]),
+(0x7fffff, 201, 202, Fallback::None, Confidence::Source, [238, 300, 460, 461, 462, 462, 460, 459, 123, 0]),
+(0x7fffff, 202, 203, Fallback::None, Confidence::Source, [238, 300, 104, 463, 10, 10, 104, 464, 465, 0]),
+(0x7b9fcf, 203, 204, Fallback::None, Confidence::Source, [238, 300, 466, 449, 10, 10, 466, 467, 230, 0]),
+(0x170632, 204, 205, Fallback::None, Confidence::Source, [238, 300, 468, 469, 10, 61, 468, 470, 471, 0]),
+(0x2, 205, 206, Fallback::None, Confidence::Source, [238, 300, 472, 473, 10, 10, 472, 474, 475, 0]),
+(0x2, 206, 209, Fallback::None, Confidence::Source, [238, 300, 476, 477, 10, 10, 478, 464, 100, 0]),
+(0x7fffff, 209, 210, Fallback::None, Confidence::Source, [238, 300, 479, 454, 480, 480, 479, 481, 482, 0]),
+(0x7fffff, 210, 211, Fallback::None, Confidence::Source, [238, 300, 483, 454, 484, 484, 483, 485, 486, 0]),
+(0x7fffff, 211, 212, Fallback::None, Confidence::Source, [238, 300, 487, 445, 10, 10, 487, 488, 489, 0]),
+(0x7fffff, 212, 218, Fallback::None, Confidence::Source, [490, 491, 492, 493, 494, 494, 495, 496, 123, 0]),
+(0x7fffff, 218, 220, Fallback::Any, Confidence::Source, [490, 491, 497, 498, 499, 499, 0, 496, 123, 0]),
+(0x7fffff, 220, 237, Fallback::None, Confidence::Source, [500, 491, 501, 502, 494, 494, 503, 496, 123, 0]),
+(0x7fffff, 237, 242, Fallback::Any, Confidence::Source, [500, 491, 504, 505, 499, 499, 0, 496, 123, 0]),
+(0x7fffff, 242, 244, Fallback::None, Confidence::Source, [506, 507, 508, 509, 494, 494, 510, 511, 123, 0]),
+(0x7fffff, 244, 250, Fallback::None, Confidence::Source, [512, 507, 513, 514, 494, 494, 495, 511, 123, 0]),
+(0x7fffff, 250, 253, Fallback::Ignored, Confidence::Source, [512, 507, 515, 514, 499, 499, 0, 511, 123, 0]),
+(0x2, 253, 255, Fallback::Abort, Confidence::Report, [516, 517, 518, 519, 520, 521, 522, 523, 7, 0]),
+(0x7fffff, 255, 256, Fallback::None, Confidence::Source, [516, 419, 524, 525, 22, 526, 527, 528, 529, 0]),
+];
+
+pub(crate) static PARTS: [(ReleaseKind, [u16; 4]); 12] = [
+(ReleaseKind::Libc, [1, 1, 2, 232]), (ReleaseKind::Libc, [238, 238, 239, 269]),
+(ReleaseKind::Container, [506, 506, 507, 507]), (ReleaseKind::Container, [512, 512, 507, 507]),
+(ReleaseKind::Runtime, [530, 277, 278, 288]), (ReleaseKind::Runtime, [350, 350, 351, 531]),
+(ReleaseKind::Runtime, [532, 379, 533, 534]), (ReleaseKind::Container, [490, 490, 491, 491]),
+(ReleaseKind::Container, [500, 500, 491, 491]), (ReleaseKind::Runtime, [535, 313, 320, 536]),
+(ReleaseKind::Runtime, [392, 392, 537, 538]), (ReleaseKind::Runtime, [400, 400, 175, 208]),
 ];
 
 pub(crate) static DENIALS: [(u16, u16, u16, Confidence, [u16; 8]); 75] = [
-(1, 186, 187, Confidence::Report, [418, 419, 420, 421, 422, 423, 424, 425]),
-(2, 187, 188, Confidence::Source, [426, 427, 428, 421, 422, 423, 424, 429]),
-(3, 188, 189, Confidence::Report, [430, 431, 432, 433, 434, 435, 436, 437]),
-(4, 189, 190, Confidence::Report, [438, 83, 439, 421, 440, 435, 436, 441]),
-(5, 190, 191, Confidence::Report, [442, 443, 444, 9, 445, 446, 447, 448]),
-(6, 191, 192, Confidence::Report, [449, 450, 451, 9, 9, 452, 453, 454]),
-(7, 192, 193, Confidence::Report, [455, 456, 457, 458, 9, 459, 453, 460]),
-(8, 193, 194, Confidence::Report, [461, 57, 462, 458, 20, 463, 436, 464]),
-(9, 194, 195, Confidence::Report, [465, 121, 466, 108, 108, 435, 436, 467]),
-(10, 195, 196, Confidence::Report, [468, 121, 469, 118, 470, 471, 472, 473]),
-(11, 196, 197, Confidence::Report, [474, 116, 475, 9, 9, 435, 476, 477]),
-(12, 197, 198, Confidence::Report, [478, 479, 480, 9, 481, 482, 436, 483]),
-(13, 198, 199, Confidence::Report, [484, 485, 486, 9, 487, 488, 436, 489]),
-(14, 199, 200, Confidence::Report, [490, 38, 491, 492, 493, 435, 494, 495]),
-(15, 200, 201, Confidence::Report, [496, 38, 497, 498, 493, 435, 494, 499]),
-(16, 201, 202, Confidence::Report, [500, 38, 501, 458, 440, 435, 494, 502]),
-(17, 202, 203, Confidence::Report, [503, 24, 504, 505, 298, 435, 506, 507]),
-(18, 203, 204, Confidence::Report, [508, 97, 509, 510, 15, 435, 436, 511]),
-(19, 204, 207, Confidence::Report, [512, 513, 514, 458, 440, 435, 436, 317]),
-(20, 207, 208, Confidence::Report, [515, 516, 517, 518, 518, 519, 520, 521]),
-(21, 208, 210, Confidence::Report, [522, 523, 524, 9, 525, 435, 526, 527]),
-(22, 210, 211, Confidence::Report, [528, 529, 530, 348, 348, 531, 532, 533]),
-(23, 211, 214, Confidence::Report, [534, 535, 536, 402, 402, 537, 538, 539]),
-(24, 214, 215, Confidence::Report, [540, 541, 542, 543, 394, 544, 545, 546]),
-(25, 215, 217, Confidence::Report, [547, 548, 549, 550, 551, 552, 545, 553]),
-(26, 217, 218, Confidence::Report, [554, 555, 556, 557, 71, 558, 559, 560]),
-(27, 218, 219, Confidence::Report, [561, 562, 563, 564, 564, 565, 566, 567]),
-(28, 219, 220, Confidence::Source, [568, 569, 570, 564, 564, 571, 572, 573]),
-(29, 220, 222, Confidence::Report, [574, 575, 576, 564, 564, 577, 578, 579]),
-(30, 222, 223, Confidence::Report, [580, 581, 582, 564, 564, 583, 584, 585]),
-(31, 223, 229, Confidence::Report, [586, 587, 588, 589, 590, 591, 592, 593]),
-(32, 229, 232, Confidence::Report, [594, 595, 596, 597, 108, 598, 599, 600]),
-(33, 232, 233, Confidence::Report, [601, 602, 603, 564, 564, 604, 578, 605]),
-(34, 233, 234, Confidence::Report, [606, 607, 608, 609, 610, 611, 612, 613]),
-(35, 234, 235, Confidence::Report, [614, 615, 616, 617, 15, 618, 566, 619]),
-(36, 235, 237, Confidence::Known, [620, 621, 622, 623, 15, 624, 625, 626]),
-(37, 237, 238, Confidence::Report, [627, 628, 629, 630, 630, 631, 632, 633]),
-(38, 238, 239, Confidence::Known, [634, 635, 636, 402, 15, 637, 638, 639]),
-(39, 239, 242, Confidence::Known, [640, 641, 642, 564, 564, 643, 644, 645]),
-(40, 242, 243, Confidence::Report, [646, 647, 648, 458, 20, 649, 436, 650]),
-(41, 243, 244, Confidence::Report, [651, 652, 653, 654, 654, 655, 656, 657]),
-(42, 244, 245, Confidence::Report, [658, 659, 660, 421, 421, 661, 566, 662]),
-(43, 245, 247, Confidence::Report, [663, 664, 665, 564, 564, 666, 667, 668]),
-(44, 247, 248, Confidence::Report, [669, 670, 671, 564, 564, 672, 673, 674]),
-(45, 248, 249, Confidence::Source, [675, 676, 677, 678, 71, 679, 680, 681]),
-(46, 249, 250, Confidence::Source, [682, 683, 684, 564, 564, 685, 686, 687]),
-(47, 250, 251, Confidence::Report, [688, 689, 690, 691, 9, 692, 693, 694]),
-(48, 251, 254, Confidence::Known, [695, 696, 697, 698, 698, 699, 700, 701]),
-(49, 254, 255, Confidence::Source, [702, 703, 704, 705, 108, 706, 707, 708]),
-(50, 255, 255, Confidence::Report, [709, 710, 711, 20, 20, 712, 0, 713]),
-(51, 255, 255, Confidence::Source, [714, 715, 0, 0, 0, 716, 0, 717]),
-(52, 255, 259, Confidence::Known, [718, 719, 720, 564, 564, 721, 722, 723]),
-(53, 259, 262, Confidence::Source, [724, 725, 726, 727, 15, 435, 728, 729]),
-(54, 262, 263, Confidence::Source, [730, 731, 732, 116, 116, 733, 632, 734]),
-(55, 263, 264, Confidence::Source, [735, 3, 736, 737, 336, 435, 632, 738]),
-(56, 264, 265, Confidence::Report, [739, 740, 741, 742, 525, 743, 744, 745]),
-(57, 265, 268, Confidence::Report, [746, 747, 748, 749, 750, 751, 752, 753]),
-(58, 268, 270, Confidence::Known, [754, 755, 756, 757, 758, 435, 752, 759]),
-(59, 270, 274, Confidence::Report, [760, 761, 762, 15, 15, 435, 763, 764]),
-(60, 274, 281, Confidence::Source, [765, 766, 767, 9, 15, 768, 769, 770]),
-(61, 281, 285, Confidence::Report, [771, 772, 773, 9, 9, 774, 0, 775]),
-(62, 285, 286, Confidence::Source, [776, 413, 405, 9, 9, 777, 632, 778]),
-(63, 286, 288, Confidence::Known, [779, 780, 781, 782, 71, 783, 632, 784]),
-(64, 288, 291, Confidence::Source, [785, 786, 787, 458, 20, 788, 632, 778]),
-(65, 291, 291, Confidence::Report, [789, 790, 791, 792, 0, 793, 538, 794]),
-(66, 291, 291, Confidence::Report, [795, 796, 797, 798, 0, 799, 632, 800]),
-(67, 291, 291, Confidence::Report, [801, 802, 803, 0, 0, 804, 805, 806]),
-(68, 291, 296, Confidence::Report, [807, 808, 809, 810, 0, 811, 805, 812]),
-(69, 296, 296, Confidence::Report, [813, 814, 815, 810, 0, 811, 805, 816]),
-(70, 296, 296, Confidence::Report, [817, 818, 819, 0, 0, 820, 0, 821]),
-(71, 296, 296, Confidence::Report, [822, 823, 824, 0, 0, 825, 0, 826]),
-(72, 296, 297, Confidence::Report, [827, 828, 829, 830, 0, 831, 0, 832]),
-(73, 297, 303, Confidence::Report, [833, 834, 835, 458, 440, 836, 0, 837]),
-(74, 303, 304, Confidence::Report, [838, 3, 839, 840, 841, 842, 632, 843]),
-(75, 304, 306, Confidence::Report, [844, 845, 846, 9, 590, 847, 592, 848]),
+(1, 256, 257, Confidence::Report, [539, 540, 541, 542, 543, 544, 545, 546]),
+(2, 257, 258, Confidence::Source, [547, 548, 549, 542, 543, 544, 545, 550]),
+(3, 258, 259, Confidence::Report, [551, 552, 553, 554, 555, 556, 557, 558]),
+(4, 259, 260, Confidence::Report, [559, 92, 560, 542, 561, 556, 557, 562]),
+(5, 260, 261, Confidence::Report, [563, 564, 565, 10, 566, 567, 568, 569]),
+(6, 261, 262, Confidence::Report, [570, 571, 572, 10, 10, 573, 574, 575]),
+(7, 262, 263, Confidence::Report, [576, 577, 578, 579, 10, 580, 574, 581]),
+(8, 263, 264, Confidence::Report, [582, 62, 583, 579, 22, 584, 557, 585]),
+(9, 264, 265, Confidence::Report, [586, 134, 587, 120, 120, 556, 557, 588]),
+(10, 265, 266, Confidence::Report, [589, 134, 590, 131, 591, 592, 593, 594]),
+(11, 266, 267, Confidence::Report, [595, 129, 596, 10, 10, 556, 597, 598]),
+(12, 267, 268, Confidence::Report, [599, 600, 601, 10, 602, 603, 557, 604]),
+(13, 268, 269, Confidence::Report, [605, 606, 607, 10, 608, 609, 557, 610]),
+(14, 269, 270, Confidence::Report, [611, 41, 612, 613, 614, 556, 615, 616]),
+(15, 270, 271, Confidence::Report, [617, 41, 618, 619, 614, 556, 615, 620]),
+(16, 271, 272, Confidence::Report, [621, 41, 622, 579, 561, 556, 615, 623]),
+(17, 272, 273, Confidence::Report, [624, 27, 625, 626, 323, 556, 627, 628]),
+(18, 273, 274, Confidence::Report, [629, 109, 630, 631, 17, 556, 557, 632]),
+(19, 274, 277, Confidence::Report, [633, 634, 635, 579, 561, 556, 557, 343]),
+(20, 277, 278, Confidence::Report, [636, 637, 638, 639, 639, 640, 641, 642]),
+(21, 278, 280, Confidence::Report, [643, 644, 645, 10, 646, 556, 647, 648]),
+(22, 280, 281, Confidence::Report, [649, 650, 651, 375, 375, 652, 653, 654]),
+(23, 281, 284, Confidence::Report, [655, 656, 657, 430, 430, 658, 659, 660]),
+(24, 284, 285, Confidence::Report, [661, 662, 663, 664, 422, 665, 666, 667]),
+(25, 285, 287, Confidence::Report, [668, 669, 670, 671, 672, 673, 666, 674]),
+(26, 287, 288, Confidence::Report, [675, 676, 677, 678, 79, 679, 680, 681]),
+(27, 288, 289, Confidence::Report, [682, 683, 684, 685, 685, 686, 687, 688]),
+(28, 289, 290, Confidence::Source, [689, 690, 691, 685, 685, 692, 693, 694]),
+(29, 290, 292, Confidence::Report, [695, 696, 697, 685, 685, 698, 699, 700]),
+(30, 292, 293, Confidence::Report, [701, 702, 703, 685, 685, 704, 705, 706]),
+(31, 293, 299, Confidence::Report, [707, 708, 709, 710, 711, 712, 713, 714]),
+(32, 299, 302, Confidence::Report, [715, 716, 717, 718, 120, 719, 720, 721]),
+(33, 302, 303, Confidence::Report, [722, 723, 724, 685, 685, 725, 699, 726]),
+(34, 303, 304, Confidence::Report, [727, 728, 729, 730, 731, 732, 733, 734]),
+(35, 304, 305, Confidence::Report, [735, 736, 737, 738, 17, 739, 687, 740]),
+(36, 305, 307, Confidence::Known, [741, 742, 743, 744, 17, 745, 746, 747]),
+(37, 307, 308, Confidence::Report, [748, 749, 750, 751, 751, 752, 753, 754]),
+(38, 308, 309, Confidence::Known, [755, 756, 757, 430, 17, 758, 759, 760]),
+(39, 309, 312, Confidence::Known, [761, 762, 763, 685, 685, 764, 765, 766]),
+(40, 312, 313, Confidence::Report, [767, 768, 769, 579, 22, 770, 557, 771]),
+(41, 313, 314, Confidence::Report, [772, 773, 774, 775, 775, 776, 777, 778]),
+(42, 314, 315, Confidence::Report, [779, 780, 781, 542, 542, 782, 687, 783]),
+(43, 315, 317, Confidence::Report, [784, 785, 786, 685, 685, 787, 788, 789]),
+(44, 317, 318, Confidence::Report, [790, 791, 792, 685, 685, 793, 794, 795]),
+(45, 318, 319, Confidence::Source, [796, 797, 798, 799, 79, 800, 801, 802]),
+(46, 319, 320, Confidence::Source, [803, 804, 805, 685, 685, 806, 807, 808]),
+(47, 320, 321, Confidence::Report, [809, 810, 811, 812, 10, 813, 814, 815]),
+(48, 321, 324, Confidence::Known, [816, 817, 818, 819, 819, 820, 821, 822]),
+(49, 324, 325, Confidence::Source, [823, 824, 825, 826, 120, 827, 828, 829]),
+(50, 325, 325, Confidence::Report, [830, 831, 832, 22, 22, 833, 0, 834]),
+(51, 325, 325, Confidence::Source, [835, 836, 0, 0, 0, 837, 0, 838]),
+(52, 325, 329, Confidence::Known, [839, 840, 841, 685, 685, 842, 843, 844]),
+(53, 329, 332, Confidence::Source, [845, 846, 847, 848, 17, 556, 849, 850]),
+(54, 332, 333, Confidence::Source, [851, 852, 853, 129, 129, 854, 753, 855]),
+(55, 333, 334, Confidence::Source, [856, 3, 857, 858, 363, 556, 753, 859]),
+(56, 334, 335, Confidence::Report, [860, 861, 862, 863, 646, 864, 865, 866]),
+(57, 335, 338, Confidence::Report, [867, 868, 869, 870, 871, 872, 873, 874]),
+(58, 338, 340, Confidence::Known, [875, 876, 877, 878, 879, 556, 873, 880]),
+(59, 340, 344, Confidence::Report, [881, 882, 883, 17, 17, 556, 884, 885]),
+(60, 344, 351, Confidence::Source, [886, 887, 888, 10, 17, 889, 890, 891]),
+(61, 351, 355, Confidence::Report, [892, 893, 894, 10, 10, 895, 0, 896]),
+(62, 355, 356, Confidence::Source, [897, 524, 516, 10, 10, 898, 753, 899]),
+(63, 356, 358, Confidence::Known, [900, 901, 902, 903, 79, 904, 753, 905]),
+(64, 358, 361, Confidence::Source, [906, 907, 908, 579, 22, 909, 753, 899]),
+(65, 361, 361, Confidence::Report, [910, 911, 912, 913, 0, 914, 659, 915]),
+(66, 361, 361, Confidence::Report, [916, 917, 918, 919, 0, 920, 753, 921]),
+(67, 361, 361, Confidence::Report, [922, 923, 924, 0, 0, 925, 926, 927]),
+(68, 361, 366, Confidence::Report, [928, 929, 930, 931, 0, 932, 926, 933]),
+(69, 366, 366, Confidence::Report, [934, 935, 936, 931, 0, 932, 926, 937]),
+(70, 366, 366, Confidence::Report, [938, 939, 940, 0, 0, 941, 0, 942]),
+(71, 366, 366, Confidence::Report, [943, 944, 945, 0, 0, 946, 0, 947]),
+(72, 366, 367, Confidence::Report, [948, 949, 950, 951, 0, 952, 0, 953]),
+(73, 367, 373, Confidence::Report, [954, 955, 956, 579, 561, 957, 0, 958]),
+(74, 373, 374, Confidence::Report, [959, 3, 960, 961, 962, 963, 753, 964]),
+(75, 374, 376, Confidence::Report, [965, 966, 967, 10, 711, 968, 713, 969]),
 ];
 
