@@ -7,7 +7,7 @@ pub use crate::probe::word_of;
 pub use crate::sys::disposable::{alarm, any_syscall};
 #[cfg(feature = "test-support")]
 pub use crate::sys::interruption::signal;
-pub use crate::sys::notify::handover::{own, pidfd_getfd};
+pub use crate::sys::notify::handover::{own, pidfd_getfd, pidfd_open};
 pub use crate::sys::notify::set_flags;
 pub use crate::sys::process::{Fork, exit_now, fork, has_ended, kill, wait};
 pub use crate::sys::shared::Shared;

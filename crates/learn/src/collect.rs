@@ -117,7 +117,21 @@ impl Collector {
                 Seen::default()
             }),
         };
-        seen.add(report, phase);
+        seen.add(report, Some(phase));
+    }
+
+    /// Takes calls that were counted since one like them was taken, and of which is not known when
+    /// they were made.
+    pub fn take_more(&mut self, report: &Report<'_>) {
+        self.events += report.count;
+        let Some(gathered) = self.calls.get_mut(&report.call) else { return };
+        let seen = match gathered.values(report) {
+            Some(values) => gathered.seen.get_mut(&values),
+            None => gathered.unknown.as_mut(),
+        };
+        if let Some(seen) = seen {
+            seen.add(report, None);
+        }
     }
 
     /// How far the run is.
@@ -172,9 +186,9 @@ impl Gathered {
 }
 
 impl Seen {
-    fn add(&mut self, report: &Report<'_>, phase: Phase) {
+    fn add(&mut self, report: &Report<'_>, phase: Option<Phase>) {
         self.calls += report.count;
-        self.phases.insert(phase);
+        phase.into_iter().for_each(|phase| self.phases.insert(phase));
         let thread = report.thread;
         let known = self.threads.as_slice().iter().any(|known| &**known == thread);
         if !known && !thread.is_empty() {

@@ -1,10 +1,12 @@
 //! Recorders: every call that a command and all it starts make, one event each.
 //!
 //! [`Notify`] needs no permission and is the cheapest that needs none; [`Ptrace`] sees results, and
-//! commands that have a listener of their own. What neither can see is what no filter sees: the
+//! commands that have a listener of their own; [`Ebpf`] wants privileges, is the cheapest of all, and
+//! sees what runs already. What none can see is what no filter sees: the
 //! operations of io_uring, what the vDSO answers without a call, and processes that were there
 //! before.
 
+mod ebpf;
 mod machine;
 mod notify;
 mod ptrace;
@@ -14,6 +16,7 @@ use callgate_kernel::child::Ending;
 use callgate_kernel::{Command, Error};
 use callgate_syscalls::SeccompData;
 
+pub use ebpf::{Ebpf, EbpfError, Forbidden, Interest, Whom};
 pub use machine::{libc_version, today};
 pub use notify::Notify;
 pub use ptrace::Ptrace;
@@ -29,6 +32,10 @@ pub struct Event<'a> {
     /// What the kernel returned, negative for an error; `None` where the recorder does not wait for
     /// it.
     pub result: Option<i64>,
+    /// How many calls like it this tells of: 1, but for recorders that count.
+    pub count: u64,
+    /// Whether it was made at some time since one like it was told of, and not now.
+    pub is_late: bool,
 }
 
 /// What becomes of a recording.
@@ -58,6 +65,8 @@ pub struct Recorded {
     pub ending: Option<Ending>,
     /// Calls that were made and of which no event told. A recorder that lets calls wait loses none.
     pub lost: u64,
+    /// Threads that were not followed: what they and their children called is not known.
+    pub unfollowed: u64,
     /// Programs that were started and have a setuid or setgid bit, which had no effect.
     pub privileged: Vec<String>,
 }

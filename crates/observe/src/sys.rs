@@ -2,10 +2,13 @@
 //! this module's children.
 
 pub mod audit;
+pub(crate) mod bpf;
 pub(crate) mod machine;
+pub(crate) mod marks;
 pub(crate) mod quiet;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod registers;
+pub(crate) mod ring;
 pub(crate) mod signals;
 pub(crate) mod steer;
 pub(crate) mod stopping;

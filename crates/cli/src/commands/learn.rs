@@ -4,7 +4,6 @@
 
 mod files;
 mod renew;
-mod session;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -43,6 +42,8 @@ Examples:
   strace -f -o ls.trace ls -l /; callgate learn import ls.trace -o ls.evidence
   callgate run --profile ls.gate --explain-to refused -- ls -l /; callgate learn update ls.gate refused
   callgate learn --update nginx.gate -- nginx -g 'daemon off;'
+  callgate learn --pid $(cat /run/nginx.pid) --for 600 -o nginx.gate
+  callgate learn --cgroup /sys/fs/cgroup/system.slice/docker-ID.scope -o container.gate
 
 Exit status:
   0  done; the command may have failed, which is said
@@ -84,12 +85,14 @@ pub(crate) struct Args {
     minimal: bool,
     /// How calls are seen; --explore always sees them by notification
     #[arg(long, value_name = "HOW", default_value = "notify")]
-    backend: session::Backend,
+    backend: callgate_recorder::Backend,
+    #[command(flatten)]
+    following: callgate_recorder::Following,
     /// The command and its arguments
     #[arg(
         value_name = "COMMAND",
         last = true,
-        required = true,
+        required_unless_present_any = ["pid", "cgroup"],
         value_hint = ValueHint::CommandWithArguments
     )]
     command: Vec<OsString>,
@@ -178,13 +181,16 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
 }
 
 fn learn(args: &Args) -> Result<Status, Error> {
-    let kept = match &args.evidence {
+    let mut evidence = match &args.evidence {
         Some(path) if path.exists() => files::read_all(std::slice::from_ref(path))?,
         _ => Evidence::default(),
     };
-    let mut evidence = session::rounds(&args.command, args.rounds, args.backend, kept)?;
+    if args.following.record(&mut evidence)?.is_none() {
+        let (command, rounds) = (&args.command, args.rounds);
+        evidence = callgate_recorder::rounds(command, rounds, args.backend, evidence)?;
+    }
     if args.explore {
-        evidence = session::explore(&args.command, evidence)?;
+        evidence = callgate_recorder::explore(&args.command, evidence)?;
     }
     let wants = wants(!args.seen_only, args.minimal);
     if let Some(path) = &args.update {

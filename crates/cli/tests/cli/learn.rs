@@ -208,3 +208,69 @@ fn tracing_records_what_notification_does() {
     let missing = callgate(&["learn", "--backend", "ptrace", "--", "/nowhere/at/all"]);
     assert_eq!(missing.code, Some(127), "{missing:?}");
 }
+
+/// Whether this process may record in the kernel, as it is asked itself.
+fn may_record_in_the_kernel() -> bool {
+    let asked = callgate(&["learn", "--backend", "ebpf", "--", "true"]);
+    let may = asked.code == Some(0);
+    if !may {
+        asked.says(&["notify or ptrace"]);
+        callgate_testkit::skip("recording in the kernel is not permitted here");
+    }
+    may
+}
+
+#[test]
+fn recording_in_the_kernel_learns_what_notification_does() {
+    if !may_record_in_the_kernel() {
+        return;
+    }
+    let folder = Folder::new();
+    let statements = |backend: &str| {
+        let profile = folder.at(&format!("{backend}.gate"));
+        let words = ["sh", "-c", "ls -l /proc/self/; cat /proc/self/comm"];
+        let start = ["learn", "--backend", backend, "-o", &profile, "--"];
+        callgate(&[&start[..], &words].concat()).succeeds();
+        let text = fs::read_to_string(&profile).unwrap();
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        lines.map(|line| line.split("#@").next().unwrap().trim_end().to_owned()).collect()
+    };
+    let (notify, ebpf): (Vec<String>, Vec<String>) = (statements("notify"), statements("ebpf"));
+    assert_eq!(notify, ebpf);
+}
+
+#[test]
+fn a_process_that_runs_is_learned() {
+    if !may_record_in_the_kernel() {
+        return;
+    }
+    let folder = Folder::new();
+    let profile = folder.at("sh.gate");
+    // Works until it is killed.
+    let mut shell = Command::new("sh");
+    let shell = shell.args(["-c", "while :; do cat /proc/self/comm; done"]);
+    let mut child = shell.stdout(std::process::Stdio::null()).spawn().unwrap();
+    let process = child.id().to_string();
+    // A parent goes on before the new program has its words.
+    while fs::read(format!("/proc/{process}/cmdline")).unwrap().is_empty() {
+        std::thread::yield_now();
+    }
+    let learn = callgate(&["learn", "--pid", &process, "--for", "1", "-o", &profile]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    learn.succeeds();
+    learn.says(&["sh -c while", "Ctrl-C ends it", "was not seen"]);
+    let text = fs::read_to_string(&profile).unwrap();
+    assert!(text.contains("allow execve") && text.contains("by cat"), "{text}");
+
+    let none = callgate(&["learn", "--pid", "1073741800", "--for", "1"]);
+    assert_eq!(none.code, Some(2), "{none:?}");
+    none.says(&["there is no process 1073741800"]);
+    let folder = callgate(&["learn", "--cgroup", "/tmp", "--for", "1"]);
+    assert_eq!(folder.code, Some(2), "{folder:?}");
+    folder.says(&["no control group of version 2"]);
+    for wrong in [&["--pid", "1", "--", "true"][..], &["--for", "1", "--", "true"], &["--for", "1"]]
+    {
+        assert_eq!(callgate(&[&["learn"], wrong].concat()).code, Some(2), "{wrong:?}");
+    }
+}

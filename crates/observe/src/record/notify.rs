@@ -75,7 +75,7 @@ impl Recorder for Notify {
                 None
             }
         };
-        Ok(Recorded { ending, lost: 0, privileged: threads.privileged() })
+        Ok(Recorded { ending, privileged: threads.privileged(), ..Recorded::default() })
     }
 
     fn name(&self) -> &'static str {
@@ -170,7 +170,7 @@ impl Session {
         let thread = if self.begun { thread } else { "" };
         self.begun = true;
         go_on(self.format, &self.listener, raw.id)?;
-        observer.event(&Event { call: &call, thread, result: None });
+        observer.event(&Event { call: &call, thread, result: None, count: 1, is_late: false });
         Ok(())
     }
 }

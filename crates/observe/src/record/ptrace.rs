@@ -56,7 +56,7 @@ impl Recorder for Ptrace {
             return Err(Error::Kernel { call: "execve", errno });
         }
         let Session { threads, ending, .. } = session;
-        Ok(Recorded { ending, lost: 0, privileged: threads.privileged() })
+        Ok(Recorded { ending, privileged: threads.privileged(), ..Recorded::default() })
     }
 
     fn name(&self) -> &'static str {
@@ -160,7 +160,8 @@ impl Session {
     /// Tells of the call that a thread has made.
     fn tell(&mut self, thread: Tid, result: Option<i64>, observer: &mut dyn Observer) {
         if let Some((call, name)) = self.waiting.remove(&thread) {
-            observer.event(&Event { call: &call, thread: &name, result });
+            let (count, is_late) = (1, false);
+            observer.event(&Event { call: &call, thread: &name, result, count, is_late });
         }
     }
 }

@@ -65,6 +65,11 @@ impl Stopping {
         SIGNALS.load(Ordering::Relaxed)
     }
 
+    /// The children of this process, among them the orphans of others.
+    pub(crate) fn children(&self) -> Vec<Tid> {
+        children()
+    }
+
     /// Kills all processes below this one, and those that they start meanwhile.
     pub(crate) fn end_descendants(&self) {
         const ROUNDS_MAX: usize = 64;

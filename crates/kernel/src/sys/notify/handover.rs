@@ -21,7 +21,7 @@ const CONTROL_WORDS: usize = (64 + DESCRIPTORS_MAX * size_of::<RawFd>()).div_cei
 pub(crate) const PIDFD_THREAD: c_int = libc::O_EXCL;
 
 /// A descriptor that refers to a process; it is closed on exec.
-pub(crate) fn pidfd_open(process: Tid, flags: c_int) -> Result<OwnedFd, Errno> {
+pub fn pidfd_open(process: Tid, flags: c_int) -> Result<OwnedFd, Errno> {
     let (pid, flags) = (c_long::from(process.as_pid()), c_long::from(flags));
     // SAFETY: the call takes numbers.
     let result = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, flags) };

@@ -1,32 +1,44 @@
-//! Recording a command, round by round.
+//! The recordings behind `callgate learn`: a command run once or in rounds, or what runs already.
+#![cfg(target_os = "linux")]
+#![forbid(unsafe_code)]
+
+mod follow;
+mod interests;
+mod run;
+mod watch;
 
 use std::ffi::{CString, OsString};
 use std::os::unix::ffi::OsStringExt;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
-
-use callgate_kernel::child::Ending;
-use callgate_kernel::{Command, Start, running_kernel};
-use callgate_learn::{
-    CallKey, Collector, Evidence, Heading, Run, RunId, Style, Wants, mine, write,
-};
-use callgate_observe::record::{self, Event, Going, Notify, Observer, Ptrace, Recorded, Recorder};
-use callgate_syscalls::{Arch, Errno};
 
 use callgate_console::error::Error;
 use callgate_console::output;
+use callgate_kernel::{Command, Start};
+use callgate_learn::{CallKey, Collector, Evidence, Heading, Style, Wants, mine, write};
+use callgate_observe::record::{Ebpf, Going, Notify, Ptrace, Recorder};
+
+pub use follow::Following;
+use interests::interests;
+use run::{describe, identify, say_blind};
+use watch::Watch;
 
 /// How calls are seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Backend {
+pub enum Backend {
     /// Each call waits until it was seen (seccomp_unotify(2)): the fastest
     Notify,
     /// The command is traced (ptrace(2)): slower; sees results, and commands with a listener of
     /// their own
     Ptrace,
+    /// Programs in the kernel (bpf(2)) see it: the cheapest, with results, and setuid programs
+    /// work; needs CAP_BPF and CAP_PERFMON, or root, and Linux 5.8
+    Ebpf,
 }
 
 /// Runs a command so many times and adds what is seen to `evidence`.
-pub(super) fn rounds(
+///
+/// # Errors
+/// Why it can't be recorded.
+pub fn rounds(
     words: &[OsString],
     rounds: u32,
     backend: Backend,
@@ -42,6 +54,10 @@ pub(super) fn rounds(
         let recorder: Box<dyn Recorder> = match backend {
             Backend::Notify => Box::new(recorder(round, &evidence)?),
             Backend::Ptrace => Box::new(Ptrace::everything()),
+            Backend::Ebpf => {
+                let recorder = Ebpf::everything(interests());
+                Box::new(recorder.map_err(|error| Error::Usage(error.to_string()))?)
+            }
         };
         let mut watch = Watch::new(Collector::new(id));
         let recorded = recorder.record(&command, &mut watch).map_err(Error::NotExecuted)?;
@@ -65,7 +81,10 @@ pub(super) fn rounds(
 
 /// Runs a command once more for each call that it may do without, with that call refused, and adds
 /// what then appears: what it needs on older kernels and with other C libraries.
-pub(super) fn explore(words: &[OsString], mut evidence: Evidence) -> Result<Evidence, Error> {
+///
+/// # Errors
+/// Why it can't be recorded.
+pub fn explore(words: &[OsString], mut evidence: Evidence) -> Result<Evidence, Error> {
     let command = Command::resolve_here(c_strings(words)?).map_err(Error::NotExecuted)?;
     let line = words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");
     let before = evidence.clone();
@@ -125,92 +144,6 @@ fn recorder(round: u32, evidence: &Evidence) -> Result<Notify, Error> {
             Ok(Notify::handed_over_by(filter.program().clone()))
         }
     }
-}
-
-/// Gathers events and tells the user how it goes.
-struct Watch {
-    collector: Collector,
-    told: Instant,
-    signals: u32,
-}
-
-impl Watch {
-    fn new(collector: Collector) -> Self {
-        Self { collector, told: Instant::now(), signals: 0 }
-    }
-}
-
-impl Observer for Watch {
-    fn event(&mut self, event: &Event<'_>) {
-        let native = Arch::native();
-        let result = event.result.map(|value| match u16::try_from(-value) {
-            Ok(errno @ 1..=4095) => {
-                let name = native.and_then(|arch| Errno::new(errno).name(arch));
-                name.map_or_else(|| errno.to_string(), str::to_owned)
-            }
-            _ => "0".to_owned(),
-        });
-        self.collector.event(event.call, event.thread, result.as_deref());
-    }
-
-    fn tick(&mut self, signals: u32) -> Going {
-        if signals > self.signals {
-            self.signals = signals;
-            if signals > 1 {
-                return Going::End;
-            }
-            output::note(&"waiting for the command to end; once more, and it is killed");
-        }
-        if self.told.elapsed().as_secs() >= 60 {
-            self.told = Instant::now();
-            let progress = self.collector.progress();
-            output::note(&format_args!(
-                "{} events so far, {} calls; {} new in the last minute",
-                progress.events, progress.calls, progress.new
-            ));
-        }
-        Going::On
-    }
-}
-
-fn describe(line: &str, backend: &str, recorded: &Recorded) -> Run {
-    let mut blind = Vec::new();
-    for program in &recorded.privileged {
-        blind.push(format!("{program} is setuid, which had no effect under the recorder"));
-    }
-    if recorded.lost > 0 {
-        blind.push(format!("{} events were lost", recorded.lost));
-    }
-    Run {
-        date: record::today(),
-        command: line.to_owned(),
-        kernel: running_kernel().map_or_else(|_| String::new(), |kernel| kernel.to_string()),
-        machine: Arch::native().map_or_else(String::new, |arch| arch.name().to_owned()),
-        libc: record::libc_version(),
-        backend: backend.to_owned(),
-        ended: match recorded.ending {
-            Some(Ending::Exited { code }) => format!("exit {code}"),
-            Some(Ending::Killed { signal }) => format!("killed by {signal}"),
-            None => "ended by the user".to_owned(),
-        },
-        lost: recorded.lost,
-        blind,
-        without: String::new(),
-    }
-}
-
-fn say_blind(run: &Run) {
-    for blind in &run.blind {
-        output::warning(blind);
-    }
-}
-
-/// A number that no other run has.
-fn identify(line: &str) -> RunId {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-    let boot = std::fs::read("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    let process = std::process::id().to_le_bytes();
-    RunId::of([&now.to_le_bytes()[..], &process, &boot, line.as_bytes()])
 }
 
 fn c_strings(words: &[OsString]) -> Result<Vec<CString>, Error> {
