@@ -31,12 +31,14 @@ const HARMLESS: [Name; 16] = [
     names::MUNLOCKALL,
 ];
 
-/// Learns so many programs; each by notification and by tracing.
+/// Learns so many programs; each by notification, by tracing and, where that is permitted, in the
+/// kernel.
 pub(crate) fn run(bench: &Bench, programs: u64) -> Result<u64, String> {
     if Arch::native() != Some(Arch::X86_64) {
         return Ok(0);
     }
     let empty = learned(bench, "empty", "", "notify")?;
+    let backends = backends(bench)?;
     for seed in 0..programs {
         let mut random = fastrand::Rng::with_seed(seed);
         let (mut body, mut truth) = (String::new(), BTreeSet::new());
@@ -53,7 +55,7 @@ pub(crate) fn run(bench: &Bench, programs: u64) -> Result<u64, String> {
                 _ => writeln!(body, "    narrow({nr});"),
             };
         }
-        for backend in ["notify", "ptrace"] {
+        for backend in backends {
             let seen = learned(bench, &format!("p{seed}"), &body, backend)?;
             let own: BTreeSet<CallKey> = seen.difference(&empty).copied().collect();
             if own != truth {
@@ -66,6 +68,16 @@ pub(crate) fn run(bench: &Bench, programs: u64) -> Result<u64, String> {
         }
     }
     Ok(programs)
+}
+
+/// The recorders that work here.
+pub(crate) fn backends(bench: &Bench) -> Result<&'static [&'static str], String> {
+    let asked = bench.callgate(&["learn", "--backend", "ebpf", "--", "true"])?;
+    if asked.status.success() {
+        return Ok(&["notify", "ptrace", "ebpf"]);
+    }
+    println!("skipped: {}", String::from_utf8_lossy(&asked.stderr).trim());
+    Ok(&["notify", "ptrace"])
 }
 
 /// The calls of a program that are learned.
