@@ -281,6 +281,12 @@ fn continued() -> Checked {
     })
 }
 
+/// The call by which memory is mapped; the offset, 0, is in bytes or in pages.
+#[cfg(not(target_arch = "arm"))]
+const MMAP: libc::c_long = libc::SYS_mmap;
+#[cfg(target_arch = "arm")]
+const MMAP: libc::c_long = libc::SYS_mmap2;
+
 fn receive_fault() -> Checked {
     passes(|subject| {
         let board = board()?;
@@ -294,7 +300,7 @@ fn receive_fault() -> Checked {
         // s390x's call takes the address of its arguments.
         let at = [u64::try_from(mapping.as_ptr().addr()).map_err(said)?];
         let mapping = if cfg!(target_arch = "s390x") { &at[..] } else { &mapping[..] };
-        let page = subject.call(libc::SYS_mmap, mapping).map_err(said)?;
+        let page = subject.call(MMAP, mapping).map_err(said)?;
         let fault = request(subject, listener.as_fd(), RECEIVE, page.unsigned_abs());
         same("into a page to be read", fault, failed(libc::EFAULT))?;
         let id = receive(listener.as_fd()).map_err(said)?.id;

@@ -8,8 +8,8 @@ use callgate_lab::judge::frees_uretprobe;
 use callgate_lab::{Place, Probe, Subject};
 
 use super::support::{
-    Checked, Row, allow, answering, confine, failed, passes, privileged, program, refusal, said,
-    same, skip,
+    Checked, Row, allow, answering, confine, failed, nr, passes, privileged, program, refusal,
+    said, same, skip,
 };
 
 const ALLOWED: u32 = 0x7fff_0000;
@@ -89,7 +89,7 @@ enum Under {
 
 /// What a row does after the probed function: read the count, and end.
 const NEEDED: [i64; 4] =
-    [libc::SYS_read, libc::SYS_exit_group, libc::SYS_munmap, libc::SYS_sigaltstack];
+    [nr(libc::SYS_read), nr(libc::SYS_exit_group), nr(libc::SYS_munmap), nr(libc::SYS_sigaltstack)];
 
 fn filter(under: Under) -> Result<Program, String> {
     let (named, others) = match under {

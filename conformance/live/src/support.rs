@@ -29,7 +29,17 @@ pub(super) enum Verdict {
 /// A row's result.
 pub(super) type Checked = Result<Verdict, String>;
 
-pub(super) const GETPPID: i64 = libc::SYS_getppid;
+pub(super) const GETPPID: i64 = nr(libc::SYS_getppid);
+
+/// The number of a call, of one type on all machines.
+#[allow(
+    clippy::unnecessary_cast,
+    clippy::cast_lossless,
+    reason = "the type differs where a long has 32 bits"
+)]
+pub(super) const fn nr(raw: libc::c_long) -> i64 {
+    raw as i64
+}
 
 /// A row that runs in a process of its own and must come to its end.
 pub(super) fn passes(row: impl FnOnce(Subject) -> Result<(), String>) -> Checked {

@@ -6,8 +6,8 @@ use callgate_kernel::child::{Ending, Signal};
 use callgate_lab::{Board, Stop, Subject, TraceOptions, Tracee, seize};
 
 use super::support::{
-    Checked, GETPPID, Row, Verdict, become_nobody, board, confine, ensure, errno, failed, number,
-    passes, privileged, refusal, said, same, skip,
+    Checked, GETPPID, Row, Verdict, become_nobody, board, confine, ensure, errno, failed, nr,
+    number, passes, privileged, refusal, said, same, skip,
 };
 
 pub(super) const ROWS: &[Row] = &[
@@ -127,14 +127,14 @@ enum Way {
 
 const DATA: u16 = 0x1003;
 const SKIP: u64 = u64::MAX;
-const EPERM_FOR: i64 = libc::SYS_getpgrp;
-const KILL_FOR: i64 = libc::SYS_getuid;
+const EPERM_FOR: i64 = nr(libc::SYS_getsid);
+const KILL_FOR: i64 = nr(libc::SYS_getuid);
 
-/// A filter under which getpgrp is refused and getuid deadly, and, where it stops calls, getppid
+/// A filter under which getsid is refused and getuid deadly, and, where it stops calls, getppid
 /// stops.
 fn filter(way: Way) -> Result<Program, String> {
     let mut filter = Filter::builder(Action::ALLOW)
-        .answer(refusal(libc::EPERM), [names::GETPGRP])
+        .answer(refusal(libc::EPERM), [names::GETSID])
         .answer(Action::KILL_PROCESS, [names::GETUID]);
     if way == Way::Filter {
         filter = filter.answer(Action::trace(DATA), [names::GETPPID]);
@@ -273,7 +273,7 @@ fn redirected(way: Way) -> Checked {
     if !is_x86() {
         return skip(NO_REGISTERS);
     }
-    let getpid = libc::SYS_getpid.unsigned_abs();
+    let getpid = nr(libc::SYS_getpid).unsigned_abs();
     result_is(&traced(way, GETPPID, Some((getpid, None)))?, SELF)
 }
 

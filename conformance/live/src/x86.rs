@@ -11,7 +11,7 @@ use callgate_lab::{AuditRecords, Stop, Subject, TraceOptions, Tracee};
 
 use super::notify::{ended_well, receive, respond};
 use super::support::{
-    Checked, Row, Verdict, Worker, board, confine, ends, ensure, eventually, failed, passes,
+    Checked, Row, Verdict, Worker, board, confine, ends, ensure, eventually, failed, nr, passes,
     program, record_of, refusal, said, same, skip, thread_exists,
 };
 
@@ -264,7 +264,7 @@ fn x32_numbers() -> Checked {
         let filter = Filter::builder(Action::ALLOW).arches([Arch::X86_64, Arch::X32]);
         let filter = filter.answer(refusal(libc::EDOM), [names::GETPPID]).build();
         filter.and_then(|f| f.load(Scope::ThisThread)).map_err(|error| error.to_string())?;
-        let getppid = X32_BIT | libc::SYS_getppid;
+        let getppid = X32_BIT | nr(libc::SYS_getppid);
         same("through x32", subject.call(getppid, &[]), failed(libc::EDOM))?;
         same("native", subject.call(libc::SYS_getppid, &[]), failed(libc::EDOM))
     })?;
@@ -272,7 +272,7 @@ fn x32_numbers() -> Checked {
         let filter = Filter::builder(Action::ALLOW).arches([Arch::X86_64]);
         let filter = filter.foreign(refusal(libc::ENOEXEC)).build();
         filter.and_then(|f| f.load(Scope::ThisThread)).map_err(|error| error.to_string())?;
-        let getpid = X32_BIT | libc::SYS_getpid;
+        let getpid = X32_BIT | nr(libc::SYS_getpid);
         same("a filter without x32", subject.call(getpid, &[]), failed(libc::ENOEXEC))
     })
 }
@@ -283,7 +283,7 @@ fn x32_executes() -> Checked {
     }
     let board = board()?;
     passes(|subject| {
-        board.set(0, super::support::number(subject.call(X32_BIT | libc::SYS_getppid, &[])));
+        board.set(0, super::support::number(subject.call(X32_BIT | nr(libc::SYS_getppid), &[])));
         Ok(())
     })?;
     match board.at(0) {
@@ -300,7 +300,7 @@ fn number_high_half() -> Checked {
     }
     passes(|subject| {
         load(&both(refusal(libc::EPERM))?, Scope::ThisThread, &Options::default()).map_err(said)?;
-        let number = 0xdead_beef_0000_0000 | libc::SYS_getppid.unsigned_abs();
+        let number = 0xdead_beef_0000_0000 | nr(libc::SYS_getppid).unsigned_abs();
         same("getppid", subject.call_raw_number(number), Some(-1))?;
         ensure(
             running_kernel().is_ok_and(|kernel| kernel >= KernelVersion::new(3, 17)),

@@ -125,8 +125,8 @@ impl Subject {
     ///
     /// # Errors
     /// The kernel's errno.
-    pub fn call(self, nr: i64, args: &[u64]) -> Result<i64, Errno> {
-        let nr = i32::try_from(nr).map_err(|_| parts::errno(libc::EINVAL))?;
+    pub fn call(self, nr: impl Into<i64>, args: &[u64]) -> Result<i64, Errno> {
+        let nr = i32::try_from(nr.into()).map_err(|_| parts::errno(libc::EINVAL))?;
         let mut all = [0; 6];
         all.iter_mut().zip(args).for_each(|(place, arg)| *place = *arg);
         // SAFETY: a subject exists in a child of its own (`trial`), which exists for such calls.

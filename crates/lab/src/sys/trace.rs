@@ -60,11 +60,12 @@ pub(crate) fn resume(pid: pid_t, to_syscall: bool, signal: usize) -> Result<(), 
 
 /// The number that came with the last event.
 pub(crate) fn message(pid: pid_t) -> Result<u64, Errno> {
-    let mut message: libc::c_ulong = 0;
+    // As large as an unsigned long, and never the same type as an u64.
+    let mut message = 0_usize;
     let data = ptr::from_mut(&mut message).cast::<c_void>();
     // SAFETY: the request writes one unsigned long, which is what the pointer is to.
     let result = unsafe { libc::syscall(libc::SYS_ptrace, GETEVENTMSG, pid, 0, data) };
-    checked(result).map(|_| message)
+    checked(result).map(|_| u64::try_from(message).unwrap_or(u64::MAX))
 }
 
 /// Writes a word to the tracee's memory.

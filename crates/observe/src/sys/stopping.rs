@@ -124,7 +124,9 @@ fn hand_on(signal: c_int) {
     if own_thread() == waiting {
         return;
     }
-    let numbers = [std::process::id().into(), c_long::from(waiting), c_long::from(signal)];
+    // SAFETY: the call takes nothing.
+    let process = unsafe { libc::getpid() };
+    let numbers = [process, waiting, signal].map(c_long::from);
     // SAFETY: the call takes numbers, and may be made in a handler.
     unsafe { libc::syscall(libc::SYS_tgkill, numbers[0], numbers[1], numbers[2]) };
 }

@@ -456,7 +456,7 @@ static void tsync_off(void)
 
 static void *diverge(void *unused)
 {
-	refuse(SYS_getpgrp, 1);
+	refuse(SYS_getsid, 1);
 	pthread_barrier_wait(&barrier);
 	pthread_barrier_wait(&barrier);
 	return unused;
