@@ -68,7 +68,7 @@ pub(super) fn run(executions: u32, seed: u64) -> Result<String, String> {
         kills += u32::from(cases.last().is_some_and(|case| kills_thread(case.expected)));
         distinct += u32::from(cases.iter().any(|case| case.expected != cases[0].expected));
     }
-    if distinct < programs / 10 || kills == 0 {
+    if too_few(distinct, programs) || kills == 0 {
         return Err(format!(
             "{distinct} of {programs} programs with two results, {kills} kills: too few"
         ));
@@ -77,6 +77,14 @@ pub(super) fn run(executions: u32, seed: u64) -> Result<String, String> {
         "{done} executions of {programs} programs ({distinct} with several results, {kills} divisions by zero): \
          0 disagreements"
     ))
+}
+
+/// About one program in five gives several results. Of so many at least one in six has to, less
+/// three standard deviations, as few programs may by chance have fewer.
+fn too_few(distinct: u32, programs: u32) -> bool {
+    let expected = programs / 6;
+    let missing = u64::from(expected.saturating_sub(distinct));
+    missing * missing > 9 * u64::from(expected)
 }
 
 /// A program whose every result can be observed: traps, errno values and, after a division by zero,
@@ -150,5 +158,19 @@ fn agrees(expected: Outcome, answer: Answer) -> bool {
             value == i64::from(std::process::id())
         }
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chance_is_let_have_less_of_many_programs() {
+        // 9 * 32 is 288, which is between 16 and 17 squared.
+        assert!(!too_few(16, 193) && !too_few(41, 193));
+        assert!(too_few(15, 193));
+        assert!(too_few(560, 3_846) && !too_few(566, 3_846));
+        assert!(!too_few(0, 0));
     }
 }
