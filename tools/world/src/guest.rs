@@ -162,7 +162,7 @@ fn emulator(machine: &Machine) -> Command {
     let mut qemu = Command::new("timeout");
     qemu.arg(seconds.to_string());
     if !machine.accelerated() {
-        qemu.args(["nice", "-n", "19"]);
+        qemu.args(["nice", "-n", "10"]);
     }
     qemu.arg(machine.qemu).args(machine.arguments).args(machine.acceleration());
     qemu.args(["-smp", "2", "-m", "1G", "-nic", "none", "-no-reboot"]);
