@@ -7,12 +7,14 @@ use std::process::{Command, Stdio};
 
 use callgate_bpf::{Instruction, Program};
 use callgate_prover::{Meaning, Options, Prover, Scope};
+use callgate_syscalls::Arch;
 
 use house::library::{Against, Library};
 
 /// The compiled driver, or commands that run it with either library.
 pub(super) struct Driver {
     folder: PathBuf,
+    native: Arch,
     theirs: PathBuf,
     ours: PathBuf,
     /// What is removed at the end, where the driver was compiled for this run.
@@ -38,13 +40,29 @@ impl Driver {
         let library = Library::stage()?;
         let program = library.program("driver", Against::Installed)?;
         let folder = library.lib();
-        Ok(Self { folder, theirs: program.clone(), ours: program, own: Some(library) })
+        let native = Arch::native().ok_or("this machine has no table of calls")?;
+        Ok(Self { folder, native, theirs: program.clone(), ours: program, own: Some(library) })
     }
 
-    /// The driver by the commands `theirs` and `ours` in a folder.
-    pub(super) fn laid_out(folder: &Path) -> Self {
-        let [theirs, ours] = ["theirs", "ours"].map(|name| folder.join(name));
-        Self { folder: folder.into(), theirs, ours, own: None }
+    /// The driver by the commands `theirs` and `ours` in a folder, which `native` there names the
+    /// architecture of.
+    pub(super) fn laid_out(folder: &Path) -> Result<Self, String> {
+        let [theirs, ours, native] = ["theirs", "ours", "native"].map(|name| folder.join(name));
+        let name = fs::read_to_string(&native);
+        let name = name.map_err(|error| format!("{}: {error}", native.display()))?;
+        let native = Arch::ALL.into_iter().find(|arch| arch.name() == name.trim());
+        let native = native.ok_or_else(|| format!("no architecture is called {name:?}"))?;
+        Ok(Self { folder: folder.into(), native, theirs, ours, own: None })
+    }
+
+    /// Whether its calls are not those of the running kernel.
+    pub(super) fn is_emulated(&self) -> bool {
+        Arch::native() != Some(self.native)
+    }
+
+    /// The architecture that the driver is for.
+    pub(super) const fn native(&self) -> Arch {
+        self.native
     }
 
     /// The driver's output.

@@ -17,6 +17,13 @@ use callgate_testkit::accumulator;
 /// Contexts in one process.
 const BATCH: usize = 500;
 
+/// Of 100 contexts, how many have the same text at least; each other one has a known reason. About
+/// 91 have: these are four standard deviations less, of 500 contexts.
+const SAME: usize = 85;
+/// About 83 where an emulator answers for the kernel: without seccomp(2) both libraries refuse LOG,
+/// more priorities stand without a rule, and libseccomp then loses the number of the call.
+const SAME_EMULATED: usize = 75;
+
 /// Known differences of libseccomp; each is a row in COMPATIBILITY.md.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Known {
@@ -47,16 +54,17 @@ pub(super) fn run(
 ) -> Result<String, String> {
     let mut counts = Counts::default();
     while counts.contexts < wanted {
-        let scripts: Vec<Script> = (0..BATCH).map(|_| script::context(random)).collect();
+        let scripts: Vec<Script> =
+            (0..BATCH).map(|_| script::context(random, driver.native())).collect();
         batch(driver, &scripts, &mut counts)?;
     }
-    counts.report()
+    counts.report(if driver.is_emulated() { SAME_EMULATED } else { SAME })
 }
 
 impl Counts {
-    fn report(&self) -> Result<String, String> {
+    fn report(&self, same: usize) -> Result<String, String> {
         let Self { contexts, calls, refused, texts, undecided, known } = self;
-        if undecided * 100 > *contexts || texts * 100 < contexts * 80 {
+        if undecided * 100 > *contexts || texts * 100 < contexts * same {
             return Err(format!("{undecided} undecided, {texts} texts the same of {contexts}"));
         }
         let mut line = format!(

@@ -14,7 +14,7 @@
 //!
 //! Options: `--full` for 100,000 contexts, `--part N` for an Nth of them, `--seed N` for others;
 //! first of all `--drivers DIR`, a folder with commands `theirs` and `ours` that run the driver
-//! with libraries of another release or processor.
+//! with libraries of another release or processor, and a file `native` that names the latter.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "it prints what it found")]
 
@@ -63,7 +63,7 @@ fn run(args: &[String]) -> Result<(), String> {
     }
     let (driver, args) = match args {
         [option, folder, rest @ ..] if option == "--drivers" => {
-            (Driver::laid_out(Path::new(folder)), rest)
+            (Driver::laid_out(Path::new(folder))?, rest)
         }
         all => (Driver::new()?, all),
     };

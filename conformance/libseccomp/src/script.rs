@@ -1,7 +1,7 @@
 //! Random contexts, as the driver reads them.
 
 use callgate_scmp::Token;
-use callgate_syscalls::{Arch, Endian, SyscallNr};
+use callgate_syscalls::{Arch, Name, SyscallNr, names};
 
 use super::NEWER;
 
@@ -9,9 +9,9 @@ const ALLOW: u32 = 0x7fff_0000;
 const DEFAULTS: [u32; 4] = [0x0005_0063, 0x0005_0063, 0, ALLOW];
 const ACTIONS: [u32; 6] = [ALLOW, 0x0005_0001, 0x0005_0026, 0x7ff0_0007, 0x7ffc_0000, 0x0003_0000];
 
-/// Numbers of x86_64 that every architecture has, some of which others multiplex, and few, so that
-/// rules meet.
-const NUMBERS: [i32; 6] = [0, 1, 3, 41, 42, 16];
+/// Calls that every architecture has, some of which others multiplex, and few, so that rules meet.
+const CALLS: [Name; 6] =
+    [names::READ, names::WRITE, names::CLOSE, names::SOCKET, names::CONNECT, names::IOCTL];
 
 /// Data that meet each other in parts.
 const DATA: [u64; 6] = [0, 1, 0xff, 0x1_0000_0000, 0x1_0000_0001, u64::MAX];
@@ -102,45 +102,61 @@ impl Line {
     }
 }
 
-/// One context whose rules compare with EQ and MASKED_EQ.
-pub(super) fn context(random: &mut fastrand::Rng) -> Script {
+/// The number of a call on the architecture that a driver is for.
+pub(super) fn number(native: Arch, name: Name) -> i32 {
+    let nr = native.syscall(name).and_then(|call| i32::try_from(call.nr.raw()).ok());
+    nr.unwrap_or(-1)
+}
+
+/// One context whose rules compare with EQ and MASKED_EQ, for drivers of that architecture.
+pub(super) fn context(random: &mut fastrand::Rng, native: Arch) -> Script {
     let mut script = Script::default();
-    let big = random.u8(..4) == 0;
+    let foreign = random.u8(..4) == 0;
     let default = DEFAULTS[random.usize(..DEFAULTS.len())];
-    let mut arches = arches(random, big);
+    let mut arches = arches(random, native, foreign);
     script.push(format!("I {default}"));
-    let count = random.usize(usize::from(big)..4);
-    members(&mut script, &mut arches, big, count);
+    let count = random.usize(usize::from(foreign)..4);
+    members(&mut script, &mut arches, foreign, count);
     for _ in 0..random.usize(..3) {
         attribute(random, &mut script);
     }
     let mixed = random.u8(..4) == 0;
-    rules(random, &mut script, mixed);
+    let of = Rules { native, mixed };
+    rules(random, &mut script, of);
     if random.u8(..4) == 0 {
-        transaction(random, &mut script, &arches, mixed);
-        rules(random, &mut script, mixed);
+        transaction(random, &mut script, &arches, of);
+        rules(random, &mut script, of);
     }
     if random.u8(..6) == 0 {
-        merge(random, &mut script, &mut arches, (default, big, mixed));
-        rules(random, &mut script, mixed);
+        merge(random, &mut script, &mut arches, (default, foreign), of);
+        rules(random, &mut script, of);
     }
     script.push("E".into());
     script
 }
 
-/// The architectures of a byte order in random order.
-pub(super) fn arches(random: &mut fastrand::Rng, big: bool) -> Vec<Arch> {
+/// What rules a context gets: for which architecture's numbers, and whether those of one number
+/// have different actions.
+#[derive(Clone, Copy)]
+struct Rules {
+    native: Arch,
+    mixed: bool,
+}
+
+/// The other architectures of the native one's byte order, or those of the foreign one, in random
+/// order.
+pub(super) fn arches(random: &mut fastrand::Rng, native: Arch, foreign: bool) -> Vec<Arch> {
     let fits = |arch: &Arch| {
-        !NEWER.contains(arch) && *arch != Arch::X86_64 && (arch.endian() == Endian::Big) == big
+        !NEWER.contains(arch) && *arch != native && (arch.endian() != native.endian()) == foreign
     };
     let mut arches: Vec<Arch> = Arch::ALL.into_iter().filter(fits).collect();
     random.shuffle(&mut arches);
     arches
 }
 
-/// Adds architectures, in place of the native one if the byte order is the other.
-pub(super) fn members(script: &mut Script, arches: &mut Vec<Arch>, big: bool, count: usize) {
-    if big {
+/// Adds architectures, in place of the native one if the byte order is the foreign one.
+pub(super) fn members(script: &mut Script, arches: &mut Vec<Arch>, foreign: bool, count: usize) {
+    if foreign {
         script.push("D 0".into());
     }
     for arch in arches.drain(..count.min(arches.len())) {
@@ -157,14 +173,17 @@ fn attribute(random: &mut fastrand::Rng, script: &mut Script) {
 }
 
 /// Some rules and priorities.
-fn rules(random: &mut fastrand::Rng, script: &mut Script, mixed: bool) {
+fn rules(random: &mut fastrand::Rng, script: &mut Script, Rules { native, mixed }: Rules) {
     for _ in 0..random.usize(..8) {
-        let number = NUMBERS[random.usize(..NUMBERS.len())];
+        let call = CALLS[random.usize(..CALLS.len())];
+        let number = number(native, call);
         if random.u8(..5) == 0 {
             script.push(format!("P {number} {}", random.u8(..)));
         }
         let any = random.usize(..ACTIONS.len());
-        let action = if mixed { ACTIONS[any] } else { action(number) };
+        // The same action on all processors, so that their scripts differ in numbers alone.
+        let own = action(self::number(Arch::X86_64, call));
+        let action = if mixed { ACTIONS[any] } else { own };
         let text = rule(random, action, number, &[EQ, MASKED_EQ]);
         script.push(text);
     }
@@ -174,17 +193,18 @@ fn rules(random: &mut fastrand::Rng, script: &mut Script, mixed: bool) {
             2 => random.i32(-300..335),
             _ => random.i32(1000..5000),
         };
-        let number = if everywhere(number) { number } else { NUMBERS[0] };
+        let number =
+            if everywhere(native, number) { number } else { self::number(native, CALLS[0]) };
         script.push(format!("R {ALLOW} {number} {}", 6 * random.u8(..2)));
     }
 }
 
-/// Whether a number of x86_64 is that of a call which every architecture makes directly, or of none
+/// Whether a native number is that of a call which every architecture makes directly, or of none
 /// at all. Others would become rules of pseudo numbers, which libseccomp trips over, without that
 /// being seen in the script.
-fn everywhere(number: i32) -> bool {
+fn everywhere(native: Arch, number: i32) -> bool {
     let number = u32::try_from(number).map(SyscallNr::new);
-    let call = number.ok().and_then(|number| Arch::X86_64.syscall_at(number));
+    let call = number.ok().and_then(|number| native.syscall_at(number));
     call.is_none_or(|call| Arch::ALL.iter().all(|arch| arch.syscall(call.name).is_some()))
 }
 
@@ -215,15 +235,15 @@ pub(super) fn action(number: i32) -> u32 {
 }
 
 /// A transaction that is rejected, with one within it that is committed.
-fn transaction(random: &mut fastrand::Rng, script: &mut Script, arches: &[Arch], mixed: bool) {
+fn transaction(random: &mut fastrand::Rng, script: &mut Script, arches: &[Arch], of: Rules) {
     let begin = script.lines.len();
     script.push("B".into());
-    rules(random, script, mixed);
+    rules(random, script, of);
     script.push("B".into());
     if let Some(arch) = arches.first() {
         script.push(format!("A {}", Token::of(*arch).raw()));
     }
-    rules(random, script, mixed);
+    rules(random, script, of);
     script.push("C".into());
     script.push("J".into());
     script.lines[begin..].iter_mut().for_each(|line| line.undone = true);
@@ -234,17 +254,18 @@ fn merge(
     random: &mut fastrand::Rng,
     script: &mut Script,
     arches: &mut Vec<Arch>,
-    (default, big, mixed): (u32, bool, bool),
+    (default, foreign): (u32, bool),
+    of: Rules,
 ) {
     let other = random.u8(..8) == 0;
     script.push("S 1".into());
     script.push(format!("I {}", if other { 0x0005_0064 } else { default }));
     let count = 1 + random.usize(..2);
-    members(script, arches, big, count);
-    if !big && random.u8(..8) != 0 {
+    members(script, arches, foreign, count);
+    if !foreign && random.u8(..8) != 0 {
         script.push("D 0".into());
     }
-    rules(random, script, mixed);
+    rules(random, script, of);
     script.push("S 0".into());
     script.push("M".into());
 }

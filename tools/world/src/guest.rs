@@ -220,6 +220,10 @@ impl Report {
         let is_set = wanted.settings().map(|value| value.to_string()) == found[..];
         match (is_set, &found[..]) {
             (true, _) => wanted.name().into(),
+            // There are no such settings without a compiler.
+            (false, [enable, _]) if enable.contains("No such file") => {
+                "interpreter, as this kernel has no jit".into()
+            }
             (false, ["1", _]) => format!("jit, as this kernel has no {}", wanted.name()),
             (false, found) => format!("{} was not to be had: {found:?}", wanted.name()),
         }

@@ -71,6 +71,7 @@ fn row(machine: &'static Machine, request: &Request) -> Result<Row, String> {
     let [theirs, ours] = pair(machine, &folder, &interface)?;
     let mut found = vec![interfaces(&theirs, &ours)?];
     pair(machine, &folder, &programs::compiled(machine, "driver", &library)?)?;
+    written(&folder.join("native"), machine.arch())?;
     let part = request.part.unwrap_or(match (machine.native(), request.quick) {
         (_, true) => QUICK,
         (true, false) => 1,

@@ -102,6 +102,17 @@ pub(crate) const RISCV64: Machine = Machine {
 };
 
 impl Machine {
+    /// The name by which the project knows its table of calls.
+    pub(crate) fn arch(&self) -> &'static str {
+        match self.debian {
+            "amd64" => "x86_64",
+            "arm64" => "aarch64",
+            "armhf" => "arm",
+            "ppc64el" => "ppc64le",
+            other => other,
+        }
+    }
+
     /// Whether it is this machine's own.
     pub(crate) fn native(&self) -> bool {
         self.triple.starts_with(std::env::consts::ARCH)
