@@ -163,7 +163,7 @@ fn state() -> Checked {
 fn inherited() -> Checked {
     passes(|subject| {
         confine(&answer(refusal(libc::EPERM))?)?;
-        confine(&answering(names::GETPGRP, Action::ALLOW)?)?;
+        confine(&answering(names::GETSID, Action::ALLOW)?)?;
         let mut child = subject.fork(|subject| {
             u8::from(subject.call(libc::SYS_getppid, &[]) != Err(errno(libc::EPERM)))
         })?;
