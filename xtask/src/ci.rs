@@ -51,6 +51,7 @@ const STEPS: &[Step] = &[
     Step { name: "conformance: denials", command: || xtask(&["conformance", "denials"]) },
     Step { name: "conformance: notify", command: || xtask(&["conformance", "notify"]) },
     Step { name: "conformance: prover", command: || xtask(&["conformance", "prover"]) },
+    Step { name: "world", command: || xtask(&["world", "--quick"]) },
     Step { name: "abi", command: || xtask(&["abi"]) },
     Step { name: "conformance: libseccomp", command: || xtask(&["conformance", "libseccomp"]) },
     Step { name: "conformance: readings", command: || xtask(&["conformance", "readings"]) },
