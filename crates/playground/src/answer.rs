@@ -302,6 +302,8 @@ mod tests {
         assert_eq!(answer(docker, "", "").form, "a container profile");
         let unit = "[Service]\nSystemCallFilter=@system-service\nSystemCallErrorNumber=EPERM\n";
         assert_eq!(answer(unit, "", "").form, "a systemd unit");
+        let firejail = answer("seccomp.keep read,write,exit_group\n", "", "");
+        assert!(firejail.shown.contains("read") && firejail.errors.is_empty(), "{firejail:?}");
         let program = "{ 0x20, 0, 0, 0 },\n{ 0x15, 0, 1, 39 },\n{ 0x06, 0, 0, 0x00050001 },\n\
             { 0x06, 0, 0, 0x7fff0000 },\n";
         let found = answer(program, "", "");

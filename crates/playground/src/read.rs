@@ -58,10 +58,6 @@ pub(crate) fn read(bytes: &[u8], name: &str, settings: &Settings) -> Result<Filt
             let json = spo::profile(&source(bytes, name)?, &mut none).map_err(refused)?;
             profile(json, settings)
         }
-        [Dialect::Firejail] => {
-            let instead = "paste the table of `firejail --seccomp.print`";
-            Err(Failure::Said(format!("firejail's profiles are not read here: {instead}")))
-        }
         [dialect] => foreign(*dialect, source(bytes, name)?, settings),
         [] => program(bytes, name),
         several => {

@@ -9,14 +9,13 @@ pub(crate) fn page() -> String {
     let mut text = String::from(
         "# Forms of filters\n\nEvery command that takes a filter takes each of these. Which form a file has is found out \
          by its content;\n`FORM:FILE` names it for policies, `--from FORM` for programs.\n\n## Policies\n\n| form | what it \
-         is | read | written by `convert --to` |\n|---|---|---|---|\n",
+         is | written by `convert --to` |\n|---|---|---|\n",
     );
     for dialect in Dialect::ALL {
         let written = Format::ALL.iter().any(|format| format.name() == dialect.name());
         let mark = |yes| if yes { "yes" } else { "no" };
-        let read = mark(dialect != Dialect::Firejail);
         let (name, title) = (dialect.name(), dialect.title());
-        text += &format!("| `{name}` | {title} | {read} | {} |\n", mark(written));
+        text += &format!("| `{name}` | {title} | {} |\n", mark(written));
     }
     text += "\nA text that was written is read back, as its tool would read it, and proved to mean the filter: see\n\
         [Writing profiles](profiles.md#the-same-filter-for-another-tool).\n\n## Programs\n\n| form | what it is |\n|---|---|\n";

@@ -29,9 +29,10 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     let wanted = code.to_ascii_uppercase();
     let page = callgate_gate::codes().find(|(code, ..)| *code == wanted);
     let Some((code, title, text)) = page else {
-        let message =
-            format!("no error has the code {code:?}: `callgate explain-error` lists them");
-        return Err(Error::Usage(message));
+        return Err(Error::Usage(match callgate_lint::page(&wanted) {
+            Some(_) => format!("{wanted} is a finding's: `callgate lint --explain {wanted}`"),
+            None => format!("no error has the code {code:?}: `callgate explain-error` lists them"),
+        }));
     };
     output::text(|out| writeln!(out, "{heading}{code}: {title}{heading:#}\n\n{text}"))?;
     Ok(Status::Success)

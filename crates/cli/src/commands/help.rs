@@ -35,6 +35,17 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
         let names: Vec<String> =
             command.get_subcommands().map(|command| command.get_name().to_owned()).collect();
         let Some(inner) = command.find_subcommand(word) else {
+            let code = word.to_ascii_uppercase();
+            if callgate_lint::page(&code).is_some() {
+                return Err(Error::Usage(format!(
+                    "{code} has a page: `callgate lint --explain {code}`"
+                )));
+            }
+            if callgate_gate::codes().any(|(known, ..)| known == code) {
+                return Err(Error::Usage(format!(
+                    "{code} has a page: `callgate explain-error {code}`"
+                )));
+            }
             let problem = format!("no command or topic is called {word:?}");
             let known = names.iter().map(String::as_str).chain(topics::NAMES);
             let near = value::did_you_mean(&problem, word, known);

@@ -91,6 +91,7 @@ impl Page {
 
     fn render(&self, out: &mut Vec<u8>) -> io::Result<()> {
         let man = Man::new(self.command.clone()).title(&self.name).manual("Callgate");
+        let man = man.source(concat!("callgate ", env!("CARGO_PKG_VERSION")));
         man.render_title(out)?;
         man.render_name_section(out)?;
         synopsis(&self.command).to_writer(out)?;

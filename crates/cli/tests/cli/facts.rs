@@ -187,3 +187,14 @@ fn no_role_allows_what_reaches_the_kernel() {
         }
     }
 }
+
+#[test]
+fn a_code_asked_of_the_wrong_command_is_told_the_right_one() {
+    for (words, right) in [
+        (["explain-error", "l0505"], "`callgate lint --explain L0505`"),
+        (["help", "L0505"], "`callgate lint --explain L0505`"),
+        (["help", "e0350"], "`callgate explain-error E0350`"),
+    ] {
+        callgate(&words).fails(2, &[right]);
+    }
+}
