@@ -16,6 +16,7 @@ mod fmt;
 mod help;
 mod learn;
 mod lint;
+#[cfg(feature = "lsp")]
 mod lsp;
 mod man;
 mod optimize;
@@ -66,6 +67,7 @@ pub(crate) enum Command {
     Show(show::Args),
     Explain(explain::Args),
     ExplainError(explain_error::Args),
+    #[cfg(feature = "lsp")]
     Lsp(lsp::Args),
     Agent(agent::Args),
     Doctor(callgate_doctor::Args),
@@ -115,6 +117,7 @@ pub(crate) fn run(command: &Command) -> Result<Status, Error> {
         Command::Show(args) => show::run(args),
         Command::Explain(args) => explain::run(args),
         Command::ExplainError(args) => explain_error::run(args),
+        #[cfg(feature = "lsp")]
         Command::Lsp(args) => lsp::run(args),
         Command::Agent(args) => agent::run(args),
         Command::Doctor(args) => callgate_doctor::run(args),

@@ -10,7 +10,7 @@ use crate::shell::{copied, fresh, heard, kept, made, written};
 use crate::{Extent, Row};
 
 /// The longest that the command may be, stripped: what is fetched and kept for one sandbox.
-const SIZE_MAX: u64 = 7 << 20;
+const SIZE_MAX: u64 = 7_000_000;
 
 /// Nothing to load; the addresses that the program corrects when it starts as bits instead of 24
 /// bytes each; and functions of the same code once, which is the linker's that comes with Rust for
@@ -51,7 +51,8 @@ pub(crate) fn arrive(_: Extent) -> Result<Vec<Row>, String> {
 }
 
 /// The command with nothing to load beside it. The target is named, so that build scripts and
-/// macros, which are loaded themselves, are built as ever. `scan` is left out, for its size.
+/// macros, which are loaded themselves, are built as ever. `lsp` and `scan` are left out, for their
+/// size.
 fn built() -> Result<PathBuf, String> {
     let triple = format!("{}-unknown-linux-gnu", env::consts::ARCH);
     let arguments = ["build", "--quiet", "--profile", "command", "--package", "callgate-cli"];
