@@ -6,11 +6,14 @@ use std::process::Command;
 use super::{Sources, packages, succeed, text};
 
 /// The packages, by what their files begin with.
-const PACKAGES: [&str; 7] = [
+const PACKAGES: [&str; 10] = [
+    "callgate-dbgsym_",
+    "callgate-doc_",
     "callgate-seccomp_",
     "callgate_",
     "libcallgate-dev_",
     "libcallgate-seccomp-dev_",
+    "libcallgate-seccomp2-dbgsym_",
     "libcallgate-seccomp2_",
     "libcallgate0_",
     "python3-callgate-seccomp_",
@@ -24,7 +27,7 @@ pub(super) fn build(sources: &Sources) -> Result<Vec<PathBuf>, String> {
     let mut build = sources.builder("dpkg-buildpackage");
     build.args(["--build=binary", "--no-sign", "--no-check-builddeps"]).current_dir(&tree);
     println!("package: building Debian's packages");
-    succeed(build.env("DEB_BUILD_OPTIONS", "nocheck noautodbgsym"))?;
+    succeed(build.env("DEB_BUILD_OPTIONS", "nocheck"))?;
     packages(&sources.folder.join("deb"), ".deb", &PACKAGES)
 }
 

@@ -62,6 +62,20 @@ const DEBIAN: &[Trial] = &[
         prints: "/usr/include/callgate.h",
     },
     Trial {
+        shows: "the book is there, and registered",
+        command: "ls /usr/share/doc/callgate-doc/html/index.html; cat /usr/share/doc-base/callgate*",
+        prints: "/usr/share/doc/callgate-doc/html/index.html\nDocument: callgate",
+    },
+    Trial {
+        shows: "the library's debugging package names lines",
+        command: "DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends binutils \
+                  >/dev/null; cd $(dirname /usr/lib/*/libseccomp.so.2); \
+                  id=$(readelf -n libseccomp.so.2 | sed -n 's/.*Build ID: //p'); \
+                  at=$(nm -D libseccomp.so.2 | sed -n 's/ T seccomp_load$//p'); \
+                  addr2line -e /usr/lib/debug/.build-id/$(echo $id | cut -c1-2)/$(echo $id | cut -c3-).debug $at",
+        prints: "/scmp-capi/src/",
+    },
+    Trial {
         shows: "Python loads a filter",
         command: "python3 -c 'import seccomp as s, os; f = s.SyscallFilter(s.ALLOW); \
                   f.add_rule(s.ERRNO(7), \"getppid\"); f.load(); print(os.getppid())'",
