@@ -1,9 +1,9 @@
 //! Where workloads are run.
 
-use std::fs;
+use std::fs::{self, File};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 /// The command under test, and folders for its runs.
 pub(crate) struct Bench {
@@ -72,6 +72,12 @@ impl Bench {
         Ok(names)
     }
 
+    /// Why the held-out work of a program cannot work after its training, where that is known.
+    pub(crate) fn reason(&self, name: &str) -> Option<String> {
+        let text = fs::read_to_string(workloads().join(format!("{name}.why"))).ok()?;
+        Some(text.trim().to_owned())
+    }
+
     /// Plays a workload in a new folder; how it ended, if not well.
     pub(crate) fn play(&self, workload: &str, wrap: Wrap<'_>) -> Result<Option<String>, String> {
         let folder = self.at("work");
@@ -80,19 +86,28 @@ impl Bench {
         let script = workloads().join(workload);
         let path =
             format!("{}:{}", self.at("tools").display(), std::env::var("PATH").unwrap_or_default());
-        let output = Command::new("timeout")
-            .args(["60", "sh", "-e"])
+        // Neither a server that a profile keeps from ending nor one that a script left is waited for.
+        let said = self.at("said");
+        let mut timeout = Command::new("timeout")
+            .args(["--kill-after", "5", "180", "sh", "-e"])
             .arg(script)
             .current_dir(&folder)
             .env("PATH", path)
             .env("WRAP", self.words(wrap))
             .env("PORT", free_port()?.to_string())
-            .output()
+            .stdout(Stdio::null())
+            .stderr(File::create(&said).map_err(|error| error.to_string())?)
+            .spawn()
             .map_err(|error| format!("{workload}: {error}"))?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        Ok((!output.status.success()).then(|| {
+        let status = timeout.wait().map_err(|error| format!("{workload}: {error}"))?;
+        // timeout(1) leads a process group, in which what it started is.
+        let group = format!("-{}", timeout.id());
+        let _ = Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status();
+        let said = fs::read(&said).map_err(|error| error.to_string())?;
+        let said = String::from_utf8_lossy(&said);
+        Ok((!status.success()).then(|| {
             let last: Vec<&str> = said.lines().rev().take(3).collect();
-            format!("{workload}: {}: {}", output.status, last.join(" / "))
+            format!("{workload}: {status}: {}", last.join(" / "))
         }))
     }
 
@@ -100,11 +115,9 @@ impl Bench {
         let callgate = self.command.display();
         match wrap {
             Wrap::Bare => String::new(),
-            Wrap::Learn(evidence) => format!(
-                "{callgate} learn --evidence {} -o {} --",
-                evidence.display(),
-                self.at("unused.gate").display()
-            ),
+            Wrap::Learn(evidence) => {
+                format!("{callgate} learn --evidence {} -o /dev/null --", evidence.display())
+            }
             Wrap::Strace(trace) => {
                 format!("strace -f -qq -s 0 -A -o {} --", trace.display())
             }

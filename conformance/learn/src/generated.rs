@@ -94,7 +94,8 @@ fn learned(
     house::output(Command::new("cc").arg("-O1").arg("-o").arg(&program).arg(&source))?;
     let _ = fs::remove_file(&evidence);
     let [gate, program] = [gate, program].map(|path| path.display().to_string());
-    let output = bench.callgate(&["learn", "--backend", backend, "-o", &gate, "--", &program])?;
+    let recorded = ["learn", "--force", "--backend", backend, "-o", &gate, "--", &program];
+    let output = bench.callgate(&recorded)?;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     if !output.status.success() || !said.contains("exit 0") {
         return Err(format!("{name} by {backend}: {said}"));

@@ -35,16 +35,18 @@ fn run(args: &[String]) -> Result<(), String> {
     let programs = generated::run(&bench, if all { 24 } else { 6 })?;
     println!("{programs} generated programs: every call was learned, and no other\n");
     println!("{}", measure::Row::HEADING);
-    let mut failed = Vec::new();
+    let (mut failed, mut explained) = (Vec::new(), Vec::new());
     for name in bench.programs()?.iter().filter(|name| all || wanted.contains(&name.as_str())) {
         match measure::Row::of(&bench, name)? {
             None => println!("| {name} | skipped: it does not work here |"),
             Some(row) => {
                 println!("{row}");
                 failed.extend(row.failure());
+                explained.extend(row.explanation());
             }
         }
     }
+    println!("\n{}", explained.join("\n"));
     match failed.is_empty() {
         true => Ok(()),
         false => Err(failed.join("\n")),
