@@ -1,10 +1,11 @@
 //! The policies that are measured.
 
-use callgate_formats::{Arches, Options, builtin};
-use callgate_policy::KernelVersion;
+use callgate_gate::builtin;
 use callgate_policy::{
-    Action, Arch, ArchPolicy, Comparison, Condition, Field, Operator, Policy, SyscallNr,
+    Action, Arch, ArchPolicy, Comparison, Condition, Field, KernelVersion, Operator, Policy,
+    SyscallNr,
 };
+use callgate_rules::Target;
 
 use conformance_prover::common as common_profile;
 
@@ -164,10 +165,11 @@ fn collect(condition: &Condition, text: &mut String) {
 }
 
 pub(crate) fn container(arches: &[Arch]) -> Result<Policy, String> {
-    let profile = builtin("container").map_err(|e| e.to_string())?;
-    let mut options = Options::new(Arch::X86_64, KernelVersion::new(6, 12));
-    options.arches = Arches::Exactly(arches.to_vec());
-    Ok(profile.resolve(&options).map_err(|e| e.to_string())?.policy)
+    let builtin = builtin("container").map_err(|e| e.to_string())?;
+    let written = builtin.read().map_err(|e| e.to_string())?;
+    let kernel = Some(KernelVersion::new(6, 12));
+    let target = Target { arches: Some(arches.to_vec()), kernel, ..Target::new(Arch::X86_64) };
+    Ok(written.lower(&target).map_err(|e| e.to_string())?.policy)
 }
 
 /// The part of a policy that allows syscalls whatever their arguments.

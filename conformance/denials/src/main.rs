@@ -7,6 +7,7 @@
 #![expect(clippy::print_stdout, reason = "it prints what it found")]
 
 mod cost;
+mod lines;
 mod row;
 mod rows;
 mod special;
@@ -18,16 +19,25 @@ fn main() -> std::process::ExitCode {
 }
 
 fn run(args: &[String]) -> Result<(), String> {
+    if let [option, lines] = args {
+        if option == "--lines" {
+            return lines::run(lines.parse().map_err(|_| format!("{lines} is no number"))?);
+        }
+    }
     let (cost, args) = match args {
         [first, rest @ ..] if first == "--cost" => (true, rest),
         all => (false, all),
     };
     let command = match args {
         [] => house::build_command()?,
-        [option, path] if option == "--command" => path.into(),
+        // Rows are run in a folder of their own.
+        [option, path] if option == "--command" => {
+            std::path::absolute(path).map_err(|error| error.to_string())?
+        }
         _ => {
             return Err(
-                "the options are --cost, and --command PATH for one that is built".to_owned()
+                "the options are --cost, --lines N, and --command PATH for one that is built"
+                    .to_owned(),
             );
         }
     };

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <ucontext.h>
@@ -59,7 +60,7 @@ static void *thread(void *count)
 
 static void *ender(void *unused)
 {
-	struct timespec moment = { 0, 300 * 1000 * 1000 };
+	struct timespec moment = { 1, 0 };
 	(void)unused;
 	nanosleep(&moment, NULL);
 	_exit(6);
@@ -104,15 +105,67 @@ static int with_own_filter(long own)
 	return say(syscall(SYS_uname, NULL));
 }
 
-/* Exits with the errno of the load, or with 7. */
-static int with_own_listener(void)
+/* Returns the errno of the load. */
+static int load_listener(void)
 {
 	struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 	struct sock_fprog program = { 1, &allow };
-	make_refused_call();
 	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program) < 0)
 		return errno;
+	return 0;
+}
+
+static int with_own_listener(void)
+{
+	int failed = load_listener();
+	if (failed)
+		return 100 + failed;
+	say(make_refused_call());
 	return 7;
+}
+
+static int child_of_own_listener(void)
+{
+	int ends[2], status;
+	char byte = 0;
+	if (pipe(ends))
+		return 9;
+	pid_t child = fork();
+	if (child == 0) {
+		close(ends[1]);
+		if (read(ends[0], &byte, 1) != 1)
+			_exit(9);
+		_exit(say(make_refused_call()));
+	}
+	int failed = load_listener();
+	if (failed)
+		return 100 + failed;
+	if (write(ends[1], &byte, 1) != 1 || waitpid(child, &status, 0) != child)
+		return 9;
+	printf("child: %x\n", status & ~0x80);
+	return 4;
+}
+
+static void *denied_thread(void *wrong)
+{
+	for (int i = 0; i < 25; i++)
+		if (make_refused_call() != -1 || errno != EPERM)
+			__atomic_add_fetch((int *)wrong, 1, __ATOMIC_RELAXED);
+	return NULL;
+}
+
+static int threads_of_own_listener(void)
+{
+	pthread_t all[8];
+	int wrong = 0;
+	for (int i = 0; i < 8; i++)
+		if (pthread_create(&all[i], NULL, denied_thread, &wrong))
+			return 9;
+	int failed = load_listener();
+	for (int i = 0; i < 8; i++)
+		pthread_join(all[i], NULL);
+	printf("load %d, wrong %d\n", failed, wrong);
+	return 5;
 }
 
 static int until_it_works(void)
@@ -121,6 +174,34 @@ static int until_it_works(void)
 	while (make_refused_call() < 0)
 		nanosleep(&moment, NULL);
 	return 0;
+}
+
+static void alarmed(int signal)
+{
+	(void)signal;
+}
+
+/* Calls under a timer that goes off a thousand times a second, whose handler lets calls go on. */
+static int in_a_storm(void)
+{
+	struct sigaction action = { .sa_handler = alarmed, .sa_flags = SA_RESTART };
+	struct itimerval often = { { 0, 1000 }, { 0, 1000 } };
+	int made = 0, refused = 0, other = 0;
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &often, NULL);
+	for (int i = 0; i < 1000; i++) {
+		long result = make_refused_call();
+		if (result > 0)
+			made++;
+		else if (errno == EPERM)
+			refused++;
+		else
+			other++;
+	}
+	often.it_value.tv_usec = 0;
+	setitimer(ITIMER_REAL, &often, NULL);
+	printf("made %d, refused %d, other %d\n", made, refused, other);
+	return 8;
 }
 
 int main(int argc, char **argv)
@@ -133,6 +214,8 @@ int main(int argc, char **argv)
 			make_refused_call();
 		return 2;
 	}
+	if (!strcmp(way, "storm"))
+		return in_a_storm();
 	if (!strcmp(way, "int80"))
 		return say(by_int80());
 	if (!strcmp(way, "x32"))
@@ -182,6 +265,17 @@ int main(int argc, char **argv)
 		return with_own_filter(SECCOMP_RET_KILL_PROCESS);
 	if (!strcmp(way, "own-listener"))
 		return with_own_listener();
+	if (!strcmp(way, "own-listener-handler")) {
+		struct sigaction action = { .sa_sigaction = handler, .sa_flags = SA_SIGINFO };
+		sigaction(SIGSYS, &action, NULL);
+		say(with_own_listener());
+		printf("handled %d\n", handled);
+		return 3;
+	}
+	if (!strcmp(way, "own-listener-child"))
+		return child_of_own_listener();
+	if (!strcmp(way, "own-listener-threads"))
+		return threads_of_own_listener();
 	if (!strcmp(way, "until-it-works"))
 		return until_it_works();
 	return 99;

@@ -44,14 +44,35 @@ impl Bench {
         bench.compile("refused", include_str!("refused.c"), &["-pthread"])?;
         bench.compile("static", include_str!("refused.c"), &["-pthread", "-static"])?;
         let narrow = ["-m32", "-static", "-nostdlib", "-fno-pic", "-no-pie"];
+        if is_there("musl-gcc") {
+            for (name, flags) in [("musl", &["-static"][..]), ("musl-shared", &[])] {
+                bench.compile_by("musl-gcc", name, include_str!("foreign.c"), flags)?;
+            }
+        }
+        if is_there("go") {
+            bench.compile_go("gopher", include_str!("refused.go"))?;
+        }
         bench.compile("narrow", include_str!("narrow.c"), &narrow)?;
         Ok(bench)
     }
 
     pub(crate) fn compile(&self, name: &str, text: &str, flags: &[&str]) -> Result<(), String> {
+        self.compile_by("cc", name, text, flags)
+    }
+
+    fn compile_by(&self, by: &str, name: &str, text: &str, flags: &[&str]) -> Result<(), String> {
         let source = self.file(&format!("{name}.c"), text)?;
-        let mut command = Command::new("cc");
+        let mut command = Command::new(by);
         command.arg("-O1").args(flags).arg("-o").arg(self.folder.join(name)).arg(source);
+        house::output(&mut command).map(drop)
+    }
+
+    fn compile_go(&self, name: &str, text: &str) -> Result<(), String> {
+        let source = self.file(&format!("{name}.go"), text)?;
+        let mut command = Command::new("go");
+        command.args(["build", "-o"]).arg(self.folder.join(name)).arg(source);
+        // No module and no network are needed.
+        command.env("GOFLAGS", "-mod=mod").env("CGO_ENABLED", "0").current_dir(&self.folder);
         house::output(&mut command).map(drop)
     }
 
@@ -133,7 +154,7 @@ impl Row {
     }
 }
 
-fn is_there(program: &str) -> bool {
+pub(crate) fn is_there(program: &str) -> bool {
     let paths = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&paths).any(|path| path.join(program).exists())
 }

@@ -22,10 +22,16 @@ pub(crate) fn all() -> Vec<Row> {
         }
         rows.extend(refused("static", "once", answer, 1));
         rows.push(narrow(answer));
+        let foreign_ones = ["musl", "musl-shared", "gopher"].map(|it| foreign(it, answer));
+        // A thread of Go's that is gone leaves the others waiting for ever, and what Go says of a
+        // trap has addresses of the day in it.
+        let differs = ["kill-thread", "trap 7"].contains(&answer);
+        rows.extend(foreign_ones.into_iter().filter(|row| !differs || row.call.2 != "gopher"));
     }
     for answer in ["errno EPERM", "log"] {
         rows.extend(refused("refused", "threads", answer, 400));
         rows.extend(refused("refused", "thousand", answer, 1000));
+        rows.extend(refused("refused", "storm", answer, 1000));
     }
     for way in ["handler", "ignored", "blocked"] {
         for answer in ["trap 7", "kill", "kill-thread"] {
@@ -38,6 +44,13 @@ pub(crate) fn all() -> Vec<Row> {
             rows.extend(refused("refused", way, answer, 1));
         }
     }
+    // From the load on the command is traced, without being asked to.
+    for answer in ANSWERS.into_iter().filter(|answer| *answer != "log") {
+        for way in ["own-listener", "own-listener-handler", "own-listener-child"] {
+            rows.extend(refused("refused", way, answer, 1));
+        }
+    }
+    rows.extend(refused("refused", "own-listener-threads", "errno EPERM", 200));
     rows.extend(installed());
     rows
 }
@@ -58,6 +71,18 @@ fn refused(program: &str, way: &str, answer: &str, count: u64) -> Option<Row> {
         count,
         needs: None,
     })
+}
+
+/// A program of another C library, or of none.
+fn foreign(program: &'static str, answer: &str) -> Row {
+    Row {
+        name: format!("{program}, {answer}"),
+        profile: profile("x86_64", answer, "getppid"),
+        command: vec![format!("{{}}/{program}"), "once".to_owned()],
+        call: ("getppid", "x86_64", program),
+        count: 1,
+        needs: Some(if program == "gopher" { "go" } else { "musl-gcc" }),
+    }
 }
 
 /// A program of 32 bits.
@@ -111,6 +136,10 @@ fn installed() -> Vec<Row> {
         Some("/usr/bin/python3"),
     );
     add(&["go", "version"], "errno ENOSYS", "sched_getaffinity", "go", Some("go"));
+    for answer in ["errno EPERM", "kill", "trap 1"] {
+        // Where it puts what other virtual machines may read; its first thread only waits.
+        add(&["java", "-version"], answer, "mkdir", "java", Some("java"));
+    }
     add(&["ping", "-V"], "errno EPERM", "capget", "ping", Some("ping"));
     rows
 }

@@ -5,15 +5,16 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 
-use crate::row::{Bench, same};
+use crate::row::{Bench, is_there, same};
 
 type Special = fn(&Bench) -> Result<(), String>;
 
-pub(crate) const ALL: [(&str, Special); 4] = [
+pub(crate) const ALL: [(&str, Special); 5] = [
     ("a program that wants a listener of its own", wants_listener),
     ("a program that swallows EPERM and goes on for ever", hangs),
     ("a program of whose processes one stays behind", stays_behind),
     ("a program with the set-user-ID bit", set_user_id),
+    ("programs without unwind information, whose stack is told", has_stack),
 ];
 
 const REFUSES: &str = "policy 1\ndefault allow\nerrno EPERM getppid\n";
@@ -82,21 +83,56 @@ fn set_user_id(bench: &Bench) -> Result<(), String> {
     }
 }
 
-/// With a listener of callgate's it fails, which is said; traced it works, as under plain `run`.
+/// Where callgate can't do without its listener the program gets none, which is said; traced from the
+/// start it works, as under plain `run`.
 fn wants_listener(bench: &Bench) -> Result<(), String> {
-    let profile = bench.file("profile.gate", REFUSES)?;
+    let logs = bench.file("logs.gate", &REFUSES.replace("errno EPERM", "log"))?;
+    let refuses = bench.file("profile.gate", REFUSES)?;
     let words = ["{}/refused".to_owned(), "own-listener".to_owned()];
-    for (options, code, said) in [
-        (&["-q"][..], 7, ""),
-        (&["--explain", "--trace"], 7, "profile.gate:3:1"),
-        (&["--explain"], 16, "see what is refused with --trace"),
+    for (options, profile, code, said) in [
+        (&["-q"][..], &logs, 7, ""),
+        (&["--explain", "--trace"], &logs, 7, "logs.gate:3:1"),
+        (&["--explain"], &logs, 116, "see what is refused with --trace"),
+        (&["--explain"], &refuses, 7, "from here on the command is traced"),
+        (&["--explain", "--retry"], &refuses, 116, "see what is refused with --trace"),
     ] {
-        let run = bench.run(options, &profile, &words).output();
+        let run = bench.run(options, profile, &words).output();
         let run = run.map_err(|error| error.to_string())?;
-        same("exit code", &run.status.code(), &Some(code))?;
         let told = String::from_utf8_lossy(&run.stderr);
+        same("exit code", &run.status.code(), &Some(code)).map_err(|it| format!("{it}: {told}"))?;
         if !told.contains(said) {
             return Err(format!("{options:?}: {told}"));
+        }
+    }
+    Ok(())
+}
+
+/// The functions that led to the call are told, whatever made the program.
+fn has_stack(bench: &Bench) -> Result<(), String> {
+    let profile = bench.file("profile.gate", REFUSES)?;
+    let c = &["make_refused_call", "main"][..];
+    for (program, needs, functions) in [
+        ("refused", "cc", c),
+        ("static", "cc", c),
+        ("musl", "musl-gcc", c),
+        ("musl-shared", "musl-gcc", c),
+        ("gopher", "go", &["main.refused"]),
+    ] {
+        if !is_there(needs) {
+            println!("skipped: the stack of {program}: there is no {needs}");
+            continue;
+        }
+        let told = bench.file("told.json", "")?;
+        let to = format!("--explain-to={}", told.display());
+        let words = [format!("{{}}/{program}"), "once".to_owned()];
+        house::output(&mut bench.run(&[&to], &profile, &words))?;
+        let lines = fs::read_to_string(&told).map_err(|error| error.to_string())?;
+        let first = lines.lines().next().unwrap_or_default();
+        let first: serde_json::Value = serde_json::from_str(first).map_err(|e| e.to_string())?;
+        let frames = first["caller"].as_array().into_iter().flatten();
+        let symbols: Vec<&str> = frames.filter_map(|frame| frame["symbol"].as_str()).collect();
+        if let Some(missing) = functions.iter().find(|function| !symbols.contains(function)) {
+            return Err(format!("{program}: no {missing} among {symbols:?}"));
         }
     }
     Ok(())

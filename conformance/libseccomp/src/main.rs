@@ -11,6 +11,8 @@
 //!   COMPATIBILITY.md, or it is an error.
 //! - [`ordered`]: rules with all operators; ours means the union of the rules in every case, theirs
 //!   is counted.
+//! - [`profiles`]: profiles as the command compiles them, by our library, and by theirs, whose rules
+//!   are added as runc does; no answer of ours is more permissive, but for listed defects of theirs.
 //!
 //! Options: `--full` for 100,000 contexts, `--part N` for an Nth of them, `--seed N` for others;
 //! first of all `--drivers DIR`, a folder with commands `theirs` and `ours` that run the driver
@@ -21,6 +23,7 @@
 mod driver;
 mod equality;
 mod ordered;
+mod profiles;
 mod script;
 mod tables;
 mod text;
@@ -74,7 +77,8 @@ fn run(args: &[String]) -> Result<(), String> {
     let mut random = fastrand::Rng::with_seed(request.seed.unwrap_or(1));
     timed("names", || names(&driver))?;
     timed("equality", || equality::run(&driver, &mut random, wanted))?;
-    timed("all operators", || ordered::run(&driver, &mut random, wanted / ORDERED))
+    timed("all operators", || ordered::run(&driver, &mut random, wanted / ORDERED))?;
+    timed("profiles", || profiles::run(&driver, &mut random, wanted / ORDERED))
 }
 
 fn names(driver: &Driver) -> Result<String, String> {

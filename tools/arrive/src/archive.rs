@@ -51,8 +51,8 @@ pub(crate) fn arrive(_: Extent) -> Result<Vec<Row>, String> {
 }
 
 /// The command with nothing to load beside it. The target is named, so that build scripts and
-/// macros, which are loaded themselves, are built as ever. `lsp` and `scan` are left out, for their
-/// size.
+/// macros, which are loaded themselves, are built as ever. `agent`, `lsp` and `scan` are left out,
+/// for their size.
 fn built() -> Result<PathBuf, String> {
     let triple = format!("{}-unknown-linux-gnu", env::consts::ARCH);
     let arguments = ["build", "--quiet", "--profile", "command", "--package", "callgate-cli"];

@@ -143,7 +143,7 @@ const SHOWN_MS_MAX: f64 = 50.0;
 
 /// The playground reads, shows, compares and shares, and is quick.
 fn playground(browser: &Browser) -> Result<(), String> {
-    let container = read(&house::root().join("crates/formats/src/builtin/container.json"))?;
+    let container = read(&house::root().join("testdata/profiles/container.json"))?;
     let begin = format!("const SEEN = '{SEEN}';\nconst CONTAINER = {};\n", quoted(&container));
     let trial = begin.clone() + include_str!("playground.trial.js");
     let seen = browser.seen("playground.html", "", &trial, Clock::Budget)?;

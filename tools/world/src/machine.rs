@@ -150,6 +150,11 @@ impl Machine {
             let found = Command::new(program).arg("--version").output();
             found.map_err(|error| format!("{program}: {error}"))?;
         }
+        self.require_library()
+    }
+
+    /// Requires Rust's standard library for it.
+    pub(crate) fn require_library(&self) -> Result<(), String> {
         let libraries = ["--print", "target-libdir", "--target", self.triple];
         let folder = house::output(Command::new("rustc").args(libraries))?;
         match Path::new(folder.trim()).exists() {

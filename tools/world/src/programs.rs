@@ -10,17 +10,26 @@ use crate::machine::Machine;
 use crate::shell::{kept, made};
 use crate::world::Plan;
 
-/// The suites, by the names of their packages and programs.
-const SUITES: [&str; 3] = ["conformance-kernel", "conformance-live", "conformance-notify"];
+/// The suites, by the check that runs each, and the names of their packages and programs.
+const SUITES: [(&str, &str); 3] = [
+    ("kernel", "conformance-kernel"),
+    ("live", "conformance-live"),
+    ("notify", "conformance-notify"),
+];
 
 /// The command, and its package.
 const COMMAND: (&str, &str) = ("callgate", "callgate-cli");
+
+/// The packages of what distributions ship.
+const SHIPPED: [&str; 4] =
+    ["callgate-cli", "callgate-scmp-capi", "callgate-capi", "callgate-scmp-tools"];
 
 /// Without debug assertions, and linked plainly: what a translator makes of programs does not get
 /// faster by what takes half of the build.
 const PROFILE: &str = "unchecked";
 
-/// The C library's programs: its rows on a live kernel, and its interface.
+/// The C library's programs: its rows on a live kernel, and its interface; each has the name of the
+/// check that runs it.
 const C_PROGRAMS: [&str; 2] = ["live", "api"];
 
 /// What was built.
@@ -37,15 +46,29 @@ pub(crate) fn built(machine: &Machine, plan: &Plan) -> Result<Programs, String> 
     let library = library(machine)?;
     // In one build, so that what all use is built once.
     let command = plan.needs_command().then_some(COMMAND);
-    let packages = SUITES.into_iter().chain(command.map(|(_, package)| package));
-    build(machine, &packages.collect::<Vec<_>>())?;
+    let suites = SUITES.into_iter().filter(|(check, _)| plan.checks.contains(check));
+    let needed: Vec<(&str, &str)> =
+        suites.map(|(_, package)| (package, package)).chain(command).collect();
+    if !needed.is_empty() {
+        build(machine, &needed.iter().map(|(_, package)| *package).collect::<Vec<_>>())?;
+    }
     let folder = machine.built(PROFILE);
-    let names = SUITES.into_iter().chain(command.map(|(name, _)| name));
-    let mut programs: Vec<PathBuf> = names.map(|name| folder.join(name)).collect();
-    for name in C_PROGRAMS {
+    let mut programs: Vec<PathBuf> =
+        needed.iter().map(|(program, _)| folder.join(program)).collect();
+    for name in C_PROGRAMS.into_iter().filter(|name| plan.checks.contains(name)) {
         programs.push(compiled(machine, name, &library)?);
     }
     Ok(Programs { programs, library })
+}
+
+/// Has the compiler look at what is shipped and at the suites, without building them: types of the
+/// C library differ between machines, so what builds on one may not on another.
+pub(crate) fn looked_at(machine: &Machine) -> Result<(), String> {
+    let mut check = cargo(&["check", "--quiet", "--target", machine.triple]);
+    for package in SHIPPED.into_iter().chain(SUITES.map(|(_, package)| package)) {
+        check.args(["--package", package]);
+    }
+    output(&mut check).map(drop)
 }
 
 /// Builds our C library: apart from the suites, which turn on features that no program should have.

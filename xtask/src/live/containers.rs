@@ -72,8 +72,25 @@ fn play(sandbox: &Sandbox, start: &str) -> Result<(), String> {
     expect(&metrics, "callgate_agent_decisions_total{answer=\"continue\"} 1\n")?;
     agent.end()?;
     let log = fs::read_to_string(sandbox.folder.join("log")).map_err(|e| e.to_string())?;
-    ["\"added\"", "\"mknod\"", "\"EROFS\"", "\"ended\""].iter().try_for_each(|w| expect(&log, w))
+    ["\"added\"", "\"mknod\"", "\"EROFS\"", "\"ended\""]
+        .iter()
+        .try_for_each(|w| expect(&log, w))?;
+    RULES.iter().try_for_each(|(syscall, rule, line)| {
+        let wanted = [
+            format!("\"syscall\":\"{syscall}"),
+            format!("\"rule\":{rule},"),
+            format!("policy.json:{line}:"),
+        ];
+        let is_it = |line: &&str| wanted.iter().all(|word| line.contains(word));
+        let found = log.lines().find(is_it).map(drop);
+        found.ok_or_else(|| format!("no {syscall} by the rule in line {line}: {log}"))
+    })
 }
+
+/// The rules that the container's calls meet, as the log has to name them: how the syscall's name begins
+/// (C libraries make devices by `mknod` or `mknodat`), the rule, and its line in the policy.
+const RULES: [(&str, usize, usize); 5] =
+    [("mount", 0, 2), ("mknod", 1, 3), ("mknod", 2, 6), ("mkdir", 3, 7), ("sethostname", 4, 8)];
 
 /// A folder that runtimes start a container from.
 fn bundle(sandbox: &Sandbox) -> Result<(), String> {
