@@ -3,6 +3,7 @@
 
 use callgate_syscalls::{Arch, Argument, Name};
 
+use crate::Constant;
 use crate::constant::arch_bit;
 use crate::generated::arguments as tables;
 
@@ -102,10 +103,50 @@ impl Hidden {
     }
 }
 
+/// An argument of which the kernel reads the low 32 bits where another has one of some values, and more where not:
+/// `arg` of fcntl where `cmd` is `F_SETFL`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LowHalf {
+    /// The argument, by its name in the kernel's definition.
+    pub argument: &'static str,
+    /// The other argument, which has 32 bits.
+    pub command: &'static str,
+    values: &'static str,
+}
+
+impl LowHalf {
+    /// What is known of a syscall on an architecture.
+    pub fn of(syscall: Name, arch: Arch) -> impl Iterator<Item = Self> {
+        let rows = tables::COMMANDS
+            .iter()
+            .filter(move |row| row.0 == syscall && row.1 & arch_bit(arch) != 0);
+        rows.map(|&(_, _, command, values, argument)| Self { argument, command, values })
+    }
+
+    /// The values of the other argument.
+    pub fn values(self) -> impl Iterator<Item = Constant> {
+        self.values.split(' ').filter_map(Constant::parse)
+    }
+}
+
 /// The kernel's name of an argument that a manual page calls otherwise: `clone_flags` for the
 /// `flags` of `clone`.
 #[must_use]
 pub fn kernel_name(syscall: Name, other: &str) -> Option<&'static str> {
     let row = tables::NAMES.iter().find(|row| row.0 == syscall && row.1 == other)?;
     Some(row.2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_commands_are_known() {
+        for (name, _, _, values, _) in tables::COMMANDS {
+            for value in values.split(' ') {
+                assert!(Constant::parse(value).is_some(), "{name}: {value}");
+            }
+        }
+    }
 }

@@ -52,6 +52,16 @@ impl Constants {
         word(tables::SET_TEXT, &tables::SET_STARTS, self.0)
     }
 
+    /// The bits of a value that stands beside flags, where it is not shifted; none where nothing
+    /// does.
+    #[must_use]
+    pub fn field(self) -> u64 {
+        self.parts().fold(0, |field, part| match part.kind {
+            PartKind::Field { mask, shift: 0 } => field | mask,
+            _ => field,
+        })
+    }
+
     /// The parts of the set: one where all constants share the value in the same way.
     pub fn parts(self) -> impl Iterator<Item = Part> + Clone {
         let index = usize::from(self.0);

@@ -20,7 +20,7 @@ mod selector;
 mod spelling;
 mod usage;
 
-pub use argument::{Form, Hidden, kernel_name};
+pub use argument::{Form, Hidden, LowHalf, kernel_name};
 pub use constant::Constant;
 pub use constants::{Constants, Part};
 pub use groups::Groups;

@@ -19,14 +19,17 @@ mod generated;
 mod number;
 mod signature;
 mod table;
+mod token;
 mod version;
 
 pub use action::{Action, ActionKind};
-pub use arch::{Arch, ArchToken, Endian, UnknownArch};
+pub use arch::UnknownArch;
 pub use data::SeccompData;
 pub use errno::Errno;
+pub use generated::arches::Arch;
 pub use generated::names;
 pub use number::{SyscallNr, X32_BIT};
 pub use signature::{Argument, ArgumentWidth, Signature};
 pub use table::{Name, Syscall, Syscalls};
+pub use token::{ArchToken, Endian};
 pub use version::{InvalidKernelVersion, KernelVersion};

@@ -24,7 +24,23 @@ fn ints_are_32_bits_and_longs_are_words() {
     assert_eq!(openat[1].2, Bits64);
     assert_eq!(openat[2], ("flags", "int", Bits32));
     assert_eq!(openat[3], ("mode", "umode_t", Bits16));
-    assert!(arguments(Arch::X86_64, names::MMAP).iter().all(|argument| argument.2 == Bits64));
+    assert!(arguments(Arch::X86_64, names::MPROTECT).iter().all(|argument| argument.2 == Bits64));
+}
+
+#[test]
+fn what_the_kernel_cuts_off_itself_is_narrower_than_its_type() {
+    let widths = |arch, name| arguments(arch, name).iter().map(|a| a.2).collect::<Vec<_>>();
+    let mapping = [Bits64, Bits64, Bits32, Bits32, Bits32, Bits64];
+    for arch in [Arch::X86_64, Arch::X32, Arch::Aarch64, Arch::Mips64, Arch::Riscv64] {
+        assert_eq!(widths(arch, names::MMAP), mapping, "{arch}");
+        let flags = arguments(arch, names::CLONE)[0];
+        assert_eq!((flags.1, flags.2), ("unsigned long", Bits32), "{arch}");
+    }
+    // powerpc refuses protections that it does not know.
+    assert_eq!(widths(Arch::Ppc64le, names::MMAP)[2..5], [Bits64, Bits32, Bits32]);
+    assert_eq!(widths(Arch::X86_64, names::READV), [Bits32, Bits64, Bits32]);
+    // Of bit 31 the kernel makes a mask with all bits above, and refuses them.
+    assert_eq!(arguments(Arch::X86_64, names::MOUNT)[3].2, Bits64);
 }
 
 #[test]
@@ -34,8 +50,7 @@ fn clone_takes_its_arguments_in_the_architecture_s_order() {
     assert_eq!(argument_names(Arch::X86_64, names::CLONE)[3..], ["child_tidptr", "tls"]);
     assert_eq!(argument_names(Arch::Aarch64, names::CLONE)[3..], ["tls", "child_tidptr"]);
     assert_eq!(argument_names(Arch::S390x, names::CLONE)[..2], ["newsp", "clone_flags"]);
-    assert_eq!(arguments(Arch::X86_64, names::CLONE)[0].2, Bits64);
-    assert_eq!(arguments(Arch::S390x, names::CLONE)[1].2, Bits64);
+    assert_eq!(arguments(Arch::S390x, names::CLONE)[1].2, Bits32);
 }
 
 #[test]

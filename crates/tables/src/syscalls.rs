@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use callgate_syscalls::{Arch, ArgumentWidth, KernelVersion, Syscall};
+use callgate_syscalls::{Arch, Argument, ArgumentWidth, KernelVersion, Syscall};
 use serde::Serialize;
 
 use callgate_console::args::group::{TableArches, TableFormat};
@@ -58,6 +58,9 @@ struct ArgumentRow {
     c_type: &'static str,
     /// How many low bits the kernel reads.
     bits: u8,
+    /// Whether these are fewer than its type has.
+    #[serde(skip)]
+    is_cut: bool,
 }
 
 /// Prints the table.
@@ -114,7 +117,7 @@ impl Row {
     fn new(arch: Arch, syscall: Syscall) -> Self {
         let arguments = arch
             .signature(syscall.name)
-            .map(|signature| signature.arguments().map(ArgumentRow::from).collect());
+            .map(|signature| signature.arguments().map(|a| ArgumentRow::new(arch, a)).collect());
         Self {
             arch: arch.name(),
             number: syscall.nr.raw(),
@@ -133,20 +136,25 @@ impl Row {
             let space = if argument.c_type.ends_with('*') { "" } else { " " };
             // Writing to a string cannot fail.
             let _ = write!(text, "{separator}{}{space}{}", argument.c_type, argument.name);
+            if argument.is_cut {
+                let _ = write!(text, " (low {} bits)", argument.bits);
+            }
         }
         if arguments.is_empty() { "void".to_owned() } else { text }
     }
 }
 
-impl From<callgate_syscalls::Argument> for ArgumentRow {
-    fn from(argument: callgate_syscalls::Argument) -> Self {
+impl ArgumentRow {
+    fn new(arch: Arch, argument: Argument) -> Self {
         let bits = match argument.width {
             ArgumentWidth::Bits8 => 8,
             ArgumentWidth::Bits16 => 16,
             ArgumentWidth::Bits32 => 32,
             _ => 64,
         };
-        Self { name: argument.name, c_type: argument.c_type, bits }
+        let is_word = matches!(argument.c_type, "long" | "unsigned long" | "size_t");
+        let is_cut = is_word && bits < arch.register_bits();
+        Self { name: argument.name, c_type: argument.c_type, bits, is_cut }
     }
 }
 

@@ -1,5 +1,5 @@
-//! What is known of arguments beside their types: what stands behind pointers, and the names in the
-//! manual pages.
+//! What is known of arguments beside their types: what stands behind pointers, the names in the
+//! manual pages, and those that the kernel reads in part under some values of another.
 
 use std::path::Path;
 
@@ -9,13 +9,14 @@ use crate::constants::{arches_named, takes};
 use crate::facts::Facts;
 use crate::render::{array, header};
 
-/// The tables, from `data/hidden.tsv` and `data/argument-names.tsv`.
+/// The tables, from `data/hidden.tsv`, `data/argument-names.tsv` and `data/commands.tsv`.
 pub(crate) fn render(data: &Path, facts: &Facts) -> Result<String, String> {
     let mut text = header("What stands behind pointers, and other names of arguments.");
     text.push_str("use callgate_syscalls::{Name, names};\n\n");
     let row = "(Name, u32, &str, &str, &str)";
     array(&mut text, "HIDDEN", row, &hidden(data, facts)?);
     array(&mut text, "NAMES", "(Name, &str, &str)", &other_names(data, facts)?);
+    array(&mut text, "COMMANDS", row, &commands(data, facts)?);
     Ok(text)
 }
 
@@ -30,6 +31,22 @@ fn hidden(data: &Path, facts: &Facts) -> Result<Vec<String>, String> {
         for (syscall, pointer) in pairs(syscalls, pointers, facts, &place)? {
             let name = syscall.to_ascii_uppercase();
             rows.push(format!("(names::{name}, {on:#x}, {pointer:?}, {fields:?}, {instead:?})"));
+        }
+    }
+    Ok(rows)
+}
+
+fn commands(data: &Path, facts: &Facts) -> Result<Vec<String>, String> {
+    let mut rows = Vec::new();
+    for (place, columns) in lines(&data.join("commands.tsv"))? {
+        let [syscalls, tables, other, values, argument, _] = &columns[..] else {
+            return Err(format!("{place}: expected six columns"));
+        };
+        let on = arches_named(tables).map_err(|error| format!("{place}: {error}"))?;
+        pairs(syscalls, other, facts, &place)?;
+        for (syscall, argument) in pairs(syscalls, argument, facts, &place)? {
+            let name = syscall.to_ascii_uppercase();
+            rows.push(format!("(names::{name}, {on:#x}, {other:?}, {values:?}, {argument:?})"));
         }
     }
     Ok(rows)

@@ -24,6 +24,9 @@ pub(crate) struct Table {
     pub source: (&'static str, &'static [&'static str]),
     /// Whether the compat entry of a line is this ABI's.
     pub compat: bool,
+    /// Whether newer kernels have this ABI no more: where no line of theirs is its own, what is
+    /// known of it stays.
+    pub retired: bool,
 }
 
 impl Table {
@@ -33,7 +36,16 @@ impl Table {
         folder: &'static str,
         source: (&'static str, &'static [&'static str]),
     ) -> Self {
-        Self { name, arches, base: 0, register_bits: 64, folder, source, compat: false }
+        Self {
+            name,
+            arches,
+            base: 0,
+            register_bits: 64,
+            folder,
+            source,
+            compat: false,
+            retired: false,
+        }
     }
 
     const fn base(mut self, base: u32) -> Self {
@@ -43,6 +55,11 @@ impl Table {
 
     const fn narrow(mut self) -> Self {
         self.register_bits = 32;
+        self
+    }
+
+    const fn retired(mut self) -> Self {
+        self.retired = true;
         self
     }
 
@@ -86,7 +103,8 @@ pub(crate) const TABLES: [Table; 18] = [
     Table::new("ppc", &["Ppc"], "powerpc", (PPC, &["common", "32", "nospu"])).compat(),
     Table::new("ppc64", &["Ppc64", "Ppc64le"], "powerpc", (PPC, &["common", "64", "nospu"])),
     Table::new("riscv64", &["Riscv64"], "riscv", (GENERIC, RISCV64_ABIS)),
-    Table::new("s390", &["S390"], "s390", (S390, &["common", "32"])).compat(),
+    // Linux 7.2 runs no programs of 31 bits.
+    Table::new("s390", &["S390"], "s390", (S390, &["common", "32"])).compat().retired(),
     Table::new("s390x", &["S390x"], "s390", (S390, &["common", "64"])),
     Table::new("sh", &["Sh", "Sheb"], "sh", (SH, &["common"])).narrow(),
 ];

@@ -31,13 +31,20 @@ pub(super) fn run(data: &Path, tree: &Path) -> Result<(), String> {
         let table = TABLES.iter().find(|known| known.name == table);
         table.iter().for_each(|table| signatures.add(table, &entry, &parameters));
     }
+    let before = facts::read_signature_file(&data.join("signatures.tsv"))?;
     let (mut known, mut total) = (0, 0);
     for table in &TABLES {
-        let rows = table_rows(data, tree, table, release)?;
+        let source = Listed::read(tree, table, release)?;
+        let rows = table_rows(data, table, &source)?;
         for row in &rows {
             let Some(entry) = &row.entry else { continue };
             total += 1;
             if let Some(parameters) = definitions.parameters(entry, table) {
+                signatures.add(table, entry, parameters);
+            }
+            // An entry point of which a newer kernel has nothing but the number.
+            let gone = before.get(&(table.name, entry.clone()));
+            if let Some(parameters) = gone.filter(|_| !signatures.has(table, entry)) {
                 signatures.add(table, entry, parameters);
             }
             known += usize::from(signatures.has(table, entry));
@@ -45,8 +52,10 @@ pub(super) fn run(data: &Path, tree: &Path) -> Result<(), String> {
                 eprintln!("import: {}: {entry} ({}) is not defined in C", table.name, row.name);
             }
         }
-        let path = data.join("syscalls").join(table.name).with_extension("tsv");
-        replace(&path, &table_text(table, release, &rows))?;
+        if source.rows.is_some() {
+            let path = data.join("syscalls").join(table.name).with_extension("tsv");
+            replace(&path, &table_text(table, release, &rows))?;
+        }
     }
     replace(&data.join("signatures.tsv"), &signatures.text(release))?;
     let heading = format!("# Errno values of Linux {release}: family, value, name.\n");
@@ -69,21 +78,40 @@ pub(super) fn release(tree: &Path) -> Result<KernelVersion, String> {
     }
 }
 
+/// What a tree lists for a table.
+struct Listed {
+    /// Nothing where the tree has this ABI no more.
+    rows: Option<Vec<Row>>,
+}
+
+impl Listed {
+    fn read(tree: &Path, table: &Table, release: KernelVersion) -> Result<Self, String> {
+        let path = tree.join(table.source.0);
+        let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+        if table.retired && !text.lines().any(|line| is_own(line, table)) {
+            return Ok(Self { rows: None });
+        }
+        let rows = text.lines().filter_map(|line| table_line(line, table, release)).collect();
+        Ok(Self { rows: Some(rows) })
+    }
+}
+
+/// Whether a line of a kernel table is for no other ABI than the table's.
+fn is_own(line: &str, table: &Table) -> bool {
+    let abi = line.split_whitespace().nth(1);
+    abi.is_some_and(|abi| abi != "common" && table.source.1.contains(&abi))
+        && !line.starts_with('#')
+}
+
 /// The rows of a table: the tree's, those of the supplement, and those already known.
-fn table_rows(
-    data: &Path,
-    tree: &Path,
-    table: &Table,
-    release: KernelVersion,
-) -> Result<Vec<Row>, String> {
+fn table_rows(data: &Path, table: &Table, listed: &Listed) -> Result<Vec<Row>, String> {
     let mut rows: BTreeMap<u32, Row> = BTreeMap::new();
-    for row in facts::read_table(data, table)? {
+    let known = facts::read_table(data, table)?;
+    let Some(listed) = &listed.rows else { return Ok(known) };
+    for row in known {
         rows.insert(row.number, Row { entry: None, ..row });
     }
-    let path = tree.join(table.source.0);
-    let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
-    let listed = text.lines().filter_map(|line| table_line(line, table, release));
-    for row in listed.chain(supplement(data, table)?) {
+    for row in listed.iter().cloned().chain(supplement(data, table)?) {
         let known = rows.get(&row.number);
         if let Some(known) = known.filter(|known| known.name != row.name) {
             let (old, new) = (&known.name, &row.name);
@@ -205,5 +233,7 @@ mod tests {
         assert_eq!(entry("1 i386 exit sys_exit - noreturn", "x86").as_deref(), Some("sys_exit"));
         assert_eq!(entry("17 i386 break", "x86"), None);
         assert_eq!(entry("8 32 x - sys_x16", "s390").as_deref(), Some("sys_x16"));
+        assert!(is_own("8 32 x - sys_x16", table("s390")));
+        assert!(!is_own("8 common x sys_x", table("s390")) && !is_own("# 32", table("s390")));
     }
 }

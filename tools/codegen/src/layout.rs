@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::version::KernelVersion;
 
 use super::facts::{Facts, Parameter, TABLES, Table};
+use super::narrowed::Narrowed;
 use super::widths;
 
 /// The bits that hold a name's index in an entry; the number stands above them.
@@ -50,7 +51,7 @@ pub(super) struct Layout<'a> {
 
 impl<'a> Layout<'a> {
     /// Lays the facts out, or says which fact does not fit.
-    pub(super) fn new(facts: &'a Facts) -> Result<Self, String> {
+    pub(super) fn new(facts: &'a Facts, narrowed: &Narrowed) -> Result<Self, String> {
         let names: Vec<&str> = facts.names().into_iter().collect();
         let releases: BTreeSet<_> = facts.tables.iter().flatten().map(|row| row.since).collect();
         let mut layout = Self {
@@ -72,7 +73,7 @@ impl<'a> Layout<'a> {
         }
         layout.add_tables(facts)?;
         let mut pool = Pool::default();
-        layout.add_signatures(facts, &mut pool)?;
+        layout.add_signatures(facts, narrowed, &mut pool)?;
         layout.signatures.extend(pool.signatures.into_order());
         layout.arguments = pool.arguments.into_order();
         layout.words = pool.words.into_order();
@@ -96,15 +97,21 @@ impl<'a> Layout<'a> {
         Ok(())
     }
 
-    fn add_signatures(&mut self, facts: &Facts, pool: &mut Pool) -> Result<(), String> {
+    fn add_signatures(
+        &mut self,
+        facts: &Facts,
+        narrowed: &Narrowed,
+        pool: &mut Pool,
+    ) -> Result<(), String> {
         for (table, rows) in TABLES.iter().zip(&facts.tables) {
             for row in rows {
                 let entry = row.entry.clone().unwrap_or_default();
-                let index = match facts.signatures.get(&(table.name, entry)) {
+                let index = match facts.signatures.get(&(table.name, entry.clone())) {
                     None => NO_SIGNATURE,
                     Some(parameters) => {
                         let place = || format!("{} on {}", row.name, table.name);
-                        let index = pool.signature(table, parameters);
+                        let arguments = registers(narrowed, table, &entry, parameters);
+                        let index = arguments.and_then(|arguments| pool.signature(arguments));
                         1 + index.map_err(|error| format!("{}: {error}", place()))?
                     }
                 };
@@ -113,6 +120,20 @@ impl<'a> Layout<'a> {
         }
         Ok(())
     }
+}
+
+/// The registers that an entry point's parameters take, each with the bits that are read of it.
+fn registers(
+    narrowed: &Narrowed,
+    table: &Table,
+    entry: &str,
+    parameters: &[Parameter],
+) -> Result<Vec<(Parameter, u8)>, String> {
+    let with_bits = |register: Parameter| {
+        let bits = narrowed.bits(table, entry, &register)?;
+        Ok((register, bits))
+    };
+    widths::registers(table, parameters)?.into_iter().map(with_bits).collect()
 }
 
 /// The place of a value in a sorted list that was made from all of them.
@@ -164,10 +185,9 @@ struct Pool {
 }
 
 impl Pool {
-    fn signature(&mut self, table: &Table, parameters: &[Parameter]) -> Result<u16, String> {
+    fn signature(&mut self, registers: Vec<(Parameter, u8)>) -> Result<u16, String> {
         let mut arguments = Vec::new();
-        for (c_type, name) in widths::registers(table, parameters)? {
-            let bits = widths::bits(&c_type, table)?;
+        for ((c_type, name), bits) in registers {
             let argument = (self.words.index(name)?, self.words.index(c_type)?, bits);
             arguments.push(self.arguments.index(argument)?);
         }

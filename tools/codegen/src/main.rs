@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it says what it found")]
 
+mod arches;
 mod arguments;
 mod conditions;
 mod constants;
@@ -20,6 +21,7 @@ mod groups;
 mod history;
 mod import;
 mod layout;
+mod narrowed;
 mod render;
 mod render_signatures;
 mod version;
@@ -60,7 +62,8 @@ fn run(args: &[String]) -> Result<(), String> {
 /// Every generated file by its path.
 fn render_all(root: &Path) -> Result<BTreeMap<PathBuf, String>, String> {
     let facts = Facts::read(&root.join("data"))?;
-    let layout = layout::Layout::new(&facts)?;
+    let narrowed = narrowed::Narrowed::read(&root.join("data"), &facts.signatures)?;
+    let layout = layout::Layout::new(&facts, &narrowed)?;
     let of_facts = [
         ("arguments.rs", arguments::render(&root.join("data"), &facts)?),
         ("constants.rs", constants::render(&root.join("data"), &facts)?),
@@ -68,6 +71,7 @@ fn render_all(root: &Path) -> Result<BTreeMap<PathBuf, String>, String> {
         ("history.rs", history::render(&root.join("data"), &facts)?),
     ];
     let files = [
+        ("arches.rs", arches::render(&root.join("data"))?),
         ("names.rs", render::names(&layout)),
         ("tables.rs", render::tables(&layout)),
         ("signatures.rs", render_signatures::signatures(&layout)),

@@ -9,7 +9,7 @@ use std::process::Stdio;
 
 use super::names;
 use super::target::Target;
-use super::{Part, parts};
+use super::{Part, Value, parts};
 use crate::facts::{TABLES, Table};
 use crate::replace;
 
@@ -38,6 +38,7 @@ pub(crate) fn run(data: &Path, tree: &Path) -> Result<(), String> {
         }
     }
     fs::remove_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    keep(&super::values(data)?, &parts, &mut order, &mut found);
     let release = crate::import::release(tree)?;
     let text = format!(
         "# Constants of Linux {release}: set, part, tables, name, value.\n\
@@ -47,6 +48,38 @@ pub(crate) fn run(data: &Path, tree: &Path) -> Result<(), String> {
     replace(&data.join("constants/values.tsv"), &text)?;
     println!("import: {} constants in {} parts of sets", found.len(), parts.len());
     Ok(())
+}
+
+/// Adds what is known of a name on a table and the tree lacks: programs and policies still have it.
+fn keep(known: &[Value], parts: &[Part], order: &mut [Vec<String>], found: &mut Found) {
+    let at = |name: &&str| TABLES.iter().position(|table| table.name == *name);
+    for value in known {
+        // A set may have several parts of a kind, from different headers.
+        let is_its = |part: &Part| part.set == value.set && part.spelling == value.part;
+        let its = || (0..parts.len()).filter(|&index| is_its(&parts[index]));
+        let given = |table: &str| {
+            its()
+                .filter_map(|index| found.get(&(index, value.name.clone())))
+                .any(|values| values.values().flatten().any(|given| *given == table))
+        };
+        let lost: Vec<&str> = (TABLES.iter().enumerate())
+            .filter(|(bit, table)| value.tables >> bit & 1 == 1 && !given(table.name))
+            .map(|(_, table)| table.name)
+            .collect();
+        let has = |index: &usize| order[*index].contains(&value.name);
+        let Some(index) = its().find(has).or_else(|| its().next()) else { continue };
+        if lost.is_empty() {
+            continue;
+        }
+        eprintln!("import: {} stays on {}", value.name, lost.join(", "));
+        if !order[index].contains(&value.name) {
+            order[index].push(value.name.clone());
+        }
+        let tables = found.entry((index, value.name.clone())).or_default();
+        let tables = tables.entry(value.value).or_default();
+        tables.extend(lost);
+        tables.sort_by_key(at);
+    }
 }
 
 fn lines(parts: &[Part], order: &[Vec<String>], found: &Found) -> String {

@@ -100,14 +100,21 @@ pub(super) struct Value {
 
 /// The values that were imported.
 pub(super) fn read(data: &Path) -> Result<Vec<Value>, String> {
-    let mut values = Vec::new();
-    for file in ["values.tsv", "supplement.tsv"] {
-        for (place, columns) in lines(&data.join("constants").join(file))? {
-            let value = value(&columns).map_err(|error| format!("{place}: {error}"))?;
-            values.push(value);
-        }
-    }
+    let mut values = values(data)?;
+    values.extend(read_file(&data.join("constants/supplement.tsv"))?);
     Ok(values)
+}
+
+/// The values that the last import left.
+fn values(data: &Path) -> Result<Vec<Value>, String> {
+    read_file(&data.join("constants/values.tsv"))
+}
+
+fn read_file(path: &Path) -> Result<Vec<Value>, String> {
+    let read = |(place, columns): (String, Vec<String>)| {
+        value(&columns).map_err(|error| format!("{place}: {error}"))
+    };
+    lines(path)?.into_iter().map(read).collect()
 }
 
 fn value(columns: &[String]) -> Result<Value, String> {
