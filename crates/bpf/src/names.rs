@@ -36,45 +36,15 @@ pub(crate) fn is_half(word: DataWord) -> bool {
     word.index() >= 2
 }
 
-/// The kernel's name of an arch's token without `AUDIT_ARCH_`.
-const fn audit_suffix(arch: Arch) -> Option<&'static str> {
-    Some(match arch {
-        Arch::X86 => "I386",
-        Arch::X86_64 => "X86_64",
-        Arch::Arm => "ARM",
-        Arch::Aarch64 => "AARCH64",
-        Arch::Loongarch64 => "LOONGARCH64",
-        Arch::M68k => "M68K",
-        Arch::Mips => "MIPS",
-        Arch::Mipsel => "MIPSEL",
-        Arch::Mips64 => "MIPS64",
-        Arch::Mipsel64 => "MIPSEL64",
-        Arch::Mips64n32 => "MIPS64N32",
-        Arch::Mipsel64n32 => "MIPSEL64N32",
-        Arch::Parisc => "PARISC",
-        Arch::Parisc64 => "PARISC64",
-        Arch::Ppc => "PPC",
-        Arch::Ppc64 => "PPC64",
-        Arch::Ppc64le => "PPC64LE",
-        Arch::Riscv64 => "RISCV64",
-        Arch::S390 => "S390",
-        Arch::S390x => "S390X",
-        Arch::Sh => "SHEL",
-        Arch::Sheb => "SH",
-        _ => return None,
-    })
-}
-
 /// The kernel's constant for a token: `AUDIT_ARCH_X86_64`.
-pub(crate) fn token_name(token: u32) -> Option<String> {
-    let arch = Arch::ALL.into_iter().find(|arch| arch.token().raw() == token)?;
-    audit_suffix(arch).map(|suffix| format!("AUDIT_ARCH_{suffix}"))
+pub(crate) fn token_name(token: u32) -> Option<&'static str> {
+    let named = |arch: Arch| arch.audit_name().filter(|_| arch.token().raw() == token);
+    Arch::ALL.into_iter().find_map(named)
 }
 
 /// The token of the kernel's constant.
 pub(crate) fn token(name: &str) -> Option<u32> {
-    let suffix = name.strip_prefix("AUDIT_ARCH_")?;
-    let arch = Arch::ALL.into_iter().find(|arch| audit_suffix(*arch) == Some(suffix))?;
+    let arch = Arch::ALL.into_iter().find(|arch| arch.audit_name() == Some(name))?;
     Some(arch.token().raw())
 }
 
@@ -128,9 +98,9 @@ mod tests {
     fn every_token_has_one_name() {
         for arch in Arch::ALL {
             let name = token_name(arch.token().raw()).unwrap();
-            assert_eq!(token(&name), Some(arch.token().raw()), "{arch}");
+            assert_eq!(token(name), Some(arch.token().raw()), "{arch}");
         }
-        assert_eq!(token_name(0x4000_0003).as_deref(), Some("AUDIT_ARCH_I386"));
+        assert_eq!(token_name(0x4000_0003), Some("AUDIT_ARCH_I386"));
         assert_eq!(token_name(1), None);
     }
 

@@ -1,7 +1,8 @@
 //! From a policy to a filter program that was proved to follow it: one way for every caller.
 //!
 //! [`program`] compiles a policy and proves the result. Three ways are tried, until one gives a
-//! proved program:
+//! proved program (the second first, where a syscall has many masks and the plain program is no
+//! longer):
 //!
 //! 1. *whole*: the program that is fastest, proved by diagrams of all of it, within a small budget
 //!    that suffices for nearly all filters;
@@ -42,7 +43,7 @@ mod stack;
 
 use callgate_bpf::Program;
 use callgate_compiler::Error as CompilerError;
-use callgate_policy::{Policy, Rule};
+use callgate_policy::{Condition, Policy, Rule, View};
 use callgate_prover::{Error as ProverError, Options};
 
 pub use error::Error;
@@ -58,16 +59,54 @@ pub use stack::{BuiltStack, compile_stack, prove_stack, stack};
 ///
 /// Claim: C-PROVED
 pub fn program(policy: &Policy) -> Result<Built, Error> {
-    escalate(policy, || callgate_compiler::compile(policy))
+    escalate(policy, || callgate_compiler::compile(policy), has_many_masks(policy))
 }
 
-/// Proves the program that was compiled for speed, or finds another one that can be proved.
+/// From so many masks in the rules of a syscall on, a proof in pieces is tried first: diagrams of
+/// fewer are small, whatever they ask.
+const MASKS: usize = 12;
+
+/// Whether diagrams of a syscall's rules are likely to be large.
+fn has_many_masks(policy: &Policy) -> bool {
+    let mut lists = policy.arches().flat_map(|(_, arch)| arch.rules());
+    lists.any(|(_, list)| {
+        list.len() > 1 && list.iter().map(|rule| masks(rule.condition())).sum::<usize>() > MASKS
+    })
+}
+
+/// How many comparisons of a condition, of those that are plainly written, look at some bits of a
+/// word.
+fn masks(condition: &Condition) -> usize {
+    let parts = match condition.view() {
+        View::All(list) | View::Any(list) => list,
+        View::Compare(_) => std::slice::from_ref(condition),
+    };
+    let is_cut = |mask: u64| [mask >> 32, mask & WORD].iter().any(|half| ![0, WORD].contains(half));
+    let masked = |part: &&Condition| match part.view() {
+        View::Compare(comparison) => is_cut(comparison.mask()),
+        View::All(_) | View::Any(_) => false,
+    };
+    parts.iter().filter(masked).count()
+}
+
+/// All bits of a word.
+const WORD: u64 = 0xffff_ffff;
+
+/// Proves the program that was compiled for speed, or finds another one that can be proved: at
+/// first, if `plain_first`, where that is no longer.
 fn escalate(
     policy: &Policy,
     compile: impl Fn() -> Result<Program, CompilerError>,
+    plain_first: bool,
 ) -> Result<Built, Error> {
     let budget = Options::while_waiting(policy);
-    let too_long = match compile() {
+    let compiled = compile();
+    if let Some(program) = compiled.as_ref().ok().filter(|_| plain_first) {
+        if let Some(built) = proof::plain(policy, program.len(), &budget)? {
+            return Ok(built);
+        }
+    }
+    let too_long = match compiled {
         Ok(program) => match proof::whole(policy, program, &quick(policy, &budget)) {
             Err(Error::Proof(ProverError::Undecided(_))) => None,
             done => return done,

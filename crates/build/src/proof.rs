@@ -1,10 +1,10 @@
 //! The ways in which programs are proved.
 
 use callgate_bpf::Program;
-use callgate_compiler::{Parted, compile_parted};
+use callgate_compiler::{Error as CompilerError, Parted, compile_parted};
 use callgate_memory::{Collect, Grow};
 use callgate_policy::Policy;
-use callgate_prover::{Body, Certificate, Options, Proved, prove_pieces};
+use callgate_prover::{Body, Certificate, Error as ProverError, Options, Proved, prove_pieces};
 
 use crate::Error;
 
@@ -86,7 +86,30 @@ pub(crate) fn whole(_: &Policy, program: Program, _: &Options) -> Result<Built, 
 /// caller as [`whole`].
 #[inline(never)]
 pub(crate) fn in_pieces(policy: &Policy, options: &Options) -> Result<Built, Error> {
-    let Parted { program, bodies } = compile_parted(policy)?;
+    parted(policy, compile_parted(policy)?, options)
+}
+
+/// As [`in_pieces`], where the program is not longer than another one; `None` where it is, or was
+/// not proved.
+#[inline(never)]
+pub(crate) fn plain(
+    policy: &Policy,
+    len_max: usize,
+    options: &Options,
+) -> Result<Option<Built>, Error> {
+    let compiled = match compile_parted(policy) {
+        Ok(compiled) if compiled.program.len() <= len_max => compiled,
+        Ok(_) | Err(CompilerError::TooLong { .. }) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    match parted(policy, compiled, options) {
+        Err(Error::Proof(ProverError::Undecided(_))) => Ok(None),
+        done => done.map(Some),
+    }
+}
+
+fn parted(policy: &Policy, compiled: Parted, options: &Options) -> Result<Built, Error> {
+    let Parted { program, bodies } = compiled;
     // The places of all pieces, body after body.
     let mut places: Vec<(usize, usize)> = Vec::new();
     for body in &bodies {

@@ -52,7 +52,7 @@ impl From<Built> for BuiltStack {
 pub fn stack(policy: &Policy, options: &callgate_compiler::Options) -> Result<BuiltStack, Error> {
     let stack = compile_stack(policy, options)?;
     match stack.programs() {
-        [only] => crate::escalate(policy, || Ok(only.clone())).map(BuiltStack::from),
+        [only] => crate::escalate(policy, || Ok(only.clone()), false).map(BuiltStack::from),
         _ => prove_stack(policy, stack, &Options::while_waiting(policy)),
     }
 }

@@ -57,7 +57,7 @@ fn equal_bodies_are_one() {
     let many = program(&flags(&[Arch::X86_64], 13, 24, 3)).unwrap();
     assert!(many.program().len() < one.program().len() + 30, "{}", many.program().len());
     for built in [one, many] {
-        assert!(matches!(built.proof(), Proof::Pieces { pieces: 8, .. }), "{:?}", built.proof());
+        assert!(matches!(built.proof(), Proof::Pieces { pieces: 6, .. }), "{:?}", built.proof());
     }
 }
 
@@ -65,7 +65,7 @@ fn equal_bodies_are_one() {
 fn each_byte_order_has_bodies_of_its_own() {
     let policy = flags(&[Arch::X86_64, Arch::Aarch64, Arch::S390x, Arch::X32], 2, 24, 2);
     let built = program(&policy).unwrap();
-    assert!(matches!(built.proof(), Proof::Pieces { pieces: 16, .. }), "{:?}", built.proof());
+    assert!(matches!(built.proof(), Proof::Pieces { pieces: 12, .. }), "{:?}", built.proof());
     let mut rng = Rng::with_seed(1);
     for _ in 0..5_000 {
         let call = call::aimed_at(&mut rng, &policy);
@@ -111,9 +111,12 @@ fn no_changed_instruction_is_accepted() {
             if mutant.canonical() == parted.program.canonical() {
                 continue;
             }
-            let verdict = verdict(&policy, mutant, &parted);
-            assert!(verdict.is_err(), "instruction {place}: {changed:?}");
-            refused += 1;
+            let whole = callgate_prover::prove(&policy, mutant.clone(), &Options::default());
+            match verdict(&policy, mutant, &parted) {
+                // Such as the test at which numbers part that no syscall of the policy has.
+                Ok(_) => assert!(whole.is_ok(), "instruction {place}: {changed:?}"),
+                Err(_) => refused += 1,
+            }
         }
     }
     assert!(refused > 100, "{refused}");

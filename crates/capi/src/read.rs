@@ -60,12 +60,13 @@ fn policy(
     let machine = callgate::this_machine()?;
     match dialect {
         Dialect::Gate => gate(source, &machine, path.is_some()),
-        Dialect::Docker | Dialect::Oci => profile(source, &machine),
+        Dialect::Docker | Dialect::Oci => profile(Profile::read(source.clone()), source, &machine),
         Dialect::Spo => {
             let way = "write it out with `callgate convert --to oci`";
             let mut none = |base: &str| Err(format!("this profile builds on `{base}`: {way}"));
-            let json = spo::profile(&source, &mut none);
-            profile(json.map_err(|refused| said(&refused.sources, &refused.diagnostics))?, &machine)
+            let found = spo::profile(&source, &mut none);
+            let found = found.map_err(|refused| said(&refused.sources, &refused.diagnostics))?;
+            profile(Profile::of_document(found), source, &machine)
         }
         Dialect::Systemd
         | Dialect::Minijail
@@ -111,9 +112,12 @@ fn gate(source: Source, machine: &Options, is_file: bool) -> Result<Read, Failur
     Ok(Read { policy: lowered.policy, flags: Vec::new(), warnings })
 }
 
-fn profile(source: Source, machine: &Options) -> Result<Read, Failure> {
-    let profile = Profile::read(source.clone());
-    let profile = profile.map_err(|error| said(&source.into(), &[error.diagnostic()]))?;
+fn profile(
+    read: Result<Profile, callgate_formats::Error>,
+    source: Source,
+    machine: &Options,
+) -> Result<Read, Failure> {
+    let profile = read.map_err(|error| said(&source.into(), &[error.diagnostic()]))?;
     let sources = Sources::from(profile.source().clone());
     let resolved = profile.resolve(machine);
     let resolved = resolved.map_err(|error| said(&sources, &[error.diagnostic()]))?;

@@ -62,7 +62,7 @@ pub(crate) fn rules(
     workshop: &mut Workshop,
 ) -> Result<NodeId, OutOfMemory> {
     let (rules, fallback) = conditional(graph, rules, fallback)?;
-    if form.shape == Shape::Written {
+    if matches!(form.shape, Shape::Written | Shape::FastWritten) {
         return Ok(written::shared(graph, form.endian, rules, fallback)?.entry);
     }
     let comparisons: usize = rules.iter().map(|rule| rule.condition().comparisons()).sum();

@@ -138,7 +138,8 @@ mod tests {
     /// Whatever a program is made of, it decides as the policy does.
     #[test]
     fn every_shape_agrees_with_random_policies() {
-        let shapes = [Shape::Chains(2), Shape::Chains(usize::MAX), Shape::Written];
+        let chains = [Shape::Chains(2), Shape::Chains(usize::MAX)];
+        let shapes = [chains[0], chains[1], Shape::Written, Shape::FastWritten];
         for seed in 0..900 {
             let mut rng = Rng::with_seed(seed);
             let policy = policy::policy(&mut rng);

@@ -70,6 +70,12 @@ pub(crate) struct Limits {
 /// becomes short again by more rules.
 const PARTS_FACTOR: usize = 2;
 
+/// How many switches a part may have for each of its comparisons, and how many more. Rules with
+/// different masks of two words take four for each where four of them are joined and thirty where
+/// eight are: that ends early, before it costs more than all else.
+const GROWTH_MAX: usize = 4;
+const GROWTH_FREE: usize = 48;
+
 /// The node of [`Node::Open`], which is made first.
 const OPEN: Id = Id(0);
 
@@ -110,6 +116,8 @@ pub(crate) struct Diagrams {
     /// part of it: what that makes is all in the part.
     limit: usize,
     nodes_max: usize,
+    /// How many switches a part may have for each of its rules.
+    growth: usize,
 }
 
 /// A join that waits for that of its next cases.
@@ -137,11 +145,14 @@ impl Diagrams {
         self.clear(limits.steps);
         self.variables.try_extend_copies(order)?;
         self.nodes.try_push(Node::Open)?;
+        let mut comparisons = 0;
         for rule in rules {
             let id = self.condition(rule.condition(), rule.action(), endian)?;
             self.ids.try_push(id)?;
+            comparisons += rule.condition().comparisons();
         }
         self.limit = limits.switches;
+        self.growth = GROWTH_MAX * comparisons.div_ceil(rules.len().max(1));
         self.merged(Join::First, 0, OPEN)
     }
 
@@ -173,7 +184,7 @@ impl Diagrams {
         self.joining.clear();
         self.ids.clear();
         self.steps_left = steps;
-        (self.limit, self.nodes_max) = (usize::MAX, usize::MAX);
+        (self.limit, self.nodes_max, self.growth) = (usize::MAX, usize::MAX, usize::MAX);
     }
 
     /// The node that decides an action.
@@ -332,28 +343,44 @@ impl Diagrams {
     }
 
     /// All diagrams noted from `start` on joined in order. Joining neighbours first keeps large
-    /// diagrams from being copied for each entry.
+    /// diagrams from being copied for each entry, and as soon as there are two of a size they are
+    /// one: where they outgrow their limits, that shows early.
     fn merged(&mut self, join: Join, start: usize, empty: Id) -> Result<Id, Stop> {
-        while self.ids.len() > start + 1 {
-            let mut kept = start;
-            for index in (start..self.ids.len()).step_by(2) {
-                self.ids[kept] = match self.ids.get(index + 1) {
-                    Some(&second) => {
-                        let is_last = (start, self.ids.len()) == (0, 2);
-                        let factor = if is_last { 1 } else { PARTS_FACTOR };
-                        let room = self.limit.saturating_mul(factor);
-                        self.nodes_max = self.nodes.len().saturating_add(room);
-                        self.join(join, self.ids[index], second)?
-                    }
-                    None => self.ids[index],
-                };
-                kept += 1;
+        let count = self.ids.len() - start;
+        let mut kept = start;
+        for index in 0..count {
+            self.ids[kept] = self.ids[start + index];
+            kept += 1;
+            // What is kept has the sizes of the binary digits of how many were taken.
+            let joins = (index + 1).trailing_zeros();
+            for level in 0..joins {
+                let is_last = index + 1 == count && (start, kept) == (0, 2);
+                kept = self.join_last(join, kept, 2 << level, is_last)?;
             }
-            self.ids.truncate(kept);
         }
-        let merged = self.ids.get(start).copied().unwrap_or(empty);
+        while kept > start + 1 {
+            kept = self.join_last(join, kept, count, (start, kept) == (0, 2))?;
+        }
+        let merged = if kept > start { self.ids[start] } else { empty };
         self.ids.truncate(start);
         Ok(merged)
+    }
+
+    /// Joins the last two of the diagrams that are noted up to `kept`; says up to where they are
+    /// then. Together they have that many entries.
+    fn join_last(
+        &mut self,
+        join: Join,
+        kept: usize,
+        entries: usize,
+        is_last: bool,
+    ) -> Result<usize, Stop> {
+        let factor = if is_last { 1 } else { PARTS_FACTOR };
+        let grown = self.growth.saturating_mul(entries).saturating_add(GROWTH_FREE);
+        let room = self.limit.saturating_mul(factor).min(grown);
+        self.nodes_max = self.nodes.len().saturating_add(room);
+        self.ids[kept - 2] = self.join(join, self.ids[kept - 2], self.ids[kept - 1])?;
+        Ok(kept - 1)
     }
 
     fn compare(

@@ -24,7 +24,7 @@ use crate::{Error, Options, written};
 /// The most rules of a piece, and the most masked words: a diagram of so few is small whatever they
 /// are.
 const RULES_MAX: usize = 8;
-const MASKED_MAX: usize = 6;
+const MASKED_MAX: usize = 8;
 
 /// A program with its bodies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,13 +75,20 @@ pub struct Piece {
 /// let policy = Policy::builder(Action::KILL_PROCESS).arch(Arch::X86_64, rules).build()?;
 /// let parted = compile_parted(&policy)?;
 /// assert_eq!(parted.bodies.len(), 1);
-/// assert_eq!(parted.bodies[0].pieces.len(), 8);
+/// assert_eq!(parted.bodies[0].pieces.len(), 6);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn compile_parted(policy: &Policy) -> Result<Parted, Error> {
+    match compile_as(Shape::FastWritten, policy) {
+        Err(Error::TooLong { .. }) => compile_as(Shape::Written, policy),
+        done => done,
+    }
+}
+
+fn compile_as(shape: Shape, policy: &Policy) -> Result<Parted, Error> {
     let (options, mut graph) = (Options::default(), Graph::default());
     let mut workshop = Workshop::default();
-    let dispatched = dispatch(policy, &options, Shape::Written, &mut graph, &mut workshop)?;
+    let dispatched = dispatch(policy, &options, shape, &mut graph, &mut workshop)?;
     drop(workshop);
     let mut bodies: Vec<(Body, Vec<NodeId>)> = Vec::with_room(dispatched.syscalls.len())?;
     let mut cuts: Vec<NodeId> = Vec::new();

@@ -28,6 +28,8 @@ pub(crate) enum Shape {
     Chains(usize),
     /// As few tests as there can be for numbers, and rules [as they are written](crate::written).
     Written,
+    /// The least expected cost for numbers, and rules as they are written.
+    FastWritten,
 }
 
 /// The longest run of a longer list for which the best tree is searched for: where there are so
@@ -57,7 +59,7 @@ pub(crate) fn build(
             return chains::build(graph, variable, intervals, singles_max);
         }
         (Shape::Written, _) => return chains::build(graph, variable, intervals, usize::MAX),
-        (Shape::Fast, _) => {}
+        (Shape::Fast | Shape::FastWritten, _) => {}
     }
     let window = if intervals.len() <= WINDOW { WINDOW } else { PART };
     let total: u64 = intervals.iter().map(|interval| u64::from(interval.weight)).sum();

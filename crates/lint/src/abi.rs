@@ -71,9 +71,10 @@ fn through_another(ground: &mut Ground<'_>, arch: Arch) -> Option<(Name, (Action
 /// Architectures that the filter is not for, and that it lets through.
 fn foreign(ground: &mut Ground<'_>, findings: &mut Findings) {
     let covered: Vec<_> = ground.arches.iter().map(|arch| arch.token()).collect();
-    let siblings =
-        [Arch::X86, Arch::X86_64, Arch::Arm, Arch::Aarch64, Arch::S390, Arch::Mips, Arch::Riscv64];
-    for arch in siblings.into_iter().filter(|&arch| !covered.contains(&arch.token())) {
+    // Where the filter is loaded no other machine's calls can occur.
+    let mates: Vec<Arch> =
+        ground.arches.iter().flat_map(|arch| arch.of_machine()).copied().collect();
+    for arch in mates.into_iter().filter(|&arch| !covered.contains(&arch.token())) {
         let made = ground.made_where(arch, names::EXECVE, &Condition::always());
         let Some(made) = made else { continue };
         let message =

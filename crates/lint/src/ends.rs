@@ -1,18 +1,49 @@
-//! Filters under which programs cannot end, or not return from a signal.
+//! Filters under which nothing or everything runs, or programs cannot end, or not return from a
+//! signal.
 
-use callgate_syscalls::{Arch, names};
+use callgate_syscalls::{Action, Arch, names};
 
 use crate::finding::{Draft, Findings};
 use crate::ground::{Answer, Ground, State};
 
 pub(crate) fn check(ground: &mut Ground<'_>, findings: &mut Findings) {
-    for arch in ground.arches.clone() {
-        if ground.answers(arch).all(|(_, answer)| answer.state() == State::Shut) {
-            continue;
-        }
+    let arches = ground.arches.clone();
+    let is_shut =
+        |arch: Arch| ground.answers(arch).all(|(_, answer)| answer.state() == State::Shut);
+    let open: Vec<Arch> = arches.iter().copied().filter(|arch| !is_shut(*arch)).collect();
+    if open.is_empty() {
+        return nothing(ground, findings, &arches);
+    }
+    everything(ground, findings, &arches);
+    for arch in open {
         exit(ground, findings, arch);
         signals(ground, findings, arch);
         restart(ground, findings, arch);
+    }
+}
+
+fn nothing(ground: &Ground<'_>, findings: &mut Findings, arches: &[Arch]) {
+    let message = "every call is refused: nothing can run under this filter, nor end";
+    for arch in arches {
+        let refused = ground.answer(*arch, names::EXECVE).and_then(Answer::refused);
+        findings.add(ground, Draft::new("L0517", "all", message).on(*arch).show_if_any(refused));
+    }
+}
+
+/// On each architecture all calls are made.
+fn everything(ground: &Ground<'_>, findings: &mut Findings, arches: &[Arch]) {
+    let is_open =
+        |arch: &Arch| ground.answers(*arch).all(|(_, answer)| answer.state() == State::Open);
+    if !arches.iter().all(is_open) {
+        return;
+    }
+    for arch in arches {
+        let made = ground.answer(*arch, names::EXECVE).and_then(Answer::made);
+        let message = match made {
+            Some((Action::LOG, _)) => "no call is refused: LOG makes them all",
+            _ => "no call is refused: the filter costs time and keeps nobody from anything",
+        };
+        findings.add(ground, Draft::new("L0518", "all", message).on(*arch).show_if_any(made));
     }
 }
 

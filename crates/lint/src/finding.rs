@@ -169,6 +169,10 @@ impl Findings {
         if let (None, Some(shown)) = (new.place, new.shown.first()) {
             new.place = ground.place(&shown.call, new.names.first().copied());
         }
+        if let (Some(place), false) = (ground.from, new.shown.is_empty()) {
+            let note = format!("that is so for calls made from {place:#x}, where most are made");
+            new.notes.push(note);
+        }
         self.0.push(new);
     }
 

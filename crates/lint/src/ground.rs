@@ -1,6 +1,6 @@
 //! What all checks stand on: the meaning of the subject, and what every known call gets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use callgate_facts::Form;
 use callgate_policy::{Comparison, Condition, Decider, Field, Operator, Policy, RuleId};
@@ -9,6 +9,7 @@ use callgate_rules::{Edit, Help, Origin, Span};
 use callgate_syscalls::{Action, Arch, ArchToken, Name, SeccompData, SyscallNr, names};
 
 use crate::place::FindingPlace;
+use crate::reach::looks_at_pointer;
 use crate::subject::{Options, Subject, What};
 
 /// A token that no architecture has.
@@ -23,6 +24,10 @@ pub(crate) struct Ground<'s> {
     pub(crate) arches: Vec<Arch>,
     /// Whether a program tells none of them apart.
     pub(crate) is_blind: bool,
+    /// Where all calls are made from, for programs that look at it.
+    ///
+    /// Calls from two places would be compared as if the arguments made the difference.
+    pub(crate) from: Option<u64>,
     answers: BTreeMap<(Arch, Name), Answer>,
     trouble: Option<Error>,
 }
@@ -85,21 +90,49 @@ impl<'s> Ground<'s> {
             What::Policy(policy) => (policy.arches().map(|(arch, _)| arch).collect(), false),
             What::Stack(_) => of_program(&meaning, options),
         };
-        let (answers, trouble) = (BTreeMap::new(), None);
-        let mut ground = Self { subject, prover, meaning, arches, is_blind, answers, trouble };
-        for arch in ground.arches.clone() {
-            ground.learn(arch);
+        let (answers, trouble, from) = (BTreeMap::new(), None, None);
+        let mut ground =
+            Self { subject, prover, meaning, arches, is_blind, from, answers, trouble };
+        ground.learn();
+        if looks_at_pointer(subject) {
+            ground.choose_place();
         }
         ground.without_idle_x32();
         Ok(ground)
     }
 
-    /// Looks at every syscall of an architecture.
-    fn learn(&mut self, arch: Arch) {
-        for syscall in arch.syscalls() {
-            let actions = self.ask_number(arch, syscall.nr, &Condition::always());
-            self.answers.insert((arch, syscall.name), Answer { actions });
+    /// Looks at every syscall.
+    fn learn(&mut self) {
+        for arch in self.arches.clone() {
+            for syscall in arch.syscalls() {
+                let actions = self.ask_number(arch, syscall.nr, &Condition::always());
+                self.answers.insert((arch, syscall.name), Answer { actions });
+            }
         }
+    }
+
+    /// Chooses the place from which most calls can be made, since callers can choose it, too.
+    fn choose_place(&mut self) {
+        /// The most places that are tried.
+        const PLACES_MAX: usize = 8;
+        let shown = self.answers.values().flat_map(|answer| &answer.actions);
+        let places: BTreeSet<u64> = shown.map(|(_, call)| call.instruction_pointer).collect();
+        let mut best: Option<(usize, u64)> = None;
+        for place in places.into_iter().take(PLACES_MAX) {
+            self.from = Some(place);
+            self.learn();
+            let freedom = self.answers.values().map(|answer| match answer.state() {
+                State::Open => 2,
+                State::Part => 1,
+                State::Shut => 0,
+            });
+            let freedom = freedom.sum();
+            if best.is_none_or(|(most, _)| freedom > most) {
+                best = Some((freedom, place));
+            }
+        }
+        self.from = best.map(|(_, place)| place);
+        self.learn();
     }
 
     /// A program that refuses all of x32's numbers is not for x32.
@@ -123,7 +156,13 @@ impl<'s> Ground<'s> {
         nr: SyscallNr,
         condition: &Condition,
     ) -> Vec<(Action, SeccompData)> {
-        let found = self.prover.actions_where(&self.meaning, (arch, nr), condition);
+        let from = self.from.map(|place| {
+            let here = Comparison::new(Field::InstructionPointer, Operator::Eq, place);
+            Condition::all([condition.clone(), here.into()])
+        });
+        // A condition that grows too large by it is asked as it is.
+        let condition = from.and_then(Result::ok).unwrap_or_else(|| condition.clone());
+        let found = self.prover.actions_where(&self.meaning, (arch, nr), &condition);
         self.noted(found)
     }
 
@@ -160,10 +199,46 @@ impl<'s> Ground<'s> {
         found.into_iter().find(|(action, _)| !action.kind().may_execute())
     }
 
+    /// A call that meets a condition on some arguments and is refused for these: with others in their place, and all else as
+    /// it is, the call is made. Where a syscall is never made, all of it is refused.
+    pub(crate) fn refused_for(
+        &mut self,
+        arch: Arch,
+        name: Name,
+        arguments: &[usize],
+        condition: &Condition,
+    ) -> Option<Call> {
+        let plain = arguments.iter().map(|index| arg_is(*index, 0));
+        let plain = Condition::all(plain).unwrap_or_else(|_| Condition::never());
+        let made = [Condition::always(), plain].map(|any| self.made_where(arch, name, &any));
+        if made.iter().all(Option::is_none) {
+            return self.refused_where(arch, name, condition);
+        }
+        made.into_iter().flatten().find_map(|(_, made)| {
+            let others = (0..made.args.len()).filter(|index| !arguments.contains(index));
+            let same = others.map(|index| arg_is(index, made.args[index]));
+            let meeting = Condition::all(same.chain([condition.clone()])).ok()?;
+            self.refused_where(arch, name, &meeting)
+        })
+    }
+
     pub(crate) fn ambiguities(&mut self, arch: Arch, name: Name) -> Vec<Ambiguity> {
         let Some(syscall) = arch.syscall(name) else { return Vec::new() };
         let is_signed = |argument| Form::of(argument) == Some(Form::Signed);
         let found = self.prover.ambiguities(&self.meaning, (arch, syscall.nr), is_signed);
+        self.noted(found)
+    }
+
+    /// A call under a condition that is refused, and the same with other bits of these in an argument, which permits more.
+    pub(crate) fn freer_with(
+        &mut self,
+        arch: Arch,
+        name: Name,
+        bits: (usize, u64),
+        condition: &Condition,
+    ) -> Option<Ambiguity> {
+        let nr = arch.syscall(name)?.nr;
+        let found = self.prover.freer_with(&self.meaning, (arch, nr), bits, condition);
         self.noted(found)
     }
 
@@ -275,9 +350,10 @@ impl<'s> Ground<'s> {
     }
 }
 
-/// Where a name stands in a text, as a word of its own.
+/// Where a name stands in a text, as a word of its own: not in the name of a block or family.
 fn word_in(text: &str, name: &str) -> Option<std::ops::Range<usize>> {
-    let is_part = |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
+    let is_part =
+        |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_alphanumeric() || b"_.@~".contains(b));
     let bytes = text.as_bytes();
     text.match_indices(name).map(|(at, _)| at..at + name.len()).find(|range| {
         let before = range.start.checked_sub(1).and_then(|before| bytes.get(before));

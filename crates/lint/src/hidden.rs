@@ -3,7 +3,7 @@
 use callgate_syscalls::{Arch, Name, names};
 
 use crate::finding::{Draft, Findings};
-use crate::ground::{Answer, Ground, State, arg_bits, arg_is, constant};
+use crate::ground::{Answer, Ground, State, arg_is, constant};
 
 pub(crate) fn check(ground: &mut Ground<'_>, findings: &mut Findings) {
     for arch in ground.arches.clone() {
@@ -39,7 +39,7 @@ fn write_and_execute(ground: &mut Ground<'_>, findings: &mut Findings, arch: Arc
         (names::PKEY_MPROTECT, 2, 4),
     ];
     let refused = ways.into_iter().find_map(|(name, index, prot)| {
-        let call = ground.refused_where(arch, name, &arg_bits(index, u64::MAX, prot))?;
+        let call = ground.refused_for(arch, name, &[index], &arg_is(index, prot))?;
         (ground.is(arch, name, State::Part)).then_some((name, call))
     });
     let Some((refused_name, refused)) = refused else { return };
@@ -64,16 +64,16 @@ fn write_and_execute(ground: &mut Ground<'_>, findings: &mut Findings, arch: Arc
 fn socketpair(ground: &mut Ground<'_>, findings: &mut Findings, arch: Arch) {
     let Some(dgram) = constant("SOCK_DGRAM", arch) else { return };
     let unix = arg_is(0, 1);
-    let Ok(pair) = callgate_policy::Condition::all([unix.clone(), arg_is(1, dgram)]) else {
+    let Ok(pair) = callgate_policy::Condition::all([unix, arg_is(1, dgram)]) else {
         return;
     };
-    let refused = ground.refused_where(arch, names::SOCKET, &unix);
+    let refused = ground.refused_for(arch, names::SOCKET, &[0, 1], &pair);
     let made = ground.made_where(arch, names::SOCKETPAIR, &pair);
     let (Some(refused), Some(made)) = (refused, made) else { return };
     if !ground.is_restricted(arch, names::SOCKET) && reaches(ground, arch).is_none() {
         return;
     }
-    let message = "socket is refused for AF_UNIX, and a datagram pair of socketpair reaches every path by sendto or connect";
+    let message = "datagram sockets of AF_UNIX are refused, and one of socketpair reaches every path by sendto or connect";
     findings.add(
         ground,
         Draft::of("L0606", names::SOCKETPAIR, message).on(arch).show(made).show(refused),

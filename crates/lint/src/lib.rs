@@ -42,15 +42,18 @@ mod place;
 mod process;
 mod profile;
 mod program;
+mod reach;
 mod rules;
 mod subject;
 mod suppress;
 mod ways;
+mod whole;
 mod width;
 mod words;
 mod world;
 
 use callgate_prover::Error;
+use callgate_syscalls::{Action, SeccompData};
 
 pub use finding::{Finding, Shown};
 pub use pages::{Page, page, pages};
@@ -82,6 +85,7 @@ const CHECKS: &[Check] = &[
     complement::check,
     profile::check,
     process::check,
+    whole::check,
     hidden::check,
     family::check,
     mux::check,
@@ -113,11 +117,14 @@ pub fn lint(subject: &Subject<'_>, options: &Options) -> Result<Report, Error> {
 }
 
 impl Report {
-    /// Without what another filter has, too: what a change added.
+    /// Without what another filter has, too: what a change added. `decide` is what that filter does:
+    /// where it makes or refuses the calls that show a finding otherwise, the finding is new.
     #[must_use]
-    pub fn against(mut self, base: &Self) -> Self {
+    pub fn against(mut self, base: &Self, decide: impl Fn(&SeccompData) -> Action) -> Self {
         let known = |finding: &Finding| base.findings.iter().any(|other| other.is_same(finding));
-        self.findings.retain(|finding| !known(finding));
+        let made = |action: Action| action.kind().may_execute();
+        let as_before = |shown: &Shown| made(decide(&shown.call)) == made(shown.action);
+        self.findings.retain(|found| !known(found) || !found.shown.iter().all(as_before));
         self
     }
 }

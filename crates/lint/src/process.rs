@@ -37,8 +37,9 @@ fn refused_flag(
     }
     NAMESPACES.into_iter().find_map(|flag| {
         let bit = constant(flag, arch)?;
-        let refused =
-            ground.refused_where(arch, names::CLONE, &arg_bits(clone_flags(arch), bit, bit))?;
+        let flags = clone_flags(arch);
+        let with_flag = arg_bits(flags, bit, bit);
+        let refused = ground.refused_for(arch, names::CLONE, &[flags], &with_flag)?;
         Some((flag, bit, refused))
     })
 }
@@ -104,7 +105,7 @@ fn whole_flags(ground: &mut Ground<'_>, findings: &mut Findings, arch: Arch) {
     for (name, index) in [(names::CLONE, clone_flags(arch)), (names::UNSHARE, 0)] {
         for flag in NAMESPACES {
             let Some(bit) = constant(flag, arch) else { continue };
-            let Some(alone) = ground.refused_where(arch, name, &arg_is(index, bit)) else {
+            let Some(alone) = ground.refused_for(arch, name, &[index], &arg_is(index, bit)) else {
                 continue;
             };
             let with_others = with_flag(arch, name, flag, bit);

@@ -30,7 +30,7 @@ const fn code(kind: &WarningKind) -> Option<&'static str> {
         WarningKind::Truncated { .. } => Some("L0204"),
         WarningKind::ValueOutsideMask => Some("L0205"),
         WarningKind::Readings { .. } => Some("L0308"),
-        WarningKind::UnknownField => Some("L0309"),
+        WarningKind::UnknownField | WarningKind::WidthSkipped { .. } => Some("L0309"),
         WarningKind::ErrnoUnused | WarningKind::ValueTwoUnused => Some("L0310"),
         WarningKind::UnknownSyscall { .. } => Some("L0311"),
         WarningKind::KeyCase
@@ -40,7 +40,7 @@ const fn code(kind: &WarningKind) -> Option<&'static str> {
         WarningKind::ArgumentUnused { .. } => Some("L0313"),
         WarningKind::ValueTwoMissing => Some("L0314"),
         WarningKind::Overruled { .. } => Some("L0301"),
-        WarningKind::EqualsDefault => Some("L0302"),
+        WarningKind::EqualsDefault | WarningKind::NamesNothing => Some("L0302"),
         _ => None,
     }
 }

@@ -204,7 +204,13 @@ fn report(
     written: &BTreeMap<usize, WrittenRule>,
 ) {
     for (&index, &rule) in written {
-        let of_rule = || sites.iter().filter(move |((of, _), _)| *of == index);
+        // A block is several rules of one statement, and told of once.
+        let mates: Vec<usize> =
+            written.iter().filter(|(_, other)| is_mate(rule, **other)).map(|(at, _)| *at).collect();
+        if mates.first() != Some(&index) {
+            continue;
+        }
+        let of_rule = || sites.iter().filter(|((of, _), _)| mates.contains(of));
         let is_idle = |effects: &Vec<(Arch, Effect)>| {
             effects.iter().all(|(_, effect)| *effect != Effect::Decides)
         };
@@ -218,13 +224,22 @@ fn report(
             };
             // What a group brings along is no mistake of whoever names the group.
             if whole || ground.is_named(rule, name) {
-                by_code.entry(code(effect)).or_default().push((name, arch, effect));
+                let list = by_code.entry(code(effect)).or_default();
+                if !list.iter().any(|(known, ..)| *known == name) {
+                    list.push((name, arch, effect));
+                }
             }
         }
         for (code, list) in by_code {
             findings.add(ground, draft(ground, rule, code, &list));
         }
     }
+}
+
+/// Whether two rules come from one place in a text.
+fn is_mate(one: WrittenRule, other: WrittenRule) -> bool {
+    let is_text = matches!(one.origin, Origin::Text(_));
+    one.index == other.index || is_text && one.origin == other.origin
 }
 
 const fn code(effect: Effect) -> &'static str {

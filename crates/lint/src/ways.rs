@@ -207,7 +207,7 @@ fn tioclinux(ground: &mut Ground<'_>, findings: &mut Findings, arch: Arch) {
     let (Some(sti), Some(linux)) = (constant("TIOCSTI", arch), constant("TIOCLINUX", arch)) else {
         return;
     };
-    let refused = ground.refused_where(arch, names::IOCTL, &arg_is(1, sti));
+    let refused = ground.refused_for(arch, names::IOCTL, &[1], &arg_is(1, sti));
     let made = ground.made_where(arch, names::IOCTL, &arg_is(1, linux));
     if let (Some(refused), Some(made)) = (refused, made) {
         let message = "ioctl is refused with TIOCSTI, and TIOCLINUX pastes into a console as well";

@@ -1,11 +1,13 @@
 //! Arguments of which the kernel reads less than the filter, and pointers.
 
-use callgate_facts::Form;
+use callgate_facts::{Constants, Form, LowHalf};
+use callgate_policy::{Comparison, Condition, Field, Operator};
 use callgate_prover::Ambiguity;
-use callgate_syscalls::{Arch, Name};
+use callgate_syscalls::{Arch, ArgumentWidth, Name};
 
 use crate::finding::{Draft, Findings};
 use crate::ground::{Ground, State};
+use crate::words;
 
 pub(crate) fn check(ground: &mut Ground<'_>, findings: &mut Findings) {
     for arch in ground.arches.clone() {
@@ -15,12 +17,99 @@ pub(crate) fn check(ground: &mut Ground<'_>, findings: &mut Findings) {
             .map(|(name, _)| name)
             .collect();
         for name in tested {
-            for found in ground.ambiguities(arch, name) {
+            let wrong = wrong_halves(ground, findings, arch, name);
+            let others = |found: &Ambiguity| !wrong.contains(&found.argument);
+            for found in ground.ambiguities(arch, name).into_iter().filter(others) {
                 ambiguous(ground, findings, (arch, name), &found);
             }
+            low_halves(ground, findings, (arch, name), &wrong);
             pointers(ground, findings, arch, name);
         }
     }
+}
+
+/// The upper half of an argument, in the mask of a comparison.
+const UPPER: u64 = !(u32::MAX as u64);
+
+/// Arguments whose upper halves are told apart although nothing that the kernel reads is there.
+fn wrong_halves(
+    ground: &mut Ground<'_>,
+    findings: &mut Findings,
+    arch: Arch,
+    name: Name,
+) -> Vec<usize> {
+    let count = arch.signature(name).map_or(0, |signature| signature.arguments().len());
+    let is_idle = |index: &usize| has_idle_half(arch, name, *index);
+    let mut wrong = Vec::new();
+    for index in (0..count).filter(is_idle) {
+        let Some([one, other]) = two_upper_halves(ground, (arch, name), index) else { continue };
+        let argument = argument_name(arch, name, index);
+        let message = format!(
+            "{name} is decided by the upper half of {argument}, where nothing is that the kernel reads or has a name for"
+        );
+        let about = format!("{name}.{index}");
+        let draft = Draft::new("L0208", about, message).named(name).on(arch);
+        findings.add(ground, draft.show(one).show(other));
+        wrong.push(index);
+    }
+    wrong
+}
+
+/// Whether no call that means something has a value in the upper half of an argument, but for copies of the sign.
+fn has_idle_half(arch: Arch, name: Name, index: usize) -> bool {
+    let argument = arch.signature(name).and_then(|signature| signature.arguments().nth(index));
+    let Some(argument) = argument else { return false };
+    if has_narrow_type(arch, name, index) {
+        return true;
+    }
+    let mut usages = Constants::of_register(arch, name, index).peekable();
+    let is_low = |value: i64| value <= u32::MAX.into();
+    usages.peek().is_some()
+        && Form::of(argument) != Some(Form::Address)
+        && usages.all(|usage| {
+            usage.constants.members().filter_map(|constant| constant.on(arch)).all(is_low)
+        })
+}
+
+/// Whether the kernel reads no upper half of an argument whatever the others are.
+fn has_narrow_type(arch: Arch, name: Name, index: usize) -> bool {
+    let argument = arch.signature(name).and_then(|signature| signature.arguments().nth(index));
+    let is_narrow = argument.is_some_and(|argument| {
+        matches!(
+            argument.width,
+            ArgumentWidth::Bits8 | ArgumentWidth::Bits16 | ArgumentWidth::Bits32
+        )
+    });
+    is_narrow || arch.word_bits() == 32
+}
+
+/// Two calls that differ only in an upper half that is neither zero nor copies of the sign, with different answers.
+///
+/// A filter may well refuse all upper halves that are not zero, so that these two are left out.
+fn two_upper_halves(
+    ground: &mut Ground<'_>,
+    (arch, name): (Arch, Name),
+    index: usize,
+) -> Option<[Answered; 2]> {
+    let field = Field::arg(index).ok()?;
+    let odd = [0, UPPER].map(|value| Comparison::masked(field, UPPER, Operator::Ne, value));
+    let odd = Condition::all(odd.map(Condition::from)).ok()?;
+    let candidates = ground.ask(arch, name, &odd);
+    if candidates.len() < 2 {
+        return None;
+    }
+    candidates.into_iter().find_map(|(_, call)| {
+        let same =
+            Field::ARGS.into_iter().zip(call.args).enumerate().map(|(at, (field, value))| {
+                let mask = if at == index { u32::MAX.into() } else { u64::MAX };
+                Comparison::masked(field, mask, Operator::Eq, value & mask).into()
+            });
+        let same = Condition::all(same.chain([odd.clone()])).ok()?;
+        match ground.ask(arch, name, &same)[..] {
+            [one, .., other] => Some([one, other]),
+            _ => None,
+        }
+    })
 }
 
 fn ambiguous(
@@ -57,6 +146,54 @@ fn ambiguous(
     findings.add(ground, draft.show((found.plain.1, found.plain.0)));
 }
 
+/// Arguments of which the kernel reads the low half under some values of another, such as `arg` of fcntl.
+fn low_halves(
+    ground: &mut Ground<'_>,
+    findings: &mut Findings,
+    (arch, name): (Arch, Name),
+    wrong: &[usize],
+) {
+    let Some(signature) = arch.signature(name) else { return };
+    for low in LowHalf::of(name, arch) {
+        let at = |name| signature.arguments().position(|argument| argument.name == name);
+        let (Some(index), Some(command)) = (at(low.argument), at(low.command)) else { continue };
+        if has_narrow_type(arch, name, index) || wrong.contains(&index) {
+            continue;
+        }
+        let mut first = None;
+        let mut evaded = Vec::new();
+        for value in low.values() {
+            let Some(is_value) = value.on(arch).and_then(|on| low_is(command, on)) else {
+                continue;
+            };
+            let Some(found) = ground.freer_with(arch, name, (index, UPPER), &is_value) else {
+                continue;
+            };
+            if found.plain.1.kind().executes() || !found.freer.1.kind().may_execute() {
+                continue;
+            }
+            evaded.push(value.name());
+            first.get_or_insert(found);
+        }
+        let Some(found) = first else { continue };
+        let message = format!(
+            "a refusal of {name} is evaded by the upper half of {}, which the kernel does not read under {}",
+            argument_name(arch, name, index),
+            words::list(evaded)
+        );
+        let draft = Draft::new("L0201", format!("{name}.{index}"), message).named(name).on(arch);
+        let (call, action) = found.freer;
+        findings.add(ground, draft.show((action, call)).show((found.plain.1, found.plain.0)));
+    }
+}
+
+/// The condition that the low half of an argument has a value.
+fn low_is(index: usize, value: i64) -> Option<Condition> {
+    let low = u64::from(u32::MAX);
+    let value = 0_u64.wrapping_add_signed(value) & low;
+    Some(Comparison::masked(Field::arg(index).ok()?, low, Operator::Eq, value).into())
+}
+
 /// Whether both calls are ways in which programs write the same negative number.
 fn is_sign(found: &Ambiguity) -> bool {
     let values = [found.plain.0, found.freer.0].map(|call| call.args[found.argument]);
@@ -67,7 +204,7 @@ fn is_sign(found: &Ambiguity) -> bool {
     is_negative(one) && zero_extended(values[1]) || is_negative(other) && zero_extended(values[0])
 }
 
-fn argument_name(arch: Arch, name: Name, index: usize) -> String {
+pub(crate) fn argument_name(arch: Arch, name: Name, index: usize) -> String {
     let argument = arch.signature(name).and_then(|signature| signature.arguments().nth(index));
     argument.map_or_else(|| format!("argument {index}"), |argument| format!("`{}`", argument.name))
 }

@@ -14,7 +14,7 @@ use callgate_formats::Profile;
 use callgate_gate::{nothing, read};
 use callgate_lint::{Listener, Options, Report, Subject, Text, World, against_world, lint, pages};
 use callgate_rules::{Source, Target};
-use callgate_syscalls::{Action, Arch, Endian, KernelVersion, SeccompData};
+use callgate_syscalls::{Action, Arch, Endian, KernelVersion, SeccompData, names};
 
 use cases::{ABI, ANSWERS, COST, Case, Filter, PROCESSES, RULES, WAYS, WIDTH};
 
@@ -38,6 +38,12 @@ fn of_gate(text: &str) -> Report {
     subject.text =
         Some(Text { provenance: &lowered.provenance, sources: &written.sources, joined: false });
     shown_truly(lint(&subject, &Options::default()).unwrap(), |call| lowered.policy.decide(call))
+}
+
+fn policy_of(text: &str) -> callgate_policy::Policy {
+    let written = read(Source::new("case.gate", text).unwrap(), &mut nothing).unwrap();
+    let target = Target { kernel: Some(KERNEL), ..Target::new(Arch::X86_64) };
+    written.lower_unchecked(&target).unwrap().policy
 }
 
 /// What findings show was asked of the filter.
@@ -123,6 +129,47 @@ fn rules() {
     hold(RULES);
 }
 
+/// Calls from two places are no two ways of making one.
+#[test]
+fn where_calls_are_made_from_is_no_difference_between_them() {
+    let report = found(&Filter::Asm(&[
+        "ld [12]\njeq #0x7f00, yes\nld [4]\njne #0xc000003e, no\nld [0]\njge #0x40000000, no\njeq #60, yes\n\
+         no: ret #0x50026\nyes: ret #0x7fff0000\n",
+    ]));
+    let codes = codes(&report);
+    assert!(codes.contains("L0705") && codes.contains("L0518"), "{codes:?}");
+    for finding in &report.findings {
+        let places: BTreeSet<u64> =
+            finding.shown.iter().map(|shown| shown.call.instruction_pointer).collect();
+        assert!(places.len() <= 1, "{finding:?}");
+        let is_variant = finding.code.as_str().starts_with("L04");
+        assert!(!is_variant && finding.code.as_str() != "L0605", "{finding:?}");
+        let is_said = finding.notes.iter().any(|note| note.contains("0x7f00"));
+        assert!(is_said || finding.shown.is_empty(), "{finding:?}");
+    }
+}
+
+/// Blocks have members in common, which nobody wrote twice.
+#[test]
+fn members_that_blocks_share_are_no_mistake() {
+    let of = |lines: &str| {
+        let text = format!("policy 1\narch x86_64\ndefault errno EPERM\n{lines}");
+        let report = of_gate(&text);
+        let again =
+            report.findings.into_iter().filter(|it| ["L0302", "L0303"].contains(&it.code.as_str()));
+        again.map(|it| it.diagnostic().message).collect::<Vec<_>>()
+    };
+    assert_eq!(of("use @files.read\nuse @descriptors\nuse @exec\nuse @startup.dynamic\n"), [""; 0]);
+    assert_eq!(
+        of("use @threads\nuse @spawn\nuse @signals\nuse @files.any\nuse @files.write\n").len(),
+        0
+    );
+    // A block that adds nothing at all is told of in one line.
+    let covered = of("use @startup.dynamic\nuse @exit\n");
+    assert_eq!(covered.len(), 1, "{covered:?}");
+    assert!(covered[0].contains("exit"), "{covered:?}");
+}
+
 #[test]
 fn processes_and_variants() {
     hold(PROCESSES);
@@ -158,8 +205,21 @@ fn every_code_has_a_case_and_every_case_a_page() {
 fn a_change_shows_what_it_brought() {
     let old = "policy 1\narch x86_64\ndefault errno EPERM\nallow { read, exit }\n";
     let new = format!("{old}allow ptrace\n");
-    let report = of_gate(&new).against(&of_gate(old));
+    let policy = policy_of(old);
+    let report = of_gate(&new).against(&of_gate(old), |call| policy.decide(call));
     assert_eq!(codes(&report), BTreeSet::from(["L0602"]));
+    // The same mistake again, elsewhere: the old filter made those calls.
+    let rule = |family: &str| {
+        format!(
+            "policy 1\narch x86_64\ndefault allow\nerrno EPERM socket where full(family) == {family}\n"
+        )
+    };
+    let [old, new] = ["AF_ALG", "AF_VSOCK"].map(rule);
+    let policy = policy_of(&old);
+    let report = of_gate(&new).against(&of_gate(&old), |call| policy.decide(call));
+    assert!(codes(&report).contains("L0201"), "{report:?}");
+    let same = of_gate(&old).against(&of_gate(&old), |call| policy.decide(call));
+    assert!(same.findings.is_empty(), "{same:?}");
 }
 
 #[test]
@@ -203,6 +263,26 @@ fn flags_that_exclude_each_other_are_no_company() {
     assert_eq!(named("clone_flags any CLONE_THREAD", "CLONE_NEWUSER"), 0);
     assert_eq!(named("clone_flags any CLONE_FS", "CLONE_NEWUSER"), 0);
     assert_eq!(named("clone_flags any CLONE_VM", "CLONE_NEWUSER"), 1);
+}
+
+/// What is refused for another argument is not refused for its flags.
+#[test]
+fn conditions_on_other_arguments_are_not_on_flags() {
+    for (rule, codes) in [
+        ("allow clone where newsp != NULL", &["L0401", "L0403", "L0405"][..]),
+        ("allow mmap where len <= 0x100000", &["L0411"]),
+        ("allow ioctl where fd == 1", &["L0605"]),
+        ("allow socket where family == AF_UNIX and protocol == 0", &["L0606"]),
+    ] {
+        let text = format!(
+            "policy 1\narch x86_64\ndefault errno EPERM\n{rule}\n\
+             allow {{ clone3, socketpair, sendto, write, mprotect, exit_group }}\n"
+        );
+        let found = of_gate(&text).findings;
+        let found = found.iter().map(|finding| finding.code.to_string());
+        let wrong: Vec<String> = found.filter(|code| codes.contains(&code.as_str())).collect();
+        assert!(wrong.is_empty(), "{rule}: {wrong:?}");
+    }
 }
 
 #[test]
@@ -286,6 +366,19 @@ fn worlds() {
         assert!(!finding.diagnostic().helps.is_empty(), "{code} has no mend");
         assert!(!codes(&in_world(good, &[release], &[kernel])).contains(code), "{code}");
     }
+}
+
+/// musl forks by `fork`, which nobody misses who makes threads alone.
+#[test]
+fn who_makes_threads_alone_does_not_fork() {
+    let misses_fork = |rest: &str| {
+        let text = format!("policy 1\narch x86_64\ndefault errno EPERM\nallow read\n{rest}\n");
+        let report = in_world(&text, &["musl-1.2.5"], &[]);
+        report.findings.iter().any(|it| it.code.as_str() == "L0802" && it.names == [names::FORK])
+    };
+    assert!(misses_fork("allow clone"));
+    assert!(!misses_fork("allow clone where clone_flags has CLONE_THREAD"));
+    assert!(!misses_fork("allow clone where clone_flags has CLONE_THREAD\nenosys clone3"));
 }
 
 #[test]

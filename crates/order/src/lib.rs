@@ -59,7 +59,7 @@ mod windows;
 
 pub use chain::{ArgCmp, Chain, Class, Step, StoredOperator, Test, check, condition, halves, read};
 pub use error::Error;
-pub use mux::{Multiplexer, multiplexes};
+pub use mux::Multiplexer;
 pub use number::Number;
 pub use order::ordered;
 pub use resolve::{number_base, pseudo_number, resolve_name, resolve_name_rewrite, resolve_number};

@@ -19,25 +19,6 @@ pub enum Multiplexer {
     Ipc,
 }
 
-/// Whether an architecture has `socketcall` and `ipc` beside, or instead of, the calls themselves.
-#[must_use]
-pub const fn multiplexes(arch: Arch) -> bool {
-    matches!(
-        arch,
-        Arch::X86
-            | Arch::M68k
-            | Arch::Mips
-            | Arch::Mipsel
-            | Arch::Ppc
-            | Arch::Ppc64
-            | Arch::Ppc64le
-            | Arch::S390
-            | Arch::S390x
-            | Arch::Sh
-            | Arch::Sheb
-    )
-}
-
 impl Multiplexer {
     /// The multiplexer whose range of pseudo numbers this is in. The ranges have gaps.
     pub(crate) const fn of_pseudo(number: Number) -> Option<Self> {
@@ -142,7 +123,7 @@ mod tests {
             let number = Number::new(number.into());
             assert_eq!((name(number), pseudo(call)), (Some(call), Some(number)));
         }
-        for arch in Arch::ALL.into_iter().filter(|&arch| multiplexes(arch)) {
+        for arch in Arch::ALL.into_iter().filter(|arch| arch.multiplexes()) {
             let base = if matches!(arch, Arch::Mips | Arch::Mipsel) { 4000 } else { 0 };
             let number = |mux: Multiplexer| mux.number(arch).map(Number::raw);
             assert_eq!(number(Multiplexer::Socketcall), Some(102 + base), "{arch}");

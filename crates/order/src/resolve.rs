@@ -20,7 +20,7 @@ pub fn resolve_name(arch: Arch, name: &str) -> Option<Number> {
 #[must_use]
 pub fn resolve_name_rewrite(arch: Arch, name: &str) -> Option<Number> {
     let number = resolve_name(arch, name)?;
-    let mux = Multiplexer::of_pseudo(number).filter(|_| mux::multiplexes(arch));
+    let mux = Multiplexer::of_pseudo(number).filter(|_| arch.multiplexes());
     Some(mux.and_then(|mux| mux.number(arch)).unwrap_or(number))
 }
 
@@ -45,7 +45,7 @@ fn pseudo_of(name: Name) -> Option<Number> {
 
 /// As [`resolve_name`], of a known name.
 pub(crate) fn number_of(arch: Arch, name: Name) -> Option<Number> {
-    let multiplexed = if mux::multiplexes(arch) { mux::pseudo(name) } else { None };
+    let multiplexed = if arch.multiplexes() { mux::pseudo(name) } else { None };
     let direct = || arch.syscall(name).map(|syscall| syscall.nr.into());
     multiplexed.or_else(direct).or_else(|| pseudo_of(name))
 }
@@ -56,7 +56,7 @@ pub(crate) fn name_of(arch: Arch, number: Number) -> Option<Name> {
         return arch.syscall_at(with_base(arch, number)).map(|syscall| syscall.name);
     }
     let multiplexed = mux::name(number);
-    if mux::multiplexes(arch) && multiplexed.is_some() {
+    if arch.multiplexes() && multiplexed.is_some() {
         return multiplexed;
     }
     let lacked = |name: &Name| arch.syscall(*name).is_none();

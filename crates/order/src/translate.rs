@@ -89,7 +89,7 @@ impl Syscall {
         match own.raw() >= 0 {
             true => plain(own),
             false if exact => Err(Error::NotOnArch { number, arch }.into()),
-            false if mux::multiplexes(arch) => Ok(()),
+            false if arch.multiplexes() => Ok(()),
             false => plain(own),
         }
     }
@@ -103,7 +103,7 @@ impl Syscall {
             return Ok(Some(self.number));
         }
         let own = self.on(arch)?;
-        let mux = Multiplexer::of_pseudo(own).filter(|_| mux::multiplexes(arch));
+        let mux = Multiplexer::of_pseudo(own).filter(|_| arch.multiplexes());
         Ok(match mux {
             Some(mux) => mux.number(arch),
             None => Some(own).filter(|own| own.raw() >= 0),
@@ -122,7 +122,7 @@ impl Syscall {
     /// The multiplexed call that is meant, by pseudo number or by name; `own` is the architecture's
     /// number.
     fn call(&self, arch: Arch, own: Number) -> Result<Option<Call>, Error> {
-        if !mux::multiplexes(arch) {
+        if !arch.multiplexes() {
             return Ok(None);
         }
         let Some((name, pseudo)) = self.name.and_then(|name| Some((name, mux::pseudo(name)?)))

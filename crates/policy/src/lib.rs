@@ -37,6 +37,7 @@ mod comparison;
 mod condition;
 mod decide;
 mod error;
+mod list;
 mod policy;
 mod rules;
 
@@ -47,4 +48,5 @@ pub use comparison::{Comparison, Field, Operator, Width};
 pub use condition::{Condition, View};
 pub use decide::{Decider, Decision, RuleId};
 pub use error::Error;
+pub use list::RuleList;
 pub use policy::{ArchPolicy, Builder, Known, Policy, Rule, Unknown};

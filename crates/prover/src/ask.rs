@@ -88,7 +88,7 @@ impl Prover {
             }
             // Calls of 32-bit programs have no signs there.
             let is_signed =
-                is_signed(argument) && arch.word_bits() == 64 && register.low == u32::MAX;
+                is_signed(argument) && arch.word_bits() == 64 && register.read[1] == u32::MAX;
             for spelling in [Spelling::Zeros, Spelling::Signs] {
                 if spelling == Spelling::Signs && !is_signed {
                     continue;
@@ -100,11 +100,44 @@ impl Prover {
         Ok(found)
     }
 
+    /// A call of a syscall that meets a condition, which is not about these bits of an argument, and gets a freer answer
+    /// with others in their place.
+    ///
+    /// # Errors
+    /// As [`Prover::actions_where`].
+    pub fn freer_with(
+        &mut self,
+        meaning: &Meaning<'_>,
+        (arch, nr): (Arch, SyscallNr),
+        (argument, bits): (usize, u64),
+        condition: &Condition,
+    ) -> Result<Option<Ambiguity>, Error> {
+        let Ok(field) = Field::arg(argument) else { return Ok(None) };
+        let node = self.node_at(meaning, arch, nr)?;
+        let holds = self.diagrams.where_holds(condition, arch.endian(), [TRUE, FALSE])?;
+        let node = self.diagrams.ite(holds, node, OUTSIDE)?;
+        let ranks = words_of(field, arch.endian()).map(|word| self.diagrams.order.rank(word));
+        let (high, low) = ((bits >> 32) as u32, (bits & 0xffff_ffff) as u32);
+        let register = Register { argument, ranks, read: [!high, !low] };
+        let freest = self.freest(node, &register)?;
+        for spelling in [Spelling::Zeros, Spelling::Signs] {
+            let is_sensible = spelling == Spelling::Zeros || high == u32::MAX;
+            let at = At { arch, nr, node, freest };
+            let found =
+                if is_sensible { self.ambiguity(meaning, at, &register, spelling)? } else { None };
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
     /// The freest action that can be had by the choice of the bits of a register that the kernel does not read.
     fn freest(&mut self, node: NodeId, register: &Register) -> Result<NodeId, Error> {
         let mut chosen = [0; Rank::COUNT];
-        chosen[register.ranks[0].index()] = u32::MAX;
-        chosen[register.ranks[1].index()] = !register.low;
+        for (rank, read) in register.ranks.iter().zip(register.read) {
+            chosen[rank.index()] = !read;
+        }
         Ok(self.diagrams.freest_over([node, node], &chosen)?[0])
     }
 
@@ -125,10 +158,7 @@ impl Prover {
         else {
             return Ok(None);
         };
-        let (plain, plain_action) = {
-            let (action, call) = tried(meaning, &words, got)?;
-            (call, action)
-        };
+        let (plain_action, plain) = tried(meaning, &words, got)?;
         // The same call with other bits that the kernel does not read.
         let same = same_but(d, register, &words)?;
         let function = d.ite(same, node, OUTSIDE)?;
@@ -137,13 +167,8 @@ impl Prover {
             return Ok(None);
         };
         let (action, call) = tried(meaning, &words, had)?;
-        let argument = register.argument;
-        Ok(Some(Ambiguity {
-            argument,
-            spelling,
-            plain: (plain, plain_action),
-            freer: (call, action),
-        }))
+        let (plain, freer) = ((plain, plain_action), (call, action));
+        Ok(Some(Ambiguity { argument: register.argument, spelling, plain, freer }))
     }
 
     /// The function of the rest of the call for an architecture and number.
@@ -183,8 +208,8 @@ struct Register {
     argument: usize,
     /// The high and the low word.
     ranks: [Rank; 2],
-    /// The bits of the low word that the kernel reads.
-    low: u32,
+    /// The bits of each that the kernel reads.
+    read: [u32; 2],
 }
 
 impl Register {
@@ -196,15 +221,17 @@ impl Register {
             _ => return None,
         };
         let field = Field::arg(argument).ok()?;
-        Some(Self { argument, ranks: words_of(field, endian).map(|word| order.rank(word)), low })
+        let ranks = words_of(field, endian).map(|word| order.rank(word));
+        Some(Self { argument, ranks, read: [0, low] })
     }
 
     /// The condition that a program would spell the register so.
     fn spelled(&self, d: &mut Diagrams, spelling: Spelling) -> Result<NodeId, Error> {
-        let [high, low] = self.ranks;
+        let ([high, low], [read_high, read_low]) = (self.ranks, self.read);
         let all = |value| Pattern { mask: u32::MAX, value };
         let parts = match spelling {
-            Spelling::Zeros => [(high, all(0)), (low, Pattern { mask: !self.low, value: 0 })],
+            Spelling::Zeros => [(high, read_high), (low, read_low)]
+                .map(|(rank, read)| (rank, Pattern { mask: !read, value: 0 })),
             Spelling::Signs => {
                 const SIGN: u32 = 1 << 31;
                 [(high, all(u32::MAX)), (low, Pattern { mask: SIGN, value: SIGN })]
@@ -227,8 +254,8 @@ fn same_but(d: &mut Diagrams, register: &Register, words: &Words) -> Result<Node
     for word in fields.flat_map(|field| words_of(field, endian_of(arch))) {
         let rank = d.order.rank(word);
         let mask = match register.ranks.iter().position(|own| *own == rank) {
-            Some(0) => continue,
-            Some(_) => register.low,
+            Some(own) if register.read[own] == 0 => continue,
+            Some(own) => register.read[own],
             None => u32::MAX,
         };
         let value = words[usize::from(word.index())] & mask;

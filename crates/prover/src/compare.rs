@@ -129,18 +129,20 @@ impl Prover {
     ) -> Result<Vec<Difference>, Error> {
         let (differing, mut depending) = self.differing(left, right, scope)?;
         let mut differences = Vec::new();
+        let bounds = |of: &Interval| (SyscallNr::new(of.first), SyscallNr::new(of.last));
         for Differing { tokens, left: l, right: r, numbers } in differing {
             let d = &mut self.diagrams;
             let pairs = pairs(d, l, r, start_words(d, tokens, &numbers, [l, r]))?;
             depending |= pairs.depends;
+            let [first_token, last_token] = [tokens.first, tokens.last].map(ArchToken::new);
             for ((from, to), words) in pairs.calls {
-                let when = regions::condition(d, [(l, from), (r, to)], endian_of(token(tokens)))?;
+                let when = regions::condition(d, [(l, from), (r, to)], endian_of(first_token))?;
                 let witness = call_of(&words);
                 replay(left, scope, &witness, from)?;
                 replay(right, scope, &witness, to)?;
                 differences.try_push(Difference {
-                    first_token: ArchToken::new(tokens.first),
-                    last_token: ArchToken::new(tokens.last),
+                    first_token,
+                    last_token,
                     numbers: numbers.iter().map(bounds).try_collect_vec()?,
                     left: from,
                     right: to,
@@ -301,14 +303,6 @@ fn replay(
         true => Ok(()),
         false => Err(Error::Disagreement { call: *call, expected, actual }),
     }
-}
-
-const fn token(tokens: Interval) -> ArchToken {
-    ArchToken::new(tokens.first)
-}
-
-const fn bounds(interval: &Interval) -> (SyscallNr, SyscallNr) {
-    (SyscallNr::new(interval.first), SyscallNr::new(interval.last))
 }
 
 /// Restricts a pair of functions to where a condition holds.

@@ -10,6 +10,7 @@ use callgate_syscalls::{Action, Arch, ArchToken, Endian, SeccompData};
 use crate::budget::Halt;
 use crate::diagram::{Combine, Diagrams, NodeId, Rank, View};
 use crate::numbers::Interval;
+use crate::visible;
 
 /// What a policy, a program or a stack of programs answers to each of the 2^512 calls.
 ///
@@ -86,9 +87,7 @@ impl NumberClass {
         }
         Ok(())
     }
-}
 
-impl NumberClass {
     /// Joins the class at a place with the one before it, if they have the same function.
     fn join_at(list: &mut Vec<Self>, place: usize) {
         let Some(&[before, at]) = place.checked_sub(1).and_then(|p| list.get(p..=place)) else {
@@ -118,7 +117,7 @@ fn covers(mut intervals: impl Iterator<Item = Interval>) -> bool {
 /// The most steps that [`flatten`] takes for one class.
 const FLATTEN_STEPS_MAX: usize = 1 << 14;
 
-/// Appends a class whose function may depend on token and number, as classes that do not, where that is possible.
+/// Appends a class whose function may depend on token and number, as classes that do not, at least for each syscall.
 pub(crate) fn flatten(
     d: &mut Diagrams,
     tokens: Interval,
@@ -129,29 +128,28 @@ pub(crate) fn flatten(
         return NumberClass::push(list, class.numbers, class.node);
     }
     let before = list.len();
-    let flat = match at_token(d, tokens, class.node) {
-        Some(node) => pieces(d, NumberClass { node, ..class }, list)?,
-        None => false,
-    };
-    if !flat {
-        list.truncate(before);
-        list.try_push(class)?;
+    let Some(node) = at_token(d, tokens, class.node) else { return Ok(list.try_push(class)?) };
+    if pieces(d, NumberClass { node, ..class }, list)? {
+        NumberClass::join_at(list, before);
         return Ok(());
     }
-    NumberClass::join_at(list, before);
+    list.truncate(before);
+    for (numbers, _) in visible::parts(tokens, class.numbers)? {
+        let (before, part) = (list.len(), NumberClass { numbers, node });
+        if !pieces(d, part, list)? {
+            list.truncate(before);
+            list.try_push(part)?;
+        }
+    }
     Ok(())
 }
 
 /// The function that remains for tokens of an interval, where it is the same for all of them.
 fn at_token(d: &Diagrams, tokens: Interval, mut node: NodeId) -> Option<NodeId> {
-    loop {
-        match d.view(node) {
-            View::Test { rank: Rank::ARCH, pattern, yes, no } => {
-                node = if pattern.holds(tokens.single()?) { yes } else { no };
-            }
-            _ => return Some(node),
-        }
+    while let View::Test { rank: Rank::ARCH, pattern, yes, no } = d.view(node) {
+        node = if pattern.holds(tokens.single()?) { yes } else { no };
     }
+    Some(node)
 }
 
 /// The numbers whose bits above the lowest `free_bits` are those of `base`, and their function.
@@ -228,49 +226,4 @@ pub(crate) fn endian_of(token: ArchToken) -> Endian {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::budget::{Budget, Options};
-    use crate::diagram::{FALSE, Pattern, TRUE};
-
-    #[test]
-    fn partitions_have_neither_gaps_nor_overlaps() {
-        let class = |numbers: &[(u32, u32)]| {
-            let class =
-                |&(first, last)| NumberClass { numbers: Interval { first, last }, node: TRUE };
-            let numbers = numbers.iter().map(class).collect();
-            is_partition(&[ArchClass { tokens: Interval::ALL, numbers }])
-        };
-        assert!(class(&[(0, u32::MAX)]));
-        assert!(class(&[(0, 7), (8, u32::MAX)]));
-        assert!(!class(&[(0, 7), (9, u32::MAX)]));
-        assert!(!class(&[(0, 7), (7, u32::MAX)]));
-        assert!(!class(&[(0, 7)]));
-        assert!(!class(&[(1, u32::MAX)]));
-        assert!(!class(&[]));
-        assert!(!is_partition(&[]));
-    }
-
-    #[test]
-    fn flattening_cuts_numbers_where_the_function_changes() {
-        let mut d = Diagrams::new(Budget::new(&Options::default())).unwrap();
-        let node = d.bit(Rank::NR, 2).unwrap();
-        let numbers = Interval { first: 2, last: 13 };
-        let mut list = Vec::new();
-        flatten(&mut d, Interval::ALL, NumberClass { numbers, node }, &mut list).unwrap();
-        let found: Vec<_> =
-            list.iter().map(|c| (c.numbers.first, c.numbers.last, c.node)).collect();
-        assert_eq!(found, [(2, 3, FALSE), (4, 7, TRUE), (8, 11, FALSE), (12, 13, TRUE)]);
-        let odd = d.bit(Rank::NR, 0).unwrap();
-        let class = NumberClass { numbers: Interval::ALL, node: odd };
-        let mut list = Vec::new();
-        flatten(&mut d, Interval::ALL, class, &mut list).unwrap();
-        assert_eq!(list, [class], "2^32 pieces are not made");
-        let number = d.choice(Rank::NR, Pattern { mask: u32::MAX, value: 9 }, TRUE, FALSE).unwrap();
-        let mut list = Vec::new();
-        let class = NumberClass { numbers: Interval::ALL, node: number };
-        flatten(&mut d, Interval::ALL, class, &mut list).unwrap();
-        let found: Vec<_> = list.iter().map(|c| (c.numbers.first, c.node)).collect();
-        assert_eq!(found, [(0, FALSE), (9, TRUE), (10, FALSE)]);
-    }
-}
+mod tests;

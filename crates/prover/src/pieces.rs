@@ -17,7 +17,7 @@
 //! Claim: C-PIECES
 
 use callgate_bpf::{Alu, DataWord, Instruction, Operand, Operation, Program, Test};
-use callgate_memory::{Grow, OutOfMemory, TryClone};
+use callgate_memory::{Grow, OutOfMemory, Sort, TryClone};
 use callgate_policy::{Action, Arch, ArchPolicy, Condition, Policy, Rule, SyscallNr};
 
 use crate::prove::{Proved, prove};
@@ -67,12 +67,9 @@ pub fn prove_pieces(
     let mut certificate = *skeleton.certificate();
     let mut count = 0;
     let options = Options { calls_max: options.calls_max.min(CALLS_MAX), ..options.clone() };
-    for (index, body) in bodies.iter().enumerate() {
-        if bodies[..index].iter().any(|known| is_same(policy, known, body)) {
-            continue;
-        }
+    for body in different(policy, bodies)? {
         for piece in 0..body.pieces.len() {
-            let proved = prove_piece(policy, &program, *body, piece, spare, &options)?;
+            let proved = prove_piece(policy, &program, body, piece, spare, &options)?;
             certificate.obligations += proved.certificate().obligations;
             certificate.calls += proved.certificate().calls;
             certificate.tests += proved.certificate().tests;
@@ -92,6 +89,23 @@ impl Body<'_> {
             _ => Err(Error::Pieces { reason: "a body does not begin with rule 0" }),
         }
     }
+}
+
+/// The bodies without those of which all is proved with another one.
+///
+/// Sorted by their first instructions, so that each is compared with those of one place only.
+fn different<'a>(policy: &Policy, bodies: &[Body<'a>]) -> Result<Vec<Body<'a>>, Error> {
+    let mut sorted = Vec::with_room(bodies.len())?;
+    sorted.try_extend_copies(bodies)?;
+    sorted.sort_in_place_by_key(|body| body.pieces.first().copied());
+    let mut kept: Vec<Body<'_>> = Vec::new();
+    for body in sorted {
+        let place = kept.iter().rev().take_while(|known| known.pieces[0] == body.pieces[0]);
+        if !place.into_iter().any(|known| is_same(policy, known, &body)) {
+            kept.try_push(body)?;
+        }
+    }
+    Ok(kept)
 }
 
 /// Whether what is proved of one body holds of the other: the same instructions, and the same rules in the same byte
@@ -139,6 +153,11 @@ impl Spare {
 
 /// The policy in which the syscalls that have bodies return their marks.
 fn skeleton(policy: &Policy, bodies: &[Body<'_>], spare: Spare) -> Result<Policy, Error> {
+    let mut marks = Vec::with_room(bodies.len())?;
+    for body in bodies {
+        marks.try_push(((body.arch, body.nr), body.start()?))?;
+    }
+    marks.sort_in_place();
     let mut builder = Policy::builder(policy.foreign());
     for (arch, rules) in policy.arches() {
         let mut marked = ArchPolicy::new(rules.default_action());
@@ -146,12 +165,11 @@ fn skeleton(policy: &Policy, bodies: &[Body<'_>], spare: Spare) -> Result<Policy
             marked.unknown(unknown);
         }
         for (nr, list) in rules.rules() {
-            let body = bodies.iter().find(|body| (body.arch, body.nr) == (arch, nr));
-            match body {
-                Some(body) => {
-                    marked.try_rule(nr, Condition::always(), spare.mark(body.start()?))?;
+            match marks.binary_search_by_key(&(arch, nr), |&(syscall, _)| syscall) {
+                Ok(place) => {
+                    marked.try_rule(nr, Condition::always(), spare.mark(marks[place].1))?;
                 }
-                None => add(&mut marked, nr, list)?,
+                Err(_) => add(&mut marked, nr, list)?,
             }
         }
         builder = builder.try_arch(arch, marked)?;
@@ -228,20 +246,17 @@ fn reachable(
     if !begins {
         return Err(Error::Pieces { reason: "a piece does not begin with a load" });
     }
-    let mut reached = Vec::with_room(code.len())?;
-    reached.try_resize(code.len(), false)?;
-    reached[start] = true;
-    let mut kept = Vec::with_room(code.len() - start)?;
-    // Jumps lead forward, so one pass reaches all; the last that is reached returns.
-    let mut end = start;
-    for place in start..code.len() {
-        if !reached[place] || Some(place) == next {
+    // Jumps lead forward, so one pass reaches all, and ends behind the last that is reached: a piece
+    // is not charged for the rest of the program.
+    let (mut reached, mut kept) = (Vec::new(), Vec::new());
+    reached.try_push(true)?;
+    for (place, &instruction) in code.iter().enumerate().skip(start) {
+        let Some(&is_reached) = reached.get(place - start) else { break };
+        if !is_reached || Some(place) == next {
             kept.try_push(returns(miss))?;
-            end = if reached[place] { place } else { end };
             continue;
         }
-        end = place;
-        kept.try_push(code[place])?;
+        kept.try_push(instruction)?;
         let skips = match operation(place).filter(is_local) {
             Some(Operation::Return(_)) => [None, None],
             Some(Operation::Jump(skip)) => [usize::try_from(skip).ok(), None],
@@ -251,12 +266,13 @@ fn reachable(
         };
         for skip in skips.into_iter().flatten() {
             // The checker found that no jump leaves the program.
-            if let Some(target) = reached.get_mut(place + 1 + skip) {
-                *target = true;
+            let target = place + 1 + skip - start;
+            if reached.len() <= target {
+                reached.try_resize(target + 1, false)?;
             }
+            reached[target] = true;
         }
     }
-    kept.truncate(end + 1 - start);
     Ok(kept)
 }
 
@@ -279,3 +295,6 @@ fn returns(action: Action) -> Instruction {
 fn checked(code: Vec<Instruction>) -> Result<Program, Error> {
     Program::new(code).map_err(|_| Error::Pieces { reason: "a piece leads outside the program" })
 }
+
+#[cfg(test)]
+mod tests;

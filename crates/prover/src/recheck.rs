@@ -12,7 +12,6 @@
 //! All calls of a kind go through a program together ([`Program::run_all`]), sorted as far as they were made in order.
 
 mod arguments;
-mod lists;
 mod numbers;
 
 use callgate_bpf::{CallWords, DataWord, Operand, Operation, Program, Stack};

@@ -51,7 +51,8 @@ impl Cube {
     }
 }
 
-/// Where both functions give these actions, as a condition; `None` where that takes too many words.
+/// Where both functions give these actions, as a condition, or as what it leaves out where that is shorter; `None`
+/// where either takes too many words.
 pub(crate) fn condition(
     d: &mut Diagrams,
     functions: [(NodeId, Action); 2],
@@ -62,7 +63,10 @@ pub(crate) fn condition(
         let here = d.where_action(function, action)?;
         holds = d.and(here, holds)?;
     }
-    Ok(alternatives(d, holds, endian))
+    let fails = d.not(holds)?;
+    let both =
+        [alternatives(d, holds, endian), alternatives(d, fails, endian).map(Condition::negated)];
+    Ok(both.into_iter().flatten().min_by_key(Condition::comparisons))
 }
 
 fn alternatives(d: &Diagrams, holds: NodeId, endian: Endian) -> Option<Condition> {

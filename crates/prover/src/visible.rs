@@ -7,9 +7,9 @@
 //!
 //! Numbers without a known signature, and tokens that are not told apart, are compared with all their bits.
 
-use callgate_memory::{Collect, OutOfMemory, Sort};
+use callgate_memory::{Collect, Grow, OutOfMemory, Sort};
 use callgate_policy::Field;
-use callgate_syscalls::{Arch, ArchToken, ArgumentWidth, Syscall};
+use callgate_syscalls::{Arch, ArgumentWidth, Syscall};
 
 use crate::budget::Halt;
 use crate::compare::where_holds;
@@ -26,31 +26,42 @@ pub(crate) fn for_each_syscall(
     visit: &mut impl FnMut(&mut Diagrams, Common) -> Result<(), Halt>,
 ) -> Result<(), Halt> {
     let constant = |node| !matches!(d.view(node), View::Test { .. });
-    let Some(token) = common.tokens.single() else { return visit(d, common) };
     if constant(common.left) && constant(common.right) || d.reads_class(common.left) {
         return visit(d, common);
     }
-    let mut next = Some(common.numbers.first);
-    for (arch, syscall) in syscalls_of(ArchToken::new(token))? {
-        let nr = syscall.nr.raw();
-        if !common.numbers.contains(nr) {
-            continue;
+    for (numbers, syscall) in parts(common.tokens, common.numbers)? {
+        let mut functions = [common.left, common.right];
+        if let Some((arch, syscall)) = syscall {
+            functions = what_can_be_had(d, arch, syscall, functions)?;
         }
-        let gap = nr.checked_sub(1).zip(next).and_then(|(last, first)| Interval::new(first, last));
-        if let Some(numbers) = gap {
-            visit(d, Common { numbers, ..common })?;
-        }
-        let [left, right] = what_can_be_had(d, arch, syscall, [common.left, common.right])?;
-        visit(d, Common { numbers: Interval::point(nr), left, right, ..common })?;
-        next = nr.checked_add(1);
+        let [left, right] = functions;
+        visit(d, Common { numbers, left, right, ..common })?;
     }
-    let rest = next.and_then(|first| Interval::new(first, common.numbers.last));
-    rest.map_or(Ok(()), |numbers| visit(d, Common { numbers, ..common }))
+    Ok(())
 }
 
+/// An interval of numbers as those of syscalls under the token, each for itself, and the gaps between them.
+pub(crate) fn parts(tokens: Interval, numbers: Interval) -> Result<Vec<Part>, OutOfMemory> {
+    let mut parts = Vec::new();
+    let mut next = Some(numbers.first);
+    let interval = |next: Option<u32>, last: Option<u32>| Interval::new(next?, last?);
+    let syscalls = tokens.single().map_or(Ok(Vec::new()), syscalls_of)?;
+    for own in syscalls.into_iter().filter(|(_, syscall)| numbers.contains(syscall.nr.raw())) {
+        let nr = own.1.nr.raw();
+        parts.try_extend(interval(next, nr.checked_sub(1)).map(|gap| (gap, None)))?;
+        parts.try_push((Interval::point(nr), Some(own)))?;
+        next = nr.checked_add(1);
+    }
+    parts.try_extend(interval(next, Some(numbers.last)).map(|rest| (rest, None)))?;
+    Ok(parts)
+}
+
+/// Numbers, with the syscall where it is one.
+type Part = (Interval, Option<(Arch, Syscall)>);
+
 /// The syscalls under a token, ascending by number.
-fn syscalls_of(token: ArchToken) -> Result<Vec<(Arch, Syscall)>, OutOfMemory> {
-    let arches = Arch::ALL.into_iter().filter(|arch| arch.token() == token);
+fn syscalls_of(token: u32) -> Result<Vec<(Arch, Syscall)>, OutOfMemory> {
+    let arches = Arch::ALL.into_iter().filter(|arch| arch.token().raw() == token);
     let all = arches.flat_map(|arch| arch.syscalls().map(move |syscall| (arch, syscall)));
     let mut list = all.try_collect_vec()?;
     list.sort_in_place_by_key(|(_, syscall)| syscall.nr);

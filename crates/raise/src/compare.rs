@@ -104,7 +104,8 @@ fn kind((found, last): &(Differing, SyscallNr), meant: &Policy) -> Option<Kind> 
     // The numbers of one architecture: its neighbour's are another difference.
     let Some(arch) = found.arch else { return Some(Kind::Foreign) };
     let Some(rules) = meant.arch(arch) else { return Some(Kind::Foreign) };
-    if is_shut(rules) {
+    // Where every call of every architecture is refused, how is all that the policy says.
+    if is_shut(rules) && meant.arches().any(|(_, other)| !is_shut(other)) {
         return Some(Kind::Foreign);
     }
     let is_known = arch.syscalls().any(|known| (found.nr..=*last).contains(&known.nr));
@@ -148,6 +149,18 @@ impl Refusals {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.numbers.is_empty() && self.foreign.is_empty() && self.syscalls.is_empty()
+    }
+
+    /// Adds those of another comparison.
+    pub fn extend(&mut self, other: Self) {
+        let Self { numbers, foreign, syscalls } = std::mem::take(self);
+        let joined = |own: Vec<Refusal>, more| [own, more].concat();
+        *self = Self {
+            numbers: joined(numbers, other.numbers),
+            foreign: joined(foreign, other.foreign),
+            syscalls: joined(syscalls, other.syscalls),
+        }
+        .sorted();
     }
 
     fn sorted(mut self) -> Self {

@@ -20,5 +20,5 @@ pub use fold::{Folded, folded};
 pub use markdown::markdown;
 pub use readable::{Readable, readable};
 pub use report::{BlockRow, CallRow, FindingRow, Report, Verdict, html, markdown_report, svg};
-pub use text::{Span, Tone, sides, summary, text};
+pub use text::{Layout, Span, Tone, sides, summary, text};
 pub use words::{action, call};

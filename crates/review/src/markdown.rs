@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::text::{heading, what};
+use crate::text::{WHEN_MAX, heading, what};
 use crate::{Folded, summary};
 
 /// The most calls of one change that are named: hosts cut comments that are too long.
@@ -51,7 +51,7 @@ fn row(text: &mut String, change: &Folded<'_>) {
     let _ = writeln!(
         text,
         "| {} | {} | {} | {} | {example}{}{} |",
-        code(&what(change, NAMED_MAX)),
+        code(&what(change, NAMED_MAX, WHEN_MAX)),
         change.arches.join(", "),
         change.from,
         change.to,

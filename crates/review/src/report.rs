@@ -107,6 +107,8 @@ pub struct Report<'a> {
     pub against: Option<(String, Vec<Folded<'a>>)>,
     /// More about the filter, in words: its proof, its size.
     pub facts: Vec<(String, String)>,
+    /// Under which machine, kernel and capabilities the filter is what is reported, where it depends on these.
+    pub circumstances: Option<String>,
     /// What is wrong with it; none where nobody looked.
     pub findings: Option<Vec<FindingRow>>,
     /// The texts that it was read from: their names, and what is in them.
@@ -140,6 +142,7 @@ impl Report<'_> {
             text: None,
             against: None,
             facts: Vec::new(),
+            circumstances: None,
             findings: None,
             sources: Vec::new(),
         })
@@ -221,6 +224,10 @@ fn said(policy: &Policy, name: Name) -> Result<BTreeMap<&'static str, Vec<String
         else {
             continue;
         };
+        // All its calls get the same, whatever the rules say of arguments.
+        if known.len() == 1 {
+            continue;
+        }
         let (rules, otherwise) = match own.rules_for(syscall.nr) {
             [rules @ .., last] if last.condition().is_always() => (rules, last.action()),
             rules => (rules, own.action_without_rule(arch, syscall.nr)),
@@ -323,6 +330,27 @@ mod tests {
             let said = &row(&report, "socket").cases[0].1;
             let expected = "is executed where not family in {AF_ALG, AF_VSOCK}";
             assert_eq!(*said, [expected, "fails with EPERM otherwise"]);
+        }
+    }
+
+    #[test]
+    fn conditions_that_hold_together_for_every_call_are_none() {
+        let low = |op, value| Condition::from(Comparison::low32(Field::Arg0, u32::MAX, op, value));
+        let nr = Arch::X86_64.syscall(names::SOCKET).unwrap().nr;
+        let halves = [low(Operator::Lt, 5), low(Operator::Ge, 5)];
+        let lists = [halves.to_vec(), vec![Condition::any(halves).unwrap()]];
+        for conditions in lists {
+            let mut x86_64 = ArchPolicy::new(Action::errno(1).unwrap());
+            for condition in conditions {
+                x86_64.rule(nr, condition, Action::ALLOW);
+            }
+            let policy = Policy::builder(Action::KILL_PROCESS).arch(Arch::X86_64, x86_64);
+            let report = Report::of(&policy.build().unwrap(), "p").unwrap();
+            let socket = row(&report, "socket");
+            assert_eq!(
+                (socket.verdict, &socket.cases[0].1[..]),
+                (Verdict::Allowed, &["is executed".to_owned()][..])
+            );
         }
     }
 

@@ -39,11 +39,11 @@ pub enum Which {
 /// How much of an argument's register a test compares.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ArgBits {
-    /// The bits that the kernel reads, by the syscall's signature; without a signature, a machine
-    /// word.
+    /// The bits that the kernel reads, by the syscall's signature; without a signature, a register.
     #[default]
     Kernel,
-    /// A whole machine word of the architecture, as an unsigned number.
+    /// A whole register of the architecture ([`Arch::register_bits`](callgate_syscalls::Arch)), as
+    /// an unsigned number.
     Full,
     /// The low 32 bits, unsigned unless the kernel reads just these as a signed number.
     Low32,

@@ -15,8 +15,11 @@
 
 mod applies;
 mod caps;
+mod circumstances;
 mod cond;
+mod cover;
 mod diagnostic;
+mod everywhere;
 mod lower;
 mod mistake;
 mod near;
@@ -30,6 +33,7 @@ mod verdict;
 
 pub use applies::Applies;
 pub use caps::{CapSet, Capability, UnknownCapability};
+pub use circumstances::{Circumstances, Factors, joined};
 pub use cond::{Arg, ArgBits, ArgSign, ArgTest, Cond, CondView, Member, Relation, Which, arg};
 pub use diagnostic::{Code, Diagnostic, Edit, Help, Label, LabelKind, Severity};
 pub use lower::{lower, resolve};

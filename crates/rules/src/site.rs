@@ -110,8 +110,8 @@ impl Site {
     fn lane(self, arg: &Arg) -> Result<Lane, MistakeKind> {
         let (index, argument) = self.argument(arg)?;
         let field = Field::arg(index).map_err(|_| self.unknown(arg))?;
-        let word = u32::from(self.arch.word_bits());
-        let natural = argument.map_or(word, |argument| match argument.width {
+        let register = u32::from(self.arch.register_bits());
+        let natural = argument.map_or(register, |argument| match argument.width {
             ArgumentWidth::Bits8 => 8,
             ArgumentWidth::Bits16 => 16,
             ArgumentWidth::Bits32 => 32,
@@ -119,7 +119,7 @@ impl Site {
         });
         let bits = match arg.bits {
             ArgBits::Kernel => natural,
-            ArgBits::Full => word,
+            ArgBits::Full => register,
             ArgBits::Low32 => 32,
         };
         let is_signed = arg.sign == ArgSign::Kernel

@@ -85,7 +85,7 @@ impl Known {
             Operation::Branch { test: Test::Equal, operand: Operand::K(k), .. } => match self.word?
             {
                 DataWord::NR => self.syscall_name(SyscallNr::new(k)),
-                DataWord::ARCH => names::token_name(k),
+                DataWord::ARCH => names::token_name(k).map(str::to_owned),
                 _ => None,
             },
             Operation::Return(k) => self.action_comment(Action::from_raw(k)),

@@ -1,5 +1,7 @@
 //! Many calls at once: each instruction is executed for all calls that get there together.
 
+use std::ops::Range;
+
 use callgate_syscalls::{Action, Endian, SeccompData};
 
 use super::{Alu, Test, word_index, words};
@@ -30,9 +32,14 @@ enum Accumulator {
 struct Group {
     index: usize,
     accumulator: Accumulator,
+    /// Whether the accumulators ascend: then a test parts them at a place that is searched for.
+    ascends: bool,
     start: usize,
     end: usize,
 }
+
+/// Fewer calls are looked at one by one.
+const SEARCHED: usize = 8;
 
 /// Of two groups the smaller goes on, so each that waits is at most half of the one that waited
 /// before it.
@@ -48,7 +55,7 @@ impl Program {
             *place = number;
         }
         let accumulator = Accumulator::Constant(0);
-        let all = Group { index: 0, accumulator, start: 0, end };
+        let all = Group { index: 0, accumulator, ascends: false, start: 0, end };
         let mut waiting = [all; WAITING_MAX];
         let mut count = usize::from(end > 0);
         while let Some(group) = count.checked_sub(1).and_then(|last| waiting.get(last)).copied() {
@@ -75,19 +82,25 @@ impl Program {
     ) -> (Option<Group>, Option<Group>) {
         let Instruction { code, jt, jf, k } = self.instructions()[group.index];
         let index = group.index + 1;
-        let on = |accumulator| (Some(Group { index, accumulator, ..group }), None);
+        let on =
+            |accumulator, ascends| (Some(Group { index, accumulator, ascends, ..group }), None);
         let test = match code {
             code::LD_W_ABS => {
-                return on(Accumulator::Word { index: word_index(k), mask: u32::MAX });
+                let word = word_index(k);
+                let order = &room[group.start..group.end];
+                let ascends = order.len() >= SEARCHED
+                    && order.is_sorted_by_key(|&number| calls[number as usize].0[word]);
+                return on(Accumulator::Word { index: word, mask: u32::MAX }, ascends);
             }
-            code::LD_IMM => return on(Accumulator::Constant(k)),
+            code::LD_IMM => return on(Accumulator::Constant(k), false),
             code::AND => {
-                return on(match group.accumulator {
+                let accumulator = match group.accumulator {
                     Accumulator::Constant(value) => Accumulator::Constant(Alu::And.apply(value, k)),
                     Accumulator::Word { index, mask } => {
                         Accumulator::Word { index, mask: mask & k }
                     }
-                });
+                };
+                return on(accumulator, false);
             }
             code::JA => {
                 let index = index + usize::try_from(k).unwrap_or(usize::MAX);
@@ -110,9 +123,25 @@ impl Program {
             }
         };
         let order = &mut room[group.start..group.end];
-        let holding = group.start + split(order, calls, group.accumulator, |a| test.holds(a, k));
-        let then = Group { index: index + usize::from(jt), end: holding, ..group };
-        let other = Group { index: index + usize::from(jf), start: holding, ..group };
+        // Other tests bring the calls into another order.
+        let ascends = group.ascends && test != Test::AnyBit;
+        let [then, other] = match group.accumulator {
+            Accumulator::Word { index, .. } if ascends => {
+                search(order, |number| calls[number as usize].0[index], test, k)
+            }
+            accumulator => {
+                let holding = split(order, calls, accumulator, |a| test.holds(a, k));
+                [0..holding, holding..order.len()]
+            }
+        };
+        let part = |skip: u8, part: Range<usize>| Group {
+            index: index + usize::from(skip),
+            start: group.start + part.start,
+            end: group.start + part.end,
+            ascends,
+            ..group
+        };
+        let (then, other) = (part(jt, then), part(jf, other));
         let [then_len, other_len] = [then, other].map(|group| group.end - group.start);
         match (then_len, other_len) {
             (_, 0) => (Some(then), None),
@@ -121,6 +150,29 @@ impl Program {
             _ => (Some(other), Some(then)),
         }
     }
+}
+
+/// Parts calls whose accumulators ascend into those for which a test holds and the others; both
+/// ascend.
+fn search(
+    order: &mut [u32],
+    accumulator: impl Fn(u32) -> u32,
+    test: Test,
+    k: u32,
+) -> [Range<usize>; 2] {
+    let below = order.partition_point(|&number| accumulator(number) < k);
+    if test == Test::GreaterOrEqual {
+        return [below..order.len(), 0..below];
+    }
+    let more = order[below..].iter().take_while(|&&number| accumulator(number) == k).count();
+    if test == Test::Greater {
+        return [below + more..order.len(), 0..below + more];
+    }
+    // Those below move up, from the last on; the equal ones take their places in any order.
+    for place in (0..below).rev().filter(|_| more > 0) {
+        order.swap(place, place + more);
+    }
+    [0..more, more..order.len()]
 }
 
 /// Brings the calls for which a test holds to the front; gives their number.

@@ -9,7 +9,7 @@ use callgate_syscalls::{Action, ActionKind, Arch, Errno, Name, names};
 
 use super::World;
 use crate::finding::{Draft, Findings};
-use crate::ground::{Call, Ground, State};
+use crate::ground::{Call, Ground, State, arg_bits, clone_flags, constant};
 use crate::process::enosys;
 use crate::words;
 
@@ -124,14 +124,26 @@ fn kills(action: Action) -> bool {
 }
 
 /// Whether programs that run under the filter make the call; nothing where it depends on them.
-fn is_made(ground: &Ground<'_>, arch: Arch, name: Name, row: Drift) -> Option<bool> {
-    let is_open = |other: Name| ground.state(arch, other).is_some_and(|s| s != State::Shut);
+fn is_made(ground: &mut Ground<'_>, arch: Arch, name: Name, row: Drift) -> Option<bool> {
+    // Who makes threads alone never forks.
+    let forks = matches!(name, names::FORK | names::VFORK);
+    let is_open = |other: Name| match other {
+        names::CLONE if forks => makes_processes(ground, arch),
+        _ => ground.state(arch, other).is_some_and(|s| s != State::Shut),
+    };
     match row.occasion() {
         Occasion::Start => Some(true),
         Occasion::For(others) => Some(others.into_iter().any(is_open)),
         Occasion::Twins => Some(older(name).is_some_and(is_open)),
         _ => None,
     }
+}
+
+/// Whether `clone` is made without the flag of threads.
+fn makes_processes(ground: &mut Ground<'_>, arch: Arch) -> bool {
+    let Some(thread) = constant("CLONE_THREAD", arch) else { return false };
+    let process = arg_bits(clone_flags(arch), thread, 0);
+    ground.made_where(arch, names::CLONE, &process).is_some()
 }
 
 /// The call of the same name without its last suffix.

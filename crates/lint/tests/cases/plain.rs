@@ -14,6 +14,12 @@ pub(crate) const ABI: &[Case] = &[
         good: gate!("arch x86_64" "default errno EPERM" "allow exit"),
     },
     Case {
+        code: "L0102",
+        bad: gate!("arch x86" "foreign allow" "default errno EPERM" "allow exit"),
+        // No other calls can occur on this machine.
+        good: gate!("arch x86_64, x86, x32" "foreign allow" "default errno EPERM" "allow exit"),
+    },
+    Case {
         code: "L0103",
         bad: Filter::Asm(&[
             "ld [4]\njne #0xc000003e, bad\nld [0]\njeq #59, bad\nret #0x7fff0000\nbad: ret #0x50001\n",
@@ -47,6 +53,30 @@ pub(crate) const WIDTH: &[Case] = &[
         good: deny!("errno EPERM ioctl where cmd == TIOCSTI"),
     },
     Case {
+        code: "L0201",
+        bad: deny!("errno EPERM { mmap } where full(fd) == 3" "enosys clone3"),
+        good: deny!("errno EPERM { mmap } where fd == 3" "enosys clone3"),
+    },
+    Case {
+        code: "L0201",
+        bad: Filter::Json(
+            r#"{"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64"], "syscalls": [{"names": ["mmap"],
+                "action": "SCMP_ACT_ERRNO", "args": [{"index": 3, "value": 34, "op": "SCMP_CMP_EQ"}]}]}"#,
+        ),
+        good: deny!("errno EPERM mmap where flags == MAP_PRIVATE|MAP_ANONYMOUS"),
+    },
+    Case {
+        code: "L0201",
+        bad: deny!("errno EPERM fcntl where cmd == F_SETFL and arg == O_APPEND"),
+        good: deny!("errno EPERM fcntl where cmd == F_SETFL and arg & 0xffffffff == O_APPEND"),
+    },
+    Case {
+        code: "L0201",
+        bad: deny!("errno EPERM keyctl where option == KEYCTL_READ and arg2 == 0xfffffffffffffffd"),
+        // There the argument is an address.
+        good: deny!("errno EPERM fcntl where cmd == F_SETLK and arg == 0x400"),
+    },
+    Case {
         code: "L0202",
         bad: Filter::Json(
             r#"{"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64"], "syscalls": [{"names": ["getpgid"],
@@ -64,6 +94,30 @@ pub(crate) const WIDTH: &[Case] = &[
             "ld [4]\njne #0x40000003, no\nld [0]\njne #54, yes\nld [24]\njeq #0x5412, no\n\
              yes: ret #0x7fff0000\nno: ret #0x50001\n",
         ]),
+    },
+    Case {
+        code: "L0208",
+        bad: asm!("ld [0]" "jne #16, yes" "ld [28]" "jeq #0x5412, no" "yes: ret #0x7fff0000" "no: ret #0x50001"),
+        // What has an upper half at all is refused, and sign extension is known.
+        good: asm!(
+            "ld [0]" "jne #16, yes" "ld [28]" "jeq #0xffffffff, low" "jne #0, no" "low: ld [24]" "jeq #0x5412, no"
+            "yes: ret #0x7fff0000" "no: ret #0x50001"
+        ),
+    },
+    Case {
+        // An allow list, and an argument of 64 bits all of whose names are in the lower half.
+        code: "L0208",
+        bad: asm!("ld [0]" "jne #9, no" "ld [36]" "jset #4, no" "ret #0x7fff0000" "no: ret #0x50001"),
+        good: asm!("ld [0]" "jne #9, no" "ld [32]" "jset #4, no" "ret #0x7fff0000" "no: ret #0x50001"),
+    },
+    Case {
+        // An address is read whole.
+        code: "L0208",
+        bad: Filter::Json(
+            r#"{"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["SCMP_ARCH_X86_64"], "syscalls": [{"names": ["socket"],
+                "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 8589934592, "op": "SCMP_CMP_EQ"}]}]}"#,
+        ),
+        good: asm!("ld [0]" "jne #12, no" "ld [20]" "jeq #0x7f00, no" "ret #0x7fff0000" "no: ret #0x50001"),
     },
     Case {
         code: "L0204",
@@ -158,6 +212,26 @@ pub(crate) const RULES: &[Case] = &[
         code: "L0309",
         bad: json!(r#"{"names": ["read"], "action": "SCMP_ACT_ALLOW", "ticket": 7}"#),
         good: json!(r#"{"names": ["read"], "action": "SCMP_ACT_ALLOW"}"#),
+    },
+    Case {
+        code: "L0309",
+        bad: json!(
+            r#"{"names": ["ioctl"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 1, "value": 1, "op": "SCMP_CMP_EQ", "width": 32}]}"#
+        ),
+        good: json!(
+            r#"{"names": ["ioctl"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 1, "value": 4294967295, "valueTwo": 1, "op": "SCMP_CMP_MASKED_EQ"}]}"#
+        ),
+    },
+    Case {
+        code: "L0201",
+        bad: Filter::Json(
+            r#"{"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64"], "syscalls": [{"names": ["ioctl"],
+                "action": "SCMP_ACT_ERRNO", "args": [{"index": 1, "value": 21522, "op": "SCMP_CMP_EQ", "width": 32}]}]}"#,
+        ),
+        good: Filter::Json(
+            r#"{"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64"], "syscalls": [{"names": ["ioctl"],
+                "action": "SCMP_ACT_ERRNO", "args": [{"index": 1, "value": 4294967295, "valueTwo": 21522, "op": "SCMP_CMP_MASKED_EQ"}]}]}"#,
+        ),
     },
     Case {
         code: "L0310",
@@ -265,6 +339,30 @@ pub(crate) const ANSWERS: &[Case] = &[
         code: "L0516",
         bad: allow!("allow nanosleep"),
         good: allow!("allow { nanosleep, restart_syscall }"),
+    },
+    Case {
+        code: "L0518",
+        bad: gate!("arch x86_64" "default allow"),
+        good: gate!("arch x86_64" "default allow" "errno EPERM mount"),
+    },
+    Case {
+        code: "L0518",
+        bad: Filter::Json("{\"defaultAction\": \"SCMP_ACT_LOG\"}"),
+        good: Filter::Json(
+            "{\"defaultAction\": \"SCMP_ACT_LOG\", \"syscalls\": [{\"names\": [\"mount\"], \"action\": \"SCMP_ACT_ERRNO\"}]}",
+        ),
+    },
+    Case {
+        code: "L0517",
+        bad: gate!("arch x86_64" "default errno EPERM"),
+        good: allow!("allow read"),
+    },
+    Case {
+        code: "L0517",
+        bad: Filter::Json("{\"defaultAction\": \"SCMP_ACT_ERRNO\"}"),
+        good: Filter::Json(
+            "{\"defaultAction\": \"SCMP_ACT_ERRNO\", \"syscalls\": [{\"names\": [\"exit\"], \"action\": \"SCMP_ACT_ALLOW\"}]}",
+        ),
     },
 ];
 

@@ -8,6 +8,45 @@ pub(crate) const PROCESSES: &[Case] = &[
         bad: deny!("errno EPERM clone where clone_flags any CLONE_NEWUSER"),
         good: deny!("errno EPERM clone where clone_flags any CLONE_NEWUSER" "enosys clone3"),
     },
+    Case {
+        code: "L0403",
+        bad: deny!("errno EPERM socket where type == SOCK_RAW"),
+        good: deny!("errno EPERM socket where type & 0xf == SOCK_RAW"),
+    },
+    Case {
+        code: "L0403",
+        bad: deny!(
+            "errno EPERM { mprotect, pkey_mprotect } where prot == PROT_READ|PROT_WRITE|PROT_EXEC"
+        ),
+        good: deny!("errno EPERM { mprotect, pkey_mprotect } where prot has PROT_WRITE|PROT_EXEC"),
+    },
+    Case {
+        code: "L0403",
+        bad: deny!(
+            "errno EPERM socket where family == AF_VSOCK or family == AF_PACKET and type == SOCK_RAW"
+        ),
+        // These are listed, or a flag has to be there.
+        good: deny!(
+            "errno EPERM socket where not type in {SOCK_STREAM|SOCK_CLOEXEC, SOCK_DGRAM}"
+            "errno EPERM openat where flags none O_CLOEXEC"
+            "errno EPERM memfd_create where flags == MFD_ALLOW_SEALING or flags == MFD_ALLOW_SEALING|MFD_CLOEXEC"
+        ),
+    },
+    Case {
+        code: "L0403",
+        bad: deny!("errno EPERM sched_setscheduler where policy == SCHED_FIFO"),
+        good: deny!("errno EPERM sched_setscheduler where policy any SCHED_FIFO"),
+    },
+    Case {
+        code: "L0403",
+        bad: deny!("errno EPERM { mbind, set_mempolicy } where mode == MPOL_BIND"),
+        good: deny!("errno EPERM { mbind, set_mempolicy } where mode any MPOL_BIND"),
+    },
+    Case {
+        code: "L0403",
+        bad: deny!("errno EPERM futex where op == FUTEX_CMP_REQUEUE_PI"),
+        good: deny!("errno EPERM futex where op any FUTEX_CMP_REQUEUE_PI"),
+    },
     Case { code: "L0402", bad: deny!("errno EPERM clone3"), good: deny!("enosys clone3") },
     Case {
         code: "L0403",
@@ -43,9 +82,40 @@ pub(crate) const PROCESSES: &[Case] = &[
         good: deny!("errno EPERM { execve, execveat }"),
     },
     Case {
+        code: "L0408",
+        bad: deny!("errno EPERM init_module"),
+        // Of the others nothing but the numbers is left.
+        good: deny!("errno EPERM { init_module, finit_module }"),
+    },
+    Case {
+        code: "L0410",
+        bad: deny!("errno EPERM open where flags any O_CREAT" "enosys openat2"),
+        good: deny!("errno EPERM { open, openat } where flags any O_CREAT" "enosys { openat2, creat }"),
+    },
+    Case {
+        code: "L0410",
+        bad: deny!("errno EPERM tgkill where sig == SIGKILL"),
+        good: deny!(
+            "errno EPERM { kill, tkill, tgkill, rt_sigqueueinfo, rt_tgsigqueueinfo, pidfd_send_signal } where sig == SIGKILL"
+        ),
+    },
+    Case {
+        code: "L0410",
+        bad: gate!("arch x86" "default allow" "errno EPERM timer_settime where flags any TIMER_ABSTIME"),
+        good: gate!(
+            "arch x86" "default allow" "errno EPERM { timer_settime, timer_settime64 } where flags any TIMER_ABSTIME"
+        ),
+    },
+    Case {
         code: "L0410",
         bad: deny!("errno EPERM mprotect where prot any PROT_EXEC"),
         good: deny!("errno EPERM { mprotect, pkey_mprotect } where prot any PROT_EXEC"),
+    },
+    Case {
+        code: "L0410",
+        bad: deny!("errno EPERM mprotect where prot any PROT_EXEC"),
+        // remap_file_pages takes no protection.
+        good: deny!("errno EPERM mmap where prot any PROT_EXEC"),
     },
     Case {
         code: "L0411",
@@ -94,6 +164,12 @@ pub(crate) const WAYS: &[Case] = &[
         code: "L0606",
         bad: deny!("errno EPERM socket where family == AF_UNIX"),
         good: deny!("errno EPERM { socket, socketpair } where family == AF_UNIX"),
+    },
+    Case {
+        code: "L0606",
+        bad: deny!("errno EPERM socket where family == AF_UNIX"),
+        // Datagrams can be had without a pair.
+        good: deny!("errno EPERM socket where family == AF_UNIX and type & 0xf == SOCK_STREAM"),
     },
     Case { code: "L0607", bad: allow!("allow bpf"), good: allow!("allow read") },
     Case { code: "L0608", bad: allow!("allow userfaultfd"), good: allow!("allow read") },

@@ -1,10 +1,9 @@
 //! Calls with arguments, for the rules that look at them.
 
 use callgate_memory::Grow;
-use callgate_policy::{Comparison, Condition, Field, Operator, Policy, Rule, View};
+use callgate_policy::{Comparison, Condition, Field, Operator, Policy, Rule, RuleList, View};
 use callgate_syscalls::SeccompData;
 
-use super::lists::RuleList;
 use super::{Trial, empty_call};
 use crate::Error;
 
@@ -20,6 +19,9 @@ pub(super) fn try_arguments(
         with += usize::from(rule.condition().comparisons() > 0);
         comparisons += rule.condition().comparisons();
     }
+    if with >= MANY {
+        trial.compare()?;
+    }
     let mut plan = Plan::new(trial.left(), with, comparisons, values);
     for (arch, rules) in policy.arches() {
         for (nr, list) in rules.rules() {
@@ -33,6 +35,9 @@ pub(super) fn try_arguments(
     }
     Ok(())
 }
+
+/// From so many rules on, nothing else is tried beside them: what is in order takes fewer steps.
+const MANY: usize = 8;
 
 /// The most changes of one comparison's field: more tell hardly any wrong program from a right one.
 const CHANGES_MAX: usize = 24;

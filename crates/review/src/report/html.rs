@@ -58,6 +58,9 @@ fn in_words(report: &Report<'_>) -> Markup {
                 dt { "Any other call on " (arches) } dd { (default) }
             }
             dt { "A call of another architecture" } dd { (report.foreign) }
+            @if let Some(under) = &report.circumstances {
+                dt { "Circumstances" } dd { "This is so " (under) "; under others the filter is another one." }
+            }
             @for (what, fact) in &report.facts { dt { (what) } dd { (fact) } }
         }
     }
@@ -88,7 +91,7 @@ fn change_row(change: &Folded<'_>) -> Markup {
     let tried = change.tried;
     markup! {
         tr {
-            th scope="row" { code { (what(change, usize::MAX)) } }
+            th scope="row" { code { (what(change, usize::MAX, usize::MAX)) } }
             td { (change.arches.join(", ")) }
             td { (change.from) }
             td { (change.to) }

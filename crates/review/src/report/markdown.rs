@@ -15,6 +15,10 @@ pub fn report(report: &Report<'_>) -> String {
          architecture, {refused} refused.\n\n",
         code(&report.title)
     );
+    if let Some(under) = &report.circumstances {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "This is so {under}; under others the filter is another one.\n");
+    }
     if let Some((base, changes)) = &report.against {
         // Writing to a string cannot fail.
         let _ = write!(text, "What changes from {}:\n\n{}\n", code(base), markdown(changes));

@@ -52,3 +52,24 @@ fn actions_are_those_of_the_calls_that_are_asked_about() {
     assert_eq!(ask(is(8)), [(Action::ALLOW, 8)]);
     assert_eq!(ask(Condition::never()), []);
 }
+
+#[test]
+fn bits_with_which_a_call_gets_a_freer_answer_are_found() {
+    let found = |policy: &Policy, bits| {
+        let mut prover = Prover::default();
+        let meaning = prover.policy(policy).unwrap();
+        let at = (Arch::X86_64, SyscallNr::new(121));
+        let found = prover.freer_with(&meaning, at, (0, bits), &Condition::always());
+        found.unwrap().map(|found| (found.plain.0.args[0], found.freer.0.args[0]))
+    };
+    let seven = getpgid(Operator::Eq, 7);
+    assert_eq!(found(&seven, 0x50), Some((7, 0x17)));
+    // Only without these bits is 7 a call of its own.
+    assert_eq!(found(&seven, 0x1), None);
+    assert_eq!(found(&getpgid(Operator::Gt, 7), 0x50), None);
+    // The upper half is none of them.
+    assert_eq!(found(&getpgid(Operator::Lt, 1 << 32), 0x50), None);
+    assert_eq!(found(&seven, 1 << 40), Some((7, 7 | 1 << 40)));
+    let minus_one = Some((u64::MAX, u64::from(u32::MAX)));
+    assert_eq!(found(&getpgid(Operator::Eq, u64::MAX), u64::MAX << 32), minus_one);
+}

@@ -1,10 +1,9 @@
 //! Long lists against the specification.
 
-use callgate_policy::{Arch, ArchPolicy, Policy};
-use callgate_syscalls::SyscallNr;
+use callgate_policy::{
+    Action, Arch, ArchPolicy, Comparison, Condition, Field, Operator, Policy, RuleList, SyscallNr,
+};
 use callgate_testkit::{Rng, call, policy};
-
-use super::*;
 
 #[test]
 fn lists_decide_as_the_specification_does() {

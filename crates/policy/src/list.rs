@@ -1,11 +1,17 @@
 //! What a long list of rules decides, without going through all of it for each call.
 
+use std::cell::Cell;
+
 use callgate_memory::{Grow, OutOfMemory, Sort};
-use callgate_policy::{Comparison, Condition, Field, Operator, Rule, View};
 use callgate_syscalls::{Action, SeccompData};
 
-/// A list of rules in which those that want one value of a certain field are found by that value.
-pub(super) struct RuleList<'p> {
+use crate::{Comparison, Condition, Field, Operator, Rule, View};
+
+/// A list of rules in which those that want one value of a certain field are found by that value:
+/// for whoever asks one list about many calls. [`Policy::decide`](crate::Policy::decide) is what it
+/// must agree with.
+#[derive(Clone, Debug)]
+pub struct RuleList<'p> {
     rules: &'p [Rule],
     otherwise: Action,
     key: Option<(Field, u64)>,
@@ -13,6 +19,9 @@ pub(super) struct RuleList<'p> {
     keyed: Vec<(u64, usize)>,
     /// The places of the other rules, ascending.
     others: Vec<usize>,
+    /// The value that was looked for last, and where it would stand: calls that are tried after each
+    /// other mostly differ in another field.
+    last: Cell<(u64, usize)>,
 }
 
 /// Shorter lists are gone through.
@@ -20,8 +29,12 @@ const LEN_MIN: usize = 6;
 
 impl<'p> RuleList<'p> {
     /// A list, and what is decided where no rule holds.
-    pub(super) fn new(rules: &'p [Rule], otherwise: Action) -> Result<Self, OutOfMemory> {
-        let mut list = Self { rules, otherwise, key: None, keyed: Vec::new(), others: Vec::new() };
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn new(rules: &'p [Rule], otherwise: Action) -> Result<Self, OutOfMemory> {
+        let (keyed, others, last) = (Vec::new(), Vec::new(), Cell::new((0, 0)));
+        let mut list = Self { rules, otherwise, key: None, keyed, others, last };
         if rules.len() < LEN_MIN {
             return Ok(list);
         }
@@ -42,13 +55,14 @@ impl<'p> RuleList<'p> {
     }
 
     /// The action of the first rule that holds.
-    pub(super) fn decide(&self, call: &SeccompData) -> Action {
+    #[must_use]
+    pub fn decide(&self, call: &SeccompData) -> Action {
         let holds = |place: usize| self.rules[place].condition().holds(call);
         let first = match self.key {
             None => (0..self.rules.len()).find(|&place| holds(place)),
             Some((field, mask)) => {
                 let value = field.of(call) & mask;
-                let start = self.keyed.partition_point(|(other, _)| *other < value);
+                let start = self.start(value);
                 let wanted = self.keyed[start..].iter().take_while(|(other, _)| *other == value);
                 let keyed = wanted.map(|(_, place)| *place).find(|&place| holds(place));
                 // Of the others only those before it matter.
@@ -60,6 +74,17 @@ impl<'p> RuleList<'p> {
         };
         first.map_or(self.otherwise, |place| self.rules[place].action())
     }
+
+    /// Where the rules that want a value stand.
+    fn start(&self, value: u64) -> usize {
+        let (last, mut start) = self.last.get();
+        // No value is below 0, so 0 stands where it says from the beginning.
+        if last != value {
+            start = self.keyed.partition_point(|(other, _)| *other < value);
+            self.last.set((value, start));
+        }
+        start
+    }
 }
 
 /// The equalities without which a condition does not hold, as far as they are written plainly.
@@ -70,9 +95,6 @@ fn equalities(condition: &Condition) -> impl Iterator<Item = &Comparison> {
     };
     list.iter().filter_map(|part| match part.view() {
         View::Compare(comparison) if comparison.operator() == Operator::Eq => Some(comparison),
-        _ => None,
+        View::Compare(_) | View::All(_) | View::Any(_) => None,
     })
 }
-
-#[cfg(test)]
-mod tests;
