@@ -11,7 +11,7 @@ use callgate_syscalls::{Arch, Name};
 
 use crate::libseccomp::{Libseccomp, LibseccompFilter};
 use crate::printer::Printer;
-use crate::{Format, NotConverted};
+use crate::{Format, NotConverted, difference_text};
 
 /// What is written where a form cannot say a policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,7 +181,7 @@ fn nearest_keeping(
 /// A call that is permitted and was not, in words.
 fn excess(differing: &[Differing]) -> String {
     let found = differing.iter().find(|found| freedom(found.read) > freedom(found.meant));
-    found.map_or_else(String::new, |found| format!(": {found}"))
+    found.map_or_else(String::new, |found| format!(": {}", difference_text(found)))
 }
 
 /// What to ask libseccomp for, so that the filter means a policy.
@@ -245,5 +245,6 @@ fn newer(raised: &Raised, format: Format) -> usize {
 /// The first difference in words.
 fn first(differing: &[Differing]) -> String {
     let found = differing.iter().find(|found| found.name.is_some()).or(differing.first());
-    found.map_or_else(String::new, |found| format!("it would be read as another filter: {found}"))
+    let text = found.map(difference_text);
+    text.map_or_else(String::new, |text| format!("it would be read as another filter: {text}"))
 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use callgate_dialects::Dialect;
+use callgate_dialects::{Dialect, kafel_name};
 use callgate_policy::{Action, ActionKind, Policy};
 use callgate_raise::{Call, Clause, Part, Raised, RaisedArch, Test};
-use callgate_syscalls::{Arch, ArgumentWidth, Name};
+use callgate_syscalls::{Arch, Name};
 
 use crate::lines;
 use crate::printer::Printer;
@@ -17,10 +17,9 @@ pub(crate) struct Kafel;
 pub(crate) struct Nsjail;
 
 impl Printer for Kafel {
-    /// Arguments have the width that the kernel reads.
-    fn says(&self, arch: Arch, name: Option<Name>, test: &Test) -> bool {
-        let full = name.zip(test.argument()).and_then(|(name, index)| width(arch, name, index));
-        full.is_some_and(|full| test.mask & !full == 0)
+    /// Arguments that the policy names have all bits.
+    fn says(&self, arch: Arch, _name: Option<Name>, test: &Test) -> bool {
+        test.argument().is_some() && test.mask & !Test::full_mask(arch) == 0
     }
 
     fn repeats(&self) -> bool {
@@ -60,14 +59,16 @@ impl Kafel {
     fn filter(&self, own: &RaisedArch, call: &Call, part: &Part) -> Result<String, String> {
         let clauses = lines::express(self, (own, call), part.action, &part.clauses)?;
         let name = lines::name(own, call)?;
+        let name = match kafel_name(own.arch, name) {
+            Some(word) => word.to_owned(),
+            None => format!("/* {name} */ SYSCALL[{}]", call.nr),
+        };
         if clauses.iter().any(Clause::is_always) {
-            return Ok(name.to_string());
+            return Ok(name);
         }
         let alternatives: Vec<String> =
-            clauses.iter().map(|clause| alternative(clause, own.arch, name)).collect();
-        let signature = own.arch.signature(name);
-        let count = signature.map_or(0, |signature| signature.arguments().len());
-        let arguments: Vec<String> = (0..count).map(|index| format!("arg{index}")).collect();
+            clauses.iter().map(|clause| alternative(clause, own.arch)).collect();
+        let arguments: Vec<String> = (0..6).map(|index| format!("arg{index}")).collect();
         Ok(format!("{name}({}) {{ {} }}", arguments.join(", "), alternatives.join(" || ")))
     }
 }
@@ -96,18 +97,6 @@ impl Printer for Nsjail {
     }
 }
 
-/// The bits of an argument that the kernel reads.
-fn width(arch: Arch, name: Name, index: usize) -> Option<u64> {
-    let argument = arch.signature(name)?.arguments().nth(index)?;
-    let read = match argument.width {
-        ArgumentWidth::Bits8 => u8::MAX.into(),
-        ArgumentWidth::Bits16 => u16::MAX.into(),
-        ArgumentWidth::Bits32 => u32::MAX.into(),
-        _ => u64::MAX,
-    };
-    Some(read & Test::full_mask(arch))
-}
-
 fn word(action: Action) -> Option<String> {
     let word = match action.kind() {
         ActionKind::Errno => return Some(format!("ERRNO({})", action.data())),
@@ -124,11 +113,11 @@ fn word(action: Action) -> Option<String> {
     Some(word.to_owned())
 }
 
-fn alternative(clause: &Clause, arch: Arch, name: Name) -> String {
+fn alternative(clause: &Clause, arch: Arch) -> String {
     let one = |test: &Test| {
         let index = test.argument().unwrap_or_default();
         let (mask, operator, value) = (test.mask, test.operator, test.value);
-        match Some(mask) == width(arch, name, index) {
+        match mask == Test::full_mask(arch) {
             true => format!("arg{index} {operator} {value:#x}"),
             false => format!("(arg{index} & {mask:#x}) {operator} {value:#x}"),
         }

@@ -12,7 +12,9 @@
 
 mod c;
 mod convert;
+mod engine;
 mod error;
+mod everywhere;
 mod firejail;
 mod format;
 mod gate;
@@ -22,16 +24,23 @@ mod lines;
 mod lxc;
 mod minijail;
 mod oci;
+mod open;
 mod pfc;
 mod printer;
 mod rust;
 mod seccompiler;
 mod snapd;
+mod source;
 mod spo;
 mod systemd;
+mod words;
 
 pub use callgate_raise::{Differing, Refusal, Refusals};
 pub use convert::{Converted, Nearest, WaysOut, convert, libseccomp_filter};
 pub use error::NotConverted;
+pub use everywhere::{Everywhere, everywhere};
 pub use format::Format;
 pub use libseccomp::{LibseccompArch, LibseccompFilter, LibseccompRule};
+pub use open::Open;
+pub use source::SourceCode;
+pub use words::difference_text;

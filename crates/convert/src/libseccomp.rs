@@ -1,6 +1,6 @@
 //! C that calls libseccomp.
 
-mod read;
+pub(crate) mod read;
 
 use callgate_policy::{Action, ActionKind, Operator, Policy};
 use callgate_raise::{Agreement, Raised, RaisedArch, Test, compare};
@@ -80,31 +80,22 @@ impl Printer for Libseccomp {
             Some(!matches!(compare(meant, &read).ok()?, Agreement::Differ(_)))
         };
         if raised.arches.iter().any(|own| own.arch != Arch::X86_64) && is_right() != Some(true) {
-            return exact;
+            let exact = exact?;
+            // What libseccomp refuses cannot be said in its calls.
+            self.read(&exact, meant)?;
+            return Ok(exact);
         }
         Ok(adapted)
     }
 
     fn read(&self, text: &str, meant: &Policy) -> Result<Policy, String> {
-        read::policy(text, lines::native(meant))
+        read::policy(text, Some(lines::native(meant)))
     }
 }
 
 impl Libseccomp {
     fn source(&self, raised: &Raised, function: &str) -> Result<String, String> {
-        let filter = self.filter(raised)?;
-        let named = |action| word(action).unwrap_or_default();
-        let (default, foreign) = (named(filter.default), named(filter.foreign));
-        let mut text = HEAD.replace("DEFAULT", &default).replace("FOREIGN", &foreign);
-        for own in &filter.arches {
-            text += &rules(own, function);
-        }
-        text += TAIL;
-        for own in &filter.arches {
-            let (name, token) = (own.arch.name(), token(own.arch));
-            text += &format!("\tif (add(&filter, {token}, rules_{name}) < 0)\n\t\treturn NULL;\n");
-        }
-        Ok(text + "\treturn filter;\n}\n")
+        Ok(source(&self.filter(raised)?, function))
     }
 
     /// What libseccomp is asked for. Whatever has no word there is named.
@@ -139,6 +130,22 @@ impl Libseccomp {
     }
 }
 
+/// The text of a filter, whose words are there.
+fn source(filter: &LibseccompFilter, function: &str) -> String {
+    let named = |action| word(action).unwrap_or_default();
+    let (default, foreign) = (named(filter.default), named(filter.foreign));
+    let mut text = HEAD.replace("DEFAULT", &default).replace("FOREIGN", &foreign);
+    for own in &filter.arches {
+        text += &rules(own, function);
+    }
+    text += TAIL;
+    for own in &filter.arches {
+        let (name, token) = (own.arch.name(), token(own.arch));
+        text += &format!("\tif (add(&filter, {token}, rules_{name}) < 0)\n\t\treturn NULL;\n");
+    }
+    text + "\treturn filter;\n}\n"
+}
+
 /// The function that adds the rules of an architecture.
 fn rules(own: &LibseccompArch, function: &str) -> String {
     let call = |rule: &LibseccompRule| {
@@ -157,7 +164,7 @@ fn rules(own: &LibseccompArch, function: &str) -> String {
     format!("static int rules_{}(scmp_filter_ctx filter)\n{{\n{body}}}\n\n", own.arch.name())
 }
 
-const HEAD: &str = "\
+pub(crate) const HEAD: &str = "\
 /* Written by callgate, read back and proved equal to the filter that it was made from. */
 #include <errno.h>
 #include <stddef.h>

@@ -10,9 +10,14 @@ use crate::printer::Printer;
 
 /// The machine that a policy is for: its first architecture of 64 bits, or its first.
 pub(crate) fn native(policy: &Policy) -> Arch {
-    let arches = || policy.arches().map(|(arch, _)| arch);
-    let wide = arches().find(|arch| arch.word_bits() == 64 && *arch != Arch::X32);
-    wide.or_else(|| arches().next()).unwrap_or(Arch::X86_64)
+    main(policy.arches().map(|(arch, _)| arch)).unwrap_or(Arch::X86_64)
+}
+
+/// The first architecture of 64 bits, or the first.
+pub(crate) fn main(arches: impl Iterator<Item = Arch>) -> Option<Arch> {
+    let arches: Vec<Arch> = arches.collect();
+    let wide = arches.iter().find(|arch| arch.word_bits() == 64 && **arch != Arch::X32);
+    wide.or(arches.first()).copied()
 }
 
 /// What a text means to its tool on the machine that it was written for.

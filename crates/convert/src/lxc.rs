@@ -8,7 +8,8 @@ use callgate_syscalls::{Arch, Name};
 use crate::lines;
 use crate::printer::Printer;
 
-/// A list with a section for each architecture.
+/// A list for all architectures of the machine: liblxc has sections, and applies the rules of each to
+/// all of these.
 pub(crate) struct Lxc;
 
 impl Printer for Lxc {
@@ -29,13 +30,16 @@ impl Printer for Lxc {
         let default = lines::common_default(&raised.arches)?.unwrap_or(raised.foreign);
         let word = word(default).ok_or_else(|| lines::no_word(default))?;
         let style = if default == Action::ALLOW { "denylist" } else { "allowlist" };
-        let mut text = format!("2\n{style} {word}\n");
+        let mut rules: Vec<String> = Vec::new();
         for own in &raised.arches {
-            let lines = self.section(&lines::spelled_out(own))?;
-            if !lines.is_empty() {
-                text += &format!("[{}]\n{lines}", own.arch.name());
+            for line in self.rules(&lines::spelled_out(own))? {
+                if !rules.contains(&line) {
+                    rules.push(line);
+                }
             }
         }
+        let mut text = format!("2\n{style} {word}\n[all]\n");
+        rules.iter().for_each(|line| text += &format!("{line}\n"));
         Ok(text)
     }
 
@@ -45,18 +49,18 @@ impl Printer for Lxc {
 }
 
 impl Lxc {
-    fn section(&self, own: &RaisedArch) -> Result<String, String> {
-        let mut text = String::new();
+    fn rules(&self, own: &RaisedArch) -> Result<Vec<String>, String> {
+        let mut rules = Vec::new();
         for call in &own.calls {
             for part in &call.parts {
                 let name = lines::name(own, call)?;
                 let action = word(part.action).ok_or_else(|| lines::no_word(part.action))?;
                 for clause in lines::express(self, (own, call), part.action, &part.clauses)? {
-                    text += &format!("{name} {action}{}\n", conditions(&clause, own.arch));
+                    rules.push(format!("{name} {action}{}", conditions(&clause, own.arch)));
                 }
             }
         }
-        Ok(text)
+        Ok(rules)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Rust that builds the filter with the crate `callgate`.
 
-mod read;
+pub(crate) mod read;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -61,7 +61,7 @@ impl Printer for Rust {
     }
 }
 
-const HEAD: &str = "\
+pub(crate) const HEAD: &str = "\
 //! A filter, written by callgate, read back and proved equal to what it was made from.
 
 #[allow(unused_imports, reason = \"which are used depends on the filter\")]
@@ -126,7 +126,7 @@ impl Rust {
         let mut words = Vec::new();
         for part in call.ordered() {
             for clause in lines::express(self, (own, call), part.action, &part.clauses)? {
-                words.push((part.action, condition(&clause, own.arch)));
+                words.push((part.action, condition(&clause, own.arch, call.name)));
             }
         }
         Ok(words)
@@ -151,9 +151,12 @@ fn constant(name: Name) -> String {
 }
 
 /// The tests of a clause; nothing where it always holds.
-fn condition(clause: &Clause, arch: Arch) -> String {
+fn condition(clause: &Clause, arch: Arch, name: Option<Name>) -> String {
     let one = |test: &Test| {
         let index = test.argument().unwrap_or_default();
+        if let Some(sign) = sign(test, arch, name) {
+            return format!("arg({index}usize).{sign}(0_i32)");
+        }
         let (mask, value) = (test.mask, test.value);
         let bits = match mask {
             _ if mask == Test::full_mask(arch) => ".all_bits().unsigned()".to_owned(),
@@ -171,6 +174,18 @@ fn condition(clause: &Clause, arch: Arch) -> String {
         format!("arg({index}usize){bits}.{operator}({value:#x}_u64)")
     };
     clause.tests().iter().map(one).collect::<Vec<_>>().join(" & ")
+}
+
+/// Whether a test is of the sign of what the kernel reads: other architectures may read another
+/// width.
+fn sign(test: &Test, arch: Arch, name: Option<Name>) -> Option<&'static str> {
+    let text = callgate_gate::condition_text(&test.comparison().into(), arch, name).ok()?;
+    match text.split_once(' ')? {
+        (operand, _) if operand.ends_with(')') => None,
+        (_, "< 0") => Some("lt"),
+        (_, ">= 0") => Some("ge"),
+        _ => None,
+    }
 }
 
 /// An action as an expression.

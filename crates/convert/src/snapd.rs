@@ -54,6 +54,8 @@ impl Printer for Snapd {
                 }
             }
         }
+        // What is denied stands together, and first.
+        lines.sort_by_key(|line| !line.starts_with('~'));
         lines.iter().for_each(|line| text += &format!("{line}\n"));
         Ok(text)
     }

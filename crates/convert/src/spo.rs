@@ -63,9 +63,10 @@ impl Printer for Spo {
 
     fn read(&self, text: &str, meant: &Policy) -> Result<Policy, String> {
         let source = Source::new("profile.yaml", text).map_err(|error| error.to_string())?;
-        let json = spo::profile(&source, &mut no_base).map_err(|refused| refused.to_string())?;
+        let document =
+            spo::profile(&source, &mut no_base).map_err(|refused| refused.to_string())?;
         let options = Options::new(lines::native(meant), KernelVersion::new(u8::MAX, u8::MAX));
-        let resolved = Profile::read(json).and_then(|profile| profile.resolve(&options));
+        let resolved = Profile::of_document(document).and_then(|profile| profile.resolve(&options));
         resolved.map(|resolved| resolved.policy).map_err(|error| error.to_string())
     }
 }
@@ -95,9 +96,10 @@ fn entry(rule: &Value) -> Result<String, String> {
     let args = rule["args"].as_array().map(Vec::as_slice).unwrap_or_default();
     text += if args.is_empty() { "" } else { "    args:\n" };
     for arg in args {
-        text += &format!("    - index: {}\n      op: {}\n", arg["index"], word(&arg["op"]));
-        for field in ["value", "valueTwo"] {
-            let value = arg[field].as_u64().unwrap_or_default();
+        let value = |field: &str| arg[field].as_u64().unwrap_or_default();
+        let (op, first) = within_a_cluster(word(&arg["op"]), value("value"));
+        text += &format!("    - index: {}\n      op: {op}\n", arg["index"]);
+        for (field, value) in [("value", first), ("valueTwo", value("valueTwo"))] {
             if i64::try_from(value).is_err() {
                 return Err(format!("{value} is more than a cluster takes as a value"));
             }
@@ -105,6 +107,16 @@ fn entry(rule: &Value) -> Result<String, String> {
         }
     }
     Ok(text)
+}
+
+/// The same comparison with a value that fits, as the ends of signed numbers have one.
+fn within_a_cluster(op: &str, value: u64) -> (&str, u64) {
+    const MAX: u64 = i64::MAX as u64;
+    match (op, value.checked_sub(1)) {
+        ("SCMP_CMP_GE", Some(MAX)) => ("SCMP_CMP_GT", MAX),
+        ("SCMP_CMP_LT", Some(MAX)) => ("SCMP_CMP_LE", MAX),
+        _ => (op, value),
+    }
 }
 
 /// A list of words, a line each.

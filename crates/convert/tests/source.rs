@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use callgate_bpf::Program;
-use callgate_convert::{Format, Nearest, convert};
+use callgate_convert::{Format, Nearest, SourceCode, convert};
 use callgate_policy::{Action, ArchPolicy, Comparison, Condition, Field, Operator, Policy};
 use callgate_prover::{Options, prove};
+use callgate_raise::{Agreement, compare};
 use callgate_syscalls::{Arch, Endian, Name};
 
 /// What `convert` writes of [`policy`]; written anew with `CALLGATE_BLESS`.
@@ -90,6 +91,45 @@ fn calls_of_libseccomp_make_the_filter() {
     // Debian's library, with our headers: what it makes of the calls is not ours.
     let bytes = output(&(text(Format::Libseccomp) + main), "calls", Some("-lseccomp"));
     assert!(is_equal(Program::from_bytes(&bytes, Endian::Little).unwrap()));
+}
+
+/// Each change that a person makes, and none that a formatter makes of blanks alone in C.
+#[test]
+fn source_code_is_read_as_it_was_written_and_not_otherwise() {
+    for format in [Format::Rust, Format::Libseccomp] {
+        let text = text(format);
+        let code = SourceCode::of(&text).unwrap();
+        assert_eq!(code, SourceCode::Written(format));
+        let read = code.policy(&text).unwrap();
+        assert!(matches!(compare(&policy(), &read), Ok(Agreement::Equal)), "{format}");
+        let lines: Vec<&str> = text.lines().collect();
+        for at in 1..lines.len() {
+            let mut doubled = lines.clone();
+            doubled.insert(at, "system();");
+            assert!(code.policy(&doubled.join("\n")).is_err(), "{format}: line {at} added");
+        }
+        let changes = match format {
+            Format::Rust => [
+                ("names::READ", "names::RAED"),
+                ("lt(0x3_u64)", "lt(3)"),
+                (".build()", ".build().map(f)"),
+                (".allow([", ".allow([x(), "),
+            ],
+            _ => [
+                ("NR(\"read\")", "NR(\"raed\")"),
+                ("LT, 0x3)", "LT, 3)"),
+                ("SCMP_ACT_LOG", "x()"),
+                ("return filter;", "return 0;"),
+            ],
+        };
+        for (from, to) in changes {
+            let changed = text.replace(from, to);
+            assert_ne!(changed, text, "{format}: {from}");
+            assert!(code.policy(&changed).is_err(), "{format}: {from} as {to}");
+        }
+    }
+    let spaced = text(Format::Libseccomp).replace('\t', "  ");
+    assert!(SourceCode::Written(Format::Libseccomp).policy(&spaced).is_ok());
 }
 
 #[test]

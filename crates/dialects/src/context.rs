@@ -6,7 +6,7 @@ use callgate_rules::{
     Relation, Rule, Rules, SourceId, Sources, Span, Subject, SubjectKind, Value, Verdict, arg,
     nearest,
 };
-use callgate_syscalls::{Arch, Name, SyscallNr};
+use callgate_syscalls::{Name, SyscallNr};
 
 use crate::piece::Piece;
 use crate::{Dialect, Layer, Loader, Options, Part, Refused, Written};
@@ -240,24 +240,6 @@ pub(crate) fn errno(text: &str) -> Option<ErrnoSpec> {
         _ => ErrnoSpec::named(text),
     }
     .or_else(|| u16::try_from(c_number(text)?).ok().map(ErrnoSpec::Number))
-}
-
-/// An architecture by any of the names that tools have for it.
-pub(crate) fn arch(name: &str) -> Option<Arch> {
-    Some(match name {
-        "amd64" | "x86-64" => Arch::X86_64,
-        "i386" | "i486" | "i586" | "i686" => Arch::X86,
-        "arm64" => Arch::Aarch64,
-        "armhf" | "armel" | "armv7" => Arch::Arm,
-        "mipsel64" | "mips64-le" | "mips64el" => Arch::Mipsel64,
-        "mips-le" => Arch::Mipsel,
-        "mips64-n32" => Arch::Mips64n32,
-        "mips64-le-n32" | "mipsel64n32" => Arch::Mipsel64n32,
-        "ppc64-le" | "ppc64el" | "powerpc64le" => Arch::Ppc64le,
-        "powerpc" => Arch::Ppc,
-        "powerpc64" => Arch::Ppc64,
-        _ => return Arch::from_name(name),
-    })
 }
 
 /// The beginning of a long word, for messages.

@@ -31,6 +31,7 @@ mod written;
 pub use detect::detect;
 pub use dialect::Dialect;
 pub use firejail::{FIREJAIL_GROUPS, FIREJAIL_NAMESPACES, FIREJAIL_PROTOCOLS};
+pub use kafel::kafel_name;
 pub use snapd::NEGATIVE_IN_32_BITS;
 pub use systemd::{SYSTEMD_NAMESPACES, SYSTEMD_SWITCHES, drop_ins};
 pub use written::{

@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 
 use callgate_order::{
-    ArgCmp, Chain, Effect, Error, Number, Refusal, Rules as Stored, Syscall, ordered,
+    ArgCmp, Chain, Effect, Error, Multiplexer, Number, Refusal, Rules as Stored, Syscall, ordered,
 };
 use callgate_policy::{Action, Operator};
 use callgate_rules::{
     Code, Cond, CondView, Diagnostic, Origin, Relation, Rule, Rules, Span, SubjectKind, Target,
 };
-use callgate_syscalls::{Arch, SyscallNr};
+use callgate_syscalls::{Arch, Name, SyscallNr};
 
 use crate::combine::{Answers, Asked, Filter};
 use crate::context::code;
@@ -62,10 +62,10 @@ pub(crate) fn filter(
 /// Why a rule decides nothing.
 #[derive(Clone, Copy)]
 enum Idle {
-    /// Its action is the default.
-    Default,
     /// Another rule, by its position, has no conditions and another action.
     Other(u32),
+    /// The tool passes over it on this architecture, where this multiplexer makes the call.
+    Multiplexed(Arch, Name),
 }
 
 /// The rules of an architecture while they are added.
@@ -83,6 +83,7 @@ struct Accepting<'i> {
 enum Refused {
     Order(Error),
     Conflict(u32),
+    Default,
     NoMemory,
     Condition,
     Policy(callgate_policy::Error),
@@ -108,6 +109,7 @@ impl Refused {
         match self {
             Self::Order(error) => error.to_string(),
             Self::Conflict(_) => "another rule says something else about the same calls".to_owned(),
+            Self::Default => "its action is what happens to calls that no rule is about".to_owned(),
             Self::NoMemory => "there is no more memory".to_owned(),
             Self::Condition => "libseccomp has no such condition".to_owned(),
             Self::Policy(error) => error.to_string(),
@@ -119,9 +121,9 @@ impl Accepting<'_> {
     fn add(&mut self, rule: &Rule, index: usize) -> Result<(), Refused> {
         let action = rule.verdict.on(self.arch);
         let origin = u32::try_from(index).unwrap_or(u32::MAX);
-        // libseccomp refuses such a rule, and its callers go on without it.
-        if action == self.default {
-            self.idle.entry(origin).or_insert(Idle::Default);
+        // libseccomp refuses such a rule, and its callers go on without it, but for liblxc.
+        let is_default = action == self.default;
+        if is_default && self.exactness != Exactness::ExactOwn {
             return Ok(());
         }
         let comparisons = match &rule.condition {
@@ -129,6 +131,12 @@ impl Accepting<'_> {
             Some(cond) => comparisons(cond, self.arch).ok_or(Refused::Condition)?,
         };
         for subject in &rule.subjects {
+            if self.is_passed_over(subject.kind.names(), origin) {
+                continue;
+            }
+            if is_default {
+                return Err(Refused::Default);
+            }
             let named = subject.kind.names().iter().map(|name| Syscall::named(self.native, *name));
             let number = match subject.kind {
                 SubjectKind::Number(nr) => i32::try_from(nr.raw()).ok(),
@@ -143,6 +151,23 @@ impl Accepting<'_> {
         Ok(())
     }
 
+    /// Whether the tool passes over a call because it has no number of its own here.
+    fn is_passed_over(&mut self, names: &[Name], origin: u32) -> bool {
+        let [name] = names else { return false };
+        let number = callgate_order::resolve_name(self.arch, name.as_str());
+        if self.exactness != Exactness::ExactOwn || number.is_some_and(|own| own.raw() >= 0) {
+            return false;
+        }
+        let makes = |mux: &Multiplexer| {
+            mux.number(self.arch).is_some() && mux.calls().any(|(call, _)| call == *name)
+        };
+        if let Some(multiplexer) = Multiplexer::ALL.into_iter().find(makes) {
+            let why = Idle::Multiplexed(self.arch, multiplexer.name());
+            self.idle.entry(origin).or_insert(why);
+        }
+        true
+    }
+
     fn store(
         &mut self,
         syscall: Syscall,
@@ -152,7 +177,7 @@ impl Accepting<'_> {
     ) -> Result<(), Refused> {
         let Self { arch, numbers, idle, .. } = self;
         let exactness = match self.exactness {
-            Exactness::Exact => callgate_order::Exactness::Exact,
+            Exactness::Exact | Exactness::ExactOwn => callgate_order::Exactness::Exact,
             Exactness::Adapted => callgate_order::Exactness::Adapted,
         };
         let stored = syscall.rules(*arch, comparisons, exactness, |stored| {
@@ -225,21 +250,23 @@ fn lost(
 fn without_effect(rules: &Rules, index: u32, why: Idle) -> Option<Diagnostic> {
     let rule = |index: u32| rules.rules.get(usize::try_from(index).ok()?).and_then(place);
     let span = rule(index)?;
-    let message = match why {
-        Idle::Default => {
-            "this rule has no effect: its action is what happens to calls that no rule is about"
-        }
-        Idle::Other(_) => {
-            "this rule has no effect: another one without conditions decides about all these calls"
-        }
-    };
-    let warning = Diagnostic::warning(Code::new(code::DOUBTFUL), message).primary(span, "");
+    let warning =
+        |message: &str| Diagnostic::warning(Code::new(code::DOUBTFUL), message).primary(span, "");
     Some(match why {
-        Idle::Other(other) => match rule(other) {
-            Some(other) => warning.secondary(other, "this one decides"),
-            None => warning,
-        },
-        Idle::Default => warning,
+        Idle::Multiplexed(arch, multiplexer) => warning(&format!(
+            "liblxc passes over this rule on {arch}, where {multiplexer} makes the call: only rules \
+             of that count there"
+        )),
+        Idle::Other(other) => {
+            let told = warning(
+                "this rule has no effect: another one without conditions decides about all these \
+                 calls",
+            );
+            match rule(other) {
+                Some(other) => told.secondary(other, "this one decides"),
+                None => told,
+            }
+        }
     })
 }
 

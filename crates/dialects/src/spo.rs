@@ -1,10 +1,12 @@
 //! `SeccompProfile` of the Kubernetes Security Profiles Operator, v1 and v1beta1, in YAML or JSON.
 //!
-//! Its `spec` is an OCI profile, which is handed on as JSON with every value in the line where it
-//! stands in the YAML. The rules of the profiles that it builds on (`baseProfileName`) stand in the
-//! line in which its own begin, as the operator adds them: all else is the profile's own.
+//! Its `spec` is an OCI profile, which is handed on as JSON whose values know where they stand in the
+//! YAML. The rules of the profiles that it builds on (`baseProfileName`) stand before its own, as the
+//! operator adds them, and where it names them; all else is the profile's own.
 
-use callgate_formats::json::Document;
+use std::ops::Range;
+
+use callgate_formats::json::{Document, Written};
 use callgate_rules::{Code, Diagnostic, Source};
 use saphyr_parser::{Event, Parser, ScalarStyle};
 
@@ -30,11 +32,11 @@ pub type Bases<'b> = dyn FnMut(&str) -> Result<Source, String> + 'b;
 ///
 /// # Errors
 /// Text that is not YAML, one without a `spec`, and a profile below that is not found.
-pub fn profile(source: &Source, bases: &mut Bases<'_>) -> Result<Source, Refused> {
+pub fn profile(source: &Source, bases: &mut Bases<'_>) -> Result<Document, Refused> {
     let own = read(source)?;
     let mut below = Vec::new();
     let mut base = own.base.clone();
-    while let Some(Base { name, line, column }) = base {
+    while let Some(Base { name, line, column, bytes }) = base {
         let wrong = |reason: &str| refused(source, line, column, reason);
         if below.len() == BASES_MAX {
             return Err(wrong(&format!("more than {BASES_MAX} profiles build on each other")));
@@ -43,11 +45,13 @@ pub fn profile(source: &Source, bases: &mut Bases<'_>) -> Result<Source, Refused
         let read = read(&found)?;
         below.push(rules(&read.json).map_err(|reason| wrong(&format!("{name}: {reason}")))?);
         // What is wrong further down is told where the text itself names what is below.
-        base = read.base.map(|next| Base { line, column, ..next });
+        base = read.base.map(|next| Base { line, column, bytes, ..next });
     }
     let whole = |reason: &str| refused(source, 1, 0, reason);
-    let json = with_rules(own.json, &below).map_err(|reason| whole(&reason))?;
-    Source::new(source.name(), json).map_err(|error| whole(&error.to_string()))
+    let own = with_rules(own, &below).map_err(|reason| whole(&reason))?;
+    let json = Source::new(source.name(), own.json).map_err(|error| whole(&error.to_string()))?;
+    let written = Written::new(source.clone(), own.tokens);
+    Document::parse_as(json, written).map_err(|fault| whole(&fault.reason))
 }
 
 /// The profile that another one builds on, and where that says so.
@@ -56,6 +60,8 @@ struct Base {
     name: String,
     line: usize,
     column: usize,
+    /// The bytes of the name.
+    bytes: Range<usize>,
 }
 
 /// The JSON of a list of rules without its brackets.
@@ -64,7 +70,7 @@ fn rules(json: &str) -> Result<String, String> {
 }
 
 /// Where the rules of a profile stand in its JSON.
-fn rules_at(json: &str) -> Result<Option<std::ops::Range<usize>>, String> {
+fn rules_at(json: &str) -> Result<Option<Range<usize>>, String> {
     let source = Source::new("spec", json).map_err(|error| error.to_string())?;
     let document = Document::parse(source).map_err(|error| error.to_string())?;
     let object = document.root().object("a profile").map_err(|fault| fault.to_string())?;
@@ -74,41 +80,51 @@ fn rules_at(json: &str) -> Result<Option<std::ops::Range<usize>>, String> {
     Ok(Some(list.span().start + 1..list.span().end - 1))
 }
 
-fn with_rules(mut json: String, below: &[String]) -> Result<String, String> {
+fn with_rules(mut own: Resource, below: &[String]) -> Result<Resource, String> {
     let added: Vec<&str> =
         below.iter().map(|rules| rules.trim()).filter(|rules| !rules.is_empty()).collect();
     if added.is_empty() {
-        return Ok(json);
+        return Ok(own);
     }
     let added = added.join(",");
-    match rules_at(&json)? {
-        Some(own) => {
-            let comma = if json[own.clone()].trim().is_empty() { "" } else { "," };
-            json.insert_str(own.start, &format!("{added}{comma}"));
+    let json = &own.json;
+    let (at, added) = match rules_at(json)? {
+        Some(rules) => {
+            let comma = if json[rules.clone()].trim().is_empty() { "" } else { "," };
+            (rules.start, format!("{added}{comma}"))
         }
         None => {
             let end = json.trim_end().len() - 1;
             let comma = if json[..end].trim_end().ends_with('{') { "" } else { "," };
-            json.insert_str(end, &format!("{comma}\"syscalls\":[{added}]"));
+            (end, format!("{comma}\"syscalls\":[{added}]"))
         }
-    }
-    Ok(json)
+    };
+    own.json.insert_str(at, &added);
+    let behind = own.tokens.partition_point(|(start, _)| *start < at);
+    own.tokens[behind..].iter_mut().for_each(|(start, _)| *start += added.len());
+    own.tokens.extend(own.base.iter().map(|base| (at, base.bytes.clone())));
+    own.tokens.sort_by_key(|(start, _)| *start);
+    Ok(own)
 }
 
 /// A resource on its own.
 struct Resource {
     json: String,
     base: Option<Base>,
+    /// Where values begin in the JSON, and their bytes in the YAML.
+    tokens: Vec<(usize, Range<usize>)>,
 }
 
 fn read(source: &Source) -> Result<Resource, Refused> {
     let mut writer = Writer::default();
+    let mut bytes = Bytes { text: source.text(), characters: 0, bytes: 0 };
     for event in Parser::new_from_str(source.text()) {
         let (event, span) = event.map_err(|error| {
             let marker = error.marker();
             refused(source, marker.line(), marker.col(), error.info())
         })?;
         let (line, column) = (span.start.line(), span.start.col());
+        writer.bytes = bytes.at(span.start.index())..bytes.at(span.end.index());
         let written = writer.event(&event, (line, column));
         written.map_err(|reason| refused(source, line, column, &reason))?;
         if writer.is_done {
@@ -118,7 +134,25 @@ fn read(source: &Source) -> Result<Resource, Refused> {
     if !writer.is_done {
         return Err(refused(source, 1, 0, "the resource has no `spec` with a profile"));
     }
-    Ok(Resource { json: writer.json, base: writer.base })
+    Ok(Resource { json: writer.json, base: writer.base, tokens: writer.tokens })
+}
+
+/// Counts the bytes before a character, in one pass over the text.
+struct Bytes<'t> {
+    text: &'t str,
+    characters: usize,
+    bytes: usize,
+}
+
+impl Bytes<'_> {
+    fn at(&mut self, index: usize) -> usize {
+        for character in self.text[self.bytes..].chars().take(index.saturating_sub(self.characters))
+        {
+            self.characters += 1;
+            self.bytes += character.len_utf8();
+        }
+        self.bytes
+    }
 }
 
 fn refused(source: &Source, line: usize, column: usize, reason: &str) -> Refused {
@@ -154,6 +188,9 @@ struct Writer {
     base: Option<Base>,
     needs_comma: bool,
     is_done: bool,
+    /// The bytes of the event.
+    bytes: Range<usize>,
+    tokens: Vec<(usize, Range<usize>)>,
 }
 
 impl Writer {
@@ -188,6 +225,13 @@ impl Writer {
         self.json.push_str(text);
     }
 
+    /// Writes what stands in the text, too.
+    fn put_token(&mut self, text: &str, line: usize) {
+        self.put("", line);
+        self.tokens.push((self.json.len(), self.bytes.clone()));
+        self.json.push_str(text);
+    }
+
     /// A value begins.
     fn value(&mut self) {
         if let Some(open @ Open::Value) = self.open.last_mut() {
@@ -208,7 +252,7 @@ impl Writer {
         }
         if self.is_written() {
             self.comma(line);
-            self.put(&bracket.to_string(), line);
+            self.put_token(&bracket.to_string(), line);
             self.needs_comma = false;
         }
         self.open.push(open);
@@ -257,11 +301,16 @@ impl Writer {
                         (true, _) => text.to_owned(),
                         (false, _) => quoted(text),
                     };
-                    self.put(&value, line);
+                    self.put_token(&value, line);
                     self.needs_comma = true;
                 }
                 if std::mem::take(&mut self.names_base) {
-                    self.base = Some(Base { name: text.to_owned(), line, column });
+                    self.base = Some(Base {
+                        name: text.to_owned(),
+                        line,
+                        column,
+                        bytes: self.bytes.clone(),
+                    });
                 }
                 self.value();
                 let depth = self.open.len();
@@ -284,7 +333,7 @@ impl Writer {
             if self.needs_comma {
                 self.put(",", line);
             }
-            self.put(&format!("{}:", quoted(text)), line);
+            self.put_token(&format!("{}:", quoted(text)), line);
             self.needs_comma = false;
         }
         Ok(())
@@ -321,7 +370,7 @@ mod tests {
             "low" => Source::new("low", LOW).map_err(|error| error.to_string()),
             other => Err(format!("there is no {other}")),
         });
-        json.map_or_else(|refused| refused.to_string(), |json| json.text().to_owned())
+        json.map_or_else(|refused| refused.to_string(), |found| found.json().text().to_owned())
     }
 
     const LOW: &str = "kind: SeccompProfile\nspec:\n  defaultAction: SCMP_ACT_KILL\n  syscalls:\n  - action: a\n    names: [x]\n";
@@ -349,6 +398,37 @@ mod tests {
             "\n\n\n{\n\"defaultAction\":\"SCMP_ACT_ERRNO\"\n,\"syscalls\":\n[{\"action\":\"SCMP_ACT_ALLOW\"\n,\"names\":[\"read\"\n,\"write\"]\n\
              ,\"args\":\n[{\"index\":0\n,\"value\":16\n}]}]}"
         );
+    }
+
+    /// Whatever is said of a value is said of where it stands in the YAML.
+    #[test]
+    fn values_stand_where_they_were_written() {
+        let text = "# é\nspec:\n  defaultAction: \"d\"\n  baseProfileName: low\n  syscalls:\n  - action: é\n    \
+                    names: [ä, read,\n      'write']\n    args: [{index: 7, value: 16}]\n  - {action: b}\n";
+        let source = Source::new("f", text).expect("short");
+        let found = profile(&source, &mut |_| Ok(Source::new("low", LOW).expect("short")));
+        let document = found.expect("a profile");
+        let json = document.json().text();
+        let at = |text: &str| {
+            let start = json.find(text).unwrap_or_else(|| panic!("{text} is not in {json}"));
+            let fault = callgate_formats::json::Fault::new(start..start + text.len(), "");
+            let place = document.place(&fault);
+            (format!("{}:{}", place.line, place.column), source.slice(place.span).unwrap_or(""))
+        };
+        for (json, line, yaml) in [
+            ("\"defaultAction\"", "3:3", "defaultAction"),
+            ("\"d\"", "3:18", "\"d\""),
+            ("\"é\"", "6:13", "é"),
+            ("\"read\"", "7:16", "read"),
+            ("\"write\"", "8:7", "'write'"),
+            ("7", "9:20", "7"),
+            ("16", "9:30", "16"),
+            ("{\"action\":\"b\"}", "10:5", "{action: b"),
+            // What the profile below says is said where that is named.
+            ("\"x\"", "4:20", "low"),
+        ] {
+            assert_eq!(at(json), (line.to_owned(), yaml), "{json}");
+        }
     }
 
     #[test]

@@ -77,6 +77,9 @@ pub enum Exactness {
     Adapted,
     /// `seccomp_rule_add_exact`.
     Exact,
+    /// The same, for calls that have a number of their own on the architecture: the tool passes over
+    /// those that libseccomp resolves to none, such as those of `socketcall`.
+    ExactOwn,
 }
 
 /// The architectures of filters that name none.
@@ -90,6 +93,8 @@ pub enum LayerArches {
     Local,
     /// The same without x32.
     Compat,
+    /// Those for which liblxc makes filters on the machine.
+    Lxc,
     /// The first, on machines of the second; on others the filter has no rules.
     Beside(Arch, Arch),
 }
@@ -155,6 +160,7 @@ impl Layer {
                 LayerArches::Beside(arch, of) if *of == target.native => vec![*arch],
                 LayerArches::Beside(..) => vec![target.native],
                 LayerArches::Local => local(target.native),
+                LayerArches::Lxc => crate::lxc::arches(target.native),
                 LayerArches::Compat => {
                     local(target.native).into_iter().filter(|arch| *arch != Arch::X32).collect()
                 }
@@ -219,17 +225,10 @@ impl std::fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
-/// The architectures that a kernel of one can run.
+/// The architectures whose calls a system of one takes: those of its machine, if it is the widest.
 pub(crate) fn local(native: Arch) -> Vec<Arch> {
-    let families: [&[Arch]; 5] = [
-        &[Arch::X86_64, Arch::X32, Arch::X86],
-        &[Arch::Aarch64, Arch::Arm],
-        &[Arch::S390x, Arch::S390],
-        &[Arch::Ppc64, Arch::Ppc],
-        &[Arch::Parisc64, Arch::Parisc],
-    ];
-    match families.iter().find(|family| family[0] == native) {
-        Some(family) => family.to_vec(),
-        None => vec![native],
+    match native.of_machine() {
+        machine @ [widest, ..] if *widest == native => machine.to_vec(),
+        _ => vec![native],
     }
 }

@@ -91,9 +91,81 @@ fn kafel() {
         &[
             ("socket", [2, 1, 0, 0, 0, 0], "ALLOW"),
             ("socket", [2, 2, 0, 0, 0, 0], "ERRNO(13)"),
-            ("socket", [HIGH | 1, 2, 0, 0, 0, 0], "ALLOW"),
+            ("socket", [HIGH | 1, 2, 0, 0, 0, 0], "ERRNO(13)"),
             ("fork", NONE, "ERRNO(13)"),
             ("mount", NONE, "KILL_PROCESS"),
+        ],
+    );
+}
+
+/// Each held against kafel's own program, outside the repository.
+#[test]
+fn kafel_compares_the_bits_that_kafel_does() {
+    let text = "#define O_RDWR 2\n#define ALL -1\n#define O_RDWR 2\nALLOW {\n\
+                read { fd == 3 }, close { fd == 0x100000003 }, mkdir { mode == 0777 },\n\
+                write(fd) { fd == 3 }, dup { (fildes & 0xf00000000) == 0x100000000 },\n\
+                open { (flags) == O_RDWR|64 || ((flags & 3) == (1)) }, newstat, SYSCALL[-1],\n\
+                lseek { offset == ALL }, fsopen { fs_name == 5 }, statx { statxbuf == 7 }\n\
+                } DEFAULT KILL_THREAD\n";
+    let first = |value| [value, 0, 0, 0, 0, 0];
+    let second = |value| [0, value, 0, 0, 0, 0];
+    check(
+        Dialect::Kafel,
+        text,
+        &[
+            ("read", first(HIGH | 3), "ALLOW"),
+            ("close", first(3), "KILL_THREAD"),
+            ("close", first(HIGH | 3), "ALLOW"),
+            ("mkdir", second(0x1_01ff), "KILL_THREAD"),
+            ("mkdir", second(HIGH | 0o777), "ALLOW"),
+            ("write", first(3), "ALLOW"),
+            ("write", first(HIGH | 3), "KILL_THREAD"),
+            ("dup", first(HIGH), "ALLOW"),
+            ("dup", first(0), "KILL_THREAD"),
+            ("open", second(66), "ALLOW"),
+            ("open", second(5), "ALLOW"),
+            ("open", second(2), "KILL_THREAD"),
+            ("stat", NONE, "ALLOW"),
+            ("lseek", second(u64::MAX), "ALLOW"),
+            ("lseek", second(u64::from(u32::MAX)), "KILL_THREAD"),
+            ("fsopen", first(HIGH | 5), "KILL_THREAD"),
+            ("fsopen", first(5), "ALLOW"),
+            ("statx", [0, 0, 0, 0, 7, 0], "ALLOW"),
+        ],
+    );
+    let policy = policy(Dialect::Kafel, text);
+    let last = SeccompData::new(Arch::X86_64, SyscallNr::new(u32::MAX));
+    assert_eq!(policy.decide(&last).to_string(), "ALLOW");
+    let other = "#define A 1\n#define A 2\nALLOW { read }\nDEFAULT KILL\n";
+    assert!(refusal(Dialect::Kafel, other).contains("has another value"));
+    for deep in [48, 49, 50, 51, 100_000] {
+        let [open, close] = ["(", ")"].map(|sign| sign.repeat(deep));
+        let sides = [(format!("{open}fd{close} == 1"), 50), (format!("{open}fd == 1{close}"), 49)];
+        for (text, deepest) in sides {
+            let text = format!("ALLOW {{ read {{ {text} }} }} DEFAULT KILL\n");
+            let source = Source::new("f", text).unwrap();
+            let read = read(Dialect::Kafel, Options::default(), source, &mut nothing);
+            assert_eq!(read.is_ok(), deep <= deepest, "{deep}");
+        }
+    }
+}
+
+#[test]
+fn numbers_of_minijail_are_words_without_a_sign() {
+    let text = "@default trap\nread: arg0 <= ~2\nwrite: arg0 in ~0xfffffffffffffffe\n\
+                dup: arg0 == AT_FDCWD\nclose: arg0 > ~(0xf|~0xff)\n";
+    let first = |value| [value, 0, 0, 0, 0, 0];
+    check(
+        Dialect::Minijail,
+        text,
+        &[
+            ("read", first(!2), "ALLOW"),
+            ("read", first(!1), "TRAP(0)"),
+            ("write", first(1), "ALLOW"),
+            ("write", first(2), "TRAP(0)"),
+            ("dup", first(100_u64.wrapping_neg()), "ALLOW"),
+            ("close", first(0xf0), "TRAP(0)"),
+            ("close", first(0xf1), "ALLOW"),
         ],
     );
 }
@@ -171,11 +243,29 @@ fn lxc() {
             ("ioctl", [0, 0x5412, 0, 0, 0, 0], "ERRNO(13)"),
             ("socket", [16, 0, 0x19, 0, 0, 0], "TRAP(0)"),
             ("socket", [16, 0, 0x18, 0, 0, 0], "ALLOW"),
-            ("read", NONE, "ALLOW"),
+            // A section is for all architectures of the machine.
+            ("read", NONE, "KILL_THREAD"),
         ],
     );
     let policy = policy(Dialect::Lxc, text);
-    assert_eq!(decided(&policy, Arch::X86, "read", NONE), "KILL_THREAD");
+    for arch in [Arch::X86, Arch::X32] {
+        assert_eq!(decided(&policy, arch, "read", NONE), "KILL_THREAD");
+    }
+    // A call that another one makes has no number that liblxc finds, with conditions or without.
+    let calls = [16, 0, 0x19, 0, 0, 0];
+    assert_eq!(decided(&policy, Arch::X86, "socket", calls), "ALLOW");
+    assert_eq!(decided(&policy, Arch::X32, "socket", calls), "TRAP(0)");
+    let multiplexed = self::policy(Dialect::Lxc, "2\ndenylist\nsocket errno 1\nsemop errno 1\n");
+    for (call, multiplexer) in [("socket", "socketcall"), ("semop", "ipc")] {
+        assert_eq!(decided(&multiplexed, Arch::X86_64, call, NONE), "ERRNO(1)");
+        assert_eq!(decided(&multiplexed, Arch::X86, multiplexer, [1, 0, 0, 0, 0, 0]), "ALLOW");
+    }
+    // liblxc takes no list with a rule that libseccomp refuses.
+    let source = Source::new("f", "2\nallowlist errno 1\nread\nwrite errno 1\n").unwrap();
+    let written = read(Dialect::Lxc, Options::default(), source, &mut nothing).unwrap();
+    let refused = written.lower(written.part(None).unwrap(), &Target::new(Arch::X86_64));
+    let default = refused.unwrap_err().to_string();
+    assert!(default.starts_with("f:4:1: error[E0405]: libseccomp refuses this rule"), "{default}");
     check(
         Dialect::Lxc,
         "1\nwhitelist\n0\n1\n",
@@ -258,6 +348,11 @@ fn mistakes_have_their_place_and_a_near_name() {
             "f:3:7: error[E0403]: syscalls have arguments 0 to 5",
         ),
         (
+            Dialect::Lxc,
+            "2\nallowlist\n[riscv64]\nread\n",
+            "f:3:2: error[E0402]: liblxc knows no architecture \"riscv64\"",
+        ),
+        (
             Dialect::Systemd,
             "[Service]\nRestrictAddressFamilies=AF_UNX\n",
             "f:2:25: error[E0402]: unknown address family \"AF_UNX\"",
@@ -317,6 +412,33 @@ fn firejail() {
     let x32 = SeccompData::new(Arch::X86_64, SyscallNr::new(0x4000_0000));
     assert_eq!(policy.decide(&x32).to_string(), "ERRNO(1)");
     assert_eq!(decided(&policy, Arch::Aarch64, "mount", NONE), "ALLOW");
+}
+
+/// Of the lists of a profile firejail takes one, whatever their order, and says nothing of the others.
+#[test]
+fn firejail_takes_one_of_its_lists() {
+    let (plain, drop, keep) = ("seccomp ptrace\n", "seccomp.drop mount\n", "seccomp.keep read\n");
+    for (lines, decided_by, passed_over) in [
+        (vec![plain], "ptrace", 0),
+        (vec![plain, drop], "mount", 1),
+        (vec![drop, plain], "mount", 1),
+        (vec![drop, keep], "read", 1),
+        (vec![keep, plain, drop], "read", 2),
+    ] {
+        let text = lines.concat();
+        let policy = policy(Dialect::Firejail, &text);
+        let refused = |call: &str| decided(&policy, Arch::X86_64, call, NONE) == "ERRNO(1)";
+        let expected = match decided_by {
+            "ptrace" => [true, true, false],
+            "mount" => [false, true, false],
+            _ => [true, true, true],
+        };
+        assert_eq!(["swapon", "mount", "getpid"].map(refused), expected, "{text}");
+        let source = Source::new("f", text.as_str()).unwrap();
+        let written = read(Dialect::Firejail, Options::default(), source, &mut nothing).unwrap();
+        let told = written.warnings.iter().filter(|own| own.message.contains("counts alone"));
+        assert_eq!(told.count(), passed_over, "{text}");
+    }
 }
 
 #[test]

@@ -133,14 +133,9 @@ fn word(text: &str) -> &str {
 
 /// `AUDIT_ARCH_X86_64`, and `ARCH_X86_64` of seccomp-tools.
 fn arch_named(name: &str) -> Option<Arch> {
-    let suffix = name.strip_prefix("AUDIT_").unwrap_or(name).strip_prefix("ARCH_")?;
-    match suffix {
-        "I386" => Some(Arch::X86),
-        "SHEL" => Some(Arch::Sh),
-        "SH" => Some(Arch::Sheb),
-        "X32" => None,
-        other => Arch::from_name(&other.to_ascii_lowercase()),
-    }
+    let constant = |arch: &Arch| arch.audit_name().and_then(|name| name.strip_prefix("AUDIT_"));
+    let name = name.strip_prefix("AUDIT_").unwrap_or(name);
+    Arch::ALL.into_iter().find(|arch| constant(arch) == Some(name))
 }
 
 /// The offset of a field of `seccomp_data`.

@@ -7,7 +7,7 @@ use callgate_syscalls::{Action, Arch, Name};
 
 use crate::baseline::KnownSyscalls;
 use crate::chain::{Accepted, Args, Decisions};
-use crate::lower::{Lowering, is_multiplexer, real, repeats_index};
+use crate::lower::{Lowering, is_multiplexer, is_narrow, real, repeats_index};
 use crate::place::JsonPath;
 use crate::{Cause, Options, Profile, Reading, WarningKind, lint, witness};
 
@@ -94,7 +94,7 @@ impl Difference {
             other: (other.reading, actions.1),
         };
         let path = |path: JsonPath| match cause {
-            Cause::Conditions => path.key("args"),
+            Cause::Conditions | Cause::Width => path.key("args"),
             _ => path,
         };
         lowering.note(position, Some(name), "readings", path, kind);
@@ -121,10 +121,14 @@ impl Difference {
         }
         let has = |wanted: &dyn Fn(usize) -> bool| mine.iter().copied().find(|&at| wanted(at));
         let repeats = |at: usize| repeats_index(&lowering.rule(at).args);
+        let has_width = |at: usize| lowering.rule(at).args.iter().any(is_narrow);
         let is_skipped = |at| lowering.skips(at, default) != other.skips(at, default);
         if let Some(position) = has(&repeats) {
             return Some((position, Cause::Conditions));
         }
-        has(&is_skipped).map(|position| (position, Cause::DefaultAction))
+        if let Some(position) = has(&is_skipped) {
+            return Some((position, Cause::DefaultAction));
+        }
+        has(&has_width).map(|position| (position, Cause::Width))
     }
 }

@@ -50,7 +50,6 @@ impl Error {
             Self::Conflict { .. } => "E0207",
             Self::TooManyRules { .. } => "E0208",
             Self::MixedEndianness { .. } => "E0209",
-            Self::UnknownBuiltin { .. } => "E0210",
             Self::NotExpressible(_) => "E0211",
             Self::Policy(_) => "E0212",
             Self::OutOfMemory => "E0213",
@@ -95,6 +94,8 @@ impl WarningKind {
             Self::Multiplexed { .. } => "E0230",
             Self::Omitted { .. } => "E0231",
             Self::EqualsDefault => "E0232",
+            Self::NamesNothing => "E0238",
+            Self::WidthSkipped { .. } => "E0239",
         })
     }
 }

@@ -83,11 +83,6 @@ pub enum Error {
         /// One of the other byte order.
         second: Arch,
     },
-    /// There is no embedded profile of that name.
-    UnknownBuiltin {
-        /// The name.
-        name: String,
-    },
     /// The policy has a part that OCI's format has no words for.
     NotExpressible(Inexpressible),
     /// The parts do not make a policy.
@@ -154,7 +149,6 @@ impl Error {
             | Self::NoSeccomp { .. }
             | Self::OutOfMemory
             | Self::MixedEndianness { .. }
-            | Self::UnknownBuiltin { .. }
             | Self::NotExpressible(_)
             | Self::Policy(_) => None,
         }
@@ -210,7 +204,6 @@ impl fmt::Display for Message<'_> {
                 "{first} and {second} differ in byte order: a filter is for one of them; choose with --arch"
             ),
             Error::OutOfMemory => f.write_str("out of memory"),
-            Error::UnknownBuiltin { name } => write!(f, "no embedded profile {name:?}"),
             Error::NotExpressible(what) => write!(f, "cannot be written as an OCI profile: {what}"),
             Error::Policy(error) => error.fmt(f),
         }

@@ -13,6 +13,8 @@ use crate::oci::Seccomp;
 use crate::scalar::{ActionName, ArchName};
 use crate::{Arches, Error, Options, Profile};
 
+pub use words::Multiplexers;
+
 /// An OCI profile made from a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -40,17 +42,39 @@ impl Exported {
     /// # Errors
     /// As [`Exported::new`].
     pub fn of(raised: &Raised, policy: &Policy) -> Result<Self, Error> {
-        let mut raised = raised.clone().without_silent();
-        raised.arches = raised.arches.into_iter().map(RaisedArch::counting).collect();
         // Readers derive rules for `socketcall` and `ipc` from others. Where that is what is meant
         // nothing is said of the two.
-        let short = attempt(&raised, policy, words::Multiplexers::Derived);
+        let short = attempt(raised, policy, Multiplexers::Derived);
         match short {
             Err(Error::NotExpressible(Inexpressible::Rules { .. })) => {
-                attempt(&raised, policy, words::Multiplexers::Written)
+                attempt(raised, policy, Multiplexers::Written)
             }
             short => short,
         }
+    }
+
+    /// Rules in the words of the format. Whether readers take them for these rules is not looked
+    /// at.
+    ///
+    /// # Errors
+    /// [`Error::NotExpressible`] with the part that the format has no words for.
+    pub fn draft(raised: &Raised, multiplexers: Multiplexers) -> Result<Seccomp, Error> {
+        let mut raised = raised.clone().without_silent();
+        raised.arches = raised.arches.into_iter().map(RaisedArch::counting).collect();
+        // Runtimes kill the thread, which refuses too.
+        if raised.foreign.kind().may_execute() {
+            return Err(Inexpressible::Foreign(raised.foreign).into());
+        }
+        let (default_action, default_errno_ret) = action_words(default_of(&raised)?)?;
+        Ok(Seccomp {
+            default_action,
+            default_errno_ret,
+            architectures: raised.arches.iter().map(|own| ArchName(own.arch)).collect(),
+            flags: Vec::new(),
+            listener_path: None,
+            listener_metadata: None,
+            syscalls: words::syscalls(&raised, multiplexers)?,
+        })
     }
 
     /// Whether the format has words for a test on an architecture.
@@ -72,24 +96,10 @@ impl Exported {
 fn attempt(
     raised: &Raised,
     policy: &Policy,
-    multiplexers: words::Multiplexers,
+    multiplexers: Multiplexers,
 ) -> Result<Exported, Error> {
-    // Runtimes kill the thread, which refuses too.
-    if raised.foreign.kind().may_execute() {
-        return Err(Inexpressible::Foreign(raised.foreign).into());
-    }
-    let default = default_of(raised)?;
-    let (default_action, default_errno_ret) = action_words(default)?;
-    let seccomp = Seccomp {
-        default_action,
-        default_errno_ret,
-        architectures: raised.arches.iter().map(|own| ArchName(own.arch)).collect(),
-        flags: Vec::new(),
-        listener_path: None,
-        listener_metadata: None,
-        syscalls: words::syscalls(raised, multiplexers)?,
-    };
-    let arches = raised.arches.iter().map(|own| own.arch).collect();
+    let seccomp = Exported::draft(raised, multiplexers)?;
+    let arches = seccomp.architectures.iter().map(|own| own.0).collect();
     let refusals = read_back(policy, &seccomp, arches)?;
     let mut other_baseline: Vec<Arch> =
         refusals.numbers.iter().filter_map(|refusal| refusal.arch).collect();

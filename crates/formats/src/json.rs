@@ -40,8 +40,17 @@ use scan::{Entry, Kind, scan};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Document {
-    source: Source,
+    json: Source,
     entries: Vec<Entry>,
+    written: Option<Box<Written>>,
+}
+
+/// The text in another form of which a [`Document`]'s JSON was made.
+#[derive(Clone, Debug)]
+pub struct Written {
+    source: Source,
+    /// Where values begin in the JSON, ascending, and their bytes in the text.
+    tokens: Vec<(usize, Range<usize>)>,
 }
 
 /// What is wrong with a value of a [`Document`], or with the text of what should be one.
@@ -73,7 +82,7 @@ impl Document {
     /// What is not JSON, with its place.
     pub fn parse(source: Source) -> Result<Self, PlacedFault> {
         match scan(source.text()) {
-            Ok(entries) => Ok(Self { source, entries }),
+            Ok(entries) => Ok(Self { json: source, entries, written: None }),
             Err(error) => {
                 let place = Place::in_source(&source, error.span, String::new());
                 Err(PlacedFault { place, reason: error.reason, replacement: None })
@@ -81,10 +90,34 @@ impl Document {
         }
     }
 
-    /// The text.
+    /// Reads JSON that was made of a text in another form. All places are those of that text.
+    ///
+    /// # Errors
+    /// As [`Document::parse`].
+    pub fn parse_as(json: Source, written: Written) -> Result<Self, PlacedFault> {
+        let own = Self::parse(json).map_err(|fault| {
+            let span = written.of(fault.place.span.range());
+            let place = Place::in_source(&written.source, span, String::new());
+            PlacedFault { place, ..fault }
+        })?;
+        Ok(Self { written: Some(Box::new(written)), ..own })
+    }
+
+    /// The text that people wrote.
     #[must_use]
-    pub const fn source(&self) -> &Source {
-        &self.source
+    pub fn source(&self) -> &Source {
+        self.written.as_ref().map_or(&self.json, |written| &written.source)
+    }
+
+    /// The text as JSON: the same, unless it was made of another form.
+    #[must_use]
+    pub const fn json(&self) -> &Source {
+        &self.json
+    }
+
+    /// The bytes of [`Document::source`] that stand for these of the JSON.
+    pub(crate) fn written(&self, json: Range<usize>) -> Range<usize> {
+        self.written.as_ref().map_or(json.clone(), |written| written.of(json))
     }
 
     /// The outermost value.
@@ -96,11 +129,8 @@ impl Document {
     /// Where a fault stands.
     #[must_use]
     pub fn place(&self, fault: &Fault) -> Place {
-        Place::in_source(
-            &self.source,
-            fault.span.clone(),
-            self.path_to(fault.span.start).to_string(),
-        )
+        let path = self.path_to(fault.span.start).to_string();
+        Place::in_source(self.source(), self.written(fault.span.clone()), path)
     }
 
     /// A fault with its place.
@@ -127,6 +157,25 @@ impl Document {
             node = inner;
         }
         path
+    }
+}
+
+impl Written {
+    /// A text with its values: where each begins in the JSON, ascending, and its bytes in the text.
+    #[must_use]
+    pub const fn new(source: Source, tokens: Vec<(usize, Range<usize>)>) -> Self {
+        Self { source, tokens }
+    }
+
+    /// The bytes from the first of the values that begin there to the last; where none does, the
+    /// value before.
+    fn of(&self, json: Range<usize>) -> Range<usize> {
+        let until = |end: usize| self.tokens.partition_point(|(start, _)| *start < end);
+        let (first, behind) = (until(json.start), until(json.end.max(json.start + 1)));
+        let first = first.min(behind.saturating_sub(1));
+        let Some((_, own)) = self.tokens.get(first) else { return 0..0 };
+        let ends = self.tokens[first..behind].iter().map(|(_, own)| own.end);
+        own.start..ends.fold(own.end, usize::max)
     }
 }
 

@@ -1,6 +1,5 @@
 //! Reads container profiles into policies: OCI's `linux.seccomp` (alone or in a `config.json`), and
-//! the files of Docker and Podman; writes policies as OCI profiles; and holds the profile that
-//! callgate uses where none is given.
+//! the files of Docker and Podman; and writes policies as OCI profiles.
 //!
 //! [`Profile::parse`] reads any of the forms and finds out which it is. A profile leaves open what
 //! the machine decides: [`Options`] says it, and [`Profile::resolve`] makes the
@@ -9,8 +8,8 @@
 //! # What a profile means
 //! Its readers disagree: [`Reading`] names four and says where they part. By default a profile is
 //! read as by those that such files are written for: Docker's and Podman's as [`Reading::Docker`],
-//! OCI's as [`Reading::Runc`], and the embedded ones as [`Reading::Kernel`]. Where another reading
-//! permits something else, a warning shows a call and both answers. To all of them:
+//! OCI's as [`Reading::Runc`]. Where another reading permits something else, a warning shows a call
+//! and both answers. To all of them:
 //!
 //! - Rules have no order in the file's sense; which of several wins is libseccomp's order: a rule
 //!   without conditions wins over all others, then the more specific condition, and a contradiction
@@ -18,7 +17,8 @@
 //! - Conditions compare as many bits as a `long` of the architecture has, as unsigned numbers; of
 //!   longer values on 32-bit architectures the low half. Where the kernel reads fewer bits than
 //!   that and a call so gets around the rules, a warning shows the call. `"width": 32` beside
-//!   `index` says how many low bits to compare: an addition of ours, which runtimes skip.
+//!   `index` says how many low bits to compare: an addition of ours that only
+//!   [`Reading::Kernel`] knows; the others skip it, as runtimes do, with a warning.
 //! - Calls of architectures that the profile does not name kill the thread, as libseccomp's default
 //!   has it.
 //!
@@ -32,10 +32,10 @@
 #![forbid(unsafe_code)]
 
 mod baseline;
-mod builtin;
 mod caps;
 mod chain;
 mod check;
+mod circumstances;
 mod comparison;
 mod diagnose;
 pub mod docker;
@@ -58,11 +58,10 @@ mod typed;
 mod warning;
 mod witness;
 
-pub use builtin::{Builtin, builtin, list};
 pub use callgate_rules::{CapSet, Capability, UnknownCapability};
 pub use callgate_syscalls::Action;
 pub use error::{Error, Inexpressible};
-pub use export::Exported;
+pub use export::{Exported, Multiplexers};
 pub use kep::{ARTIFACT_MAX, ENTRIES_MAX};
 pub use options::{Arches, Options, UnknownSyscalls};
 pub use place::Place;

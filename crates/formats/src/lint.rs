@@ -10,12 +10,12 @@ use crate::check::is_permissive;
 use crate::lower::Lowering;
 use crate::oci::Arg;
 use crate::place::JsonPath;
-use crate::scalar::WidthName;
 use crate::{mux, witness};
 
 /// Looks at the rules of each syscall that is named.
 pub(crate) fn arch(lowering: &mut Lowering<'_>, accepted: &Accepted) {
     lowering.note_truncated(accepted.arch());
+    lowering.note_width();
     lowering.note_default(accepted.default_action());
     for (name, positions) in lowering.by_name() {
         let Some(number) = mux::own(accepted.arch(), name) else { continue };
@@ -92,7 +92,7 @@ fn high_bits(lowering: &mut Lowering<'_>, name: Name, arch: Arch, decisions: &De
     let Some(signature) = arch.signature(name) else { return };
     for (argument, read) in (0..).zip(signature.arguments().map(|argument| bits(argument.width))) {
         let about = decisions.rules().iter().find(|rule| {
-            let is_wide = |arg: u8| arg == argument && !is_narrow(lowering, rule.origin, argument);
+            let is_wide = |arg: u8| arg == argument && !lowering.narrows(rule.origin, argument);
             rule.steps.iter().any(|step| is_wide(step.test.arg))
         });
         let Some(about) = about.filter(|_| read != u64::MAX) else { continue };
@@ -109,12 +109,6 @@ fn high_bits(lowering: &mut Lowering<'_>, name: Name, arch: Arch, decisions: &De
         let origin = about.origin;
         lowering.note(origin, Some(name), "high bits", |path| path.key("args"), kind);
     }
-}
-
-/// Whether a rule compares the low 32 bits of an argument because the profile says so.
-fn is_narrow(lowering: &Lowering<'_>, position: usize, argument: u8) -> bool {
-    let mut args = lowering.rule(position).args.iter();
-    args.any(|arg| arg.index.raw() == argument && arg.width == Some(WidthName::Bits32))
 }
 
 const fn bits(width: ArgumentWidth) -> u64 {

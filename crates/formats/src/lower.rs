@@ -147,6 +147,26 @@ impl<'a> Lowering<'a> {
         }
     }
 
+    /// Warns of widths that the reading skips.
+    pub(crate) fn note_width(&mut self) {
+        if self.reading.knows_width() {
+            return;
+        }
+        for index in 0..self.rules.len() {
+            let position = self.rules[index].0;
+            let Some(place) = self.rule(position).args.iter().position(is_narrow) else { continue };
+            let path = |path: JsonPath| path.key("args").index(place).key("width");
+            let kind = WarningKind::WidthSkipped { reading: self.reading };
+            self.note(position, None, "width", path, kind);
+        }
+    }
+
+    /// Whether a rule compares the low 32 bits of an argument because the profile says so.
+    pub(crate) fn narrows(&self, position: usize, argument: u8) -> bool {
+        let mut args = self.rule(position).args.iter().filter(|arg| is_narrow(arg));
+        self.reading.knows_width() && args.any(|arg| arg.index.raw() == argument)
+    }
+
     /// Warns of rules that are skipped because their action is the default.
     pub(crate) fn note_default(&mut self, default: Action) {
         for index in 0..self.rules.len() {
@@ -218,7 +238,9 @@ impl<'a> Lowering<'a> {
         let origin = u32::try_from(position).unwrap_or(u32::MAX);
         let yielding = (!self.reading.is_runtime()).then_some(default);
         let mut add = |number: Number, mut chain: Chain| {
-            narrow(&mut chain, args, arch, number);
+            if self.reading.knows_width() {
+                narrow(&mut chain, args, arch, number);
+            }
             accepting.add(number, chain, (action, yielding), origin).map_err(Refused::Rule)
         };
         let stored = match self.reading.is_runtime() {
@@ -271,6 +293,12 @@ pub(crate) fn repeats_index(args: &[Arg]) -> bool {
     distinct.len() < args.len()
 }
 
+/// Whether the profile wants a condition to compare 32 bits, and does not say the same by a mask.
+pub(crate) fn is_narrow(arg: &Arg) -> bool {
+    let is_masked = arg.op == OperatorName::MaskedEq && arg.value <= u32::MAX.into();
+    arg.width == Some(WidthName::Bits32) && !is_masked
+}
+
 /// A condition as libseccomp's interface takes it.
 fn comparison(arg: &Arg) -> ArgCmp {
     let op = match arg.op {
@@ -288,8 +316,7 @@ fn comparison(arg: &Arg) -> ArgCmp {
 /// Leaves the low half of those comparisons that the profile wants in 32 bits, which libseccomp's
 /// interface can't say.
 fn narrow(chain: &mut Chain, args: &[Arg], arch: Arch, number: Number) {
-    let is_narrow = |arg: &&Arg| arg.width == Some(WidthName::Bits32);
-    for arg in args.iter().filter(is_narrow).map(|arg| arg.index.raw()) {
+    for arg in args.iter().filter(|arg| is_narrow(arg)).map(|arg| arg.index.raw()) {
         // On a multiplexer the first argument is the call.
         let is_call =
             arg == 0 && Multiplexer::ALL.iter().any(|mux| mux.number(arch) == Some(number));

@@ -11,9 +11,7 @@
 //! References: `net/socket.c`, `ipc/syscall.c`, `include/uapi/linux/net.h`,
 //! `include/uapi/linux/ipc.h`.
 
-use callgate_order::{
-    Class, Multiplexer, Number, Step, StoredOperator, Test, multiplexes, resolve_name,
-};
+use callgate_order::{Class, Multiplexer, Number, Step, StoredOperator, Test, resolve_name};
 use callgate_syscalls::{Action, Arch, Name};
 
 use crate::chain::{Accepted, Decisions};
@@ -28,7 +26,7 @@ pub(crate) fn own(arch: Arch, name: Name) -> Option<Number> {
 /// Adds the rules that go to `socketcall` and `ipc` because of rules for what they stand for.
 pub(crate) fn close(accepted: &mut Accepted) {
     let arch = accepted.arch();
-    if !multiplexes(arch) {
+    if !arch.multiplexes() {
         return;
     }
     for multiplexer in Multiplexer::ALL {

@@ -71,7 +71,8 @@ impl JsonPath {
                 None => break,
             }
         }
-        Place::in_source(document.source(), beginning(document, node), self.to_string())
+        let bytes = document.written(beginning(document, node));
+        Place::in_source(document.source(), bytes, self.to_string())
     }
 }
 
@@ -88,7 +89,7 @@ impl Step {
 /// begins.
 fn beginning(document: &Document, node: Node<'_>) -> Range<usize> {
     let span = node.span();
-    let text = &document.source().text()[span.clone()];
+    let text = &document.json().text()[span.clone()];
     let line = text.find(['\n', '\r']).unwrap_or(text.len());
     span.start..span.start + line
 }

@@ -105,7 +105,14 @@ impl Profile {
     /// # Errors
     /// As [`Profile::parse`].
     pub fn read(source: Source) -> Result<Self, Error> {
-        let document = Document::parse(source)?;
+        Self::of_document(Document::parse(source)?)
+    }
+
+    /// Reads a profile whose JSON is read already: places are those of the document.
+    ///
+    /// # Errors
+    /// As [`Profile::parse`].
+    pub fn of_document(document: Document) -> Result<Self, Error> {
         let read::Content { form, mut seccomp, default: default_span, rules: spans, mut noted } =
             read::content(&document)?;
         let root = form.root();
@@ -138,7 +145,7 @@ impl Profile {
 
     /// The text that was read.
     #[must_use]
-    pub const fn source(&self) -> &Source {
+    pub fn source(&self) -> &Source {
         self.document.source()
     }
 
@@ -152,8 +159,10 @@ impl Profile {
     /// the first of all, and those that rules name as the oldest that they apply to or not.
     ///
     /// ```
-    /// let container = callgate_formats::builtin("container")?;
-    /// assert_eq!(container.kernels().into_iter().map(|k| k.to_string()).collect::<Vec<_>>(), ["0.0", "4.8"]);
+    /// let text = r#"{"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [
+    ///     {"names": ["ptrace"], "action": "SCMP_ACT_ALLOW", "includes": {"minKernel": "4.8"}}]}"#;
+    /// let profile = callgate_formats::Profile::parse(text.as_bytes(), "profile.json")?;
+    /// assert_eq!(profile.kernels().into_iter().map(|k| k.to_string()).collect::<Vec<_>>(), ["0.0", "4.8"]);
     /// # Ok::<(), callgate_formats::Error>(())
     /// ```
     #[must_use]
@@ -168,12 +177,6 @@ impl Profile {
     #[must_use]
     pub const fn reading(&self) -> Reading {
         self.reading
-    }
-
-    /// The same profile, written for someone else.
-    pub(crate) const fn written_for(mut self, reading: Reading) -> Self {
-        self.reading = reading;
-        self
     }
 
     /// The policy of this profile for one machine, kernel and set of capabilities.
@@ -211,6 +214,16 @@ impl Profile {
             warnings,
             notices: known.notices(&arches, default),
         })
+    }
+
+    /// Whether the file says which architectures go with which machine.
+    pub(crate) fn has_arch_map(&self) -> bool {
+        !self.arch_map.is_empty()
+    }
+
+    /// The machines of which it says so.
+    pub(crate) fn mapped(&self) -> impl Iterator<Item = Arch> {
+        self.arch_map.iter().map(|entry| entry.architecture.0)
     }
 
     /// What was remarkable about the file.
@@ -259,7 +272,7 @@ impl Profile {
     }
 
     /// The architectures that the profile lists for a machine.
-    fn listed_arches(&self, native: Arch, reading: Reading) -> Vec<Arch> {
+    pub(crate) fn listed_arches(&self, native: Arch, reading: Reading) -> Vec<Arch> {
         let entry = self.arch_map.iter().find(|entry| entry.architecture.0 == native);
         let entry = entry.filter(|_| reading.knows_arch_map());
         let mapped = entry.into_iter().flat_map(|entry| {

@@ -54,7 +54,7 @@ pub(crate) fn content(document: &Document) -> Result<Content, Error> {
     let seccomp = typed::seccomp(root, form, &mut unknown).map_err(placed)?;
     let path = |(node, kind)| (document.json_path(node), kind);
     let noted = unknown.noted.into_iter().map(path).collect();
-    let span = |node: Node<'_>| document.source().span(node.span());
+    let span = |node: Node<'_>| document.source().span(document.written(node.span()));
     let rules = root.field("syscalls").into_iter().flat_map(Node::elements).map(span).collect();
     let default = root.field("defaultAction").map(span);
     Ok(Content { form, seccomp, default, rules, noted })

@@ -26,6 +26,7 @@ use crate::check::is_permissive;
 /// | syscalls that get `ENOSYS` instead of a refusal | numbers above the largest that is named | none | as runc | newer than the newest that is named |
 /// | `includes` and `excludes`: capabilities, architectures | unknown, so every rule applies | as runc | as text: `CAP_BPF`, `amd64` | by meaning, in any spelling |
 /// | `archMap` | unknown | unknown | known | known |
+/// | `width` beside a condition, an addition of ours | unknown: all bits are compared | as runc | as runc | known |
 /// | a rule with conditions, on `socketcall` and `ipc` | the conditions but that on the first argument | as runc | as runc | an allowing rule opens nothing, a refusing one closes the call |
 ///
 /// In all of them rules have no order in the file's sense; which of several that hold decides is
@@ -93,6 +94,11 @@ impl Reading {
     /// Whether `archMap` is known.
     pub(crate) const fn knows_arch_map(self) -> bool {
         matches!(self, Self::Docker | Self::Kernel)
+    }
+
+    /// Whether the `width` of a condition is known.
+    pub(crate) const fn knows_width(self) -> bool {
+        !self.is_runtime()
     }
 
     /// How many conditions of a rule are read.

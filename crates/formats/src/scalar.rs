@@ -234,21 +234,7 @@ impl DockerArch {
     /// ours, or that of a distribution (`i386`, `armhf`, `ppc64el`).
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        Arch::from_name(text).map(Self).or_else(|| {
-            Some(Self(match text {
-                "386" | "i386" | "i486" | "i586" | "i686" | "x86_32" => Arch::X86,
-                "amd64" | "x64" => Arch::X86_64,
-                "arm64" => Arch::Aarch64,
-                "armhf" | "armel" | "armv7l" => Arch::Arm,
-                "ppc64el" => Arch::Ppc64le,
-                "loong64" => Arch::Loongarch64,
-                "mips3l64n32" | "mips64p32le" => Arch::Mipsel64n32,
-                "mips64le" => Arch::Mipsel64,
-                "mips64p32" => Arch::Mips64n32,
-                "mipsle" => Arch::Mipsel,
-                _ => return None,
-            }))
-        })
+        Arch::from_word(text).map(Self)
     }
 }
 
@@ -353,7 +339,16 @@ impl MinKernel {
     /// Reads the version from a file.
     pub(crate) fn read(node: Node<'_>) -> Result<Self, Fault> {
         let text = node.text("a kernel version")?;
-        text.parse().map(Self).map_err(|error| node.fault(format!("{text:?}: {error}")))
+        let version: KernelVersion =
+            text.parse().map_err(|error| node.fault(format!("{text:?}: {error}")))?;
+        // Docker reads two numbers of 8 bits, and refuses the profile else.
+        let is_digit = |byte: u8| byte.is_ascii_digit();
+        match text.split('.').count() == 2 && text.bytes().all(|b| b == b'.' || is_digit(b)) {
+            true => Ok(Self(version)),
+            false => Err(node.fault(format!(
+                "{text:?} is refused by Docker, which takes two numbers: write \"{version}\""
+            ))),
+        }
     }
 }
 

@@ -40,6 +40,11 @@ pub enum WarningKind {
     },
     /// `SCMP_CMP_MASKED_EQ` has no `valueTwo`.
     ValueTwoMissing,
+    /// A condition says how many bits it compares, and the reading skips that.
+    WidthSkipped {
+        /// The reading.
+        reading: Reading,
+    },
     /// A condition is about an argument that the syscall does not have.
     ArgumentUnused {
         /// The syscall.
@@ -49,6 +54,8 @@ pub enum WarningKind {
         /// How many arguments the syscall has.
         count: usize,
     },
+    /// The list of names is empty.
+    NamesNothing,
     /// `errnoRet` or `errno` stands beside an action that has no use for it.
     ErrnoUnused,
     /// `valueTwo` stands beside an operator that has no use for it.
@@ -133,6 +140,8 @@ pub enum Cause {
     Multiplexer(Arch),
     /// The rule depends on capabilities or architectures.
     Circumstances,
+    /// A condition says how many bits it compares, which runtimes skip.
+    Width,
     /// The call is newer, or has a larger number, than what the profile names.
     Unknown,
     /// None of these alone.
@@ -196,6 +205,12 @@ impl fmt::Display for WarningKind {
                  the caller chooses it",
                 if *count == 1 { "" } else { "s" }
             ),
+            Self::WidthSkipped { reading } => write!(
+                f,
+                "no effect: `width` is an addition of callgate's, which runtimes skip; read as `{reading}`, all bits are \
+                 compared. A mask of 0xffffffff with SCMP_CMP_MASKED_EQ says the same to every reader"
+            ),
+            Self::NamesNothing => f.write_str("no effect: the rule names no syscall"),
             Self::ErrnoUnused => f.write_str("no effect: only ERRNO and TRACE carry a number"),
             Self::ValueTwoUnused => {
                 f.write_str("no effect: only SCMP_CMP_MASKED_EQ has a second value")
@@ -237,6 +252,7 @@ impl fmt::Display for Cause {
             Self::Circumstances => f.write_str(
                 "engines compare capabilities and architectures as text (CAP_BPF, amd64), and runtimes do not know them",
             ),
+            Self::Width => f.write_str("runtimes skip `width` and compare all bits"),
             Self::Unknown => f.write_str("the number is above the largest that runc knows"),
             Self::Other => f.write_str("its rules are read in two ways"),
         }

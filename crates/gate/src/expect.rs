@@ -90,6 +90,21 @@ impl Test {
         if asked == 0 { Err(NoOutcome::Nowhere) } else { Ok(failures) }
     }
 
+    /// Whether a call is one of those that the test describes.
+    ///
+    /// # Errors
+    /// [`NoOutcome::Value`].
+    pub fn describes(&self, call: &SeccompData) -> Result<bool, NoOutcome> {
+        let Some(arch) = Arch::of_call(call.arch, call.nr) else { return Ok(false) };
+        if !self.applies.arches.is_empty() && !self.applies.arches.contains(&arch) {
+            return Ok(false);
+        }
+        match self.numbers(arch).into_iter().find(|(nr, _)| *nr == call.nr) {
+            None => Ok(false),
+            Some((nr, name)) => Ok(self.described(arch, nr, name)?.holds(call)),
+        }
+    }
+
     /// The numbers of the test's calls on an architecture.
     fn numbers(&self, arch: Arch) -> Vec<(SyscallNr, Option<Name>)> {
         let mut numbers = Vec::new();

@@ -1,6 +1,6 @@
 //! What the language knows by name beside syscalls: constants, families and blocks.
 
-use callgate_facts::{Allowance, Block, Constants, Family, GroupMember, Groups, Role};
+use callgate_facts::{Allowance, Block, Constants, Family, GroupMember, Groups, PartKind, Role};
 use callgate_syscalls::{Arch, Name};
 
 use crate::near;
@@ -22,6 +22,100 @@ pub(crate) fn stranger(call: Name, argument: &str, constant: &str) -> Option<&'s
     sets.peek()?;
     let is_member = sets.any(|set| set.members().any(|member| member == constant));
     if is_member { None } else { constant.sets().next().map(Constants::name) }
+}
+
+/// Constants that are values, not bits, of an argument of which others are tested bit by bit.
+#[derive(Clone, Debug)]
+pub(crate) struct Overlap {
+    /// The bits that hold one of the values; none where the whole argument is one.
+    pub(crate) mask: Option<u64>,
+    /// The values that were named.
+    pub(crate) named: Vec<&'static str>,
+    /// Other values for which the same test gives the same answer.
+    pub(crate) others: Vec<&'static str>,
+    /// Those of the others that are by their name what was named: `MAP_SHARED_VALIDATE`.
+    pub(crate) alike: Vec<&'static str>,
+}
+
+/// The bits of a value that stands beside flags in an argument; none where nothing does.
+pub(crate) fn field(call: Name, argument: &str) -> u64 {
+    Constants::of(call, argument).fold(0, |field, usage| field | usage.constants.field())
+}
+
+/// What is asked of bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bits {
+    /// That all are set.
+    Has,
+    /// That any is set, or none.
+    Any,
+    /// That no other is set.
+    Only,
+}
+
+impl Bits {
+    /// What a word of the language asks, where it asks for bits.
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        match word {
+            "has" => Some(Self::Has),
+            "any" | "none" => Some(Self::Any),
+            "only" => Some(Self::Only),
+            _ => None,
+        }
+    }
+
+    /// Whether a value gives the answer that the named bits give.
+    const fn takes(self, value: u64, bits: u64) -> bool {
+        match self {
+            Self::Has => value & bits == bits,
+            Self::Any => value & bits != 0,
+            Self::Only => value & !bits == 0,
+        }
+    }
+}
+
+/// Whether a test of bits takes named values of an argument for others.
+pub(crate) fn overlap(
+    call: Name,
+    argument: &str,
+    named: &[&str],
+    test: Bits,
+    arch: Arch,
+) -> Option<Overlap> {
+    let mut parts = Constants::of(call, argument).flat_map(|usage| usage.constants.parts());
+    parts.find_map(|part| {
+        let (mask, is_beside_flags) = match part.kind {
+            PartKind::Field { mask, shift } => (mask, shift == 0),
+            PartKind::Values => (u64::MAX, false),
+            _ => return None,
+        };
+        let placed = part.members().filter_map(|one| {
+            let value = u64::try_from(one.on(arch)?).ok()?;
+            Some((one.name(), part.kind.place(value)))
+        });
+        let (own, others): (Vec<_>, Vec<_>) = placed.partition(|(name, _)| named.contains(name));
+        let bits = own.iter().fold(0, |bits, (_, value)| bits | value);
+        if own.is_empty() || bits == mask {
+            return None;
+        }
+        // A field in which nothing is set says nothing beside flags, unless it alone is asked for.
+        let is_zero = bits == 0 && test == Bits::Any && named.len() == 1;
+        let is_same = |value: u64| own.iter().any(|(_, own)| *own == value);
+        let is_other = |value: u64| {
+            value != mask
+                && !is_same(value)
+                && test.takes(value, bits)
+                && !(test == Bits::Only && value == 0 && is_beside_flags)
+        };
+        let others = others.into_iter().filter(|(_, value)| is_other(*value));
+        let others: Vec<&str> = others.map(|(name, _)| name).collect();
+        let own: Vec<&str> = own.into_iter().map(|(name, _)| name).collect();
+        let is_alike = |other: &&str| own.iter().any(|own| other.starts_with(own));
+        let alike = others.iter().copied().filter(is_alike).collect();
+        let mask = is_beside_flags.then_some(mask);
+        let is_found = is_zero || !others.is_empty();
+        is_found.then_some(Overlap { mask, named: own, others, alike })
+    })
 }
 
 /// Names of constants that may be meant by a word: first those that the argument takes.

@@ -17,6 +17,7 @@
 
 #![forbid(unsafe_code)]
 
+mod builtin;
 mod check;
 mod expect;
 mod known;
@@ -29,6 +30,7 @@ mod tree;
 
 use callgate_gate_syntax::{self as syntax, near};
 
+pub use builtin::{Builtin, UnknownBuiltin, builtin, builtins};
 pub use callgate_gate_syntax::{File, Gate, Node, SyntaxError, SyntaxKind, Token, format, words};
 pub use check::Lowered;
 pub use expect::{Expected, Failure, NoOutcome, Test};
@@ -37,4 +39,4 @@ pub use report::{call_text, decider, failure};
 pub use resolve::{
     Libc, Loader, Refused, Written, from_folder, nothing, read, read_syntax, read_tests,
 };
-pub use show::{NotShown, Shown, Style, condition_text, in_words, show, words_of};
+pub use show::{Cases, NotShown, Shown, Style, condition_text, draft, in_words, show, words_of};

@@ -5,6 +5,7 @@
 //! mean the policy before it is returned.
 
 mod condition;
+mod draft;
 mod simple;
 mod statements;
 mod verdict;
@@ -12,7 +13,7 @@ mod verdict;
 use std::collections::BTreeSet;
 use std::fmt;
 
-use callgate_policy::{Action, ArchPolicy, Known, Policy, Unknown};
+use callgate_policy::{Action, Known, Policy, Unknown};
 use callgate_prover::{Options, Prover, Scope};
 use callgate_rules::{Source, Target};
 use callgate_syscalls::Arch;
@@ -20,6 +21,7 @@ use callgate_syscalls::Arch;
 use crate::syntax::File;
 use crate::{Lowered, Written};
 
+pub use draft::{Cases, draft};
 pub use verdict::in_words;
 pub(crate) use verdict::text as action_text;
 
@@ -129,8 +131,11 @@ fn write(policy: &Policy, style: Style) -> Result<String, NotShown> {
     let Some(first) = arches.first().copied() else {
         return Err(inexpressible("it has no architecture"));
     };
-    let default = same(policy, first, "defaults", |arch| arch.default_action())?;
-    let baseline = baseline(policy, first)?;
+    let defaults: Vec<(Arch, Action)> =
+        policy.arches().map(|(arch, rules)| (arch, rules.default_action())).collect();
+    let default = verdict::common(&defaults)
+        .ok_or_else(|| inexpressible("its architectures have different defaults"))?;
+    let baseline = baseline(policy)?;
     let mut text = String::from("policy 1\n");
     let names: Vec<&str> = arches.iter().map(|arch| arch.name()).collect();
     text += &format!("arch {}\n", names.join(", "));
@@ -138,7 +143,7 @@ fn write(policy: &Policy, style: Style) -> Result<String, NotShown> {
         text += &format!("foreign {}\n", verdict::text(policy.foreign(), first));
     }
     text += &baseline;
-    text += &format!("default {}\n", verdict::text(default, first));
+    text += &format!("default {default}\n");
     text += &statements::write(policy, style)?;
     match crate::format(&File::parse(&text)) {
         Some(formatted) => Ok(formatted),
@@ -147,43 +152,45 @@ fn write(policy: &Policy, style: Style) -> Result<String, NotShown> {
 }
 
 /// The line about calls that are not known; empty where all are.
-fn baseline(policy: &Policy, first: Arch) -> Result<String, NotShown> {
-    let each = || policy.arches().filter_map(|(arch, rules)| Some((arch, rules.unknown_action()?)));
-    let Some((_, Unknown { known, action })) = each().next() else { return Ok(String::new()) };
-    let differ = || inexpressible("its architectures have different baselines");
-    if each().any(|(_, unknown)| unknown.action != action) {
-        return Err(differ());
+fn baseline(policy: &Policy) -> Result<String, NotShown> {
+    let each = policy.arches().filter_map(|(arch, rules)| Some((arch, rules.unknown_action()?)));
+    known_line(&each.collect::<Vec<_>>(), policy.arches().count())
+}
+
+/// The line for what is known on some architectures, of as many in all.
+fn known_line(each: &[(Arch, Unknown)], of: usize) -> Result<String, NotShown> {
+    let answers: Vec<(Arch, Action)> =
+        each.iter().map(|(arch, unknown)| (*arch, unknown.action)).collect();
+    let known: Vec<(Arch, Known)> =
+        each.iter().map(|(arch, unknown)| (*arch, unknown.known)).collect();
+    match verdict::common(&answers) {
+        _ if answers.is_empty() => Ok(String::new()),
+        Some(verdict) => Ok(baseline_line(&known, of, &verdict)),
+        None => Err(inexpressible("its architectures have different baselines")),
     }
-    let verdict = verdict::text(action, first);
-    let known_text = |known| match known {
+}
+
+fn baseline_line(known: &[(Arch, Known)], of: usize, verdict: &str) -> String {
+    let same = known
+        .first()
+        .filter(|(_, first)| known.len() == of && known.iter().all(|(_, own)| own == first));
+    let list = match same {
+        Some((_, known)) => known_text(*known),
+        None => {
+            let of_arch = |(arch, known): &(Arch, Known)| format!("{arch} {}", known_text(*known));
+            known.iter().map(of_arch).collect::<Vec<_>>().join(", ")
+        }
+    };
+    format!("baseline {list} else {verdict}\n")
+}
+
+/// What is known, as a baseline names it.
+fn known_text(known: Known) -> String {
+    match known {
         Known::Kernel(version) => format!("linux {version}"),
         // x32's have a bit set that is easier seen so.
         Known::UpTo(last) if last.is_x32() => format!("nr {:#x}", last.raw()),
         Known::UpTo(last) => format!("nr {last}"),
-    };
-    let is_everywhere = each().count() == policy.arches().count();
-    if is_everywhere && each().all(|(_, unknown)| unknown.known == known) {
-        return Ok(format!("baseline {} else {verdict}\n", known_text(known)));
-    }
-    let of_arch =
-        |(arch, unknown): (Arch, Unknown)| format!("{arch} {}", known_text(unknown.known));
-    let list: Vec<String> = each().map(of_arch).collect();
-    Ok(format!("baseline {} else {verdict}\n", list.join(", ")))
-}
-
-/// What all architectures of a policy have in common; verdicts are compared as texts, because errno
-/// values differ.
-fn same<T: Copy + PartialEq>(
-    policy: &Policy,
-    first: Arch,
-    what: &str,
-    of: impl Fn(&ArchPolicy) -> T,
-) -> Result<T, NotShown> {
-    let differ = || inexpressible(&format!("its architectures have different {what}"));
-    let expected = policy.arch(first).map(&of).ok_or_else(differ)?;
-    match policy.arches().all(|(_, arch)| of(arch) == expected) {
-        true => Ok(expected),
-        false => Err(differ()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Policies shown in the language mean what they meant: proved, for thousands.
 
 use callgate_gate::{NotShown, Style, show};
-use callgate_policy::{Action, ArchPolicy, Known, Policy, Unknown};
+use callgate_policy::{Action, ArchPolicy, Comparison, Field, Known, Operator, Policy, Unknown};
 use callgate_syscalls::{Arch, SyscallNr};
 
 /// How many random policies have to be shown.
@@ -29,6 +29,36 @@ fn random_policies_are_shown_and_proved_or_inexpressible_for_a_known_reason() {
         }
         seed += 1;
         assert!(seed < 20 * u64::from(SHOWN), "only {shown} of {seed} were shown");
+    }
+}
+
+/// Masks of the low half, as container profiles have them for arguments of 32 bits, of every width
+/// that the kernel reads. What is returned was proved equal.
+#[test]
+fn masks_of_every_argument_are_shown() {
+    for arch in [Arch::X86_64, Arch::X86] {
+        for (mask, value) in [
+            (0xffff_ffe0, 0),
+            (0xffff_fffc, 32),
+            (0x7fff_ffff, 0),
+            (0xffff_ffff, 7),
+            (0x1_ffff, 0),
+            (0x8000_0000, 0x8000_0000),
+        ] {
+            for operator in [Operator::Eq, Operator::Ne] {
+                let mut rules = ArchPolicy::new(Action::ALLOW);
+                for (place, syscall) in arch.syscalls().enumerate() {
+                    let count = arch.signature(syscall.name).map(|own| own.arguments().count());
+                    let Some(count) = count.filter(|count| *count > 0) else { continue };
+                    let field = Field::ARGS[place % count];
+                    let test = Comparison::masked(field, mask, operator, value);
+                    rules.rule(syscall.nr, test.into(), Action::LOG);
+                }
+                let policy = Policy::builder(Action::KILL_PROCESS).arch(arch, rules);
+                let shown = show(&policy.build().unwrap(), Style::Expanded);
+                assert!(shown.is_ok(), "{arch} {mask:#x} {operator} {value}: {shown:?}");
+            }
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use callgate_gate::{Style, show, words_of};
 use callgate_lint::{Subject, Text};
 use callgate_policy::{Policy, SeccompData};
 use callgate_prover::{Meaning, Options, Prover, Scope};
-use callgate_review::{Report, Span, Tone, changes, folded, svg, text};
+use callgate_review::{Layout, Report, Span, Tone, changes, folded, svg, text};
 use callgate_rules::{Diagnostic, Severity, Source, Sources};
 use callgate_syscalls::{Arch, Endian, Name};
 use serde::Serialize;
@@ -199,7 +199,8 @@ fn compare(from: &Filter, to: &Filter, answer: &mut Answer) {
                 change.from_by = place(from, &change.witness);
                 change.to_by = place(to, &change.witness);
             }
-            let spans = text(&folded(&changes), COLUMNS).into_iter();
+            let spans =
+                text(&folded(&changes), Layout { columns: COLUMNS, whole: true }).into_iter();
             answer.changes =
                 Some(spans.map(|Span { tone, text }| Change { tone: word(tone), text }).collect());
         }
@@ -298,8 +299,10 @@ mod tests {
 
     #[test]
     fn every_kind_of_form_is_read() {
-        let docker = callgate_formats::list()[0].json;
+        let docker = include_str!("../../../testdata/profiles/container.json");
         assert_eq!(answer(docker, "", "").form, "a container profile");
+        let container = callgate_gate::builtin("container").unwrap().text;
+        assert_eq!(answer(container, "", "").form, answer(GATE, "", "").form);
         let unit = "[Service]\nSystemCallFilter=@system-service\nSystemCallErrorNumber=EPERM\n";
         assert_eq!(answer(unit, "", "").form, "a systemd unit");
         let firejail = answer("seccomp.keep read,write,exit_group\n", "", "");

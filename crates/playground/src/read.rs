@@ -46,7 +46,7 @@ pub(crate) fn read(bytes: &[u8], name: &str, settings: &Settings) -> Result<Filt
     match detect(text).as_slice() {
         [Dialect::Gate] => gate(source(bytes, name)?, settings),
         [Dialect::Docker | Dialect::Oci] => {
-            profile(source(bytes, name)?, settings).or_else(|error| {
+            json_profile(source(bytes, name)?, settings).or_else(|error| {
                 // An array or object of a program begins like a profile.
                 program(bytes, name).map_err(|_| error)
             })
@@ -55,8 +55,9 @@ pub(crate) fn read(bytes: &[u8], name: &str, settings: &Settings) -> Result<Filt
             let mut none = |base: &str| {
                 Err(format!("this profile builds on `{base}`, and there are no files here"))
             };
-            let json = spo::profile(&source(bytes, name)?, &mut none).map_err(refused)?;
-            profile(json, settings)
+            let source = source(bytes, name)?;
+            let document = spo::profile(&source, &mut none).map_err(refused)?;
+            profile(Profile::of_document(document), source, settings)
         }
         [dialect] => foreign(*dialect, source(bytes, name)?, settings),
         [] => program(bytes, name),
@@ -124,7 +125,15 @@ fn first(written: &callgate_dialects::Written) -> Option<&str> {
     }
 }
 
-fn profile(source: Source, settings: &Settings) -> Result<Filter, Failure> {
+fn json_profile(source: Source, settings: &Settings) -> Result<Filter, Failure> {
+    profile(Profile::read(source.clone()), source, settings)
+}
+
+fn profile(
+    read: Result<Profile, callgate_formats::Error>,
+    source: Source,
+    settings: &Settings,
+) -> Result<Filter, Failure> {
     let failed = |error: callgate_formats::Error| match error.place() {
         None => Failure::Said(error.to_string()),
         Some(_) => Failure::Text(Refused {
@@ -132,7 +141,7 @@ fn profile(source: Source, settings: &Settings) -> Result<Filter, Failure> {
             diagnostics: vec![error.diagnostic()],
         }),
     };
-    let profile = Profile::read(source.clone()).map_err(failed)?;
+    let profile = read.map_err(failed)?;
     let mut options = callgate_formats::Options::new(settings.arch(), settings.kernel());
     options.reading = settings.reading.parse().ok();
     let resolved = profile.resolve(&options).map_err(failed)?;

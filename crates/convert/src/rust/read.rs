@@ -8,17 +8,28 @@ use callgate_rules::{
 use callgate_syscalls::{Arch, Errno, KernelVersion, Name};
 
 /// The policy that the calls of a text build.
-pub(super) fn policy(text: &str) -> Result<Policy, String> {
-    let (_, calls) = text.split_once("Filter::builder(").ok_or("no builder")?;
+///
+/// Nothing may stand before or behind them but what is written there: it could mean anything.
+pub(crate) fn policy(text: &str) -> Result<Policy, String> {
+    let calls = text.strip_prefix(super::HEAD).ok_or("it was changed since it was written")?;
+    let calls = calls.trim_start().strip_prefix("Filter::builder(").ok_or("no builder")?;
     let (default, calls) = calls.split_once(")\n").ok_or("no default")?;
     let default = action(default).ok_or_else(|| format!("unknown action {default}"))?;
     let mut header = Header::new(Verdict::from(default));
     let mut rules = Vec::new();
     let mut arches = Vec::new();
     let mut is_built = false;
-    for call in calls.split("        .").skip(1) {
+    let mut calls = calls.split("        .");
+    if calls.next().is_none_or(|before| !before.is_empty()) {
+        return Err("something stands before the calls".to_owned());
+    }
+    for call in calls {
         let bad = || format!("not as it was written: {call}");
-        let call = call.trim_end().trim_end_matches('}').trim_end();
+        if is_built {
+            return Err(bad());
+        }
+        let call = call.trim_end();
+        let call = call.strip_suffix("\n}").filter(|call| *call == "build()").unwrap_or(call);
         let (method, inside) = call.split_once('(').ok_or_else(bad)?;
         let inside = inside.strip_suffix(')').ok_or_else(bad)?;
         match method {
@@ -34,7 +45,7 @@ pub(super) fn policy(text: &str) -> Result<Policy, String> {
                 rules.extend(answers(verdict, &format!("[{names}")).ok_or_else(bad)?);
             }
             "rule" => rules.push(rule(inside).ok_or_else(bad)?),
-            "build" => is_built = true,
+            "build" if inside.is_empty() => is_built = true,
             _ => return Err(bad()),
         }
     }
@@ -88,10 +99,15 @@ fn rule(text: &str) -> Option<Rule> {
     Some(Rule::new(name(syscall)?, Some(condition), Verdict::from(action(verdict)?)))
 }
 
-/// `arg(0usize).all_bits().unsigned().masked(0x1_u64).eq(0x1_u64)`.
+/// `arg(0usize).all_bits().unsigned().masked(0x1_u64).eq(0x1_u64)`, or `arg(1usize).lt(0_i32)`.
 fn test(text: &str) -> Option<Cond> {
     let (index, rest) = text.strip_prefix("arg(")?.split_once("usize)")?;
     let argument = arg(index.parse::<usize>().ok()?);
+    match rest {
+        ".lt(0_i32)" => return Some(argument.lt(0_i32)),
+        ".ge(0_i32)" => return Some(argument.ge(0_i32)),
+        _ => {}
+    }
     let (mut argument, rest) = match rest.strip_prefix(".low32().unsigned()") {
         Some(rest) => (argument.low32().unsigned(), rest),
         None => (argument.all_bits().unsigned(), rest.strip_prefix(".all_bits().unsigned()")?),

@@ -28,7 +28,7 @@ pub(super) fn detect(text: &str) -> Vec<Dialect> {
     let likely = [
         (Dialect::Minijail, is_minijail(&lines)),
         (Dialect::Firejail, is_firejail(&lines)),
-        (Dialect::Snapd, is_snapd(&lines)),
+        (Dialect::Snapd, is_snapd(&lines) && !lines.iter().any(|line| is_firejails_own(line))),
     ];
     likely.into_iter().filter(|(_, is)| *is).map(|(dialect, _)| dialect).collect()
 }
@@ -120,9 +120,14 @@ fn is_minijail(lines: &[&str]) -> bool {
         || lines.iter().any(is_filter)
 }
 
+/// `seccomp` alone is a call's name to snapd, too.
 fn is_firejail(lines: &[&str]) -> bool {
+    lines.iter().any(|line| *line == "seccomp" || is_firejails_own(line))
+}
+
+/// Whether a line is of a firejail profile and no other form.
+fn is_firejails_own(line: &str) -> bool {
     let words = [
-        "seccomp",
         "seccomp.drop",
         "seccomp.keep",
         "seccomp.32",
@@ -142,8 +147,14 @@ fn is_firejail(lines: &[&str]) -> bool {
         "include",
         "whitelist",
     ];
-    let first = lines.iter().filter_map(|line| line.split_whitespace().next());
-    first.filter(|word| words.contains(word)).count() > 0
+    let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+    // Behind a call's name snapd has numbers, signs and constants.
+    let is_list = |rest: &str| {
+        let list = rest.trim_start();
+        let is_user = list.starts_with("u:") || list.starts_with("g:");
+        !is_user && list.starts_with(|c: char| c.is_ascii_lowercase() || "@!$".contains(c))
+    };
+    words.contains(&word) || word == "seccomp" && is_list(rest)
 }
 
 /// One syscall a line, with values of its arguments.
@@ -168,8 +179,14 @@ mod tests {
             ("@include common.policy\nread: 1\n", Dialect::Minijail),
             ("@unrestricted\n", Dialect::Snapd),
             ("@complain\nread\n~write\n", Dialect::Snapd),
+            ("seccomp ptrace,kcmp\nseccomp.drop mount\n", Dialect::Firejail),
+            ("seccomp !chroot\n", Dialect::Firejail),
+            ("seccomp @clock\n", Dialect::Firejail),
+            ("seccomp unshare,kcmp\n", Dialect::Firejail),
+            ("read\nseccomp - 0\nseccomp u:root\n", Dialect::Snapd),
         ] {
             assert_eq!(detect(text), [expected], "{text}");
         }
+        assert_eq!(detect("seccomp\n"), [Dialect::Firejail, Dialect::Snapd]);
     }
 }

@@ -91,6 +91,7 @@ impl<'p> Loaded<'p> {
 
     fn lists(&mut self, lists: &Lists, table: Table, context: &mut Context<'_>) {
         let Some(span) = lists.is_on else { return };
+        passed_over(lists, &self.profile.native, context);
         let blocked = self.profile.blocks_secondary;
         if let Some((list, span)) = &lists.kept {
             self.block();
@@ -150,6 +151,20 @@ impl<'p> Loaded<'p> {
             let rules = self.make(span).blocked();
             self.layers.push(self.native(rules, span));
         }
+    }
+}
+
+/// Says which lists firejail passes over: of those of one table it takes one.
+fn passed_over(lists: &Lists, native: &Lists, context: &mut Context<'_>) {
+    let (counts, others) = match (&lists.kept, &native.dropped) {
+        (Some(_), _) => ("keep", [&lists.dropped, &lists.with_default]),
+        (None, Some(_)) => ("drop", [&None, &lists.with_default]),
+        (None, None) => return,
+    };
+    for (_, span) in others.into_iter().flatten() {
+        let message =
+            format!("firejail passes over this list: that of seccomp.{counts} counts alone");
+        context.warn_at(code::PASSED_OVER, *span, message);
     }
 }
 

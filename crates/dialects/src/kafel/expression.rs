@@ -1,17 +1,17 @@
 //! Conditions of kafel.
 
 use callgate_policy::Operator;
-use callgate_rules::{Arg, Cond, Relation, Value};
+use callgate_rules::Cond;
 
+use super::argument::Argument;
 use super::read::{Reader, Scope, constant};
 use crate::context::{self, Context, c_number, code, unsigned};
-use crate::piece::Piece;
-use crate::tokens::{DEPTH_MAX, Tokens};
+use crate::tokens::{DEPTH_MAX, Kind, Tokens};
 
 /// One side of a comparison.
 enum Side {
-    Number(i128),
-    Argument(Arg),
+    Number(u64),
+    Argument(Argument),
 }
 
 /// Reads a condition.
@@ -23,14 +23,14 @@ pub(super) fn condition<'t>(
     Expression { reader, scope }.list(tokens, 0)
 }
 
-/// A number: decimal, hexadecimal, octal or binary.
-pub(super) fn number(tokens: &mut Tokens<'_>, context: &mut Context<'_>) -> Option<i128> {
+/// A number: decimal, hexadecimal, octal or binary. Negative ones are those of 64 bits.
+pub(super) fn number(tokens: &mut Tokens<'_>, context: &mut Context<'_>) -> Option<u64> {
     let negative = tokens.take("-").is_some();
     let word = tokens.word("a number", context)?;
     let binary = word.text.strip_prefix("0b").and_then(|digits| unsigned(digits, 2));
     match binary.or_else(|| c_number(word.text)) {
-        Some(number) if negative => Some(-i128::from(number)),
-        Some(number) => Some(i128::from(number)),
+        Some(number) if negative => Some(number.wrapping_neg()),
+        Some(number) => Some(number),
         None => {
             let message = format!("{:?} is no number of 64 bits", context::shortened(word.text));
             context.error(code::SYNTAX, word, message);
@@ -48,11 +48,7 @@ struct Expression<'e, 'l, 't> {
 impl<'t> Expression<'_, '_, 't> {
     /// Alternatives between commas.
     fn list(&mut self, tokens: &mut Tokens<'t>, depth: usize) -> Option<Cond> {
-        if depth >= DEPTH_MAX {
-            let message = format!("the condition nests more than {DEPTH_MAX} deep");
-            self.reader.context.error(code::LIMIT, tokens.peek().piece, message);
-            return None;
-        }
+        self.within(depth, tokens)?;
         let mut alternatives = Vec::new();
         loop {
             let mut all = vec![self.primary(tokens, depth)?];
@@ -68,40 +64,31 @@ impl<'t> Expression<'_, '_, 't> {
 
     fn primary(&mut self, tokens: &mut Tokens<'t>, depth: usize) -> Option<Cond> {
         if tokens.take("!").is_some() {
-            if depth >= DEPTH_MAX {
-                let message = format!("the condition nests more than {DEPTH_MAX} deep");
-                self.reader.context.error(code::LIMIT, tokens.peek().piece, message);
-                return None;
-            }
+            self.within(depth, tokens)?;
             return self.primary(tokens, depth + 1).map(|inner| !inner);
         }
-        if tokens.is("(") && !is_masked(tokens) {
+        if tokens.is("(") && !is_side(tokens) {
             tokens.next();
             let inner = self.list(tokens, depth + 1)?;
             tokens.expect(")", &mut self.reader.context)?;
             return Some(inner);
         }
         let at = tokens.peek().piece;
-        let left = self.side(tokens)?;
+        let left = self.side(tokens, depth)?;
         let operator = tokens.next().piece;
         let Some(relation) = operator_of(operator.text) else {
             let message = "expected a comparison: == != < <= > >=";
             self.reader.context.error(code::SYNTAX, operator, message);
             return None;
         };
-        let right = self.side(tokens)?;
+        let right = self.side(tokens, depth)?;
         match (left, right) {
-            (Side::Argument(arg), Side::Number(value)) => Some(compared(arg, relation, value, at)),
+            (Side::Argument(arg), Side::Number(value)) => Some(arg.compared(relation, value, at)),
             (Side::Number(value), Side::Argument(arg)) => {
-                Some(compared(arg, mirrored(relation), value, at))
+                Some(arg.compared(mirrored(relation), value, at))
             }
             (Side::Number(left), Side::Number(right)) => {
-                let wrapped = |number: i128| u64::try_from(number & i128::from(u64::MAX));
-                let holds = match (wrapped(left), wrapped(right)) {
-                    (Ok(left), Ok(right)) => relation.holds(left, right),
-                    _ => false,
-                };
-                Some(constant(holds))
+                Some(constant(relation.holds(left, right)))
             }
             (Side::Argument(_), Side::Argument(_)) => {
                 let message = "filters compare arguments with numbers, and not with each other";
@@ -111,36 +98,46 @@ impl<'t> Expression<'_, '_, 't> {
         }
     }
 
-    /// A number or an argument, alone or under a mask, perhaps in parentheses.
-    fn side(&mut self, tokens: &mut Tokens<'t>) -> Option<Side> {
-        let mut parentheses = 0;
-        while tokens.take("(").is_some() {
-            parentheses += 1;
+    /// Numbers and arguments between `|`, which binds less than `&`.
+    fn side(&mut self, tokens: &mut Tokens<'t>, depth: usize) -> Option<Side> {
+        let mut side = self.masked(tokens, depth)?;
+        while let Some(at) = tokens.take("|") {
+            side = match (side, self.masked(tokens, depth)?) {
+                (Side::Number(one), Side::Number(other)) => Side::Number(one | other),
+                _ => {
+                    let message = "filters compare bits of arguments, and add none to them";
+                    self.reader.context.error(code::MEANING, at, message);
+                    return None;
+                }
+            };
         }
-        let first = self.operand(tokens)?;
-        let side = if let Some(at) = tokens.take("&") {
-            match (first, self.operand(tokens)?) {
+        Some(side)
+    }
+
+    fn masked(&mut self, tokens: &mut Tokens<'t>, depth: usize) -> Option<Side> {
+        let mut side = self.operand(tokens, depth)?;
+        while let Some(at) = tokens.take("&") {
+            side = match (side, self.operand(tokens, depth)?) {
                 (Side::Number(one), Side::Number(other)) => Side::Number(one & other),
                 (Side::Argument(arg), Side::Number(mask))
-                | (Side::Number(mask), Side::Argument(arg)) => {
-                    Side::Argument(arg.masked(Value::number(mask)))
-                }
+                | (Side::Number(mask), Side::Argument(arg)) => Side::Argument(arg.masked(mask)),
                 (Side::Argument(_), Side::Argument(_)) => {
                     let message = "filters mask arguments with numbers, and not with each other";
                     self.reader.context.error(code::MEANING, at, message);
                     return None;
                 }
-            }
-        } else {
-            first
-        };
-        for _ in 0..parentheses {
-            tokens.expect(")", &mut self.reader.context)?;
+            };
         }
         Some(side)
     }
 
-    fn operand(&mut self, tokens: &mut Tokens<'t>) -> Option<Side> {
+    fn operand(&mut self, tokens: &mut Tokens<'t>, depth: usize) -> Option<Side> {
+        if tokens.take("(").is_some() {
+            self.within(depth, tokens)?;
+            let side = self.side(tokens, depth + 1)?;
+            tokens.expect(")", &mut self.reader.context)?;
+            return Some(side);
+        }
         if !Reader::is_name(tokens.peek()) {
             return number(tokens, &mut self.reader.context).map(Side::Number);
         }
@@ -150,15 +147,35 @@ impl<'t> Expression<'_, '_, 't> {
             None => self.reader.argument(word, self.scope).map(Side::Argument),
         }
     }
+
+    /// Whether one level more may be entered.
+    fn within(&mut self, depth: usize, tokens: &Tokens<'t>) -> Option<()> {
+        if depth >= DEPTH_MAX {
+            let message = format!("the condition nests more than {DEPTH_MAX} deep");
+            self.reader.context.error(code::LIMIT, tokens.peek().piece, message);
+            return None;
+        }
+        Some(())
+    }
 }
 
-/// Whether parentheses hold a side of a comparison and not a condition: no comparison stands in
-/// them.
-fn is_masked(tokens: &Tokens<'_>) -> bool {
-    let texts = (0..2 * DEPTH_MAX).map(|count| tokens.peek_behind(count).piece.text);
-    let inside = texts.take_while(|text| *text != ")");
+/// Whether parentheses hold a side of a comparison and not a condition: up to where they close
+/// nothing is compared.
+fn is_side(tokens: &Tokens<'_>) -> bool {
     let operators = ["==", "!=", "<", "<=", ">", ">=", "!", "&&", "||", ","];
-    inside.into_iter().all(|text| !operators.contains(&text))
+    let mut open = 0_usize;
+    for count in 0.. {
+        let token = tokens.peek_behind(count);
+        match token.piece.text {
+            "(" => open += 1,
+            ")" if open <= 1 => return true,
+            ")" => open -= 1,
+            text if operators.contains(&text) => return false,
+            _ if token.kind == Kind::End => return true,
+            _ => {}
+        }
+    }
+    true
 }
 
 fn single_or(mut list: Vec<Cond>, join: impl Fn(Vec<Cond>) -> Cond) -> Cond {
@@ -166,10 +183,6 @@ fn single_or(mut list: Vec<Cond>, join: impl Fn(Vec<Cond>) -> Cond) -> Cond {
         1 => list.pop().unwrap_or_else(|| constant(false)),
         _ => join(list),
     }
-}
-
-fn compared(arg: Arg, operator: Operator, value: i128, at: Piece<'_>) -> Cond {
-    context::test(arg, Relation::Compare(operator, Value::number(value)), at)
 }
 
 fn operator_of(text: &str) -> Option<Operator> {

@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use callgate_facts::kernel_name;
-use callgate_rules::{
-    Answer, Applies, Arg, Cond, ErrnoSpec, Rule, SourceId, Subject, Verdict, arg,
-};
+use callgate_rules::{Answer, Applies, Cond, ErrnoSpec, Rule, SourceId, Subject, Verdict};
 use callgate_syscalls::{Arch, Name};
 
+use super::argument::{Argument, syscall};
 use super::expression;
 use crate::context::{self, Context, code};
 use crate::piece::Piece;
@@ -71,7 +69,7 @@ type List = Vec<Rc<Rule>>;
 
 pub(super) struct Reader<'l> {
     pub(super) context: Context<'l>,
-    pub(super) constants: BTreeMap<String, i128>,
+    pub(super) constants: BTreeMap<String, u64>,
     policies: BTreeMap<String, List>,
     used: List,
     is_used: bool,
@@ -140,8 +138,9 @@ impl Reader<'_> {
             "define" => {
                 let name = tokens.word("the name of a constant", &mut self.context)?;
                 let value = expression::number(tokens, &mut self.context)?;
-                if self.constants.insert(name.text.to_owned(), value).is_some() {
-                    let message = format!("the constant {} exists already", name.text);
+                let before = self.constants.insert(name.text.to_owned(), value);
+                if before.is_some_and(|before| before != value) {
+                    let message = format!("the constant {} has another value already", name.text);
                     self.context.error(code::MEANING, name, message);
                 }
             }
@@ -209,7 +208,7 @@ impl Reader<'_> {
         Some(match word.text {
             "ALLOW" => Verdict::Allow,
             "LOG" => Verdict::Log,
-            "DENY" | "KILL" => Verdict::KillThread,
+            "DENY" | "KILL" | "KILL_THREAD" => Verdict::KillThread,
             "KILL_PROCESS" => Verdict::Kill,
             "USER_NOTIF" => Verdict::Notify,
             "ERRNO" => Verdict::Errno(ErrnoSpec::Number(self.data(tokens)?)),
@@ -286,15 +285,16 @@ impl Reader<'_> {
             false => self.constants.get(word.text).copied(),
         };
         match number {
-            Some(number) => match u32::try_from(number) {
-                Ok(number) => Some((context::number_subject(number, word), None)),
-                Err(_) => {
-                    self.context.error(code::LIMIT, word, "syscall numbers have 32 bits");
-                    None
-                }
-            },
+            // Of a number kafel takes the low 32 bits, which the kernel reads.
+            Some(number) => {
+                let number = u32::try_from(number & u64::from(u32::MAX)).unwrap_or_default();
+                Some((context::number_subject(number, word), None))
+            }
             None => {
-                let name = self.context.name(word)?;
+                let name = match syscall(word.text) {
+                    Some(name) => name,
+                    None => self.context.name(word)?,
+                };
                 Some((context::subject(name, word), Some(name)))
             }
         }
@@ -309,7 +309,7 @@ impl Reader<'_> {
         let is_list = tokens.take("{").is_some();
         loop {
             let word = tokens.word("an architecture", &mut self.context)?;
-            match context::arch(&word.text.to_lowercase()) {
+            match Arch::from_word(&word.text.to_lowercase()) {
                 Some(arch) => arches.push(arch),
                 None => {
                     let message =
@@ -328,35 +328,24 @@ impl Reader<'_> {
         Some(arches)
     }
 
-    /// The argument that a name stands for, compared in the width of its type.
-    pub(super) fn argument(&mut self, word: Piece<'_>, scope: &Scope<'_>) -> Option<Arg> {
+    /// The argument that a name stands for.
+    pub(super) fn argument(&mut self, word: Piece<'_>, scope: &Scope<'_>) -> Option<Argument> {
         if let Some(declared) = &scope.declared {
-            let Some(index) = declared.iter().position(|name| name.text == word.text) else {
+            let index = declared.iter().position(|name| name.text == word.text);
+            if index.is_none() {
                 let message =
                     format!("{:?} is none of the arguments that are named here", word.text);
                 self.context.error(code::UNKNOWN, word, message);
-                return None;
-            };
-            let count = |arch: Arch| Some(arch.signature(scope.name?)?.arguments().count());
-            // A register that the call does not read has all its bits.
-            let is_read = Arch::ALL.into_iter().filter_map(count).any(|count| index < count);
-            return Some(match is_read {
-                true => arg(index).unsigned(),
-                false => context::register(index),
-            });
+            }
+            return index.map(Argument::declared);
         }
         let Some(name) = scope.name else {
             let message = "name the arguments of this syscall: SYSCALL[N](a, b, ...)";
             self.context.error(code::UNKNOWN, word, message);
             return None;
         };
-        let has = |text: &str| {
-            let mut signatures = Arch::ALL.into_iter().filter_map(|arch| arch.signature(name));
-            signatures.any(|signature| signature.arguments().any(|argument| argument.name == text))
-        };
-        let known =
-            Some(word.text).filter(|text| has(text)).or_else(|| kernel_name(name, word.text));
-        let Some(known) = known else {
+        let known = Argument::known(name, word.text);
+        if known.is_none() {
             let message = format!(
                 "{:?} is neither a constant that is defined nor an argument of {name}",
                 context::shortened(word.text)
@@ -370,9 +359,8 @@ impl Reader<'_> {
                     .primary(word.span(), "")
                     .help(format!("#define it, or name the arguments: {name}(a, b, ...)")),
             );
-            return None;
-        };
-        Some(arg(known.to_owned()).unsigned())
+        }
+        known
     }
 
     /// Whether a word is a name and not a number.

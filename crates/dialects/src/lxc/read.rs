@@ -4,6 +4,7 @@ use callgate_policy::Operator;
 use callgate_rules::{Answer, Cond, ErrnoSpec, Relation, Rule, Value, Verdict};
 use callgate_syscalls::{Arch, names};
 
+use super::machines;
 use crate::context::{self, Context, c_number, code};
 use crate::piece::Piece;
 use crate::{Exactness, Layer, LayerArches, Order, Refused, Written};
@@ -76,17 +77,18 @@ fn names<'t>(
         true => default,
         false => verdict(action, context)?,
     };
-    let mut reader = Reader { context, rules: Vec::new(), arches: Some(Vec::new()), listed };
+    let mut reader =
+        Reader { context, rules: Vec::new(), machines: Some(machines::known()), listed };
     for line in lines {
         reader.line(line);
     }
     let default: Answer = context::answer(default, style);
     let rules = context::rules(default, Verdict::KillThread, reader.rules);
     Some(Layer {
-        arches: LayerArches::Local,
+        arches: LayerArches::Lxc,
         is_lenient: true,
         is_by_hand: true,
-        order: Order::Libseccomp(Exactness::Exact),
+        order: Order::Libseccomp(Exactness::ExactOwn),
         ..Layer::new(rules)
     })
 }
@@ -94,8 +96,8 @@ fn names<'t>(
 struct Reader<'r, 'l> {
     context: &'r mut Context<'l>,
     rules: Vec<Rule>,
-    /// The architectures of the section; empty for all, and none for one that is not known.
-    arches: Option<Vec<Arch>>,
+    /// The machines on which the section counts; empty for all, and none for one that is not known.
+    machines: Option<Vec<Arch>>,
     listed: Verdict,
 }
 
@@ -107,24 +109,30 @@ impl Reader<'_, '_> {
         }
         if let Some(section) = line.strip("[") {
             let name = section.before(']');
-            self.arches = match name.text.to_lowercase().as_str() {
-                "all" => Some(Vec::new()),
-                name => context::arch(name).map(|arch| vec![arch]),
-            };
-            if self.arches.is_none() {
-                let message = format!("unknown architecture {:?}", context::shortened(name.text));
-                self.context.error(code::UNKNOWN, name, message);
+            self.machines = machines::of_section(name.text);
+            match &self.machines {
+                None => {
+                    let name_text = context::shortened(name.text);
+                    let message = format!("liblxc knows no architecture {name_text:?}");
+                    self.context.error(code::UNKNOWN, name, message);
+                }
+                Some(machines) if machines.iter().any(|own| machines::arches(*own).len() > 1) => {
+                    let message = "liblxc applies the rules of this section to all architectures \
+                                   of the machines that have this one";
+                    self.context.warn(code::DOUBTFUL, name, message);
+                }
+                Some(_) => {}
             }
             return;
         }
         // Rules of a section that is not known were reported with it.
-        if let Some(arches) = self.arches.clone() {
-            self.rule(line, arches);
+        if let Some(machines) = self.machines.clone() {
+            self.rule(line, machines);
         }
     }
 
     /// `NAME [ACTION] [INDEX,VALUE,OP[,MASK]] ...`.
-    fn rule(&mut self, line: Piece<'_>, arches: Vec<Arch>) -> Option<()> {
+    fn rule(&mut self, line: Piece<'_>, machines: Vec<Arch>) -> Option<()> {
         let end = line.text.find(|c: char| c.is_whitespace()).unwrap_or(line.text.len());
         let (word, rest) = (line.part(0..end), line.from(end).trim());
         let action = rest.before('[').trim();
@@ -150,7 +158,7 @@ impl Reader<'_, '_> {
         let condition = (!conditions.is_empty()).then(|| Cond::all(conditions));
         let subject = context::subject(name, word);
         let mut rule = context::rule(vec![subject], condition, verdict, line);
-        rule.applies.arches = arches;
+        rule.applies.machines = machines;
         self.rules.push(rule);
         Some(())
     }

@@ -199,7 +199,7 @@ impl Reader<'_> {
     }
 
     fn arch(&mut self, word: Piece<'_>) -> Option<Arch> {
-        let arch = context::arch(word.text);
+        let arch = Arch::from_word(word.text);
         if arch.is_none() {
             let message = format!("unknown architecture {:?}", context::shortened(word.text));
             self.context.error(code::UNKNOWN, word, message);
@@ -299,7 +299,7 @@ impl Reader<'_> {
             return None;
         };
         let operator = tokens.next().piece;
-        let value = self.value(tokens, 0)?;
+        let value = as_word(self.value(tokens, 0)?);
         let relation = match operator.text {
             "==" => Relation::Compare(Operator::Eq, value),
             "!=" => Relation::Compare(Operator::Ne, value),
@@ -370,6 +370,21 @@ impl Reader<'_> {
         }
         value
     }
+}
+
+/// The value as minijail compares it: a machine word without a sign.
+fn as_word(value: Value) -> Value {
+    let on = |arch: Arch| Some((arch, value.on(arch).ok()?));
+    let values: Vec<(Arch, i128)> = Arch::ALL.into_iter().filter_map(on).collect();
+    if values.iter().all(|(_, value)| *value >= 0) {
+        return value;
+    }
+    let word = |(arch, value): (Arch, i128)| {
+        let bits = if arch.word_bits() == 64 { u64::MAX } else { u32::MAX.into() };
+        (arch, value & i128::from(bits))
+    };
+    let values = values.into_iter().map(word).collect();
+    callgate_rules::Constant::from_values(value.to_string(), values).into()
 }
 
 /// The value with every bit turned, whatever each architecture makes of its constants.

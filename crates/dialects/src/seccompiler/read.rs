@@ -99,6 +99,10 @@ impl<'d> Reader<'_, 'd> {
         let default = first(&mut filter, ["mismatch_action", "default_action"])?;
         let matched = first(&mut filter, ["match_action", "filter_action"])?;
         let (verdict, otherwise) = (Self::action(matched)?, Self::action(default)?);
+        if verdict == otherwise {
+            let message = "seccompiler refuses a filter whose rules answer as all else is answered";
+            self.context.warn_at(code::DOUBTFUL, self.span(matched), message);
+        }
         let mut rules = Vec::new();
         let mut by_name: BTreeMap<Name, Of> = BTreeMap::new();
         for node in filter.require("filter")?.array("the rules")? {

@@ -118,7 +118,7 @@ impl Unit {
         }
         self.arches = Some(context::answer(Verdict::Allow, line.first()));
         for word in words.into_iter().filter(|word| word.text != "native") {
-            match context::arch(word.text) {
+            match Arch::from_word(word.text) {
                 // libseccomp cannot tell x32 without x86_64.
                 Some(Arch::X32) => self.also.extend([Arch::X32, Arch::X86_64]),
                 Some(arch) => self.also.push(arch),

@@ -48,7 +48,8 @@ fn tested(text: &str) -> Option<Arch> {
     let bare = text.match_indices("if ").find_map(|(at, _)| {
         let condition = text[at..].split(')').next()?;
         let operand = condition.split(['=', ' ', '(']).next_back()?;
-        Arch::from_name(operand).or((operand == "i386").then_some(Arch::X86))
+        // Go's word for x86 is a number.
+        Arch::from_word(operand).filter(|_| !operand.starts_with(|c: char| c.is_ascii_digit()))
     });
     bare.filter(|_| text.contains('$'))
 }

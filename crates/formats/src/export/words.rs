@@ -17,7 +17,8 @@ use crate::scalar::{ActionName, ArgIndex, OperatorName};
 
 /// What becomes of rules for `socketcall` and `ipc` with conditions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Multiplexers {
+#[expect(clippy::exhaustive_enums, reason = "callers choose one")]
+pub enum Multiplexers {
     /// Nothing: readers derive them from the rules of the syscalls behind them.
     Derived,
     /// They are written.

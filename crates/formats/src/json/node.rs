@@ -202,7 +202,7 @@ impl<'d> Node<'d> {
     }
 
     fn raw(self) -> &'d str {
-        &self.document.source.text()[self.span()]
+        &self.document.json().text()[self.span()]
     }
 
     /// The text between the quotes, with its escapes resolved.

@@ -1,6 +1,6 @@
 //! Every kind of bad input: the message names the place and the value, and nothing panics.
 
-use callgate_formats::{Error, FILE_MAX, Form, Options, Profile, WarningKind, builtin};
+use callgate_formats::{Error, FILE_MAX, Form, Options, Profile, WarningKind};
 use callgate_syscalls::{Action, Arch, KernelVersion};
 
 fn options() -> Options {
@@ -211,14 +211,17 @@ fn unknown_words() {
         ),
         "p.json:2:72: syscalls[0].includes.minKernel: \"new\": not a kernel version: expected MAJOR.MINOR, such as 6.12"
     );
+    let message = refused_rule(
+        "{\"names\": [\"a\"], \"action\": \"SCMP_ACT_ALLOW\", \"includes\": {\"minKernel\": \"4.8.7\"}}",
+    );
+    assert!(
+        message.ends_with("refused by Docker, which takes two numbers: write \"4.8\""),
+        "{message}"
+    );
 }
 
 #[test]
 fn lists_that_say_nothing() {
-    assert_eq!(
-        refused_rule("{\"names\": [], \"action\": \"SCMP_ACT_ALLOW\"}"),
-        "p.json:2:11: syscalls[0].names: the list is empty: the rule names no syscall"
-    );
     assert_eq!(
         refused_rule("{\"names\": [\"read\", \"\"], \"action\": \"SCMP_ACT_ALLOW\"}"),
         "p.json:2:20: syscalls[0].names[1]: an empty text is not the name of a syscall"
@@ -231,11 +234,36 @@ fn lists_that_say_nothing() {
         refused_rule("{\"action\": \"SCMP_ACT_ALLOW\"}"),
         "p.json:2:1: syscalls[0]: missing field `names`"
     );
+}
+
+#[test]
+fn what_runtimes_read_is_read_though_it_does_nothing_or_everything() {
+    let empty = profile("{\"names\": [], \"action\": \"SCMP_ACT_ALLOW\"}");
     assert_eq!(
-        refused("{\"defaultAction\": \"SCMP_ACT_KILL\", \"syscalls\": []}"),
-        "p.json:1:48: syscalls: no rules, and the default action refuses every call: nothing could run"
+        warnings(&empty),
+        ["p.json:2:11: syscalls[0].names: no effect: the rule names no syscall"]
     );
-    assert!(Profile::parse(b"{\"defaultAction\": \"SCMP_ACT_LOG\"}", "p").is_ok());
+    let rules = ["", ", \"syscalls\": []", ", \"syscalls\": null"];
+    let actions = [
+        ("KILL", Action::KILL_THREAD),
+        ("KILL_PROCESS", Action::KILL_PROCESS),
+        ("TRAP", Action::trap(0)),
+        ("ERRNO", Action::errno(1).unwrap()),
+        ("LOG", Action::LOG),
+        ("NOTIFY", Action::USER_NOTIFY),
+        ("ALLOW", Action::ALLOW),
+    ];
+    let cases = rules.into_iter().flat_map(|rules| actions.map(|action| (rules, action)));
+    for (rules, (action, meant)) in cases {
+        let text = format!("{{\"defaultAction\": \"SCMP_ACT_{action}\"{rules}}}");
+        let read = Profile::parse(text.as_bytes(), "p").unwrap_or_else(|e| panic!("{text}: {e}"));
+        let resolved = read.resolve(&options()).unwrap();
+        assert_eq!(resolved.warnings, [], "{text}");
+        for nr in Arch::X86_64.syscalls().map(|syscall| syscall.nr) {
+            let call = callgate_syscalls::SeccompData::new(Arch::X86_64, nr);
+            assert_eq!(resolved.policy.decide(&call), meant, "{text}");
+        }
+    }
 }
 
 #[test]
@@ -397,7 +425,6 @@ fn unreadable_files() {
     assert!(message.ends_with("cannot read: Is a directory (os error 21)"), "{message}");
     let endless = Profile::load(std::path::Path::new("/dev/zero")).unwrap_err();
     assert_eq!(endless, Error::TooLong { origin: "/dev/zero".to_owned() });
-    assert_eq!(builtin("contianer").unwrap_err().to_string(), "no embedded profile \"contianer\"");
 }
 
 #[test]
@@ -470,12 +497,12 @@ fn an_oci_configuration_without_seccomp() {
 fn errors_inside_a_configuration_have_its_paths() {
     let text = "{\"ociVersion\": \"1.2.0\", \"process\": {\"args\": [\"sh\"]}, \"linux\": {\"seccomp\": {\n\
                 \"defaultAction\": \"SCMP_ACT_ERRNO\", \"syscalls\": [\n\
-                {\"names\": [], \"action\": \"SCMP_ACT_ALLOW\"}]}}}";
+                {\"names\": [\"\"], \"action\": \"SCMP_ACT_ALLOW\"}]}}}";
     assert_eq!(
         refused(text),
-        "p.json:3:11: linux.seccomp.syscalls[0].names: the list is empty: the rule names no syscall"
+        "p.json:3:12: linux.seccomp.syscalls[0].names[0]: an empty text is not the name of a syscall"
     );
-    let fixed = text.replace("[], ", "[\"read\"], ");
+    let fixed = text.replace("[\"\"], ", "[\"read\"], ");
     let profile = Profile::parse(fixed.as_bytes(), "p.json").unwrap();
     assert_eq!(profile.form(), Form::OciConfig);
     assert_eq!(profile.resolve(&options()).unwrap().warnings, []);

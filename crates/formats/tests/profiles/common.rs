@@ -18,6 +18,12 @@ pub(crate) fn options_as(reading: Reading) -> Options {
     options
 }
 
+/// A large profile.
+pub(crate) fn large(name: &str) -> Profile {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/profiles");
+    Profile::load(format!("{folder}/{name}.json").as_ref()).unwrap()
+}
+
 /// A profile with these rules, whose default is `EPERM`.
 pub(crate) fn profile(rules: &str) -> Profile {
     profile_with("\"defaultAction\": \"SCMP_ACT_ERRNO\"", rules)

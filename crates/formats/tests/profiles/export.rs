@@ -1,7 +1,7 @@
 //! Policies written as OCI profiles mean the same when read back, or are refused with the reason.
 
 use crate::common::*;
-use callgate_formats::{ActionName, Error, Exported, Inexpressible, Profile, Reading, builtin};
+use callgate_formats::{ActionName, Error, Exported, Inexpressible, Profile, Reading};
 use callgate_policy::{ArchPolicy, Comparison, Condition, Field, Operator, Policy};
 use callgate_syscalls::{Action, Arch, Name, SyscallNr};
 
@@ -121,8 +121,8 @@ fn what_has_no_word_of_its_own_is_said_in_others() {
 }
 
 #[test]
-fn the_embedded_profile_for_containers_can_be_written() {
-    let policy = builtin("container").unwrap().resolve(&options()).unwrap().policy;
+fn a_large_profile_can_be_written() {
+    let policy = large("container").resolve(&options()).unwrap().policy;
     let exported = Exported::new(&policy).unwrap();
     assert!(exported.seccomp.syscalls.len() < 60, "{}", exported.seccomp.syscalls.len());
 }

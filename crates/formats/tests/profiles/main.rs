@@ -3,7 +3,6 @@
 
 mod bad_input;
 mod common;
-mod container;
 mod docker_form;
 mod export;
 mod meaning;

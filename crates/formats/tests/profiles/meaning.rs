@@ -448,17 +448,28 @@ fn ignored_high_bits_that_get_around_a_rule_are_shown() {
     assert_eq!(evasions, [(call(Arch::X86_64, "ioctl", &[0, HIGH | 0x5412]), EPERM)]);
 }
 
+/// Runtimes know no `width`: only the kernel's reading compares what it says.
 #[test]
 fn comparing_the_bits_that_the_kernel_reads_leaves_no_way_around() {
     let narrow = "{\"index\": 1, \"value\": 21522, \"op\": \"SCMP_CMP_EQ\", \"width\": 32}";
     let fields = "\"defaultAction\": \"SCMP_ACT_ALLOW\"";
-    let resolved =
-        profile_with(fields, &rule("ERRNO", "ioctl", narrow)).resolve(&options()).unwrap();
-    assert_eq!(evasions(&resolved), []);
-    assert_eq!(decide(&resolved, "ioctl", &[0, HIGH | 0x5412]), EPERM);
-    assert_eq!(decide(&resolved, "ioctl", &[0, HIGH | 0x5413]), Action::ALLOW);
+    let profile = profile_with(fields, &rule("ERRNO", "ioctl", narrow));
+    for reading in Reading::ALL {
+        let resolved = profile.resolve(&options_as(reading)).unwrap();
+        let is_known = reading == Reading::Kernel;
+        let high = if is_known { EPERM } else { Action::ALLOW };
+        assert_eq!(decide(&resolved, "ioctl", &[0, HIGH | 0x5412]), high, "{reading}");
+        assert_eq!(decide(&resolved, "ioctl", &[0, 0x5412]), EPERM, "{reading}");
+        assert_eq!(decide(&resolved, "ioctl", &[0, HIGH | 0x5413]), Action::ALLOW);
+        let has = |wanted: fn(&WarningKind) -> bool| {
+            resolved.warnings.iter().any(|warning| wanted(&warning.kind))
+        };
+        assert_eq!(has(|kind| matches!(kind, WarningKind::WidthSkipped { .. })), !is_known);
+        assert_eq!(has(|kind| matches!(kind, WarningKind::HighBits { .. })), !is_known);
+        assert!(has(|kind| matches!(kind, WarningKind::Readings { cause: Cause::Width, .. })));
+    }
     // The kernel reads all of brk's argument, so high bits are part of the value.
-    assert_eq!(warnings(&self::resolved(&[rule("ALLOW", "brk", &arg(0, "GT", 40))])), [""; 0]);
+    assert_eq!(warnings(&resolved(&[rule("ALLOW", "brk", &arg(0, "GT", 40))])), [""; 0]);
 }
 
 #[test]

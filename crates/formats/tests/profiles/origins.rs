@@ -1,11 +1,11 @@
 //! Each rule of a policy is known by the rule of the file that it comes from.
 
-use callgate_formats::{CapSet, Profile, builtin};
+use callgate_formats::{CapSet, Profile};
 use callgate_policy::{Decider, RuleId};
 use callgate_rules::Origin;
 use callgate_syscalls::{Arch, SeccompData, names};
 
-use crate::common::options;
+use crate::common::{large, options};
 
 /// The text of the rule behind each rule of the policy, with the name of the syscall; how many have
 /// none.
@@ -35,9 +35,9 @@ fn check(profile: &Profile, caps: CapSet) -> (usize, usize) {
 }
 
 #[test]
-fn rules_of_the_embedded_profiles_stand_where_they_are_said_to() {
+fn rules_of_large_profiles_stand_where_they_are_said_to() {
     for (name, most) in [("container", 900), ("qemu", 100)] {
-        let profile = builtin(name).unwrap();
+        let profile = large(name);
         for caps in [CapSet::NONE, CapSet::DOCKER_DEFAULT, CapSet::ALL] {
             let (found, without) = check(&profile, caps);
             assert!(found > most, "{name}: {found} found");

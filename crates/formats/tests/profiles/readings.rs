@@ -24,7 +24,6 @@ fn each_form_is_read_as_by_those_that_it_is_written_for() {
     let docker =
         profile("{\"names\": [\"read\"], \"action\": \"SCMP_ACT_ALLOW\", \"includes\": {}}");
     assert_eq!((docker.form(), docker.reading()), (Form::Docker, Reading::Docker));
-    assert_eq!(callgate_formats::builtin("container").unwrap().reading(), Reading::Kernel);
 }
 
 #[test]

@@ -103,10 +103,10 @@ impl<'a> Lines<'a> {
 
     /// Whether the tokens up to the next place for a break fit on the line.
     fn has_room(&self, pieces: &[Piece]) -> bool {
-        let mut end = pieces.iter().position(tokens::may_break).map_or(pieces.len(), |end| end + 1);
-        let close = pieces.iter().position(|piece| piece.kind == RightBrace);
-        end = end.min(close.unwrap_or(end)).max(1);
-        self.has_all(&pieces[..end])
+        let end = pieces.iter().position(tokens::may_break).map_or(pieces.len(), |end| end + 1);
+        // Not looked for beyond that: sets can be long, and this is asked at each of their parts.
+        let close = pieces[..end].iter().position(|piece| piece.kind == RightBrace);
+        self.has_all(&pieces[..close.unwrap_or(end).max(1)])
     }
 
     fn has_all(&self, pieces: &[Piece]) -> bool {

@@ -35,6 +35,8 @@ impl std::error::Error for SyntaxError {}
 /// The kinds of fault.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Fault {
+    /// A byte that no text has.
+    Nul,
     /// A line begins with no word of the language.
     Statement,
     /// A line begins with a word and a colon, as minijail's do.
@@ -72,8 +74,13 @@ pub(crate) enum Fault {
 impl Fault {
     /// This fault at a place where `found` stands.
     pub(crate) fn at(self, range: TextRange, found: &str) -> SyntaxError {
+        self.before(range, found, "")
+    }
+
+    /// This fault at a place where `found` stands, and `next` behind it.
+    pub(crate) fn before(self, range: TextRange, found: &str, next: &str) -> SyntaxError {
         let (code, message, label) = self.words(&shown(found));
-        let mut help = self.hints(found);
+        let mut help = self.hints(found, next);
         help.truncate(2);
         SyntaxError { code, range, message, label, help }
     }
@@ -81,6 +88,11 @@ impl Fault {
     fn words(self, found: &str) -> (&'static str, String, String) {
         let own = |code, message: String, label: &str| (code, message, label.to_owned());
         match self {
+            Self::Nul => own(
+                "E0329",
+                "the file has a NUL byte, so that it is no text".to_owned(),
+                "the first one is here",
+            ),
             Self::Statement | Self::Colon => own(
                 "E0300",
                 format!("a line cannot begin with {found}"),
@@ -144,9 +156,10 @@ impl Fault {
     }
 
     /// What to do about it, with the text to put in place of what stands there.
-    fn hints(self, found: &str) -> Vec<(String, Option<String>)> {
+    fn hints(self, found: &str, next: &str) -> Vec<(String, Option<String>)> {
         let edit = |text: &str, to: &str| vec![(text.to_owned(), Some(to.to_owned()))];
         match (self, found) {
+            (Self::Nul, _) => vec![("a policy is UTF-8 text; UTF-16 has such bytes".to_owned(), None)],
             (Self::Colon, name) if Name::parse(name).is_some() => {
                 vec![(format!("what minijail writes `{name}: 1` is `allow {name}` here"), None)]
             }
@@ -156,10 +169,10 @@ impl Fault {
             (Self::Statement, name) if Name::parse(name).is_some() => {
                 edit("a statement begins with its verdict", &format!("allow {name}"))
             }
-            (Self::Rest, name) if Name::parse(name).is_some() => {
+            (Self::Rest, name) if name == "," || Name::parse(name).is_some() => {
                 vec![("several syscalls stand in a set: `{ read, write }`".to_owned(), None)]
             }
-            (Self::Statement | Self::Verdict | Self::Rest, _) => rewording(found),
+            (Self::Statement | Self::Verdict | Self::Rest, _) => rewording(found, next),
             (Self::ErrnoMissing, _) => {
                 vec![(
                     "`errno EPERM` refuses the call; `enosys` says that there is none".to_owned(),
@@ -213,11 +226,12 @@ impl Fault {
     }
 }
 
-/// What a word of another tool is called here.
-fn rewording(found: &str) -> Vec<(String, Option<String>)> {
+/// What a word of another tool is called here, with what stands behind it.
+fn rewording(found: &str, next: &str) -> Vec<(String, Option<String>)> {
     let lower = found.to_ascii_lowercase();
     let plain = lower.strip_prefix("scmp_act_").unwrap_or(&lower).replace('_', "-");
     let here = match plain.as_str() {
+        "deny" | "block" | "reject" | "refuse" | "forbid" | "disallow" if is_errno(next) => "errno",
         "deny" | "block" | "reject" | "refuse" | "forbid" | "disallow" => "errno EPERM",
         "permit" | "accept" | "grant" => "allow",
         "kill-process" | "die" => "kill",
@@ -234,6 +248,12 @@ fn rewording(found: &str) -> Vec<(String, Option<String>)> {
         },
     };
     vec![(format!("did you mean `{here}`?"), Some(here.to_owned()))]
+}
+
+/// Whether a word is an error number, and hardly a syscall.
+fn is_errno(word: &str) -> bool {
+    let is_name = |rest: &str| rest.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+    word.strip_prefix('E').is_some_and(is_name) || word.starts_with(|c: char| c.is_ascii_digit())
 }
 
 /// What stands in the text, for a sentence.

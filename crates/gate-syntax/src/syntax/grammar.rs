@@ -48,7 +48,7 @@ fn line(p: &mut Parser<'_>, depth: &mut usize) {
         }
         // minijail's `read: 1`.
         (Word, _) if p.peek(1).1 == ":" => Err(p.report(Fault::Colon.at(p.range(), p.text()))),
-        _ => Err(p.report(Fault::Statement.at(p.range(), p.text()))),
+        _ => Err(p.report(Fault::Statement.before(p.range(), p.text(), p.peek(1).1))),
     };
     let rest = match read {
         Ok(()) if p.at_end() => return,
@@ -162,7 +162,7 @@ fn statement(p: &mut Parser<'_>) -> Read {
 pub(crate) fn verdict(p: &mut Parser<'_>) -> Read {
     let word = p.text();
     if p.current() != Word || !words::VERDICTS.contains(&word) {
-        return Err(p.report(Fault::Verdict.at(p.range(), word)));
+        return Err(p.report(Fault::Verdict.before(p.range(), word, p.peek(1).1)));
     }
     p.node(Verdict, |p| {
         p.bump();

@@ -4,6 +4,7 @@
 use rowan::{Checkpoint, GreenNode, GreenNodeBuilder, TextRange, TextSize};
 
 use super::SyntaxKind::{self, *};
+use super::fault::Fault;
 use super::lexer::{self, Token};
 use super::{SyntaxError, grammar, lines};
 
@@ -30,7 +31,15 @@ pub(crate) fn parse(text: &str) -> (GreenNode, Vec<SyntaxError>) {
     grammar::file(&mut parser);
     parser.flush();
     parser.builder.finish_node();
-    (parser.builder.finish(), parser.errors)
+    // What else is wrong with such a file follows from it.
+    let errors = nul(text).map_or(parser.errors, |error| vec![error]);
+    (parser.builder.finish(), errors)
+}
+
+/// The error of a text with a NUL byte, at the first.
+fn nul(text: &str) -> Option<SyntaxError> {
+    let at = TextSize::try_from(text.find('\0')?).ok()?;
+    Some(Fault::Nul.at(TextRange::at(at, TextSize::new(1)), "\0"))
 }
 
 /// The state of reading a file.

@@ -70,6 +70,28 @@ fn a_wrong_line_spoils_no_other() {
 }
 
 #[test]
+fn a_refusal_with_its_number_is_reworded_without_another() {
+    let edit = |text: &str| {
+        let file = File::parse(text);
+        file.errors()[0].help.iter().find_map(|(_, edit)| edit.clone())
+    };
+    assert_eq!(edit("deny EPERM mmap").as_deref(), Some("errno"));
+    assert_eq!(edit("default block 13").as_deref(), Some("errno"));
+    assert_eq!(edit("test mmap -> reject EACCES").as_deref(), Some("errno"));
+    assert_eq!(edit("deny mmap").as_deref(), Some("errno EPERM"));
+    assert_eq!(edit("deny\nallow read").as_deref(), Some("errno EPERM"));
+}
+
+#[test]
+fn a_nul_byte_is_the_one_error_of_its_file() {
+    let file = File::parse("alow read\nallow re\0ad\0\n");
+    let errors: Vec<_> =
+        file.errors().iter().map(|error| (error.code, usize::from(error.range.start()))).collect();
+    assert_eq!(errors, [("E0329", 18)]);
+    assert_eq!(codes("allow read # \0"), ["E0329"]);
+}
+
+#[test]
 fn each_fault_has_its_code() {
     for (text, code) in [
         ("5", "E0300"),

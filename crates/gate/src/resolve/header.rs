@@ -225,6 +225,21 @@ impl Reader<'_, '_> {
 
     pub(super) fn kernel(&mut self, version: &Token) -> Option<KernelVersion> {
         let kernel: Option<KernelVersion> = version.text().parse().ok();
+        if let Some(kernel) = kernel.filter(|_| version.text().matches('.').count() > 1) {
+            // What holds from a patch level on must not hold from its series on.
+            let message = format!("`{}` is a patch level of Linux {kernel}", version.text());
+            let span = self.span(version.text_range().into());
+            let diagnostic = Diagnostic::error(Code::new("E0330"), message)
+                .primary(span, "kernels are told apart by two numbers")
+                .note("distributions mend kernels without a new patch level")
+                .help_with_edit(
+                    format!("for all of them, write `{kernel}`"),
+                    span,
+                    kernel.to_string(),
+                );
+            self.report(diagnostic);
+            return None;
+        }
         if kernel.is_none() {
             let span = self.span(version.text_range().into());
             let message = format!("`{}` is no version of Linux", version.text());
@@ -368,16 +383,8 @@ fn unknown_arch(text: &str, span: Span) -> Diagnostic {
         Diagnostic::error(Code::new("E0331"), format!("no architecture is called `{text}`"))
             .primary(span, "not a name that callgate has");
     let lower = text.to_ascii_lowercase();
-    let other = match lower.as_str() {
-        "amd64" | "x86-64" | "x64" => Some("x86_64"),
-        "i386" | "i486" | "i586" | "i686" | "ia32" => Some("x86"),
-        "arm64" => Some("aarch64"),
-        "armhf" | "armel" | "armv7" | "armv7l" => Some("arm"),
-        "powerpc64le" | "ppc64el" => Some("ppc64le"),
-        "riscv" => Some("riscv64"),
-        "loong64" => Some("loongarch64"),
-        _ => near::words_near(text, Arch::ALL.map(Arch::name)).first().copied(),
-    };
+    let near = || near::words_near(text, Arch::ALL.map(Arch::name)).first().copied();
+    let other = Arch::from_word(&lower).map(Arch::name).or_else(near);
     match other {
         Some(other) => diagnostic.help_with_edit(format!("did you mean `{other}`?"), span, other),
         None => {

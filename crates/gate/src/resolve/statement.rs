@@ -34,7 +34,7 @@ impl Reader<'_, '_> {
                 SyntaxKind::Include => self.include(&line, scope),
                 SyntaxKind::Use => self.uses(&line, scope),
                 SyntaxKind::On => self.on(&line, scope),
-                SyntaxKind::Group => self.group(&line),
+                SyntaxKind::Group => self.group(&line, scope),
                 SyntaxKind::Statement => self.statement(&line, scope),
                 SyntaxKind::Test => self.test(&line, scope),
                 _ => {}
@@ -57,11 +57,19 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn group(&mut self, line: &Node) {
+    fn group(&mut self, line: &Node, scope: &Scope) {
         self.no_header(line);
         let name = tree::tokens(line).filter(|token| token.kind() == SyntaxKind::Word).nth(1);
         let Some(name) = name else { return };
         let span = self.span(name.text_range().into());
+        // It is used elsewhere, where what is asked for here would be forgotten.
+        if scope.applies != Applies::default() {
+            let message = format!("the group `{}` is within `on`", name.text());
+            let diagnostic = Diagnostic::error(Code::new("E0355"), message)
+                .primary(span, "a group is used anywhere, and does not ask for what is around it")
+                .help("put the group at the top, and `on ... { }` into it or around `use`");
+            self.report(diagnostic);
+        }
         let taken = self.groups.get(name.text()).map(|group| group.name);
         if let Some(first) = taken {
             let message = format!("the group `{}` exists already", name.text());
@@ -166,7 +174,11 @@ impl Reader<'_, '_> {
 
     /// Adds the rules of blocks: what any of them allows is allowed.
     fn blocks(&mut self, blocks: &[Block], scope: &Scope, span: Span) {
-        let arches = self.arches_to_check(scope);
+        let arches = match self.header.machines.is_empty() || !scope.applies.arches.is_empty() {
+            true => self.arches_to_check(scope),
+            // Machines that are not listed are for themselves.
+            false => Arch::ALL.to_vec(),
+        };
         for known::BlockRule { members, arches, allowance } in known::block_rules(blocks, &arches) {
             let arches = self.unless_all(arches);
             let applies = Applies { arches, ..scope.applies.clone() };

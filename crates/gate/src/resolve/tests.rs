@@ -41,6 +41,44 @@ fn the_first_statement_that_holds_decides_and_always_is_hoisted() {
     assert_eq!(policy.decide(&call).to_string(), "TRAP(7)");
 }
 
+/// SOCK_RAW is 3 and SOCK_SEQPACKET 5: they have the bit of SOCK_STREAM.
+#[test]
+fn a_value_beside_flags_is_compared_whole() {
+    let type_of = |value| [2, value, 0, 0, 0, 0];
+    for (condition, allowed, refused) in [
+        ("type any SOCK_STREAM", [1, 0x8_0001, 0x800 | 1], [3, 5, 2]),
+        ("type has SOCK_STREAM", [1, 0x8_0001, 1 << 32 | 1], [3, 5, 0x8_0003]),
+        ("type none SOCK_RAW", [1, 2, 0x8_0005], [3, 0x8_0003, 0x803]),
+        ("type any SOCK_STREAM and type any SOCK_CLOEXEC", [0x8_0001; 3], [1, 0x8_0003, 0x801]),
+        ("type only SOCK_STREAM|SOCK_DGRAM|SOCK_CLOEXEC", [1, 2, 0x8_0001], [3, 5, 0x801]),
+        ("type only SOCK_SEQPACKET", [5, 0, 1 << 32 | 5], [1, 4, 0x8_0005]),
+    ] {
+        let policy = policy(&format!(
+            "policy 1\narch x86_64\ndefault errno EPERM\nallow socket where {condition}\n"
+        ));
+        let on = |value| decide(&policy, Arch::X86_64, "socket", type_of(value));
+        assert_eq!(allowed.map(on), ["ALLOW"; 3], "{condition}");
+        assert_eq!(refused.map(on), ["ERRNO(1)"; 3], "{condition}");
+    }
+}
+
+/// FUTEX_WAIT, O_RDONLY and IPC_RMID are 0, SCHED_BATCH is 3.
+#[test]
+fn a_value_of_no_bit_is_a_value_all_the_same() {
+    for (statement, allowed, refused) in [
+        ("futex where op none FUTEX_WAIT", [0, 1, 0], [0, 128, 0]),
+        ("openat where flags any O_RDONLY", [0, 0, 0o100], [0, 0, 1]),
+        ("semctl where cmd none IPC_RMID", [0, 0, 0x101], [0, 0, 0x100]),
+        ("sched_setscheduler where policy any SCHED_BATCH", [0, 3, 0], [0, 7, 0]),
+        ("sched_setscheduler where policy none SCHED_FIFO", [0, 3, 0], [0, 0x4000_0001, 0]),
+    ] {
+        let text = format!("policy 1\narch x86_64\ndefault errno EPERM\nallow {statement}\n");
+        let (policy, name) = (policy(&text), statement.split(' ').next().unwrap());
+        let on = |[a, b, c]: [u64; 3]| decide(&policy, Arch::X86_64, name, [a, b, c, 0, 0, 0]);
+        assert_eq!([on(allowed), on(refused)], ["ALLOW", "ERRNO(1)"], "{statement}");
+    }
+}
+
 #[test]
 fn order_is_signed_where_the_kernel_reads_signed_numbers() {
     let policy = policy(
@@ -50,6 +88,27 @@ fn order_is_signed_where_the_kernel_reads_signed_numbers() {
     assert_eq!(on("lseek", [0, u64::MAX, 0, 0, 0, 0]), "ALLOW");
     assert_eq!(on("lseek", [0, 1, 0, 0, 0, 0]), "KILL_PROCESS");
     assert_eq!(on("read", [8, 1, 0, 0, 0, 0]), "ALLOW");
+}
+
+#[test]
+fn a_whole_register_is_never_less_than_what_the_kernel_reads_of_it() {
+    for arch in Arch::ALL {
+        let Some(syscall) = arch.syscall(callgate_syscalls::names::MINCORE) else { continue };
+        let decides = |operand: &str, value| {
+            let text = format!(
+                "policy 1\narch {arch}\ndefault kill\nallow mincore where {operand} == 5\n"
+            );
+            let call = SeccompData::new(arch, syscall.nr).with_args([value, 0, 0, 0, 0, 0]);
+            policy(&text).decide(&call).to_string()
+        };
+        assert_eq!(decides("full(start)", 5), "ALLOW", "{arch}");
+        assert_eq!(decides("start", 5), "ALLOW", "{arch}");
+        // On processors of 32 bits there is no such value.
+        if arch.register_bits() == 64 {
+            assert_eq!(decides("full(start)", 1 << 32 | 5), "KILL_PROCESS", "{arch}");
+            assert_eq!(decides("full(arg0)", 1 << 32 | 5), "KILL_PROCESS", "{arch}");
+        }
+    }
 }
 
 #[test]
@@ -145,7 +204,25 @@ fn statements_that_decide_nothing_are_found() {
         ("on x86_64 { allow open }\nkill open", "E0372"),
         ("allow read where fd == 0x1_0000_0000", "E0104"),
         ("allow ioctl where cmd == TCGETS", ""),
-        ("allow socket where family == AF_UNIX and type any SOCK_STREAM", ""),
+        ("allow socket where family == AF_UNIX and type & 0xf == SOCK_STREAM", ""),
+        ("allow socket where type any SOCK_STREAM", ""),
+        ("allow socket where type none SOCK_RAW|SOCK_CLOEXEC", "E0356"),
+        ("allow socket where type any SOCK_STREAM|SOCK_DGRAM", "E0356"),
+        ("allow socket where type & 0x3 any SOCK_STREAM", "E0356"),
+        ("allow socket where type has SOCK_DGRAM", ""),
+        ("allow socket where type any SOCK_CLOEXEC|SOCK_NONBLOCK", ""),
+        ("allow socket where family any AF_INET", "E0356"),
+        ("allow socket where family only AF_INET", "E0356"),
+        ("allow ioctl where cmd only TIOCGWINSZ", "E0356"),
+        ("allow keyctl where option only KEYCTL_READ|KEYCTL_REVOKE", "E0356"),
+        ("allow mmap where flags none MAP_SHARED", "E0356"),
+        ("allow mmap where flags any MAP_PRIVATE|MAP_ANONYMOUS", "E0356"),
+        ("allow socket where type only SOCK_STREAM|SOCK_CLOEXEC", ""),
+        ("allow prctl where option any 0x1", ""),
+        ("allow openat where flags none O_WRONLY|O_RDWR|O_CREAT", ""),
+        ("allow openat where flags any O_WRONLY", ""),
+        ("allow clone where clone_flags none CLONE_NEWUSER", ""),
+        ("allow clone where clone_flags has CLONE_VM|SIGCHLD", "E0356"),
         ("allow socket where family == UNIX", "E0360"),
         ("allow socket where family == SOCK_STREAM", "E0362"),
     ] {

@@ -6,7 +6,7 @@ use callgate_policy::{Comparison, Condition, Field, Operator, View, Width};
 use callgate_syscalls::{Arch, Argument, ArgumentWidth, Name};
 
 use super::{NotShown, inexpressible};
-use crate::known;
+use crate::known::{self, Bits};
 
 /// The call that a condition is about.
 #[derive(Clone, Copy)]
@@ -69,7 +69,7 @@ impl Site<'_> {
         let mut parts: Vec<Text> = Vec::new();
         let mut sets: Vec<(Comparison, Vec<Member>, usize)> = Vec::new();
         for condition in flat {
-            match member(condition) {
+            match self.member(condition) {
                 Some((comparison, member)) => {
                     let same =
                         |set: &&mut (Comparison, Vec<Member>, usize)| is_same(&set.0, &comparison);
@@ -88,6 +88,23 @@ impl Site<'_> {
             parts[place] = (self.set(&comparison, &members)?, Binds::Test);
         }
         Ok(joined(parts, " or ", Binds::Or))
+    }
+
+    /// A condition as one of the values that an operand may have.
+    fn member(self, condition: &Condition) -> Option<(Comparison, Member)> {
+        match condition.view() {
+            View::Compare(c) => {
+                let c = self.as_read(&narrowed(c));
+                let is_value = c.operator() == Operator::Eq
+                    && (c.mask() == full_mask(&c) || self.is_field(&c));
+                is_value.then(|| (c, Member::One(c.value())))
+            }
+            View::All([first, second]) => {
+                let (comparison, low, high) = range(first, second)?;
+                Some((comparison, Member::Range(low, high)))
+            }
+            _ => None,
+        }
     }
 
     /// `a and b`; two ends of a range become one test.
@@ -115,7 +132,7 @@ impl Site<'_> {
 
     fn set(self, comparison: &Comparison, members: &[Member]) -> Result<String, NotShown> {
         if let [Member::One(value)] = members {
-            let operand = self.operand(comparison, false, *value == 0)?;
+            let operand = masked(comparison, self.operand(comparison, false, *value == 0)?);
             return Ok(format!("{operand} == {}", self.value(comparison, *value)));
         }
         // In the order of signed numbers the same values lie between two ends that are not
@@ -125,7 +142,7 @@ impl Site<'_> {
             Member::Range(_, high) => *high,
         });
         let unsigned = largest.max().is_some_and(|high| high > self.signed_max(comparison));
-        let operand = self.operand(comparison, unsigned, false)?;
+        let operand = masked(comparison, self.operand(comparison, unsigned, false)?);
         const FEW: u64 = 3;
         let members: Vec<String> = members
             .iter()
@@ -141,13 +158,22 @@ impl Site<'_> {
     }
 
     fn comparison(self, c: &Comparison) -> Result<String, NotShown> {
-        let c = &narrowed(c);
+        let c = &self.as_read(&narrowed(c));
         let value = |value| self.value(c, value);
         let full = full_mask(c);
         let bits = |verb: &str, bits: u64| -> Result<String, NotShown> {
-            Ok(format!("{} {verb} {}", self.operand(c, false, false)?, value(bits)))
+            let text = self.without_zeros(value(bits));
+            let text = match self.is_of_values(c, verb, &text) {
+                true => self.with_number(c, bits),
+                false => text,
+            };
+            Ok(format!("{} {verb} {text}", self.operand(c, false, false)?))
         };
         if c.mask() != full {
+            if self.is_field(c) && matches!(c.operator(), Operator::Eq | Operator::Ne) {
+                let operand = masked(c, self.operand(c, false, false)?);
+                return Ok(format!("{operand} {} {}", c.operator(), value(c.value())));
+            }
             let outside = full & !c.mask();
             match (c.operator(), c.value()) {
                 (Operator::Eq, 0) if c.mask().count_ones() > 16 => return bits("only", outside),
@@ -157,9 +183,13 @@ impl Site<'_> {
                 _ => {}
             }
             let operand = self.operand(c, false, false)?;
-            let (mask, of) = (value(c.mask()), value(c.value()));
-            // Beside flags that are set, the name of no flag at all says nothing.
-            let of = of.strip_prefix("O_RDONLY|").unwrap_or(&of);
+            let of = self.without_zeros(value(c.value()));
+            let mask = self.without_zeros(value(c.mask()));
+            // The bits of a field by the names of values would be those of some value.
+            let mask = match c.mask() & self.field(c) {
+                0 => mask,
+                _ => self.with_number(c, c.mask()),
+            };
             return Ok(format!("{operand} & {mask} {} {of}", c.operator()));
         }
         let is_equality = matches!(c.operator(), Operator::Eq | Operator::Ne);
@@ -186,6 +216,60 @@ impl Site<'_> {
         Ok(format!("{operand} {} {text}", c.operator()))
     }
 
+    /// A comparison of bits of the low half as one of 32 bits, where the kernel reads no more: all
+    /// bits but some are those of the half then.
+    fn as_read(self, c: &Comparison) -> Comparison {
+        let register = u64::from(self.arch.register_bits());
+        let argument = self.argument(c).and_then(|(_, argument)| argument);
+        match (c.width(), u32::try_from(c.mask()), u32::try_from(c.value())) {
+            (Width::Bits64, Ok(mask), Ok(value)) if argument.map_or(register, bits) <= 32 => {
+                Comparison::low32(c.field(), mask, c.operator(), value)
+            }
+            _ => *c,
+        }
+    }
+
+    /// Whether exactly the bits are looked at that are a value beside flags.
+    fn is_field(self, c: &Comparison) -> bool {
+        self.field(c) == c.mask()
+    }
+
+    /// The bits that are a value beside flags.
+    fn field(self, c: &Comparison) -> u64 {
+        let argument = self.argument(c).and_then(|(_, argument)| argument);
+        self.name.zip(argument).map_or(0, |(name, argument)| known::field(name, argument.name))
+    }
+
+    /// Bits: flags by their names, and those that are of a value as a number.
+    fn with_number(self, c: &Comparison, bits: u64) -> String {
+        let field = self.field(c);
+        match (bits & !field, bits & field) {
+            (0, _) | (_, 0) => format!("{bits:#x}"),
+            (flags, rest) => format!("{}|{rest:#x}", self.without_zeros(self.value(c, flags))),
+        }
+    }
+
+    /// A union of constants without those that are 0: beside others they say nothing.
+    fn without_zeros(self, text: String) -> String {
+        let is_zero = |word: &str| {
+            let constant = callgate_facts::Constant::parse(word);
+            constant.is_some_and(|constant| constant.on(self.arch) == Some(0))
+        };
+        let words: Vec<&str> = text.split('|').filter(|word| !is_zero(word)).collect();
+        if words.is_empty() { text } else { words.join("|") }
+    }
+
+    /// Whether names of bits that are tested are those of values, which others share.
+    fn is_of_values(self, c: &Comparison, verb: &str, text: &str) -> bool {
+        let Some(test) = Bits::parse(verb) else { return false };
+        let words: Vec<&str> = text.split('|').collect();
+        let argument = self.argument(c).and_then(|(_, argument)| argument);
+        self.name.zip(argument).is_some_and(|(name, argument)| {
+            let mut arches = self.arches.iter().chain([&self.arch]);
+            arches.any(|arch| known::overlap(name, argument.name, &words, test, *arch).is_some())
+        })
+    }
+
     /// The argument that a comparison reads, where the syscall's are known.
     fn argument(self, c: &Comparison) -> Option<(usize, Option<Argument>)> {
         let index = Field::ARGS.iter().position(|field| *field == c.field())?;
@@ -199,8 +283,8 @@ impl Site<'_> {
         let Some((index, argument)) = self.argument(c) else {
             return Err(inexpressible("a condition looks at the instruction pointer"));
         };
-        let word = u64::from(self.arch.word_bits());
-        let read = argument.map_or(word, bits);
+        let register = u64::from(self.arch.register_bits());
+        let read = argument.map_or(register, bits);
         let compared = if c.width() == Width::Bits32 { 32 } else { 64 };
         // Under a mask of low bits the width makes no difference.
         let within = |bits: u64| bits >= 64 || (c.mask() | c.value()) >> bits == 0;
@@ -218,7 +302,7 @@ impl Site<'_> {
         }
         match compared {
             32 => Ok(format!("low32({name})")),
-            _ if word == 64 => Ok(format!("full({name})")),
+            _ if register == 64 => Ok(format!("full({name})")),
             _ if low => Ok(format!("low32({name})")),
             _ => {
                 Err(inexpressible("a condition looks at bits that the architecture does not have"))
@@ -273,6 +357,14 @@ fn bits(argument: Argument) -> u64 {
     }
 }
 
+/// An operand with the mask under which it is looked at, if there is one.
+fn masked(c: &Comparison, operand: String) -> String {
+    match c.mask() == full_mask(c) {
+        true => operand,
+        false => format!("{operand} & {:#x}", c.mask()),
+    }
+}
+
 const fn full_mask(c: &Comparison) -> u64 {
     match c.width() {
         Width::Bits32 => u32::MAX as u64,
@@ -294,22 +386,6 @@ fn narrowed(c: &Comparison) -> Comparison {
 /// Whether two comparisons are of the same bits of the same field.
 fn is_same(left: &Comparison, right: &Comparison) -> bool {
     (left.field(), left.width(), left.mask()) == (right.field(), right.width(), right.mask())
-}
-
-/// A condition as one of the values that an operand may have.
-fn member(condition: &Condition) -> Option<(Comparison, Member)> {
-    match condition.view() {
-        View::Compare(c) => {
-            let c = narrowed(c);
-            let is_value = c.operator() == Operator::Eq && c.mask() == full_mask(&c);
-            is_value.then(|| (c, Member::One(c.value())))
-        }
-        View::All([first, second]) => {
-            let (comparison, low, high) = range(first, second)?;
-            Some((comparison, Member::Range(low, high)))
-        }
-        _ => None,
-    }
 }
 
 /// Two comparisons as both ends of a range.

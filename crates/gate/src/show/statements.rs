@@ -1,5 +1,6 @@
 //! Which calls stand together in a statement, and in which order statements stand.
 
+mod cases;
 mod fold;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,6 +11,8 @@ use callgate_syscalls::{Arch, Name};
 
 use super::simple::{self, Kept};
 use super::{NotShown, Style, arches_of, condition, verdict};
+
+pub(super) use cases::{Headers, Meanings, write as write_cases};
 
 /// What a statement is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -24,6 +24,19 @@ pub(crate) fn text(action: Action, arch: Arch) -> String {
     }
 }
 
+/// What is an answer on each of some architectures in the same words: an errno by its name, or by
+/// its number where that has different names. None where there are no such words.
+pub(super) fn common(answers: &[(Arch, Action)]) -> Option<String> {
+    let (arch, action) = *answers.first()?;
+    let name = text(action, arch);
+    if answers.iter().all(|(arch, action)| text(*action, *arch) == name) {
+        return Some(name);
+    }
+    let is_number = action.kind() == ActionKind::Errno;
+    let is_same = answers.iter().all(|(_, other)| *other == action);
+    (is_number && is_same).then(|| format!("errno {}", action.data()))
+}
+
 /// In which order verdicts are shown: those under which calls are executed first.
 pub(super) fn rank(action: Action) -> u8 {
     match action.kind() {

@@ -330,9 +330,7 @@ fn of_word(word: Token<'_>, names: Names) -> Result<u32, Error> {
 /// The names of architectures in both tools.
 fn arch_named(name: &str) -> Option<Arch> {
     match name {
-        "i386" | "i686" => Some(Arch::X86),
-        "amd64" => Some(Arch::X86_64),
         "x32" => None,
-        other => Arch::from_name(other),
+        other => Arch::from_word(other),
     }
 }
