@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use callgate_facts::{Constants, Form};
-use callgate_syscalls::{Arch, ArchToken, Argument, ArgumentWidth, Name, SyscallNr};
+use callgate_facts::{Constants, Form, Spelling};
+use callgate_syscalls::{Arch, ArchToken, Argument, ArgumentWidth, Name, SyscallNr, names};
 
 use crate::Denial;
 
@@ -108,21 +108,67 @@ fn raw(denial: &Denial) -> Vec<ShownArgument> {
 fn shown(denial: &Denial, arch: Arch, name: Name, arguments: &[Argument]) -> Vec<ShownArgument> {
     let of = |(index, argument): (usize, &Argument)| {
         let value = denial.args.get(index).copied().flatten();
-        let set = set(denial, arch, name, arguments, index).filter(|_| !is_mode(argument));
+        let set = set(denial, arch, name, arguments, index);
         let (text, is_named) = match (value, set) {
             (None, _) => (UNKNOWN.to_owned(), false),
             (Some(0), Some(_)) if Form::of(*argument) == Some(Form::Address) => {
                 ("NULL".to_owned(), false)
             }
-            (Some(value), Some(set)) => {
-                let spelling = set.spell(read_part(value, argument.width), arch);
-                (spelling.to_string(), !spelling.constants.is_empty())
+            (Some(value), _) if asks(name, read_part(value, argument.width)) => {
+                ("0xffffffff (asks which it is)".to_owned(), false)
             }
-            (Some(value), None) => (plain(value, argument), false),
+            (Some(value), Some(set)) if is_mode(argument) => {
+                (mode(read_part(value, argument.width), set, arch), false)
+            }
+            (Some(value), Some(set)) => {
+                let mut spelling = set.spell(read_part(value, argument.width), arch);
+                let permissions = permissions(name, &mut spelling);
+                let is_named = !spelling.constants.is_empty();
+                (spelled(&spelling, permissions), is_named)
+            }
+            (Some(value), None) => (plain(value, name, argument), false),
         };
         ShownArgument { name: Some(argument.name), value, text, is_named }
     };
     arguments.iter().enumerate().map(of).collect()
+}
+
+/// Whether a call changes nothing: personality(2) with all bits set.
+fn asks(name: Name, read: u64) -> bool {
+    name == names::PERSONALITY && read == u64::from(u32::MAX)
+}
+
+/// Takes the permissions of System V IPC out of its flags.
+fn permissions(name: Name, spelling: &mut Spelling) -> Option<u64> {
+    let has_permissions = matches!(name, names::MSGGET | names::SEMGET | names::SHMGET);
+    let permissions = Some(spelling.rest & 0o777).filter(|bits| has_permissions && *bits != 0)?;
+    spelling.rest &= !permissions;
+    Some(permissions)
+}
+
+fn spelled(spelling: &Spelling, permissions: Option<u64>) -> String {
+    match permissions.map(octal) {
+        None => spelling.to_string(),
+        Some(bits) if spelling.constants.is_empty() && spelling.rest == 0 => bits,
+        Some(bits) => format!("{spelling}|{bits}"),
+    }
+}
+
+/// A file's mode, with the name of its type if it has one.
+fn mode(read: u64, set: Constants, arch: Arch) -> String {
+    let kind = read & set.field();
+    let rest = read & !kind;
+    let spelling = set.spell(kind, arch);
+    match kind == 0 || spelling.rest != 0 {
+        true => octal(read),
+        false if rest == 0 => spelling.to_string(),
+        false => format!("{spelling}|{}", octal(rest)),
+    }
+}
+
+/// As people write modes.
+fn octal(value: u64) -> String {
+    if value == 0 { "0".to_owned() } else { format!("0{value:o}") }
 }
 
 /// What an argument takes its values from, with the other arguments as they are.
@@ -159,10 +205,14 @@ pub(crate) const fn read_part(value: u64, width: ArgumentWidth) -> u64 {
 }
 
 /// A value that no constant names.
-fn plain(value: u64, argument: &Argument) -> String {
+fn plain(value: u64, name: Name, argument: &Argument) -> String {
     let read = read_part(value, argument.width);
-    if is_mode(argument) {
-        return if read == 0 { "0".to_owned() } else { format!("0{read:o}") };
+    if is_mode(argument) || name == names::UMASK {
+        return octal(read);
+    }
+    let is_id = argument.c_type.ends_with("uid_t") || argument.c_type.ends_with("gid_t");
+    if (is_id || argument.name == "fd") && signed(read, argument.width) == -1 {
+        return "-1".to_owned();
     }
     match Form::of(*argument) {
         Some(Form::Address) if read == 0 => "NULL".to_owned(),
@@ -223,6 +273,33 @@ mod tests {
                 "openat(AT_FDCWD, NULL, O_RDONLY|O_CLOEXEC, 0) on aarch64",
             ),
             (Arch::X86_64, names::GETPID, vec![], "getpid() on x86_64"),
+            (Arch::X86_64, names::MSGGET, all(&[1, 0o1600]), "msgget(1, IPC_CREAT|0600) on x86_64"),
+            (Arch::X86_64, names::MSGGET, all(&[1, 0o600]), "msgget(1, 0600) on x86_64"),
+            (Arch::X86_64, names::UMASK, all(&[0o22]), "umask(022) on x86_64"),
+            (
+                Arch::X86_64,
+                names::SETRESUID,
+                all(&[u32::MAX.into(), 0, u64::MAX]),
+                "setresuid(-1, 0, -1) on x86_64",
+            ),
+            (
+                Arch::X86_64,
+                names::MKNODAT,
+                all(&[u64::MAX - 99, 0, 0o2_0666, 259]),
+                "mknodat(AT_FDCWD, NULL, S_IFCHR|0666, 259) on x86_64",
+            ),
+            (
+                Arch::X86_64,
+                names::MMAP,
+                all(&[0, 9, 1, 0x22, u64::MAX, 0]),
+                "mmap(0, 9, PROT_READ, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) on x86_64",
+            ),
+            (
+                Arch::X86_64,
+                names::PERSONALITY,
+                all(&[u32::MAX.into()]),
+                "personality(0xffffffff (asks which it is)) on x86_64",
+            ),
             (Arch::X86_64, names::MKDIR, vec![], "mkdir(…) on x86_64"),
             (Arch::X86_64, names::MKDIR, vec![None, Some(0o755)], "mkdir(?, 0755) on x86_64"),
         ] {

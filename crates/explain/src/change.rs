@@ -4,10 +4,12 @@ mod place;
 
 use callgate_facts::{Block, Groups, Hidden, Reading, Risk, Selector, selectors};
 use callgate_gate::{Lowered, nothing, read};
-use callgate_policy::{ArchPolicy, Condition, Policy};
+use callgate_policy::{ArchPolicy, Condition, Field, Policy, Rule, View};
 use callgate_rules::{Source, Target};
-use callgate_syscalls::{Action, ActionKind, Arch, Errno, Name};
+use callgate_syscalls::{Action, ActionKind, Arch, Argument, Errno, Name};
 
+use crate::call::read_part;
+use crate::intent::SHOWN_MAX;
 use crate::{Answer, Call, Cost, Denial, Effect, Filter, Intent, Ruling, partial};
 use place::Place;
 
@@ -42,6 +44,9 @@ pub struct Before {
     /// The calls about which nothing is left for it to decide: they have to go from there, as the
     /// language refuses what is never reached.
     pub replaces: Vec<Name>,
+    /// Whether it says `always`, which no line before it may contradict: the call has to be taken
+    /// out of it there.
+    pub is_always: bool,
 }
 
 /// The kinds of change, from that which permits least.
@@ -75,9 +80,11 @@ pub(crate) fn of(
     if !rulings.is_empty() && rulings.iter().all(executes) {
         return Vec::new();
     }
-    let around = Around { denial, arch, filter, place: Place::of(rulings) };
+    let asked = asked(policy, rulings, (arch, name));
+    let around = Around { denial, arch, filter, place: Place::of(rulings), asked };
     let mut changes = Vec::new();
-    let hides = hides_what_it_does(arch, name, intents);
+    let shown = intents.get(..SHOWN_MAX).unwrap_or(intents);
+    let hides = hides_what_it_does(arch, name, shown);
     match is_told(denial, rulings, arch) {
         // They take another way already.
         true if hides => return changes,
@@ -88,10 +95,21 @@ pub(crate) fn of(
         return changes;
     }
     let block = around.block(name);
-    let risks = block.as_ref().map_or(&[][..], |block| block.risks);
+    // What no block permits can have risks of its own.
+    let risks = block.as_ref().map_or_else(|| risks_apart(denial, arch, name), |block| block.risks);
     changes.extend(around.exact(call, name).map(|exact| Change { risks, ..exact }));
     changes.extend(block);
     changes
+}
+
+/// The risks of what an argument is by itself.
+fn risks_apart(denial: &Denial, arch: Arch, name: Name) -> &'static [Risk] {
+    let Some(signature) = arch.signature(name) else { return &[] };
+    let known = signature.arguments().zip(denial.args).filter_map(|(argument, value)| {
+        let value = read_part(value?, argument.width);
+        Some(Risk::of_argument(arch, name, argument.name, value))
+    });
+    known.into_iter().find(|risks| !risks.is_empty()).unwrap_or(&[])
 }
 
 /// Whether what the call does stands behind a pointer, where another call has it as an argument, and
@@ -105,16 +123,22 @@ fn hides_what_it_does(arch: Arch, name: Name, intents: &[Intent]) -> bool {
 }
 
 /// Whether the callers take another way on ENOSYS, which whatever happens to them now keeps them
-/// from.
+/// from. Who makes the call has to be known, and none of those who are told may fail for want of it.
 fn enosys_helps(denial: &Denial, intents: &[Intent]) -> bool {
     let kind = denial.answer.kind();
     let fails = kind == Some(ActionKind::Errno) || matches!(denial.answer, Answer::Returned(_));
-    intents.iter().any(|intent| match intent.effect {
-        Effect::OnlyEnosysHelps => true,
+    let helps = |intent: &Intent| match intent.effect {
+        Effect::OnlyEnosysHelps => intent.is_certain,
         // Any error will do, and they get one.
-        Effect::AnyErrorHelps => !fails,
+        Effect::AnyErrorHelps => intent.is_certain && !fails,
         Effect::Fails | Effect::Unknown => false,
-    })
+    };
+    let shown = intents.get(..SHOWN_MAX).unwrap_or(intents);
+    let (fails, may_fail) = (
+        shown.iter().any(|intent| intent.effect == Effect::Fails),
+        intents.iter().any(|intent| intent.effect == Effect::Fails && !intent.is_certain),
+    );
+    shown.iter().any(helps) && !fails && !may_fail
 }
 
 /// Whether the callers are told that the kernel does not have the call.
@@ -138,6 +162,8 @@ struct Around<'a> {
     arch: Arch,
     filter: Option<&'a Filter<'a>>,
     place: Place,
+    /// The arguments that the refusing rule looks at.
+    asked: Vec<(usize, Argument)>,
 }
 
 impl Around<'_> {
@@ -152,7 +178,13 @@ impl Around<'_> {
     /// The call with the arguments that decide what it does: by names, where these are read back as
     /// the same value, which those of nonsense are not.
     fn exact(&self, call: &Call, name: Name) -> Option<Change> {
-        let tests = tests(self.denial, self.arch, name);
+        let mut tests = tests(self.denial, self.arch, name);
+        if tests.is_empty() {
+            // What the rule refuses is not all of the call, and no more than that is to be allowed.
+            tests.extend(self.asked.iter().filter_map(|&(register, argument)| {
+                Some((register, read_part((*self.denial.args.get(register)?)?, argument.width)))
+            }));
+        }
         let of = |text: &dyn Fn(usize, u64) -> Option<String>| {
             let one = |&(index, value): &(usize, u64)| {
                 Some(format!("{} == {}", call.arguments.get(index)?.name?, text(index, value)?))
@@ -164,7 +196,7 @@ impl Around<'_> {
             };
             self.change(ChangeKind::Exact, line, Some(profile_rule(name, &tests)))
         };
-        let named = |index: usize, _| Some(call.arguments.get(index)?.text.clone());
+        let named = |index: usize, _| Some(octal_marked(&call.arguments.get(index)?.text));
         of(&named).or_else(|| of(&|_, value| Some(format!("{value:#x}"))))
     }
 
@@ -184,7 +216,7 @@ impl Around<'_> {
         let advice = lowered(&line, self.arch)?;
         let policy = self.filter.and_then(Filter::policy);
         let changed = match policy {
-            Some(policy) => Some(self.changed(policy, &advice)?),
+            Some(policy) => Some(self.changed(policy, &line)?),
             None => None,
         };
         if !self.cures(kind, changed.as_ref().unwrap_or(&advice)) {
@@ -211,27 +243,33 @@ impl Around<'_> {
         partial::decisions(policy, self.denial).into_iter().all(|decision| cured(decision.action))
     }
 
-    /// A policy with other rules at the place, on the call's architecture.
-    fn changed(&self, policy: &Policy, advice: &Policy) -> Option<Policy> {
-        let advice = advice.arch(self.arch)?;
+    /// A policy with a line at the place, which holds on all of its architectures that have the call.
+    fn changed(&self, policy: &Policy, line: &str) -> Option<Policy> {
         let mut builder = Policy::builder(policy.foreign());
         for (arch, own) in policy.arches() {
-            let changed = match arch == self.arch {
-                true => self.both(own, advice),
-                false => own.clone(),
+            let advice = lowered(line, arch).filter(|_| self.is_for(arch, own));
+            let changed = match advice.as_ref().and_then(|advice| advice.arch(arch)) {
+                Some(advice) => self.both(arch, own, advice),
+                None => own.clone(),
             };
             builder = builder.arch(arch, changed);
         }
         builder.build().ok()
     }
 
-    fn both(&self, own: &ArchPolicy, advice: &ArchPolicy) -> ArchPolicy {
+    /// Whether a filter is for an architecture: programs do not list theirs, and allow nothing of others.
+    fn is_for(&self, arch: Arch, own: &ArchPolicy) -> bool {
+        let is_listed = self.filter.is_none_or(Filter::has_rules);
+        is_listed || arch == self.arch || own.rules().next().is_some()
+    }
+
+    fn both(&self, arch: Arch, own: &ArchPolicy, advice: &ArchPolicy) -> ArchPolicy {
         let mut both = ArchPolicy::new(own.default_action());
         if let Some(unknown) = own.unknown_action() {
             both.unknown(unknown);
         }
         for (nr, rules) in own.rules() {
-            let at = self.place.index(rules.len(), nr, self.arch, self.filter);
+            let at = self.place.index(rules.len(), nr, arch, self.filter);
             let (before, after) = rules.split_at(at);
             for rule in before.iter().chain(advice.rules_for(nr)).chain(after) {
                 both.rule(nr, rule.condition().clone(), rule.action());
@@ -242,7 +280,7 @@ impl Around<'_> {
                 both.rule(nr, rule.condition().clone(), rule.action());
             }
             // A number with rules counts as known, which it may not be without them.
-            both.rule(nr, Condition::always(), own.action_without_rule(self.arch, nr));
+            both.rule(nr, Condition::always(), own.action_without_rule(arch, nr));
         }
         both
     }
@@ -266,6 +304,44 @@ fn tests(denial: &Denial, arch: Arch, name: Name) -> Vec<(usize, u64)> {
         says.then_some((selector.register, value))
     };
     selectors.iter().filter_map(known).filter_map(test).collect()
+}
+
+/// The arguments, but pointers, that the rules look at which refuse a call.
+fn asked(
+    policy: Option<&Policy>,
+    rulings: &[Ruling],
+    (arch, name): (Arch, Name),
+) -> Vec<(usize, Argument)> {
+    let refuses = |ruling: &&Ruling| !ruling.action.kind().executes();
+    let ids = rulings.iter().filter(refuses).filter_map(|ruling| ruling.rule);
+    let rules = ids.filter_map(|(_, id)| {
+        policy?.arch(id.arch).filter(|_| id.arch == arch)?.rules_for(id.nr).get(id.index)
+    });
+    let mut fields = Vec::new();
+    let mut open: Vec<&Condition> = rules.map(Rule::condition).collect();
+    while let Some(condition) = open.pop() {
+        match condition.view() {
+            View::Compare(comparison) => fields.push(comparison.field()),
+            View::All(parts) | View::Any(parts) => open.extend(parts),
+        }
+    }
+    let Some(signature) = arch.signature(name) else { return Vec::new() };
+    let arguments = signature.arguments().enumerate().filter(|(register, argument)| {
+        fields.contains(&Field::ARGS[*register]) && !argument.c_type.contains('*')
+    });
+    arguments.collect()
+}
+
+/// A text with octal numbers as the language has them: `0o600`.
+fn octal_marked(text: &str) -> String {
+    let is_octal = |word: &str| {
+        word.len() > 1 && word.starts_with('0') && word.bytes().all(|b| b.is_ascii_digit())
+    };
+    let marked = |word: &str| match is_octal(word) {
+        true => word.replacen('0', "0o", 1),
+        false => word.to_owned(),
+    };
+    text.split('|').map(marked).collect::<Vec<_>>().join("|")
 }
 
 fn profile_rule(name: Name, tests: &[(usize, u64)]) -> String {

@@ -2,7 +2,7 @@
 
 use callgate_syscalls::{Action, ActionKind, Arch, ArchToken, Errno, SyscallNr};
 
-use crate::{Time, kind};
+use crate::{Ruling, Time, kind};
 
 /// A call that was not allowed, as far as its source knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct Denial {
     /// Texts behind pointers, by the index of the argument. They are for reading: another thread may
     /// have changed them meanwhile.
     pub texts: Vec<(usize, String)>,
+    /// What a filter was said to say of it, by an explanation that was written before.
+    pub rulings: Vec<Ruling>,
     /// How often.
     pub count: u64,
     /// The first time.
@@ -111,6 +113,7 @@ impl Denial {
             process: Process::default(),
             caller: Vec::new(),
             texts: Vec::new(),
+            rulings: Vec::new(),
             count: 1,
             first: None,
             last: None,

@@ -26,6 +26,9 @@ pub struct Explanation {
     pub intents: Vec<Intent>,
     /// What would cure it, the narrowest first.
     pub changes: Vec<Change>,
+    /// Capabilities with each of which the filter lets the call pass, as whoever resolves it for
+    /// several knows; empty here.
+    pub capabilities: Vec<String>,
     /// Whether nothing has to change: the callers were told that the kernel lacks the call, and take
     /// another way then.
     pub is_fine: bool,
@@ -37,21 +40,24 @@ pub struct Explanation {
 #[must_use]
 pub fn explain(denial: &Denial, filter: Option<&Filter<'_>>) -> Explanation {
     let call = Call::of(denial);
-    let rulings = filter.map(|filter| filter.rulings(denial)).unwrap_or_default();
+    let rulings = filter.map_or_else(|| denial.rulings.clone(), |filter| filter.rulings(denial));
     let is_consistent =
         rulings.is_empty() || rulings.iter().any(|ruling| denial.answer.agrees_with(ruling.action));
     // Of several rulings, those that contradict what was seen are none.
     let agreeing = |ruling: &&Ruling| !is_consistent || denial.answer.agrees_with(ruling.action);
     let rulings: Vec<Ruling> = rulings.iter().filter(agreeing).cloned().collect();
-    let intents = intent::of(&call);
+    let mut intents = intent::of(&call, denial);
     let changes = match denial.answer.kind().is_some_and(ActionKind::executes) {
         true => Vec::new(),
         false => change::of(denial, &call, &intents, &rulings, filter),
     };
+    // What those have to say who are not told decides as well.
+    intents.truncate(intent::SHOWN_MAX);
     Explanation {
         call,
         has_filter: filter.is_some(),
         is_consistent,
+        capabilities: Vec::new(),
         is_fine: changes.is_empty() && is_fine(denial, &intents, &rulings),
         intents,
         changes,
@@ -69,6 +75,16 @@ fn is_fine(denial: &Denial, intents: &[Intent], rulings: &[Ruling]) -> bool {
 }
 
 impl Explanation {
+    /// Whether the call failed although the filter lets it pass, whatever is not known of it: the
+    /// refusal came from elsewhere.
+    #[must_use]
+    pub fn is_from_elsewhere(&self) -> bool {
+        let passes = |ruling: &Ruling| ruling.action.kind().executes();
+        matches!(self.denial.answer, Answer::Returned(_))
+            && !self.rulings.is_empty()
+            && self.rulings.iter().all(passes)
+    }
+
     /// Whether a refusal by a filter is likely. Of calls that failed with some errno, as a log of all
     /// calls has them, most were not refused: without a filter those with `EPERM` and `ENOSYS` are
     /// likely, with one those to which it gives that errno.

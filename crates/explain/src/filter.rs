@@ -6,6 +6,7 @@ use callgate_prover::Prover;
 use callgate_rules::{Origin, Provenance, Sources, Span};
 use callgate_syscalls::{Action, Endian};
 
+use crate::ruling::Ruling;
 use crate::{Denial, partial};
 
 /// A filter as far as it is known: by the rules that were written, or by its programs alone.
@@ -16,26 +17,6 @@ pub struct Filter<'f>(Kind<'f>);
 enum Kind<'f> {
     Rules { policy: &'f Policy, provenance: &'f Provenance, sources: &'f Sources },
     Programs { stack: &'f Stack, policy: Option<Box<Policy>> },
-}
-
-/// What a filter says of a call, and who in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Ruling {
-    /// What happens to the call.
-    pub action: Action,
-    /// `FILE:LINE:COLUMN` of the rule or of the default.
-    pub place: Option<String>,
-    /// The line of the text that stands there.
-    pub line: Option<String>,
-    /// The rule in words: `rule 2 of socket`, `the default action`.
-    pub by: String,
-    /// Whether the filter is not for the architecture of the call.
-    pub is_foreign: bool,
-    /// Where a rule that decides stands: in the text, and among the policy's rules.
-    pub(crate) rule: Option<(Option<Span>, RuleId)>,
-    /// Whether it is said by rules, and not by programs of which no rules are known.
-    pub(crate) rules: bool,
 }
 
 impl<'f> Filter<'f> {
@@ -65,6 +46,11 @@ impl<'f> Filter<'f> {
             Kind::Rules { policy, .. } => Some(policy),
             Kind::Programs { policy, .. } => policy.as_deref(),
         }
+    }
+
+    /// Whether its rules are known, and not only what they were compiled to.
+    pub(crate) const fn has_rules(&self) -> bool {
+        matches!(self.0, Kind::Rules { .. })
     }
 
     /// Where a rule of the policy stands in a text.

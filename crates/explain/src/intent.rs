@@ -3,7 +3,9 @@
 use callgate_facts::{Confidence, Constant, Constants, Drift, Fallback, ReleaseKind};
 use callgate_syscalls::{Arch, Name};
 
-use crate::Call;
+use crate::{Call, Denial};
+
+mod runtime;
 
 /// What is known of programs that make such a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,12 +50,15 @@ pub enum Effect {
 }
 
 /// The most intents that are told.
-const SHOWN_MAX: usize = 2;
+pub(crate) const SHOWN_MAX: usize = 2;
 
 /// What is known of a call: what fits its arguments before what is about the syscall as such.
-pub(crate) fn of(call: &Call) -> Vec<Intent> {
+///
+/// What another runtime wants with it than the one that made it is left out.
+pub(crate) fn of(call: &Call, denial: &Denial) -> Vec<Intent> {
     let (Some(arch), Some(name)) = (call.arch, call.name) else { return Vec::new() };
-    let drift = callers(name, arch).map(Intent::from);
+    let drift = callers(name, arch).filter(|row| runtime::may_have_made(row, denial));
+    let drift = drift.map(Intent::from);
     let denials = callgate_facts::Denial::of(name).map(|row| Intent::of_denial(row, name, arch));
     let mut intents: Vec<(usize, Intent)> = denials
         .chain(drift)
@@ -62,8 +67,10 @@ pub(crate) fn of(call: &Call) -> Vec<Intent> {
             Some((rank, Intent { is_certain: rank <= CERTAIN, ..intent }))
         })
         .collect();
-    intents.sort_by_key(|(rank, _)| *rank);
-    intents.into_iter().map(|(_, intent)| intent).take(SHOWN_MAX).collect()
+    // Of what may be, first what can't do without.
+    let can_do_without = |intent: &Intent| intent.is_certain || intent.effect != Effect::Fails;
+    intents.sort_by_key(|(rank, intent)| (*rank, can_do_without(intent)));
+    intents.into_iter().map(|(_, intent)| intent).collect()
 }
 
 /// What programs make a call for; not what starts them in containers.
@@ -81,26 +88,46 @@ const CERTAIN: usize = 1;
 fn mismatch(call: &Call, description: &str) -> Option<usize> {
     let words = description.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     let constants: Vec<Constant> = words.filter_map(Constant::parse).collect();
-    if constants.is_empty() {
+    let families: Vec<&str> = families(description).collect();
+    if constants.is_empty() && families.is_empty() {
         return Some(CERTAIN);
+    }
+    let is_shown = |family: &&str| {
+        let is_of = |text: &str| text.split('|').any(|word| word.starts_with(family));
+        call.arguments.iter().any(|argument| is_of(&argument.text))
+    };
+    let may_be = |one: &dyn Fn(Constant) -> bool| may_be_unknown(call, one);
+    let is_whole = families.iter().all(is_shown);
+    if !is_whole
+        && !families.iter().all(|it| is_shown(it) || may_be(&|one| one.name().starts_with(it)))
+    {
+        return None;
     }
     let shown = |constant: &Constant| {
         let is_word = |text: &str| text.split('|').any(|word| word == constant.name());
         call.arguments.iter().any(|argument| is_word(&argument.text))
     };
     let missing: Vec<&Constant> = constants.iter().filter(|constant| !shown(constant)).collect();
-    match missing.is_empty() {
+    match missing.is_empty() && is_whole {
         true => Some(0),
-        false => missing.iter().all(|one| may_be_unknown(call, **one)).then_some(CERTAIN + 1),
+        false => missing.iter().all(|it| may_be(&|one| one == **it)).then_some(CERTAIN + 1),
     }
 }
 
-/// Whether a constant may be what an argument is that is not known.
-fn may_be_unknown(call: &Call, constant: Constant) -> bool {
+/// The beginnings of constants that a description names: `ARCH_SHSTK_` of `ARCH_SHSTK_*`.
+fn families(description: &str) -> impl Iterator<Item = &str> {
+    let words = description.split(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '*');
+    let families = words.filter_map(|word| word.strip_suffix('*'));
+    families
+        .filter(|start| start.ends_with('_') && start.starts_with(|c: char| c.is_ascii_uppercase()))
+}
+
+/// Whether an argument that is not known may be such a constant.
+fn may_be_unknown(call: &Call, is_it: &dyn Fn(Constant) -> bool) -> bool {
     let Some(name) = call.name else { return true };
     call.arguments.iter().filter(|argument| argument.value.is_none()).any(|argument| {
         let usages = argument.name.into_iter().flat_map(|argument| Constants::of(name, argument));
-        usages.flat_map(|usage| usage.constants.members()).any(|one| one == constant)
+        usages.flat_map(|usage| usage.constants.members()).any(is_it)
     })
 }
 

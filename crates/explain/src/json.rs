@@ -34,10 +34,14 @@ struct ExplanationJson {
     rulings: Vec<RulingJson>,
     /// Whether the filter that was given does what was seen; null without one.
     consistent: Option<bool>,
+    /// Whether the call failed although the filter lets it pass.
+    elsewhere: bool,
     /// What programs want with the call.
     intents: Vec<IntentJson>,
     /// What would cure it, the narrowest first.
     changes: Vec<ChangeJson>,
+    /// Capabilities with each of which the filter lets the call pass.
+    capabilities: Vec<String>,
     /// What the source can't know.
     unknown: Vec<&'static str>,
 }
@@ -113,6 +117,8 @@ struct ChangeJson {
     before: Option<String>,
     /// The calls that have to go from that rule, which decides nothing about them any more.
     replaces: Vec<&'static str>,
+    /// Whether that rule says `always`, so that it has to leave the call out itself.
+    always: bool,
     /// The rule for a container profile, as JSON text.
     profile_rule: Option<String>,
     /// What is permitted beyond; null where there is no filter to compare with.
@@ -153,9 +159,11 @@ impl Explanation {
             caller: denial.caller.iter().map(FrameJson::from).collect(),
             source: denial.knowledge.name(),
             rulings: self.rulings.iter().map(|ruling| self.ruling_json(ruling)).collect(),
+            elsewhere: self.is_from_elsewhere(),
             consistent: self.has_filter.then_some(self.is_consistent),
             intents: self.intents.iter().map(IntentJson::from).collect(),
             changes: self.changes.iter().map(ChangeJson::from).collect(),
+            capabilities: self.capabilities.clone(),
             unknown: self.unknown.clone(),
         }
     }
@@ -269,6 +277,7 @@ impl From<&Change> for ChangeJson {
                 .flat_map(|it| &it.replaces)
                 .map(|it| it.as_str())
                 .collect(),
+            always: change.before.as_ref().is_some_and(|before| before.is_always),
             profile_rule: change.profile_rule.clone(),
             permits: change.cost.as_ref().map(|c| c.permits.iter().map(permitted).collect()),
             permits_unnamed: change.cost.as_ref().map(|cost| cost.unnamed),

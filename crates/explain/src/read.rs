@@ -1,8 +1,10 @@
 //! Denials from what logs, tracers and programs print.
 
 mod audit;
+mod bounded;
 mod calls;
 pub(crate) mod core;
+mod explained;
 mod made;
 mod perf;
 mod phrase;
@@ -14,13 +16,15 @@ use callgate_syscalls::Arch;
 
 use crate::Denial;
 
+pub use bounded::read_line;
 pub use calls::Calls;
 pub use core::{NoDenial, read_core};
 pub use made::{Made, Told};
 pub use phrase::Ended;
 
 /// Reads lines, whatever they are of: audit records in all their clothings, strace's lines, fields of
-/// `siginfo_t` as programs print them, and the phrases with which others report an end by SIGSYS.
+/// `siginfo_t` as programs print them, explanations that were written as JSON, and the phrases with
+/// which others report an end by SIGSYS.
 ///
 /// ```
 /// use callgate_explain::{Found, Reader};
@@ -37,6 +41,7 @@ pub use phrase::Ended;
 pub struct Reader {
     audit: audit::Audit,
     strace: strace::Strace,
+    explained: explained::Explained,
     native: Arch,
 }
 
@@ -62,7 +67,8 @@ impl Reader {
     /// A reader for lines of a machine: some forms do not say their architecture.
     #[must_use]
     pub fn new(native: Arch) -> Self {
-        Self { audit: audit::Audit::default(), strace: strace::Strace::new(native), native }
+        let (audit, explained) = (audit::Audit::default(), explained::Explained::default());
+        Self { audit, strace: strace::Strace::new(native), explained, native }
     }
 
     /// Reads the next line.
@@ -73,8 +79,9 @@ impl Reader {
         }
         // What is an audit record is never anything else, and so on: the most certain form first.
         let found = self
-            .audit
+            .explained
             .line(line)
+            .or_else(|| self.audit.line(line))
             .or_else(|| self.strace.line(line))
             .or_else(|| siginfo::line(line, self.native))
             .or_else(|| phrase::line(line));

@@ -1,5 +1,6 @@
 //! Explanations for people.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use callgate_gate::in_words;
@@ -32,6 +33,16 @@ impl fmt::Display for Explanation {
         for (index, change) in self.changes.iter().enumerate() {
             write_change(f, index + 1, change)?;
         }
+        if !self.capabilities.is_empty() {
+            let caps = self.capabilities.join(" or ");
+            line(
+                f,
+                "or",
+                &format_args!(
+                    "give it {caps}, with which this filter allows the call (--caps; docker run --cap-add)"
+                ),
+            )?;
+        }
         if self.is_fine {
             let none = "none: the caller was told that there is no such call, and does without";
             line(f, "change", &none)?;
@@ -49,6 +60,9 @@ impl Explanation {
     fn outcome(&self) -> String {
         let seen = self.seen();
         let arch = self.call.arch.unwrap_or(Arch::X86_64);
+        if self.is_from_elsewhere() {
+            return format!("{seen}, and this filter lets it pass");
+        }
         match (self.is_consistent, &self.rulings[..]) {
             (false, [one]) => format!("{seen}; by this filter it {}", said(one.action, arch)),
             _ => seen,
@@ -77,10 +91,16 @@ impl Explanation {
 
     fn write_rulings(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let several = self.rulings.len() > 1;
-        for Ruling { action, place, line: text, by, .. } in &self.rulings {
-            let place = place.as_deref().map_or_else(String::new, |place| format!("{place}, "));
+        for Ruling { action, place, line: text, by, rule, .. } in &self.rulings {
+            let who = match (place, rule) {
+                // Its line says more than its number.
+                (Some(place), Some(_)) => place.clone(),
+                (Some(place), None) if text.is_some() && by.starts_with("rule ") => place.clone(),
+                (Some(place), None) => format!("{place}, {by}"),
+                (None, _) => by.clone(),
+            };
             let possible = if several { " (possibly)" } else { "" };
-            line(f, "rule", &format_args!("{place}{by}: {action}{possible}"))?;
+            line(f, "rule", &format_args!("{who}: {action}{possible}"))?;
             if let Some(text) = text {
                 line(f, "", &format_args!("| {text}"))?;
             }
@@ -92,6 +112,20 @@ impl Explanation {
                 "",
                 &format_args!("add `{arch}` to the filter's architectures to have its rules count"),
             )?;
+        }
+        if self.is_from_elsewhere() {
+            line(
+                f,
+                "but",
+                &"so the refusal came from elsewhere: a capability that the process lacks, the owner or mode of a file, \
+                  an LSM (AppArmor, SELinux, Landlock), a limit, a namespace, or another filter that is also loaded",
+            )?;
+            return line(
+                f,
+                "go on",
+                &"`callgate explain --check` makes the call without any filter; `callgate disasm --pid` shows all that a \
+                  process has; `journalctl -k` has what LSMs deny; `callgate doctor` what this environment lacks",
+            );
         }
         match (self.has_filter, self.is_consistent) {
             (true, false) => line(
@@ -194,6 +228,9 @@ fn write_change(f: &mut fmt::Formatter<'_>, number: usize, change: &Change) -> f
         let place = &before.place;
         let names: Vec<&str> = before.replaces.iter().map(|name| name.as_str()).collect();
         let what = match &names[..] {
+            _ if before.is_always => format!(
+                "once {place} leaves that out: no line may contradict what it says `always`"
+            ),
             [] => format!("before {place}: the first rule that holds decides"),
             names => format!("before {place}, which then has to be without {}", names.join(", ")),
         };
@@ -220,27 +257,38 @@ fn write_change(f: &mut fmt::Formatter<'_>, number: usize, change: &Change) -> f
 }
 
 impl fmt::Display for Cost {
-    /// `permits nothing more`, or `permits 2 calls more: bind, socket (in part)`.
+    /// `permits nothing more`, or `permits 2 calls more: bind, socket (in part); on x32, x86_64`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_nothing() {
             return f.write_str("permits nothing more");
         }
-        let name = |(_, name, whole): &(Arch, String, bool)| match whole {
-            true => name.clone(),
+        let mut calls: BTreeMap<&str, bool> = BTreeMap::new();
+        for (_, name, whole) in &self.permits {
+            *calls.entry(name).or_insert(true) &= whole;
+        }
+        let name = |(name, whole): (&&str, &bool)| match whole {
+            true => (*name).to_owned(),
             false => format!("{name} (in part)"),
         };
-        let mut names: Vec<String> = self.permits.iter().take(NAMES_MAX).map(name).collect();
-        let left = self.permits.len().saturating_sub(NAMES_MAX);
+        let mut names: Vec<String> = calls.iter().take(NAMES_MAX).map(name).collect();
+        let left = calls.len().saturating_sub(NAMES_MAX);
         if left > 0 {
             names.push(format!("{left} others"));
         }
         if self.unnamed > 0 {
             names.push(format!("{} numbers without a name", number(self.unnamed)));
         }
-        let calls = match self.permits.len() {
+        let calls = match calls.len() {
             1 => "1 call".to_owned(),
             count => format!("{count} calls"),
         };
-        write!(f, "permits {calls} more: {}", names.join(", "))
+        write!(f, "permits {calls} more: {}", names.join(", "))?;
+        let mut arches: Vec<&str> = self.permits.iter().map(|(arch, ..)| arch.name()).collect();
+        arches.sort_unstable();
+        arches.dedup();
+        match arches[..] {
+            [] | [_] => Ok(()),
+            _ => write!(f, "; on {}", arches.join(", ")),
+        }
     }
 }

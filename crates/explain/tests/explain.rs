@@ -1,7 +1,9 @@
 //! Explanations of denials that users meet, as they are shown.
 #![expect(clippy::unwrap_used, reason = "a helper fails its test by panicking")]
 
-use callgate_explain::{Answer, ChangeKind, Denial, Explanation, Filter, Knowledge, explain};
+use callgate_explain::{
+    Answer, ChangeKind, Cost, Denial, Explanation, Filter, Found, Knowledge, Reader, explain,
+};
 use callgate_gate::{nothing, read};
 use callgate_policy::Policy;
 use callgate_rules::{Provenance, Source, Sources, Target};
@@ -79,6 +81,65 @@ fn callers_that_fall_back_are_told_enosys_first_and_it_permits_nothing() {
     let told = denial(Arch::X86_64, names::CLONE3, &[0x7000, 88], enosys);
     let kinds_told = kinds(&explained(&POLICY.replace("EPERM", "ENOSYS"), &told)).len();
     assert_eq!(kinds_told, kinds(&explanation).len() - 1);
+}
+
+#[test]
+fn where_enosys_ends_a_caller_it_is_no_advice() {
+    const ARCH_SET_FS: u64 = 0x1002;
+    let start = denial(Arch::X86_64, names::ARCH_PRCTL, &[ARCH_SET_FS, 0x7000], eperm());
+    let first = |denial: &Denial| explained(POLICY, denial).changes[0].line.clone();
+    assert_eq!(first(&start), "allow arch_prctl");
+    // So may one be of which it is not known what it does; a probe of shadow stacks is not.
+    assert_eq!(first(&denial(Arch::X86_64, names::ARCH_PRCTL, &[], eperm())), "allow arch_prctl");
+    let probe = denial(Arch::X86_64, names::ARCH_PRCTL, &[0x5001, 0], eperm());
+    assert_eq!(first(&probe), "enosys arch_prctl");
+    // Of its many operations, one is tried before another: which it was is not known.
+    assert_eq!(first(&denial(Arch::X86_64, names::FUTEX, &[], eperm())), "allow futex");
+}
+
+#[test]
+fn what_a_change_permits_is_counted_on_every_architecture_that_its_line_is_for() {
+    let text = "policy 1\narch x86_64, x86, x32\ndefault errno EPERM\nallow read\n";
+    let uname = denial(Arch::X86_64, names::UNAME, &[0x7000], eperm());
+    let explanation = explained(text, &uname);
+    let first = &explanation.changes[0];
+    assert_eq!(first.line, "allow uname");
+    let cost = first.cost.as_ref().unwrap();
+    let arches: Vec<Arch> = cost.permits.iter().map(|(arch, ..)| *arch).collect();
+    assert_eq!(arches.len(), 3, "{cost:?}");
+    assert_eq!(cost.to_string(), "permits 1 call more: uname; on x32, x86, x86_64");
+    // As the prover has it of the file with that line.
+    let (old, new) = (written(text).policy, written(&format!("{text}allow uname\n")).policy);
+    assert_eq!(Cost::between(&old, &new).as_ref(), Some(cost));
+}
+
+#[test]
+fn what_an_explanation_said_of_a_filter_is_told_again_without_it() {
+    let netlink = denial(Arch::X86_64, names::SOCKET, &[16, 3, 0], eperm());
+    let explanation = explained(POLICY, &netlink);
+    let read = Reader::new(Arch::X86_64).line(&explanation.json_line());
+    let Found::Denial(told) = read else { panic!("{read:?}") };
+    let again = explain(&told, None);
+    let said = |explanation: &Explanation| {
+        let rulings = explanation.rulings.iter();
+        rulings.map(|it| (it.action, it.place.clone(), it.line.clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(said(&again), said(&explanation));
+    assert_eq!(said(&again)[0].1.as_deref(), Some("p.gate:3:1"));
+    // Another filter has its own say.
+    let other = explained("policy 1\narch x86_64\ndefault kill\n", &told);
+    assert_eq!(other.rulings[0].action, Action::KILL_PROCESS);
+}
+
+#[test]
+fn permissions_are_octal_where_they_are_shown_and_in_changes() {
+    let text = "policy 1\narch x86_64\ndefault allow\nerrno EPERM msgget where msgflg == 0x380\nerrno EPERM umask where mask == 0o22\n";
+    let queue = denial(Arch::X86_64, names::MSGGET, &[1, 0o1600], eperm());
+    let explanation = explained(text, &queue);
+    assert_eq!(explanation.call.to_string(), "msgget(1, IPC_CREAT|0600) on x86_64");
+    assert_eq!(explanation.changes[0].line, "allow msgget where msgflg == IPC_CREAT|0o600");
+    let mask = denial(Arch::X86_64, names::UMASK, &[0o22], eperm());
+    assert_eq!(explained(text, &mask).changes[0].line, "allow umask where mask == 0o22");
 }
 
 #[test]
@@ -278,7 +339,7 @@ errno EPERM { socket, clone3, kill }
                 assert_eq!(changed.decide(&call), Action::errno(13).unwrap(), "{}", change.line);
             }
             call.args[0] = args[0];
-            let cost = callgate_explain::Cost::between(&written(refusing).policy, &changed);
+            let cost = Cost::between(&written(refusing).policy, &changed);
             assert_eq!(change.cost, cost, "{}", change.line);
         }
     }
@@ -290,6 +351,49 @@ errno EPERM { socket, clone3, kill }
     // Behind a default there is nothing to stand before.
     let by_default = explained(POLICY, &denial(Arch::X86_64, names::KILL, &[1, 9], eperm()));
     assert!(by_default.changes.iter().all(|change| change.before.is_none()), "{by_default}");
+}
+
+#[test]
+fn what_is_refused_always_has_to_be_taken_out_there() {
+    let always =
+        "policy 1\narch x86_64\ndefault allow\nalways errno EPERM socket where family == 17\n";
+    let packet = denial(Arch::X86_64, names::SOCKET, &[17, 3, 0], eperm());
+    let explanation = explained(always, &packet);
+    assert!(!explanation.changes.is_empty(), "{explanation}");
+    for change in &explanation.changes {
+        let before = change.before.as_ref().unwrap();
+        assert!(before.is_always && before.place == "p.gate:4", "{explanation}");
+        // The line alone would be refused, or change nothing.
+        let text = always.replace("always", &format!("{}\nalways", change.line));
+        let read = read(Source::new("p.gate", text).unwrap(), &mut nothing).unwrap();
+        let call = callgate_syscalls::SeccompData::new(Arch::X86_64, packet.nr);
+        let call = call.with_args([17, 3, 0, 0, 0, 0]);
+        let decided = read.lower(&Target::new(Arch::X86_64)).map(|l| l.policy.decide(&call));
+        let executes = decided.is_ok_and(|action| action.kind().executes());
+        assert!(!executes, "{}", change.line);
+    }
+    assert!(explanation.to_string().contains("once p.gate:4 leaves that out"), "{explanation}");
+    let json: serde_json::Value = serde_json::from_str(&explanation.json_line()).unwrap();
+    assert_eq!(json["changes"][0]["always"], true);
+}
+
+#[test]
+fn no_more_is_allowed_than_what_the_rule_refuses() {
+    let refusing = "policy 1\narch x86_64\ndefault allow\nerrno EPERM openat where flags any 0x3\n";
+    let write = denial(Arch::X86_64, names::OPENAT, &[3, 0x7000, 0x241, 0o644], eperm());
+    let explanation = explained(refusing, &write);
+    let (kind, line) = kinds(&explanation)[0];
+    assert_eq!(kind, ChangeKind::Exact, "{explanation}");
+    assert_eq!(line, "allow openat where flags == O_WRONLY|O_CREAT|O_TRUNC");
+    assert!(explanation.changes[0].before.as_ref().unwrap().replaces.is_empty());
+    assert_eq!(
+        with_change(refusing, &explanation.changes[0]).decide(&{
+            let mut call = callgate_syscalls::SeccompData::new(Arch::X86_64, write.nr);
+            call.args[2] = 1;
+            call
+        }),
+        Action::errno(1).unwrap()
+    );
 }
 
 #[test]
@@ -344,4 +448,35 @@ fn where_record_and_filter_differ_the_heading_has_both() {
     let text = explained(POLICY, &killed).to_string();
     let heading = text.lines().next().unwrap();
     assert!(heading.contains("EPERM") && heading.contains("by this filter it kills"), "{text}");
+}
+
+#[test]
+fn a_call_that_the_filter_lets_pass_was_refused_elsewhere() {
+    let errno = Errno::new(1);
+    let told = denial(Arch::X86_64, names::READ, &[0, 0, 0], Answer::Returned(errno));
+    let explanation = explained(POLICY, &told);
+    assert!(explanation.is_from_elsewhere() && explanation.changes.is_empty());
+    let text = explanation.to_string();
+    for said in ["failed with EPERM, and this filter lets it pass", "capability", "LSM", "--check"]
+    {
+        assert!(text.contains(said), "{text}");
+    }
+    let refused = denial(Arch::X86_64, names::MOUNT, &[], Answer::Returned(errno));
+    assert!(!explained(POLICY, &refused).is_from_elsewhere());
+}
+
+#[test]
+fn what_no_block_permits_has_risks_of_its_own() {
+    for (name, args, risk) in [
+        (names::IOCTL, &[0, 0x5412][..], "escape"),
+        (names::IOCTL, &[0, (1 << 32) | 0x541c], "escape"),
+        (names::IOCTL, &[0, 0x5423], "attack-surface"),
+        (names::PERSONALITY, &[0x40_0000], "code-injection"),
+    ] {
+        let explanation = explained(POLICY, &denial(Arch::X86_64, name, args, eperm()));
+        let text = explanation.to_string();
+        assert!(text.contains(&format!("risks: {risk}")), "{text}");
+    }
+    let harmless = denial(Arch::X86_64, names::IOCTL, &[0, 0x5401], eperm());
+    assert!(!explained(POLICY, &harmless).to_string().contains("risks:"));
 }

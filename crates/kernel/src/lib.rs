@@ -29,6 +29,7 @@ mod load;
 pub mod notify;
 #[doc(hidden)]
 pub mod parts;
+mod passing;
 mod probe;
 mod raw;
 mod refusal;

@@ -5,7 +5,7 @@
 //! then executes a command, as env(1) does, must hand on what it was given. So it looks before the
 //! runtime does: [`remember_start!`](crate::remember_start).
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use crate::sys::start;
 
@@ -47,22 +47,27 @@ pub struct Start {
     /// Whether SIGPIPE was ignored; else it had its default effect, as after execve(2) there is
     /// nothing else.
     pub ignores_sigpipe: bool,
+    /// Whether standard output was closed: what is written to it is lost, and the runtime takes
+    /// that for success.
+    pub is_output_closed: bool,
 }
 
 impl Start {
     /// What was remembered; `None` in programs that do not, and where the kernel did not answer.
     #[must_use]
     pub fn get() -> Option<Self> {
-        match SIGPIPE.load(Ordering::Relaxed) {
-            IGNORED => Some(Self { ignores_sigpipe: true }),
-            DEFAULT => Some(Self { ignores_sigpipe: false }),
-            _ => None,
-        }
+        let ignores_sigpipe = match SIGPIPE.load(Ordering::Relaxed) {
+            IGNORED => true,
+            DEFAULT => false,
+            _ => return None,
+        };
+        Some(Self { ignores_sigpipe, is_output_closed: OUTPUT_CLOSED.load(Ordering::Relaxed) })
     }
 }
 
 /// Written before `main`, and never after.
 static SIGPIPE: AtomicU8 = AtomicU8::new(UNKNOWN);
+static OUTPUT_CLOSED: AtomicBool = AtomicBool::new(false);
 const UNKNOWN: u8 = 0;
 const DEFAULT: u8 = 1;
 const IGNORED: u8 = 2;
@@ -74,6 +79,7 @@ const IGNORED: u8 = 2;
 pub(crate) unsafe fn look() {
     // SAFETY: the caller's duty is the same.
     unsafe { start::remember_inherited() };
+    OUTPUT_CLOSED.store(start::is_output_closed(), Ordering::Relaxed);
     start::fill_standard_descriptors();
     if let Ok(ignored) = start::ignores_sigpipe() {
         SIGPIPE.store(if ignored { IGNORED } else { DEFAULT }, Ordering::Relaxed);

@@ -11,9 +11,12 @@ pub(crate) mod disposable;
 pub(crate) mod interruption;
 pub(crate) mod notify;
 pub(crate) mod process;
+pub(crate) mod ptrace;
+pub mod quiet;
 pub(crate) mod report;
 pub(crate) mod shared;
 pub(crate) mod start;
+pub mod tracing;
 
 use std::ffi::c_void;
 use std::io;

@@ -7,13 +7,13 @@
 //!   that it can be mended.
 //! - **Profiles** that other recorders wrote: which calls, and nothing else.
 
-mod refused;
+pub(crate) mod refused;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, BufRead};
 
-use callgate_explain::{Answer, Calls, Made, Told};
+use callgate_explain::{Answer, Calls, Made, Told, read_line};
 use callgate_policy::Policy;
 use callgate_syscalls::Arch;
 
@@ -168,7 +168,7 @@ impl Lines {
         let mut number = 0;
         loop {
             bytes.clear();
-            let read = input.read_until(b'\n', &mut bytes);
+            let read = read_line(&mut input, &mut bytes);
             if read.map_err(|error| ImportError::Line(LineError::Io(error)))? == 0 {
                 return Ok(());
             }
@@ -188,6 +188,8 @@ impl Lines {
 
     fn line(&mut self, line: &str, number: u64) {
         match self.calls.line(line) {
+            // A tracer makes -1 of a call that is not to be made.
+            Told::Call(made) if made.denial.nr.raw() == u32::MAX => {}
             Told::Call(made) => self.call(&made),
             Told::Understood => {}
             Told::Nothing => {

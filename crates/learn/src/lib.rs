@@ -4,7 +4,8 @@
 //!   and twice is once.
 //! - [`Collector`] makes evidence of one run from its events.
 //! - [`mine()`] makes statements of evidence: arguments generalised to what means the same, calls
-//!   closed over what other libraries and kernels make in their place.
+//!   closed over what other libraries and kernels make in their place. What a scan found reachable
+//!   is added to them as a tier of its own.
 //! - [`write()`] makes a policy in callgate's language of them, each statement with its evidence.
 //! - [`import()`] makes evidence of what others recorded.
 //! - [`update()`] brings a profile that people have edited up to date.
@@ -30,8 +31,8 @@ pub use evidence::smallest::Smallest;
 pub use evidence::{Arguments, CallKey, Evidence, Observations, Run, RunId};
 pub use explore::{probes, refusing, without};
 pub use import::{Form, ImportError, Imported, import, import_policy};
-pub use mine::{Mined, OLDEST, Statement, Tier, Verdict, Wants, mine};
+pub use mine::{Mined, OLDEST, Reached, Statement, Tier, Verdict, Wants, mine};
 pub use optional::optional;
 pub use profile::{Heading, Style, write};
 pub use replay::{Refusal, replay};
-pub use update::{Update, Updated, update};
+pub use update::{Promised, Update, Updated, update};

@@ -4,10 +4,11 @@
 //! condition that holds for what was seen, that condition stands; else the constants that were
 //! seen, or the union of the flags, never a range. Then the whole is closed over what means the
 //! same: other members of a family, what every program may need at its end, and calls that C
-//! libraries try first.
+//! libraries try first. At last, what would undo a condition is answered with ENOSYS.
 
 mod closure;
 mod condition;
+mod hidden;
 mod intent;
 mod twins;
 
@@ -17,6 +18,7 @@ use callgate_facts::{Block, Groups};
 use callgate_syscalls::{Arch, KernelVersion, Name};
 
 pub(crate) use closure::SAME_INTENT;
+pub(crate) use hidden::is_answered;
 
 use crate::evidence::seen::Seen;
 use crate::evidence::{CallKey, Evidence, Observations};
@@ -40,6 +42,18 @@ pub enum Verdict {
     Allow,
     /// The caller is told that there is no such call, and makes another.
     Enosys,
+    /// Nothing: it stands as a comment, for whoever reads it to decide.
+    Comment,
+}
+
+/// A call that a program can reach by its machine code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "whoever scans fills it in")]
+pub struct Reached {
+    /// The call.
+    pub call: CallKey,
+    /// The way to it, in words: `main → fork`.
+    pub way: String,
 }
 
 /// One statement about one call.
@@ -70,12 +84,45 @@ pub struct Mined {
     pub baseline: Option<KernelVersion>,
 }
 
+impl Mined {
+    /// Adds what can be reached and is in no statement yet, on the architectures that were seen.
+    /// How many calls that are.
+    pub fn add_reachable(&mut self, reached: &[Reached], verdict: Verdict) -> usize {
+        let before = self.statements.len();
+        let arches: BTreeSet<Arch> = self.statements.iter().filter_map(|s| s.call.arch()).collect();
+        let known: BTreeSet<CallKey> = self.statements.iter().map(|s| s.call).collect();
+        let is_new = |reached: &&Reached| {
+            reached.call.name().is_some()
+                && reached.call.arch().is_some_and(|arch| arches.contains(&arch))
+                && !known.contains(&reached.call)
+        };
+        self.statements.extend(reached.iter().filter(is_new).map(|reached| Statement {
+            tier: Tier::Reachable,
+            verdict,
+            call: reached.call,
+            condition: None,
+            seen: None,
+            because: Some(reached.way.clone()),
+        }));
+        let place = |s: &Statement| (s.call.arch(), section_of(s.call), s.tier);
+        self.statements.sort_by_key(place);
+        self.statements.dedup_by_key(|s| (s.call, s.condition.clone()));
+        self.statements.len() - before
+    }
+}
+
 /// How much is generalised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Wants {
     /// Whether statements are made that were not seen.
     pub closure: bool,
+    /// Whether the rest of harmless intents is allowed of which something was seen; nothing without
+    /// the closure.
+    pub intents: bool,
+    /// Whether arguments are allowed as they were seen and no others: no condition of a block that
+    /// holds for more, no combination of flags that were seen apart.
+    pub exact: bool,
     /// Whether calls are left out that the program was shown to do without.
     pub minimal: bool,
     /// The oldest kernel that the profile is for: what it does not have gets ENOSYS unless it was
@@ -85,7 +132,7 @@ pub struct Wants {
 
 impl Default for Wants {
     fn default() -> Self {
-        Self { closure: true, minimal: false, oldest: OLDEST }
+        Self { closure: true, intents: true, exact: false, minimal: false, oldest: OLDEST }
     }
 }
 
@@ -112,22 +159,31 @@ pub fn mine(evidence: &Evidence, wants: &Wants) -> Mined {
     let optional = if wants.minimal { optional(evidence) } else { BTreeSet::new() };
     for (arch, calls) in by_arch {
         let intents = intent::Intents::new(arch);
-        let seen = calls.iter().map(|(key, observations)| statement(*key, observations, &intents));
+        let seen = calls
+            .iter()
+            .map(|(key, observations)| statement(*key, observations, &intents, wants.exact));
         let mut statements: Vec<Statement> = seen.collect();
         for statement in statements.iter_mut().filter(|s| optional.contains(&s.call)) {
             do_without(statement);
         }
         match wants.closure {
-            true => closure::close(arch, &intents, &mut statements, (wants.oldest, baseline)),
+            true => closure::close(arch, &intents, &mut statements, wants, baseline),
             false => closure::finish(arch, &mut statements),
         }
+        hidden::answer(arch, &intents, &mut statements, evidence);
         statements.sort_by_key(|statement| (section_of(statement.call), statement.tier));
         mined.statements.append(&mut statements);
     }
     mined
 }
 
-fn statement(call: CallKey, observations: &Observations, intents: &intent::Intents) -> Statement {
+fn statement(
+    call: CallKey,
+    observations: &Observations,
+    intents: &intent::Intents,
+    exact: bool,
+) -> Statement {
+    let intents = (!exact).then_some(intents);
     let seen = observations.total();
     Statement {
         tier: if seen.is_explored() { Tier::Fallback } else { Tier::Seen },

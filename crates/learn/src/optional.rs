@@ -11,11 +11,7 @@ use crate::evidence::{CallKey, Evidence};
 /// and nothing was made in their place.
 #[must_use]
 pub fn optional(evidence: &Evidence) -> BTreeSet<CallKey> {
-    let ordinary: BTreeSet<&str> = evidence
-        .runs()
-        .filter(|(_, run)| run.without.is_empty())
-        .map(|(_, run)| run.ended.as_str())
-        .collect();
+    let ordinary = ordinary(evidence);
     let replaced: BTreeSet<_> = evidence
         .calls()
         .map(|(_, observations)| observations.total())
@@ -31,6 +27,20 @@ pub fn optional(evidence: &Evidence) -> BTreeSet<CallKey> {
         }
     }
     without.difference(&needed).copied().collect()
+}
+
+/// Whether a command ended otherwise than ever when a call was answered with ENOSYS; `None` where
+/// that was not tried.
+pub(crate) fn is_missed(call: CallKey, evidence: &Evidence) -> Option<bool> {
+    let ordinary = ordinary(evidence);
+    let tried = evidence.runs().filter(|(_, run)| refused_in(&run.without) == Some(call));
+    tried.map(|(_, run)| !ordinary.contains(run.ended.as_str())).reduce(|one, other| one || other)
+}
+
+/// How commands end with every call.
+fn ordinary(evidence: &Evidence) -> BTreeSet<&str> {
+    let runs = evidence.runs().filter(|(_, run)| run.without.is_empty());
+    runs.map(|(_, run)| run.ended.as_str()).collect()
 }
 
 /// The call of `x86_64 clone3 ENOSYS`.

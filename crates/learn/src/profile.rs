@@ -35,6 +35,11 @@ pub fn write(
     style: Style,
 ) -> Option<String> {
     let arches: BTreeSet<Arch> = mined.statements.iter().filter_map(|s| s.call.arch()).collect();
+    let is_written = |s: &&Statement| match style {
+        Style::Enforced => true,
+        // What is answered for it would be something else that runs.
+        Style::Recorded => s.verdict == Verdict::Allow && s.tier == Tier::Seen,
+    };
     if arches.is_empty() {
         return None;
     }
@@ -53,7 +58,7 @@ pub fn write(
     provenance(&mut text, evidence, heading);
     for arch in &arches {
         let of_arch = mined.statements.iter().filter(|s| s.call.arch() == Some(*arch));
-        let of_arch: Vec<&Statement> = of_arch.collect();
+        let of_arch: Vec<&Statement> = of_arch.filter(is_written).collect();
         match arches.len() {
             1 => statements(&mut text, &of_arch, evidence),
             _ => {
@@ -124,7 +129,7 @@ fn statements(text: &mut String, statements: &[&Statement], evidence: &Evidence)
     let mut last = None;
     let mut kin: Vec<&str> = Vec::new();
     let (absent, present): (Vec<&Statement>, Vec<&Statement>) =
-        statements.iter().partition(|statement| statement.verdict == Verdict::Enosys);
+        statements.iter().partition(|s| s.verdict == Verdict::Enosys && s.seen.is_none());
     for statement in present {
         let section = section(statement.call);
         if last != Some(section) {
@@ -149,26 +154,27 @@ fn statements(text: &mut String, statements: &[&Statement], evidence: &Evidence)
 }
 
 /// Whether a statement only completes its intent: these stand together in one.
-fn is_kin(statement: &Statement) -> bool {
+pub(crate) fn is_kin(statement: &Statement) -> bool {
     statement.because.as_deref() == Some(SAME_INTENT) && statement.condition.is_none()
 }
 
 fn put_kin(text: &mut String, kin: &mut Vec<&str>) {
-    match kin.as_slice() {
-        [] => {}
-        [only] => {
-            let _ = writeln!(text, "allow {only}  #@ fallback {SAME_INTENT}");
-        }
-        several => {
-            let names = several.join(", ");
-            let _ = writeln!(text, "allow {{ {names} }}  #@ fallback {SAME_INTENT}");
-        }
+    if !kin.is_empty() {
+        let _ = writeln!(text, "{}", kin_line(kin));
+        kin.clear();
     }
-    kin.clear();
+}
+
+/// The statement of calls that complete an intent.
+pub(crate) fn kin_line(kin: &[&str]) -> String {
+    match kin {
+        [only] => format!("allow {only}  #@ fallback {SAME_INTENT}"),
+        several => format!("allow {{ {} }}  #@ fallback {SAME_INTENT}", several.join(", ")),
+    }
 }
 
 fn line(text: &mut String, statement: &Statement, evidence: &Evidence) {
-    let off = if statement.tier == Tier::Reachable { "# " } else { "" };
+    let off = if statement.verdict == Verdict::Comment { "# " } else { "" };
     let _ = writeln!(text, "{off}{}  #@ {}", said(statement), why(statement, evidence));
 }
 
@@ -178,9 +184,10 @@ pub(crate) fn said(statement: &Statement) -> String {
         Some(name) => name.as_str().to_owned(),
         None => format!("nr {}", statement.call.nr.raw()),
     };
-    match &statement.condition {
-        Some(condition) => format!("allow {subject} where {condition}"),
-        None => format!("allow {subject}"),
+    match (statement.verdict, &statement.condition) {
+        (Verdict::Enosys, _) => format!("enosys {subject}"),
+        (_, Some(condition)) => format!("allow {subject} where {condition}"),
+        (_, None) => format!("allow {subject}"),
     }
 }
 
@@ -194,7 +201,11 @@ pub(crate) fn why(statement: &Statement, evidence: &Evidence) -> String {
         true => explored(seen, evidence),
         false => facts(seen, evidence),
     });
-    let parts = [Some(tier.to_owned()), seen, statement.because.clone()];
+    let because = statement.because.as_ref().map(|because| match statement.seen {
+        Some(_) => format!("({because})"),
+        None => because.clone(),
+    });
+    let parts = [Some(tier.to_owned()), seen, because];
     one_line(&parts.into_iter().flatten().collect::<Vec<_>>().join(" "))
 }
 

@@ -4,6 +4,7 @@ use callgate_policy::Policy;
 use callgate_syscalls::{Action, SeccompData};
 
 use crate::evidence::{Arguments, CallKey, Evidence, Observations};
+use crate::mine::is_answered;
 
 /// An observation that a policy does not allow.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +19,8 @@ pub struct Refusal {
     pub action: Action,
 }
 
-/// The observations that the policy does not allow, of all that there are.
+/// The observations that the policy does not allow, of all that there are. `clone3` is none where it
+/// is answered with ENOSYS and `clone` allowed, which its callers go on with.
 ///
 /// An observation holds the arguments that decide what a call does, so all others are 0 here: a
 /// policy that tests one of those may decide a real call otherwise.
@@ -33,7 +35,7 @@ pub fn replay(evidence: &Evidence, policy: &Policy) -> Vec<Refusal> {
         for arguments in arguments {
             let data = arguments.clone().unwrap_or_default().call(call);
             let action = policy.decide(&data);
-            if !action.kind().executes() {
+            if !action.kind().executes() && !is_answered(call, action, policy) {
                 refused.push(Refusal { call, arguments, data, action });
             }
         }

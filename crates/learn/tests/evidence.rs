@@ -2,15 +2,20 @@
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 use callgate_learn::{Arguments, CallKey, Evidence, LineError, Phase, Run, RunId, Seen};
-use callgate_syscalls::{Arch, SyscallNr};
+use callgate_syscalls::{Arch, names};
 
 fn random(random: &mut fastrand::Rng) -> Evidence {
     let mut evidence = Evidence::default();
     for _ in 0..random.usize(0..40) {
-        let nr = SyscallNr::new(random.u32(0..6));
         let arch = [Arch::X86_64, Arch::X86][random.usize(0..2)];
-        let key = CallKey { arch: arch.token(), nr };
-        let arguments = Arguments::new([("cmd", random.u64(0..400))]);
+        let with = [names::IOCTL, names::FCNTL, names::PRCTL];
+        let without = [names::READ, names::WRITE, names::RESTART_SYSCALL];
+        let is_with = random.bool();
+        let name = if is_with { with } else { without }[random.usize(0..3)];
+        let key = CallKey::named(arch, name).unwrap();
+        let selector = if name == names::PRCTL { "option" } else { "cmd" };
+        let value = is_with.then(|| (selector, random.u64(0..400)));
+        let arguments = Arguments::new(value);
         let arguments = (random.u8(0..60) > 0).then_some(arguments);
         let texts =
             |random: &mut fastrand::Rng| -> Box<str> { random.u8(0..20).to_string().into() };
@@ -113,10 +118,21 @@ fn what_is_no_evidence_is_refused_by_line() {
 /// The file of one of many machines: 500 observations of the same programs.
 fn of_a_machine(machine: u64, out: &mut Vec<u8>) {
     let mut evidence = Evidence::default();
+    let calls: Vec<CallKey> = Arch::X86_64
+        .syscalls()
+        .map(|call| CallKey { arch: Arch::X86_64.token(), nr: call.nr })
+        .filter(|key| Arguments::of(&Arguments::default().call(*key)) == Arguments::default())
+        .take(250)
+        .collect();
+    assert_eq!(calls.len(), 250);
+    let ioctl = CallKey::named(Arch::X86_64, names::IOCTL).unwrap();
     for observation in 0..500_u64 {
-        let nr = SyscallNr::new(u32::try_from(observation % 250).unwrap());
-        let key = CallKey { arch: Arch::X86_64.token(), nr };
-        let arguments = Arguments::new([("cmd", (observation / 250) * 7 + machine % 40)]);
+        // Half of them have arguments that decide, and these differ from machine to machine.
+        let (key, value) = match calls.get(usize::try_from(observation).unwrap()) {
+            Some(call) => (*call, None),
+            None => (ioctl, Some(("cmd", observation - 250 + machine % 40))),
+        };
+        let arguments = Arguments::new(value);
         let seen = Seen {
             runs: [run_id(machine)].into_iter().collect(),
             calls: machine,
@@ -147,4 +163,45 @@ fn many_machines_are_no_larger_than_what_they_saw() {
     let forth = merged(0..200);
     assert_eq!(forth, merged((0..200).rev().chain(0..20)));
     assert!(forth.len() < 20_000 * 1_200, "{} bytes", forth.len());
+}
+
+/// A selector that is missing would count as 0, and one that comes twice as either.
+#[test]
+fn arguments_in_evidence_are_all_of_the_calls_and_no_others() {
+    let line = |call: &str, args: &str| {
+        format!(
+            "{{\"kind\":\"evidence\",\"version\":1}}\n{{\"kind\":\"call\",\"arch\":\"x86_64\",{call},\
+             \"args\":\"{args}\",\"calls\":1,\"runs\":[],\"threads\":[],\"phases\":[],\"results\":[]}}\n"
+        )
+    };
+    let read = |call: &str, args: &str| Evidence::default().read_lines(line(call, args).as_bytes());
+    let [socket, read_call, limits, unnamed] = [
+        "\"nr\":41,\"name\":\"socket\"",
+        "\"nr\":0,\"name\":\"read\"",
+        "\"nr\":302,\"name\":\"prlimit64\"",
+        "\"nr\":1999,\"name\":\"of_tomorrow\"",
+    ];
+    for (call, args) in [
+        (socket, "family=0x1 type=0x1 protocol=0x0"),
+        (socket, "*"),
+        (read_call, ""),
+        (limits, "new_rlim=0x1"),
+        (unnamed, "anything=0x1"),
+    ] {
+        read(call, args).unwrap();
+    }
+    for (call, args, says) in [
+        (socket, "", "expected family, type, protocol"),
+        (socket, "family=0x1", "expected family, type, protocol"),
+        (socket, "family=0x1 family=0x1 protocol=0x0", "expected family, type, protocol"),
+        (socket, "type=0x1 family=0x1 protocol=0x0", "expected family, type, protocol"),
+        (socket, "family=0x1 type=0x1 protocol=0x0 more=0x1", "expected family, type, protocol"),
+        (socket, "family=0x100000001 type=0x1 protocol=0x0", "expected family, type, protocol"),
+        (socket, "family=1 type=0x1 protocol=0x0", "expected name=0xVALUE"),
+        (limits, "new_rlim=0x2", "expected new_rlim"),
+        (read_call, "fd=0x0", "read has no arguments that decide"),
+    ] {
+        let error = read(call, args).unwrap_err().to_string();
+        assert!(error.starts_with("line 2: ") && error.contains(says), "{args}: {error}");
+    }
 }

@@ -91,3 +91,74 @@ fn what_tells_of_no_call_is_refused() {
     let wrong = import(&b"{\"call\":{\"number\":1}}\n"[..], "x", Arch::X86_64).unwrap_err();
     assert!(wrong.to_string().starts_with("line 1: missing field"), "{wrong}");
 }
+
+fn names_of(evidence: &Evidence) -> Vec<String> {
+    evidence.calls().map(|(key, _)| key.to_string()).collect()
+}
+
+/// strace of one process names it nowhere; with `-o` it says no modes; and what it starts runs in
+/// the mode of who starts it.
+#[test]
+fn strace_of_32_bit_programs_is_of_their_own_abi() {
+    let alone = "execve(\"./x\", [\"./x\"], 0x7ffd /* 9 vars */) = 0\n\
+        [ Process PID=71 runs in 32 bit mode. ]\n\
+        getppid() = 1\n\
+        ioctl(1, TCGETS, 0xff) = 0\n";
+    let expected = ["getppid on x86", "ioctl on x86", "execve on x86_64"];
+    assert_eq!(names_of(&read(alone).evidence), sorted(&expected));
+    let children = "71 [ Process PID=71 runs in 32 bit mode. ]\n\
+        71 clone(child_stack=NULL, flags=SIGCHLD) = 72\n\
+        72 getppid() = 71\n\
+        73 getuid32() = 0\n";
+    let expected = ["clone on x86", "getppid on x86", "getuid32 on x86"];
+    assert_eq!(names_of(&read(children).evidence), sorted(&expected));
+    let quiet = "71 mmap2(NULL, 8192, PROT_READ, MAP_PRIVATE, -1, 0) = 0xf7f89000\n\
+        71 getppid() = 1\n72 getppid() = 1\n\
+        71 newfstatat(3, \"\", {}, AT_EMPTY_PATH) = 0\n71 getpid() = 71\n";
+    let imported = read(quiet);
+    assert_eq!(imported.unknown, 0);
+    let expected = ["getppid on x86", "mmap2 on x86", "newfstatat on x86_64", "getpid on x86_64"];
+    assert_eq!(names_of(&imported.evidence), sorted(&expected));
+}
+
+/// In the order of evidence: by ABI and number.
+fn sorted(names: &[&str]) -> Vec<String> {
+    let mut keys: Vec<CallKey> = names
+        .iter()
+        .map(|name| {
+            let (call, arch) = name.split_once(" on ").unwrap();
+            CallKey::named(Arch::from_name(arch).unwrap(), Name::parse(call).unwrap()).unwrap()
+        })
+        .collect();
+    keys.sort_unstable();
+    keys.iter().map(CallKey::to_string).collect()
+}
+
+/// -1 is what a tracer makes of a call that is not to be made, and of no architecture is 0.
+#[test]
+fn records_of_no_call_are_none() {
+    let record = |arch: &str, call: &str| {
+        format!(
+            "type=SYSCALL msg=audit(1.0:7): arch={arch} syscall={call} success=yes exit=0 a0=1 a1=5401 \
+             a2=0 a3=0 pid=7 comm=\"x\" exe=\"/x\"\n"
+        )
+    };
+    let good = record("c000003e", "39");
+    for (arch, call) in [
+        ("c000003e", "-1"),
+        ("c000003e", "4294967295"),
+        ("c000003e", ""),
+        ("c000003e", "99999999999999"),
+        ("c000003e", "no_such_call"),
+        ("", "39"),
+        ("zz", "39"),
+    ] {
+        let imported = read(&(record(arch, call) + &good));
+        assert_eq!(names_of(&imported.evidence), ["getpid on x86_64"], "{arch} {call}");
+        assert_eq!(imported.calls, 1, "{arch} {call}");
+    }
+    let foreign = read(&(record("0", "39") + &good)).evidence;
+    assert_eq!(names_of(&foreign).len(), 2);
+    let mined = callgate_learn::mine(&foreign, &callgate_learn::Wants::default());
+    assert_eq!(mined.unknown.len(), 1, "no statement can be about it, and it is told");
+}

@@ -11,7 +11,8 @@
 //!
 //! Where there can be no listener, because the kernel has none or the program or the filter wants
 //! one of its own, [`Enforcer::watch`] traces the command, which loads the filter as it is. Each
-//! call then stops twice, which is slow.
+//! call then stops twice, which is slow. Where the program wants one when it runs already,
+//! [`Enforcer::take_over`] traces it from then on.
 //!
 //! Who enforces is not under the filter. If it is killed, a child that it has for this ends each
 //! process that makes a call which the filter would have refused. If that is killed too, such calls
@@ -26,6 +27,10 @@ mod desk;
 pub(crate) mod ending;
 mod guard;
 mod halt;
+mod hand;
+mod mark;
+mod scan;
+mod takeover;
 mod thread;
 mod trap;
 pub(crate) mod watch;
@@ -36,7 +41,7 @@ use std::time::Duration;
 use callgate_bpf::{Program, Stack};
 use callgate_kernel::child::Ending;
 use callgate_kernel::notify::{self, Format};
-use callgate_kernel::parts::errno;
+use callgate_kernel::parts::{Passing, errno};
 use callgate_kernel::{Command, Error, Interruption, Options, Supervised, Tid};
 use callgate_syscalls::{Errno, SeccompData};
 
@@ -45,6 +50,9 @@ pub use answer::{Answered, Instead};
 pub use caller::{FRAMES_MAX, Frame, Symbols};
 use desk::Desk;
 pub use ending::Side;
+use guard::Guarded;
+pub use mark::MARK;
+pub use takeover::{Obstacle, Takeover};
 pub use thread::{Mapping, Thread};
 use watch::Watch;
 
@@ -54,12 +62,12 @@ pub struct Enforcer {
     means: Means,
     command: Tid,
     signals: OwnedFd,
+    passing: Passing,
     ending: Option<Ending>,
     /// Whether no process is under the filter any more.
     over: bool,
     /// Closed with the last process that enforces.
-    #[expect(dead_code, reason = "it is there to be closed")]
-    guarded: Option<guard::Guarded>,
+    guarded: Option<Guarded>,
 }
 
 /// How refused calls come to be seen.
@@ -115,7 +123,7 @@ impl Enforcer {
         let guarded = guard::start(&mut desk).map_err(|errno| kernel("fork", errno))?;
         let means = Means::Desk(desk);
         let command = child.id();
-        Ok(Self { means, command, signals, ending: None, over: false, guarded: Some(guarded) })
+        Ok(Self::new(means, command, signals, Some(guarded)))
     }
 
     /// Starts a command under filters and traces it: the kernel enforces, and what these filters
@@ -131,7 +139,12 @@ impl Enforcer {
         let command = watch::start(exec)?;
         let signals = signals::redirect().map_err(|errno| kernel("signalfd", errno))?;
         let means = Means::Watch(Watch::new(filters.clone()));
-        Ok(Self { means, command, signals, ending: None, over: false, guarded: None })
+        Ok(Self::new(means, command, signals, None))
+    }
+
+    const fn new(means: Means, command: Tid, signals: OwnedFd, guarded: Option<Guarded>) -> Self {
+        let passing = Passing::to(command);
+        Self { means, command, signals, passing, ending: None, over: false, guarded }
     }
 
     /// Whether refused calls are seen by tracing the command.

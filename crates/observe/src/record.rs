@@ -69,6 +69,8 @@ pub struct Recorded {
     pub unfollowed: u64,
     /// Programs that were started and have a setuid or setgid bit, which had no effect.
     pub privileged: Vec<String>,
+    /// Whether a signal came by which a user ends what runs: nothing is to be started after it.
+    pub interrupted: bool,
 }
 
 /// A way to record.

@@ -5,15 +5,12 @@ pub mod audit;
 pub(crate) mod bpf;
 pub(crate) mod machine;
 pub(crate) mod marks;
-pub(crate) mod quiet;
-#[cfg(target_arch = "x86_64")]
-pub(crate) mod registers;
 pub(crate) mod ring;
-pub(crate) mod signals;
-pub(crate) mod steer;
 pub(crate) mod stopping;
-pub(crate) mod trace;
-pub(crate) mod tracing;
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) use callgate_kernel::parts::registers;
+pub(crate) use callgate_kernel::parts::{caught, quiet, signals, steer, trace, tracing};
 
 /// How long a recorder waits before it looks around.
 pub(crate) const TICK_SECONDS: u8 = 1;

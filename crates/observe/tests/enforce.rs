@@ -4,6 +4,7 @@
 use std::ffi::CString;
 use std::path::PathBuf;
 use std::process::Command as Process;
+use std::sync::{Mutex, PoisonError};
 
 use callgate_bpf::Stack;
 use callgate_kernel::child::{Ending, Signal};
@@ -29,7 +30,12 @@ struct Enforced {
     ending: Ending,
 }
 
+/// Who enforces may have one thread: another that began at the same time would have this one's
+/// connection to its guard in its own guard, so that neither of the two would end.
+static ONE: Mutex<()> = Mutex::new(());
+
 fn enforce(policy: &Policy, words: &[&str]) -> Enforced {
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let filter = Stack::new([plain::program(policy).unwrap()]);
     let asking = plain::program(&policy.clone().with_refusals_notified()).unwrap();
     let words = words.iter().map(|word| CString::new(*word).unwrap()).collect();

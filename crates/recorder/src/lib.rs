@@ -1,9 +1,11 @@
-//! The recordings behind `callgate learn`: a command run once or in rounds, or what runs already.
+//! The recordings behind `callgate learn`: a command run once or in rounds, or what runs already;
+//! and [what a filter refuses](refusals) to a command, behind `callgate run --explain`.
 #![cfg(target_os = "linux")]
 #![forbid(unsafe_code)]
 
 mod follow;
 mod interests;
+pub mod refusals;
 mod run;
 mod watch;
 
@@ -14,7 +16,7 @@ use callgate_console::error::Error;
 use callgate_console::output;
 use callgate_kernel::{Command, Start};
 use callgate_learn::{CallKey, Collector, Evidence, Heading, Style, Wants, mine, write};
-use callgate_observe::record::{Ebpf, Going, Notify, Ptrace, Recorder};
+use callgate_observe::record::{Ebpf, Going, Notify, Ptrace, Recorded, Recorder};
 
 pub use follow::Following;
 use interests::interests;
@@ -34,7 +36,8 @@ pub enum Backend {
     Ebpf,
 }
 
-/// Runs a command so many times and adds what is seen to `evidence`.
+/// Runs a command so many times and adds what is seen to `evidence`. After a signal by which the
+/// user ends it nothing more is to be started.
 ///
 /// # Errors
 /// Why it can't be recorded.
@@ -43,7 +46,7 @@ pub fn rounds(
     rounds: u32,
     backend: Backend,
     mut evidence: Evidence,
-) -> Result<Evidence, Error> {
+) -> Result<(Evidence, Going), Error> {
     let line: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
     let line = line.join(" ");
     let ignores = Start::get().is_some_and(|start| start.ignores_sigpipe);
@@ -72,15 +75,16 @@ pub fn rounds(
         ));
         say_blind(&run);
         evidence.join(watch.collector.finish(run));
-        if recorded.ending.is_none() {
-            break;
+        if ends(&recorded) {
+            return Ok((evidence, Going::End));
         }
     }
-    Ok(evidence)
+    Ok((evidence, Going::On))
 }
 
 /// Runs a command once more for each call that it may do without, with that call refused, and adds
-/// what then appears: what it needs on older kernels and with other C libraries.
+/// what then appears: what it needs on older kernels and with other C libraries. A run that a
+/// signal has interrupted tells nothing, and is the last.
 ///
 /// # Errors
 /// Why it can't be recorded.
@@ -90,32 +94,43 @@ pub fn explore(words: &[OsString], mut evidence: Evidence) -> Result<Evidence, E
     let before = evidence.clone();
     for call in callgate_learn::probes(&before) {
         for errno in ["ENOSYS", "EPERM"] {
-            let Some((seen, going)) = without(&command, &line, (call, errno), &before)? else {
-                continue;
-            };
-            evidence.join(seen);
-            if going == Going::End {
-                return Ok(evidence);
+            match without(&command, &line, (call, errno), &before)? {
+                Probe::Seen(seen) => evidence.join(*seen),
+                Probe::Nameless => {}
+                Probe::Interrupted => return Ok(evidence),
             }
         }
     }
     Ok(evidence)
 }
 
-/// Runs a command with a call refused: what is seen beyond `before`, and whether the user lets it
-/// go on. Nothing for calls without a name.
+/// What came of running a command with a call refused.
+enum Probe {
+    /// This, beyond what was known.
+    Seen(Box<Evidence>),
+    /// No policy can be about the call.
+    Nameless,
+    /// What it did may have been due to the signal, and not to the refusal.
+    Interrupted,
+}
+
+/// Runs a command with a call refused, for what is seen beyond `before`.
 fn without(
     command: &Command,
     line: &str,
     (call, errno): (CallKey, &'static str),
     before: &Evidence,
-) -> Result<Option<(Evidence, Going)>, Error> {
-    let Some(text) = callgate_learn::refusing(call, errno) else { return Ok(None) };
+) -> Result<Probe, Error> {
+    let Some(text) = callgate_learn::refusing(call, errno) else { return Ok(Probe::Nameless) };
     let filter = callgate::Filter::parse(&text)?;
     let id = identify(&format!("{line} without {call} {errno}"));
     let mut watch = Watch::new(Collector::exploring(id));
     let recorder = Notify::handed_over_by(filter.program().clone());
     let recorded = recorder.record(command, &mut watch).map_err(Error::NotExecuted)?;
+    if ends(&recorded) {
+        output::note(&format_args!("{errno} for {call}: interrupted, so it tells nothing"));
+        return Ok(Probe::Interrupted);
+    }
     let mut run = describe(line, recorder.name(), &recorded);
     run.without = callgate_learn::without(call, errno).unwrap_or_default();
     let ended = run.ended.clone();
@@ -123,8 +138,11 @@ fn without(
     let new: Vec<String> = seen.calls().map(|(key, _)| key.to_string()).collect();
     let new = if new.is_empty() { "nothing new".to_owned() } else { new.join(", ") };
     output::note(&format_args!("{errno} for {call}: {ended}; {new}"));
-    let going = if recorded.ending.is_none() { Going::End } else { Going::On };
-    Ok(Some((seen, going)))
+    Ok(Probe::Seen(Box::new(seen)))
+}
+
+const fn ends(recorded: &Recorded) -> bool {
+    recorded.interrupted || recorded.ending.is_none()
 }
 
 /// Who records a round: the first everything, the others what the profile so far would not allow.
@@ -134,7 +152,7 @@ fn recorder(round: u32, evidence: &Evidence) -> Result<Notify, Error> {
         return everything();
     }
     let mut wants = Wants::default();
-    wants.closure = false;
+    (wants.closure, wants.exact) = (false, true);
     let mined = mine(evidence, &wants);
     let heading = Heading { title: String::new() };
     match write(evidence, &mined, &heading, Style::Recorded) {

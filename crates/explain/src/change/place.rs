@@ -12,8 +12,8 @@ use crate::{Filter, Ruling};
 pub(super) enum Place {
     /// Before all rules: where it is not known which rule refuses the call.
     First,
-    /// Before the rule that refuses the call.
-    Before(Option<Span>, RuleId),
+    /// Before the rule that refuses the call, and whether that says `always`.
+    Before(Option<Span>, RuleId, bool),
     /// Behind all rules: none of them decides about the call.
     Last,
 }
@@ -25,10 +25,17 @@ impl Place {
             return Self::First;
         }
         let refuses = |ruling: &&Ruling| !ruling.action.kind().executes();
-        let rules = rulings.iter().filter(refuses).filter_map(|ruling| ruling.rule);
+        let says_always = |ruling: &Ruling| {
+            let line = ruling.line.as_deref().unwrap_or_default();
+            line.split_whitespace().next() == Some("always")
+        };
+        let rules = rulings.iter().filter(refuses).filter_map(|ruling| {
+            let (span, id) = ruling.rule?;
+            Some((span, id, says_always(ruling)))
+        });
         // Rules of one number stand in the order in which they are asked.
-        match rules.min_by_key(|(_, id)| id.index) {
-            Some((span, id)) => Self::Before(span, id),
+        match rules.min_by_key(|(_, id, _)| id.index) {
+            Some((span, id, is_always)) => Self::Before(span, id, is_always),
             None => Self::Last,
         }
     }
@@ -44,9 +51,9 @@ impl Place {
         match *self {
             Self::First => 0,
             Self::Last => count,
-            Self::Before(_, id) if (id.arch, id.nr) == (arch, nr) => id.index.min(count),
-            Self::Before(None, _) => 0,
-            Self::Before(Some(place), _) => {
+            Self::Before(_, id, _) if (id.arch, id.nr) == (arch, nr) => id.index.min(count),
+            Self::Before(None, ..) => 0,
+            Self::Before(Some(place), ..) => {
                 let comes_later = |index: &usize| {
                     let rule = RuleId { arch, nr, index: *index };
                     let span = filter.and_then(|filter| filter.span(rule));
@@ -61,9 +68,9 @@ impl Place {
 
     /// The rule that has to come after the change.
     pub(super) fn line(&self, filter: Option<&Filter<'_>>) -> Option<Before> {
-        let Self::Before(Some(span), _) = self else { return None };
+        let Self::Before(Some(span), _, is_always) = self else { return None };
         let (place, is_profile) = filter?.line(*span)?;
-        Some(Before { place, is_profile, replaces: Vec::new() })
+        Some(Before { place, is_profile, replaces: Vec::new(), is_always: *is_always })
     }
 
     /// The calls about which the refusing line decides nothing any more once the change stands
@@ -75,7 +82,7 @@ impl Place {
         arch: Arch,
         filter: Option<&Filter<'_>>,
     ) -> Vec<Name> {
-        let Self::Before(Some(place), _) = self else { return Vec::new() };
+        let Self::Before(Some(place), ..) = self else { return Vec::new() };
         let both = policy.and_then(|policy| policy.arch(arch)).zip(advice.arch(arch));
         let Some((own, advice)) = both else { return Vec::new() };
         let of_place = |nr, index| {

@@ -25,6 +25,8 @@ pub enum NoDenial {
         /// The signal.
         number: u32,
     },
+    /// SIGSYS ended it, and somebody sent that, as kill(2) does.
+    Sent,
     /// It has no note about the thread.
     NoThread,
 }
@@ -50,6 +52,9 @@ pub fn read_core(bytes: &[u8]) -> Result<Denial, NoDenial> {
     let signal = core.u16(status, 12).ok_or(NoDenial::NoThread)?;
     if u32::from(signal) != SIGSYS {
         return Err(NoDenial::Signal { number: signal.into() });
+    }
+    if of(NT_SIGINFO).is_some_and(|info| core.is_sent(info)) {
+        return Err(NoDenial::Sent);
     }
     let register = |index: usize| core.register(status, index);
     let number = register(machine.number).and_then(|nr| u32::try_from(nr & 0xffff_ffff).ok());
@@ -175,6 +180,12 @@ impl<'b> Core<'b> {
         self.word(status, start + index * size)
     }
 
+    /// Whether a process sent the signal: what the kernel sends has a code above 0.
+    fn is_sent(&self, info: &[u8]) -> bool {
+        let code = self.u32(info, 8).map(|code| i32::from_ne_bytes(code.to_ne_bytes()));
+        self.u32(info, 0) == Some(SIGSYS) && code.is_some_and(|code| code <= 0)
+    }
+
     fn read_siginfo(&self, info: &[u8], denial: &mut Denial) {
         const SYS_SECCOMP: u32 = 1;
         let (address, number, arch) = if self.wide { (16, 24, 28) } else { (12, 16, 20) };
@@ -275,6 +286,9 @@ impl fmt::Display for NoDenial {
             Self::Signal { number } => {
                 write!(f, "signal {number} ended this process, and no filter: that is SIGSYS, 31")
             }
+            Self::Sent => f.write_str(
+                "somebody sent SIGSYS to this process, with kill(2) or the like: no filter ended it",
+            ),
             Self::NoThread => f.write_str("a core without a note about the thread"),
         }
     }

@@ -18,7 +18,7 @@ pub struct Ended {
 const STATUS: &str = "159";
 
 /// Words that stand directly before the status, and who writes them.
-const BEFORE_STATUS: [(&str, &str); 9] = [
+const BEFORE_STATUS: [(&str, &str); 11] = [
     ("Exited (", "Docker or Podman"),
     ("\"ExitCode\": ", "Docker or Podman"),
     ("\"ExitCode\":", "Docker or Podman"),
@@ -26,14 +26,24 @@ const BEFORE_STATUS: [(&str, &str); 9] = [
     ("exitCode: ", "Kubernetes"),
     ("\"exitCode\":", "Kubernetes"),
     ("Exit Code: ", "Kubernetes"),
+    ("did not complete successfully: exit code: ", "BuildKit"),
+    ("returned a non-zero code: ", "docker build"),
     ("exit status ", "a program that started it"),
     ("exit code ", "a program that started it"),
 ];
 
 /// Sentences that say it in words, and who writes them.
-const SENTENCES: [(&str, &str); 5] = [
+const SENTENCES: [(&str, &str); 13] = [
     ("status=31/SYS", "systemd"),
+    ("Signal: 31 (SYS)", "coredumpctl"),
+    ("<Signals.SIGSYS: 31>", "a program in Python"),
+    ("signal: 31 (SIGSYS)", "a program in Rust"),
+    ("signal: 31, SIGSYS", "cargo"),
+    ("died of signal 31", "git"),
+    ("exited on signal 31", "nginx"),
+    ("terminated by signal 31", "a program that started it"),
     ("killed by signal 31", "a program that started it"),
+    ("invalid system call", "zsh"),
     ("Bad system call", "a shell"),
     ("signal: bad system call", "a program in Go"),
     ("terminated by signal SIGSYS", "a shell or debugger"),
@@ -71,8 +81,13 @@ impl fmt::Display for Ended {
 
 pub(super) fn line(line: &str) -> Option<Found> {
     let by = said(line)
-        .or_else(|| SENTENCES.iter().find(|(words, _)| line.contains(words)).map(|s| s.1))?;
+        .or_else(|| SENTENCES.iter().find(|(words, _)| says(line, words)).map(|s| s.1))?;
     Some(Found::Ended(Ended { by, line: line.trim().to_owned() }))
+}
+
+/// Whether a line has the words, and not the beginning of a longer number.
+fn says(line: &str, words: &str) -> bool {
+    line.split_once(words).is_some_and(|(_, rest)| !rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 fn said(line: &str) -> Option<&'static str> {
@@ -98,6 +113,17 @@ mod tests {
             ("Exited (159) 3 seconds ago", Some("Docker or Podman")),
             ("      exitCode: 159", Some("Kubernetes")),
             ("Bad system call (core dumped)", Some("a shell")),
+            ("Command '['true']' died with <Signals.SIGSYS: 31>.", Some("a program in Python")),
+            ("signal: 31 (SIGSYS) (core dumped)", Some("a program in Rust")),
+            ("  process didn't exit successfully: `x` (signal: 31, SIGSYS: y)", Some("cargo")),
+            ("process \"x\" did not complete successfully: exit code: 159", Some("BuildKit")),
+            ("The command 'x' returned a non-zero code: 159", Some("docker build")),
+            ("Command terminated by signal 31", Some("a program that started it")),
+            ("error: x died of signal 31", Some("git")),
+            ("zsh: invalid system call (core dumped)  x", Some("zsh")),
+            ("        Signal: 31 (SYS)", Some("coredumpctl")),
+            ("worker process 7 exited on signal 31 (core dumped)", Some("nginx")),
+            ("killed by signal 310", None),
             ("exit status 1590", None),
             ("Exited (15)", None),
             ("", None),

@@ -23,6 +23,8 @@ pub(super) struct Strace {
     native: Arch,
     last: BTreeMap<u32, Denial>,
     arches: BTreeMap<u32, Arch>,
+    /// The process of the last line: one that is new runs what it runs, as strace has it.
+    latest: Option<u32>,
     /// Beginnings of lines whose calls have not returned.
     pending: BTreeMap<u32, String>,
 }
@@ -39,7 +41,7 @@ pub(super) enum Line<'l> {
 impl Strace {
     pub(super) const fn new(native: Arch) -> Self {
         let arches = BTreeMap::new();
-        Self { native, last: BTreeMap::new(), arches, pending: BTreeMap::new() }
+        Self { native, last: BTreeMap::new(), arches, latest: None, pending: BTreeMap::new() }
     }
 
     pub(super) fn line(&mut self, line: &str) -> Option<Found> {
@@ -61,6 +63,7 @@ impl Strace {
             return Some(Line::Other(found));
         }
         let (pid, rest) = without_prefix(line);
+        self.inherit(pid.unwrap_or(0));
         if let Some(begun) = rest.strip_suffix("<unfinished ...>") {
             let begun = begun.trim_end();
             if begun.len() <= PENDING_MAX {
@@ -100,9 +103,18 @@ impl Strace {
         None
     }
 
-    /// `[ Process PID=1234 runs in 32 bit mode. ]`
+    /// A process that is new runs in the mode of the one before: strace says only what differs.
+    fn inherit(&mut self, pid: u32) {
+        let latest = self.latest.replace(pid).filter(|latest| *latest != pid);
+        let arch = latest.and_then(|latest| self.arches.get(&latest).copied());
+        if let Some(arch) = arch.filter(|_| !self.arches.contains_key(&pid)) {
+            bounded(&mut self.arches, pid, arch);
+        }
+    }
+
+    /// `[ Process PID=1234 runs in 32 bit mode. ]`, behind a prefix as calls have it.
     fn mode(&mut self, line: &str) -> Option<Found> {
-        let (_, rest) = line.split_once("[ Process PID=")?;
+        let (before, rest) = line.split_once("[ Process PID=")?;
         let (pid, mode) = rest.split_once(" runs in ")?;
         let arch = match (mode.split_once(" mode")?.0, self.native) {
             ("32 bit", Arch::X86_64 | Arch::X32 | Arch::X86) => Arch::X86,
@@ -111,15 +123,25 @@ impl Strace {
             ("x32", _) => Arch::X32,
             _ => self.native,
         };
-        bounded(&mut self.arches, pid.parse().ok()?, arch);
+        let pid: u32 = pid.parse().ok()?;
+        // Where one process is traced, no line says whose it is.
+        let (prefix, _) = without_prefix(before);
+        for key in [Some(pid), prefix.is_none().then_some(0)].into_iter().flatten() {
+            bounded(&mut self.arches, key, arch);
+        }
+        self.latest = Some(prefix.unwrap_or(0));
         Some(Found::Understood)
     }
 
     /// A signal with its fields, and the call that it is about.
     fn signal(&mut self, pid: Option<u32>, fields: &str) -> Option<Found> {
+        let last = self.last.remove(&pid.unwrap_or(0));
+        if fields.contains("si_code=SI_") {
+            // Somebody sent it, as kill(2) does: no call was refused.
+            return Some(Found::Understood);
+        }
         let mut denial = siginfo::denial(fields, self.native)?;
         denial.knowledge = Knowledge::Strace;
-        let last = self.last.remove(&pid.unwrap_or(0));
         if let Some(last) = last.filter(|last| last.nr == denial.nr && last.token == denial.token) {
             denial.args = last.args;
             denial.texts = last.texts;
@@ -132,6 +154,11 @@ impl Strace {
     fn call(&mut self, pid: Option<u32>, line: &str) -> Option<Found> {
         let Made { denial, .. } = self.made(pid, line)?;
         let key = pid.unwrap_or(0);
+        if line.contains("<unfinished ...>) = ?") {
+            // It had begun, and ended with its process.
+            self.last.remove(&key);
+            return Some(Found::Understood);
+        }
         if denial.answer == Answer::Unknown {
             // What was killed has the number as its result, or none.
             bounded(&mut self.last, key, denial);
@@ -141,12 +168,22 @@ impl Strace {
         Some(denial.into())
     }
 
-    /// A call, refused or not. One that failed has its errno for an answer.
-    pub(super) fn made(&self, pid: Option<u32>, line: &str) -> Option<Made> {
-        let (name, rest) = line.split_once('(')?;
-        let key = pid.unwrap_or(0);
+    /// The number of a process's call. A name that only the other mode has tells the mode.
+    fn number(&mut self, key: u32, name: &str) -> Option<(Arch, SyscallNr)> {
         let arch = self.arches.get(&key).copied().unwrap_or(self.native);
-        let nr = number_of(name, arch)?;
+        if let Some(nr) = number_of(name, arch) {
+            return Some((arch, nr));
+        }
+        let other = other_mode(arch)?;
+        let nr = number_of(name, other)?;
+        bounded(&mut self.arches, key, other);
+        Some((other, nr))
+    }
+
+    /// A call, refused or not. One that failed has its errno for an answer.
+    pub(super) fn made(&mut self, pid: Option<u32>, line: &str) -> Option<Made> {
+        let (name, rest) = line.split_once('(')?;
+        let (arch, nr) = self.number(pid.unwrap_or(0), name)?;
         let mut made = Made::new(Denial::new(arch.token(), nr, Knowledge::Strace));
         made.denial.process.tid = pid;
         let (arguments, result) = split(rest);
@@ -161,6 +198,17 @@ impl Strace {
                 result.trim_start().strip_prefix('=').is_some_and(|end| end.trim() != "?")
             });
         Some(made)
+    }
+}
+
+/// The other mode that programs of a machine run in. With `-o` strace does not say which.
+const fn other_mode(arch: Arch) -> Option<Arch> {
+    match arch {
+        Arch::X86_64 => Some(Arch::X86),
+        Arch::X86 => Some(Arch::X86_64),
+        Arch::Aarch64 => Some(Arch::Arm),
+        Arch::Arm => Some(Arch::Aarch64),
+        _ => None,
     }
 }
 
@@ -351,6 +399,18 @@ mod tests {
         assert_eq!(lines(&[call, signal, killed]), expected);
         assert_eq!(lines(&["mkdir(\"x\", 0700)  = ?", killed]), expected);
         assert_eq!(lines(&[killed]), [""; 0]);
+        let sent = "--- SIGSYS {si_signo=SIGSYS, si_code=SI_USER, si_pid=7, si_uid=0} ---";
+        assert_eq!(lines(&["kill(7, SIGSYS) = 0", sent, killed]), [""; 0], "no filter did");
+    }
+
+    #[test]
+    fn calls_that_end_with_their_process_were_not_refused() {
+        let sleeps = "1 mkdir(\"a\", 0700 <unfinished ...>";
+        let refused = "2 mkdir(\"b\", 0700) = 83";
+        let ended = "1 <... mkdir resumed> <unfinished ...>) = ?";
+        let killed = ["1 +++ killed by SIGSYS +++", "2 +++ killed by SIGSYS +++"];
+        let told = lines(&[sleeps, refused, ended, killed[0], killed[1]]);
+        assert_eq!(told, ["mkdir(\"b\", 0700) on x86_64 Some(2)"]);
     }
 
     #[test]

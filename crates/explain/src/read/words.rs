@@ -32,15 +32,12 @@ pub(crate) fn token(word: &str) -> Option<ArchToken> {
     if let Some(number) = number32(word) {
         return Some(ArchToken::new(number));
     }
-    let name = word.strip_prefix("AUDIT_ARCH_").unwrap_or(word).to_ascii_lowercase();
-    let arch = match &*name {
-        "i386" | "i486" | "i586" | "i686" => Some(Arch::X86),
-        "amd64" => Some(Arch::X86_64),
-        "arm64" => Some(Arch::Aarch64),
-        "armeb" | "armv7l" => Some(Arch::Arm),
-        "ppc64le" | "powerpc64le" => Some(Arch::Ppc64le),
-        name => Arch::from_name(name),
-    };
+    let of_kernel = Arch::ALL.into_iter().find(|arch| arch.audit_name() == Some(word));
+    let arch = of_kernel.or_else(|| match &*word.to_ascii_lowercase() {
+        // What libaudit calls Arm, of either byte order.
+        "armeb" => Some(Arch::Arm),
+        name => Arch::from_word(name),
+    });
     arch.map(Arch::token)
 }
 
@@ -103,8 +100,13 @@ fn ioctl(parts: &str, arch: Arch) -> Option<u64> {
 }
 
 fn one(word: &str, set: Option<Constants>, arch: Arch) -> Option<u64> {
-    if word == "NULL" {
+    if matches!(word, "NULL" | "IPC_PRIVATE") {
         return Some(0);
+    }
+    // strace writes the flag as a part of the operation's name.
+    let private = word.strip_suffix("_PRIVATE").filter(|word| word.starts_with("FUTEX_"));
+    if let Some(operation) = private {
+        return Some(one(operation, set, arch)? | one("FUTEX_PRIVATE_FLAG", set, arch)?);
     }
     if let Some(number) = number(word) {
         return Some(number);
@@ -116,6 +118,8 @@ fn one(word: &str, set: Option<Constants>, arch: Arch) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use callgate_syscalls::names;
+
     use super::*;
 
     #[test]
@@ -142,6 +146,19 @@ mod tests {
     }
 
     #[test]
+    fn operations_carry_their_flag() {
+        let operations = Constants::of(names::FUTEX, "op").next().map(|usage| usage.constants);
+        for (text, expected) in [
+            ("FUTEX_WAIT_PRIVATE", Some(128)),
+            ("FUTEX_WAKE_BITSET_PRIVATE|FUTEX_CLOCK_REALTIME", Some(10 | 128 | 256)),
+            ("FUTEX_NOTHING_PRIVATE", None),
+        ] {
+            assert_eq!(value(text, operations, Arch::X86_64), expected, "{text}");
+        }
+        assert_eq!(value("IPC_PRIVATE", None, Arch::X86_64), Some(0));
+    }
+
+    #[test]
     fn requests_without_a_name_have_their_value() {
         let value = |text, arch| value(text, None, arch);
         for (text, arch, expected) in [
@@ -165,6 +182,10 @@ mod tests {
             assert_eq!(token(word), Some(x86_64), "{word}");
         }
         assert_eq!(token("AUDIT_ARCH_I386"), Some(Arch::X86.token()));
+        assert_eq!(token("AUDIT_ARCH_SHEL"), Some(Arch::Sh.token()));
+        assert_eq!(token("AUDIT_ARCH_SH"), Some(Arch::Sheb.token()));
+        assert_eq!(token("ppc64el"), Some(Arch::Ppc64le.token()));
+        assert_eq!(token("armeb"), Some(Arch::Arm.token()));
         assert_eq!(token("pdp11"), None);
         for word in ["mkdir", "__NR_mkdir", "83", "SYS_mkdir"] {
             assert_eq!(call(word, x86_64), Some(SyscallNr::new(83)), "{word}");

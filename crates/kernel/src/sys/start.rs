@@ -27,6 +27,11 @@ pub(crate) fn ignores_sigpipe() -> Result<bool, Errno> {
     Ok(action.sa_sigaction == libc::SIG_IGN)
 }
 
+/// Whether standard output is closed.
+pub(crate) fn is_output_closed() -> bool {
+    is_closed(libc::STDOUT_FILENO)
+}
+
 /// Opens an empty pipe, which is closed on exec, in the place of each standard descriptor that is
 /// closed. Where the kernel refuses, they stay closed.
 ///

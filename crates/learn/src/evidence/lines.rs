@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, BufRead, Write};
 
+use callgate_facts::{Selector, selectors};
 use callgate_syscalls::{Arch, ArchToken, Name, SyscallNr};
 use serde::{Deserialize, Serialize};
 
@@ -158,7 +159,7 @@ impl Evidence {
         agrees(key, &line.name.0)?;
         let arguments = match &*line.args.0 {
             MANY => None,
-            text => Some(arguments(text)?),
+            text => Some(arguments(text, key)?),
         };
         let mut seen = Seen { calls: line.calls, ..Seen::default() };
         for run in &line.runs {
@@ -261,12 +262,29 @@ fn agrees(key: CallKey, name: &str) -> Result<(), String> {
     }
 }
 
-/// Only what is written the one way is accepted: two texts of the same arguments would be two.
-fn arguments(text: &str) -> Result<Arguments, String> {
+/// Only what is written the one way is accepted, since two texts of the same arguments would be two;
+/// and only all of the call's selectors, since one that is missing would count as 0.
+fn arguments(text: &str, key: CallKey) -> Result<Arguments, String> {
     let read = Arguments(text.into());
-    match Arguments::new(read.iter()) == read {
-        true => Ok(read),
-        false => Err(format!("{text:?} are no arguments: expected name=0xVALUE, space between")),
+    if Arguments::new(read.iter()) != read {
+        return Err(format!("{text:?} are no arguments: expected name=0xVALUE, space between"));
+    }
+    let (Some(arch), Some(name)) = (key.arch(), key.name()) else { return Ok(read) };
+    let expected: Vec<Selector> = selectors(arch, name).collect();
+    let is_value = |(selector, (name, value)): (&Selector, (&str, u64))| {
+        selector.name == name && selector.of(value) == value
+    };
+    let is_each =
+        read.iter().count() == expected.len() && expected.iter().zip(read.iter()).all(is_value);
+    match (is_each, expected.as_slice()) {
+        (true, _) => Ok(read),
+        (false, []) => Err(format!("{} has no arguments that decide, not {text:?}", name.as_str())),
+        (false, names) => Err(format!(
+            "{text:?} are not the arguments of {}: expected {}, each once, in this order, as wide as \
+             the kernel reads it; or {MANY:?} where they are not known",
+            name.as_str(),
+            names.iter().map(|s| s.name).collect::<Vec<_>>().join(", ")
+        )),
     }
 }
 

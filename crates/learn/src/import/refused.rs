@@ -8,7 +8,7 @@ use crate::collect::Report;
 use crate::evidence::CallKey;
 
 /// The word for the recorder in evidence.
-pub(super) const RECORDER: &str = "refusals";
+pub(crate) const RECORDER: &str = "refusals";
 
 /// A refusal, of which only the call counts here.
 #[derive(Debug, Deserialize)]

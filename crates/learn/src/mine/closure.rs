@@ -15,7 +15,7 @@ use callgate_syscalls::{Arch, KernelVersion, Name, names};
 
 use super::intent::Intents;
 use super::twins;
-use super::{OLDEST, Statement, Tier, Verdict};
+use super::{OLDEST, Statement, Tier, Verdict, Wants};
 use crate::evidence::CallKey;
 
 /// What every program may come to, with the reason.
@@ -36,8 +36,22 @@ const EVERY_PROGRAM: &[(&str, &[Name])] = &[
         &[names::GETPID, names::GETTID, names::TGKILL, names::TKILL, names::WRITE, names::WRITEV],
     ),
     (
-        "waits, which reach nothing",
-        &[names::WAIT4, names::WAITID, names::WAITPID, names::POLL, names::PPOLL],
+        "waits and timers, which reach nothing",
+        &[
+            names::WAIT4,
+            names::WAITID,
+            names::WAITPID,
+            names::POLL,
+            names::PPOLL,
+            names::PAUSE,
+            names::NANOSLEEP,
+            names::CLOCK_NANOSLEEP,
+            names::CLOCK_NANOSLEEP_TIME64,
+            names::ALARM,
+            names::SETITIMER,
+            names::GETITIMER,
+            names::TIMES,
+        ],
     ),
     (
         "the vDSO answers it, but not with every clock source",
@@ -70,9 +84,10 @@ pub(super) fn close(
     arch: Arch,
     intents: &Intents,
     statements: &mut Vec<Statement>,
-    (oldest, baseline): (KernelVersion, KernelVersion),
+    wants: &Wants,
+    baseline: KernelVersion,
 ) {
-    let mut closed = Closed::new(arch, statements, oldest);
+    let mut closed = Closed::new(arch, statements, wants.oldest);
     let seen: Vec<(Name, Option<String>)> = statements
         .iter()
         .filter_map(|statement| Some((statement.call.name()?, statement.condition.clone())))
@@ -83,10 +98,15 @@ pub(super) fn close(
     for (because, calls) in EVERY_PROGRAM {
         calls.iter().for_each(|call| closed.add(*call, None, (*because).to_owned()));
     }
-    closed.intents();
+    if wants.intents {
+        closed.intents();
+    }
     closed.probes(baseline);
-    let local = local_sockets(statements);
-    statements.extend(local);
+    if wants.intents {
+        let beside: Vec<Statement> =
+            local_sockets(statements).into_iter().chain(beside_seen(arch, statements)).collect();
+        statements.extend(beside);
+    }
     statements.extend(closed.added.into_values());
 }
 
@@ -123,6 +143,44 @@ fn local_sockets(statements: &[Statement]) -> Option<Statement> {
         seen: None,
         because: Some(SAME_INTENT.to_owned()),
     })
+}
+
+/// What files come to by calls that were seen with other arguments: a program that asks a terminal
+/// for its size, and no more in a short run, marks descriptors as well.
+fn beside_seen(arch: Arch, statements: &[Statement]) -> Vec<Statement> {
+    let uses = |block: &Block| {
+        statements.iter().filter_map(|s| s.call.name()).any(|name| allows(*block, name, arch))
+    };
+    let files: Vec<Block> = Groups::LATEST.blocks().filter(|b| FILES.contains(&b.name())).collect();
+    if !files.iter().any(uses) {
+        return Vec::new();
+    }
+    let mut beside: Vec<Statement> = Vec::new();
+    for (name, line) in files.iter().flat_map(|block| block.members(arch)) {
+        let Some(condition) = line.condition().filter(|_| line.stance() == Stance::Allow) else {
+            continue;
+        };
+        let own = statements.iter().find(|s| s.call.name() == Some(name));
+        let Some((own, seen)) = own.and_then(|own| Some((own, own.condition.as_ref()?))) else {
+            continue;
+        };
+        let is_new = |other: &Statement| other.condition.as_deref() != Some(condition);
+        if !seen.contains(condition) && beside.iter().all(is_new) {
+            beside.push(Statement {
+                tier: Tier::Fallback,
+                verdict: Verdict::Allow,
+                call: own.call,
+                condition: Some(condition.to_owned()),
+                seen: None,
+                because: Some(SAME_INTENT.to_owned()),
+            });
+        }
+    }
+    beside
+}
+
+fn allows(block: Block, name: Name, arch: Arch) -> bool {
+    block.line(name, arch).is_some_and(|line| line.stance() == Stance::Allow)
 }
 
 struct Closed {
@@ -198,11 +256,7 @@ impl Closed {
     /// may write to them.
     fn intents(&mut self) {
         let blocks = || Groups::LATEST.blocks().filter(|b| b.is_intent() && b.risks().is_empty());
-        let seen = |block: &Block| {
-            self.seen.iter().any(|name| {
-                block.line(*name, self.arch).is_some_and(|line| line.stance() == Stance::Allow)
-            })
-        };
+        let seen = |block: &Block| self.seen.iter().any(|name| allows(*block, *name, self.arch));
         let files =
             blocks().filter(|block| FILES.contains(&block.name())).any(|block| seen(&block));
         let shared = |block: &Block| match FILES.contains(&block.name()) {

@@ -2,24 +2,27 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use callgate_facts::{PartKind, Reading, Selector, selectors};
+use callgate_facts::{Constants, PartKind, Reading, Selector, selectors};
 use callgate_syscalls::{Arch, Name, names};
 
 use super::intent::{Intent, Intents};
 use crate::evidence::{Arguments, CallKey, Observations};
 
-/// The condition of a call: `None` where it is allowed whatever its arguments.
-pub(super) fn of(key: CallKey, seen: &Observations, intents: &Intents) -> Option<String> {
+/// The condition of a call: `None` where it is allowed whatever its arguments. Without intents no
+/// argument is allowed that was not seen.
+pub(super) fn of(key: CallKey, seen: &Observations, intents: Option<&Intents>) -> Option<String> {
     let (arch, name) = (key.arch()?, key.name()?);
     let Observations::Each(each) = seen else { return None };
     let selectors: Vec<Selector> = selectors(arch, name).collect();
     let first = *selectors.first()?;
     let arguments: Vec<&Arguments> = each.keys().collect();
     let call = Call { key, arch, name, selectors, first };
-    match (name, first.reading) {
-        (_, Reading::Given) => call.given(&arguments),
-        (names::SETSOCKOPT, _) => Some(call.values(first, &arguments)),
-        _ => call.covered(&arguments, &intents.of(name)),
+    match (name, first.reading, intents) {
+        (_, Reading::Given, _) => call.given(&arguments),
+        (_, _, None) if call.selectors.len() == 1 => Some(call.values(first, &arguments)),
+        (_, _, None) => Some(call.cases(&arguments)),
+        (names::SETSOCKOPT, ..) => Some(call.values(first, &arguments)),
+        (_, _, Some(intents)) => call.covered(&arguments, &intents.of(name)),
     }
 }
 
@@ -75,19 +78,39 @@ impl Call {
         set.is_some_and(|set| set.parts().any(|part| part.kind == PartKind::Flags))
     }
 
-    /// No other flags than those that were seen, in whatever combination.
+    /// No other flags than those that were seen, in whatever combination; of a value that stands
+    /// beside the flags, those that were seen.
     fn only(&self, arguments: &[&Arguments]) -> Option<String> {
         let values = arguments.iter().filter_map(|arguments| arguments.get(self.first.name));
-        let union = values.fold(0, |union, value| union | value);
+        let values: BTreeSet<u64> = values.collect();
+        let union = values.iter().fold(0, |union, value| union | value);
         let name = self.first.name;
+        let set = self.first.constants(self.arch, self.name, |_| None);
+        let field = set.map_or(0, Constants::field);
+        let spell = |value| self.spell(self.first, value, &Arguments::default());
         match union {
             0 => Some(format!("{name} == 0")),
             _ if self.is_all(union) => None,
-            _ => Some(format!(
-                "{name} only {}",
-                self.spell(self.first, union, &Arguments::default())
-            )),
+            _ => {
+                let beside = values.iter().map(|value| value & field);
+                let beside: BTreeSet<u64> = beside.filter(|value| *value != 0).collect();
+                let flags = Some(union & !field).filter(|flags| *flags != 0);
+                let words: Vec<String> = beside.into_iter().map(spell).collect();
+                let flags = flags.map(|flags| self.spell_flags(flags));
+                let words: Vec<String> = words.into_iter().chain(flags).collect();
+                Some(format!("{name} only {}", words.join("|")))
+            }
         }
+    }
+
+    /// Flags by their names, without that of a value of no bits beside them.
+    fn spell_flags(&self, flags: u64) -> String {
+        let Some(set) = self.first.constants(self.arch, self.name, |_| None) else {
+            return self.spell(self.first, flags, &Arguments::default());
+        };
+        let mut spelling = set.spell(flags, self.arch);
+        spelling.constants.retain(|constant| constant.on(self.arch) != Some(0));
+        spelling.to_string()
     }
 
     /// Whether nothing is left that a narrower condition would refuse: memory that is written and
@@ -128,6 +151,32 @@ impl Call {
             [vec![first], rest].concat().join(" and ")
         });
         conditions.collect()
+    }
+
+    /// The combinations that were seen and no others: for each values of all selectors but the last
+    /// those of the last.
+    fn cases(&self, arguments: &[&Arguments]) -> String {
+        let mut by: BTreeMap<Vec<(&str, u64)>, Vec<&Arguments>> = BTreeMap::new();
+        for seen in arguments {
+            let (leading, _) = self.deciding(seen);
+            let value = |selector: &Selector| (selector.name, seen.get(selector.name).unwrap_or(0));
+            by.entry(leading.iter().map(value).collect()).or_default().push(seen);
+        }
+        let condition = |of: Vec<&Arguments>| {
+            let (leading, last) = self.deciding(of[0]);
+            let leading = leading.iter().map(|selector| self.values(*selector, &of));
+            leading.chain([self.values(last, &of)]).collect::<Vec<_>>().join(" and ")
+        };
+        any_of(by.into_values().map(condition).collect())
+    }
+
+    /// The selectors that decide anything beside the first's value: those before the last, and it.
+    fn deciding(&self, arguments: &Arguments) -> (Vec<Selector>, Selector) {
+        let first = arguments.get(self.first.name).unwrap_or(0);
+        let rest = self.selectors[1..].iter().filter(|selector| selector.decides(first));
+        let mut all: Vec<Selector> = std::iter::once(self.first).chain(rest.copied()).collect();
+        let last = all.pop().unwrap_or(self.first);
+        (all, last)
     }
 
     /// A value by its constants; `context` has the arguments that decide which.

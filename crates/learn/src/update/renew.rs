@@ -10,6 +10,7 @@ use super::Update;
 use super::place::Context;
 use crate::evidence::seen::Seen;
 use crate::evidence::{Arguments, CallKey, Evidence, Observations};
+use crate::import::refused::RECORDER;
 use crate::profile::{facts, one_line, recorded};
 
 /// The mark of a statement of which nothing was seen lately.
@@ -19,6 +20,8 @@ const UNSEEN: &str = ", not seen lately";
 pub(super) fn renew(text: &str, input: &Update<'_>, all: &Evidence) -> (String, usize) {
     let mut context = Context::default();
     let mut unseen = 0;
+    // Of what a profile allows, refusals cannot tell.
+    let tells = input.new.runs().any(|(_, run)| run.backend != RECORDER);
     let mut renewed = String::with_capacity(text.len());
     // Where the last statement begins: a long one has its provenance at its end.
     let mut start = 0;
@@ -31,10 +34,16 @@ pub(super) fn renew(text: &str, input: &Update<'_>, all: &Evidence) -> (String, 
         if line.trim_start().starts_with("allow ") {
             start = renewed.len();
         }
-        let known = line.split_once("#@ seen ").and_then(|(statement, _)| {
+        // A statement that is only a comment says nothing of the one before it.
+        let said = line.split_once("#@ seen ").filter(|_| !line.trim_start().starts_with('#'));
+        let known = said.and_then(|(statement, _)| {
             let whole = format!("{}{statement}", renewed.get(start..)?);
             let lines = Statement::read(&whole, context.arches())?;
-            Some((statement, lines.seen(all)?, lines.seen(input.new).is_some()))
+            let lately = match tells {
+                true => lines.seen(input.new).is_some(),
+                false => !line.trim_end().ends_with(UNSEEN),
+            };
+            Some((statement, lines.seen(all)?, lately))
         });
         match known {
             None => renewed += line,

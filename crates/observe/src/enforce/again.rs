@@ -38,8 +38,21 @@ pub(super) fn make(_: &mut Desk, _: Tid, _: &Refused, _: Action) -> Result<(), E
     Err(errno(libc::ENOSYS))
 }
 
-/// Waits until a traced thread stands still or has ended, and lets its calls go on meanwhile.
-pub(super) fn wait_for_stop(desk: &mut Desk, thread: Tid) -> Result<Stand, Errno> {
+/// Has a stopped thread load a filter that returns `action`, and sets it in front of a call.
+#[cfg(target_arch = "x86_64")]
+pub(super) fn prepare(thread: Tid, refused: &Refused, action: Action) -> Result<(), Errno> {
+    steering::prepare(None, thread, refused, action)
+}
+
+/// As [`make`].
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) fn prepare(_: Tid, _: &Refused, _: Action) -> Result<(), Errno> {
+    Err(errno(libc::ENOSYS))
+}
+
+/// Waits until a traced thread stands still or has ended, and lets its calls go on meanwhile if
+/// they arrive at a desk.
+pub(super) fn wait_for_stop(mut desk: Option<&mut Desk>, thread: Tid) -> Result<Stand, Errno> {
     const PAUSE: Duration = Duration::from_millis(1);
     const LOOKS_AT_ONCE: u32 = 64;
     let deadline = Instant::now() + TIME_MAX;
@@ -50,7 +63,10 @@ pub(super) fn wait_for_stop(desk: &mut Desk, thread: Tid) -> Result<Stand, Errno
         }
         looks += 1;
         let pause = if looks < LOOKS_AT_ONCE { Duration::ZERO } else { PAUSE };
-        desk.serve(thread, pause)?;
+        match &mut desk {
+            Some(desk) => desk.serve(thread, pause)?,
+            None => std::thread::sleep(pause),
+        }
         if Instant::now() > deadline {
             return Err(errno(libc::ETIMEDOUT));
         }
@@ -80,9 +96,19 @@ mod steering {
         steer::seize(thread)?;
         trace::interrupt(thread)?;
         desk.give(refused, nr)?;
-        if matches!(wait_for_stop(desk, thread)?, Stand::Ended(_)) {
+        if matches!(wait_for_stop(Some(desk), thread)?, Stand::Ended(_)) {
             return Err(errno(libc::ESRCH));
         }
+        prepare(Some(desk), thread, refused, action)?;
+        steer::detach(thread, 0)
+    }
+
+    pub(super) fn prepare(
+        desk: Option<&mut Desk>,
+        thread: Tid,
+        refused: &Refused,
+        action: Action,
+    ) -> Result<(), Errno> {
         let mask = steer::mask(thread)?;
         steer::set_mask(thread, u64::MAX)?;
         let before = Registers::of(thread)?;
@@ -90,13 +116,12 @@ mod steering {
         before.in_front_of(&refused.call).set(thread)?;
         steer::set_mask(thread, mask)?;
         // Without the filter the thread must not go on: stopped as it is, it waits for its end.
-        loaded?;
-        steer::detach(thread, 0)
+        loaded
     }
 
     /// Makes a stopped thread load a filter of one instruction.
     fn load(
-        desk: &mut Desk,
+        mut desk: Option<&mut Desk>,
         thread: Tid,
         before: Registers,
         refused: &Refused,
@@ -121,7 +146,7 @@ mod steering {
         for (name, args) in ways {
             let nr = number(arch, name)?;
             before.entering(instruction, nr, args).set(thread)?;
-            result = call(desk, thread);
+            result = call(desk.as_deref_mut(), thread);
             if result.is_ok() {
                 break;
             }
@@ -131,12 +156,12 @@ mod steering {
     }
 
     /// Lets a thread make the call in front of which it stands.
-    fn call(desk: &mut Desk, thread: Tid) -> Result<(), Errno> {
+    fn call(mut desk: Option<&mut Desk>, thread: Tid) -> Result<(), Errno> {
         // On the way in, and out again.
         for _ in 0..2 {
             loop {
                 steer::go_to_call(thread)?;
-                match wait_for_stop(desk, thread)? {
+                match wait_for_stop(desk.as_deref_mut(), thread)? {
                     Stand::AtCall => break,
                     Stand::Ended(_) => return Err(errno(libc::ESRCH)),
                     _ => {}

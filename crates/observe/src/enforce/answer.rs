@@ -6,7 +6,6 @@ use callgate_syscalls::{Action, ActionKind, Errno};
 
 use super::desk::{Desk, Reached};
 use super::thread::SignalState;
-use super::watch::Watch;
 use super::{Enforcer, Means, Refused, again, kernel, trap};
 use crate::sys::steer;
 
@@ -50,8 +49,8 @@ impl From<Reached> for Answered {
 impl Enforcer {
     /// Does to a call what a filter does that returns this action.
     ///
-    /// Of a command that is [watched](Enforcer::watch) the kernel does that, and the action is not
-    /// looked at.
+    /// Of a command that is [watched](Enforcer::watch) from the start the kernel does that, and the
+    /// action is not looked at.
     ///
     /// A filter that hands the call to a listener or a tracer of its own has none: the call fails
     /// with `ENOSYS`, as the kernel has it.
@@ -61,7 +60,7 @@ impl Enforcer {
     pub fn answer(&mut self, refused: &Refused, action: Action) -> Result<Answered, Error> {
         let answered = match &mut self.means {
             Means::Desk(desk) => answer(desk, refused, action),
-            Means::Watch(_) => Watch::let_go(refused).map(Answered::from),
+            Means::Watch(watch) => watch.answer(refused, action),
         };
         answered.map_err(|errno| kernel("answering a call", errno))
     }

@@ -1,8 +1,9 @@
 //! Where in its program a call was made: the function, and the calls that led to it.
 //!
 //! All of this is for people to read, and as good as what the files say: stripped programs have few
-//! names, and without unwind information the stack ends early. The frame pointer is not known, so
-//! that it also ends at the first function that needs it.
+//! names. The frame pointer is not known, so unwinding ends at the first function that needs it or
+//! has no unwind information. From there on, calls that lead to the frame before are [looked
+//! for](super::scan).
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -14,7 +15,7 @@ use framehop::{ExplicitModuleSectionInfo, FrameAddress, Module, Unwinder};
 use object::read::{ReadCache, ReadRef};
 use object::{Object, ObjectSection, ObjectSegment, ObjectSymbol, SymbolKind};
 
-use super::{Enforcer, Mapping, Refused};
+use super::{Enforcer, Mapping, Refused, scan};
 
 /// A place in a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +70,13 @@ impl Enforcer {
         let mut frames = vec![ip];
         if Arch::of_call(refused.call.arch, refused.call.nr) == Some(Arch::X86_64) {
             let more = self.unwound(refused, &mappings, &mut |file| symbols.image(&root, file));
-            frames.extend(more.into_iter().skip(1).take(FRAMES_MAX - 1));
+            let more = more.into_iter().skip(1).take(FRAMES_MAX - 1);
+            frames.extend(more.take_while(|address| is_code(&mappings, *address)));
+            let len = scan::STACK_MAX;
+            let stack = self.stack_pointer(refused).map(|it| self.memory(refused, it, len));
+            let (enforcer, mappings, root) = (self, &mappings[..], &root[..]);
+            let mut code = Process { enforcer, refused, mappings, root, symbols };
+            scan::extend(&mut frames, &stack.unwrap_or_default(), &mut code, FRAMES_MAX);
         }
         frames.into_iter().map(|address| frame(address, &mappings, &root, symbols)).collect()
     }
@@ -107,6 +114,35 @@ impl Enforcer {
         }
         found
     }
+}
+
+/// The process whose stack it is.
+struct Process<'a> {
+    enforcer: &'a Enforcer,
+    refused: &'a Refused,
+    mappings: &'a [Mapping],
+    root: &'a str,
+    symbols: &'a mut Symbols,
+}
+
+impl scan::Code for Process<'_> {
+    fn read(&self, address: u64, len: usize) -> Vec<u8> {
+        self.enforcer.memory(self.refused, address, len)
+    }
+
+    fn is_code(&self, address: u64) -> bool {
+        is_code(self.mappings, address)
+    }
+
+    fn function(&mut self, address: u64) -> Option<u64> {
+        let found = frame(address, self.mappings, self.root, self.symbols);
+        found.symbol.and_then(|(_, behind)| address.checked_sub(behind))
+    }
+}
+
+fn is_code(mappings: &[Mapping], address: u64) -> bool {
+    let found = mappings.iter().find(|mapping| (mapping.start..mapping.end).contains(&address));
+    found.is_some_and(|mapping| mapping.code)
 }
 
 fn frame(address: u64, mappings: &[Mapping], root: &str, symbols: &mut Symbols) -> Frame {

@@ -41,6 +41,16 @@ impl Desk {
         self.waiting.pop_front()
     }
 
+    /// Puts a call behind all that wait, if any do; whether any did.
+    pub(super) fn put_behind_others(&mut self, refused: &Refused) -> bool {
+        let Refused { id, thread, call } = *refused;
+        let others = !self.waiting.is_empty();
+        if others {
+            self.waiting.push_back(Refused { id, thread, call });
+        }
+        others
+    }
+
     /// Receives a call, if it still waits.
     pub(super) fn receive(&mut self) -> Result<(), Errno> {
         if let Some(refused) = self.received()? {

@@ -1,8 +1,6 @@
 //! The end of the command, and its signals on the way there.
 
-use std::fs;
 use std::os::fd::AsFd;
-use std::process;
 use std::time::Duration;
 
 use callgate_kernel::child::{Ending, Signal};
@@ -83,13 +81,19 @@ impl Enforcer {
                 continue;
             }
             let ending = ending(status);
-            self.ending = Some(ending);
+            self.has_ended(ending);
             return Ok(Some(ending));
         }
     }
 
+    /// The command has ended, and was waited for.
+    pub(super) fn has_ended(&mut self, ending: Ending) {
+        self.ending = Some(ending);
+        self.passing.end();
+    }
+
     /// Stops this process, as its command has been.
-    pub(super) fn stop(&self) -> Result<(), Error> {
+    pub(super) fn stop(&mut self) -> Result<(), Error> {
         let sign = match &self.means {
             Means::Desk(desk) => Sign::Calls(desk.listener()),
             Means::Watch(_) => Sign::Children,
@@ -98,36 +102,19 @@ impl Enforcer {
     }
 
     /// Passes on the signals that this process got, but for those of one sender.
-    pub(super) fn take_signals(&self, but_of: Option<Tid>) -> Result<(), Error> {
+    pub(super) fn take_signals(&mut self, but_of: Option<Tid>) -> Result<(), Error> {
         loop {
             let signal = signals::next(self.signals.as_fd());
             let Some(received) = signal.map_err(|errno| kernel("signalfd", errno))? else {
                 return Ok(());
             };
-            let own = but_of.is_some() && received.sender == but_of;
-            if self.ending.is_none() && !own && self.is_for_command(received) {
-                // It may have ended just now.
-                let _ = steer::send(self.command, received.signal);
+            let own = but_of.is_some() && received.sender() == but_of;
+            match &self.means {
+                _ if own => {}
+                Means::Desk(_) => self.passing.pass(&received),
+                Means::Watch(_) => self.passing.pass_to_traced(&received),
             }
         }
-    }
-
-    /// Whether a signal is meant for the command: one of a terminal goes to all processes there,
-    /// the command's own signals, even to its whole group, are not for its parent, and what this
-    /// process does to itself, such as SIGPIPE, is its own affair.
-    fn is_for_command(&self, received: signals::Received) -> bool {
-        match received.sender {
-            Some(sender) if sender.raw() == process::id() => false,
-            Some(sender) => received.signal != libc::SIGCHLD && !self.has_started(sender),
-            None => false,
-        }
-    }
-
-    fn has_started(&self, process: Tid) -> bool {
-        // Far more than any machine has generations of processes.
-        const GENERATIONS_MAX: usize = 10_000;
-        let ancestors = std::iter::successors(Some(process), |found| parent(*found));
-        ancestors.take(GENERATIONS_MAX).any(|found| found == self.command)
     }
 }
 
@@ -137,10 +124,4 @@ pub(crate) fn ending(status: c_int) -> Ending {
         Ok(code) if libc::WIFEXITED(status) => Ending::Exited { code },
         _ => Ending::Killed { signal: Signal::from_kernel(libc::WTERMSIG(status)) },
     }
-}
-
-fn parent(process: Tid) -> Option<Tid> {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("PPid:"))?;
-    line.trim().parse().ok().and_then(Tid::new)
 }

@@ -8,6 +8,7 @@
 use std::io::Read;
 use std::os::unix::net::UnixStream;
 
+use callgate_kernel::Tid;
 use callgate_kernel::parts::{self, Fork, errno, errno_of};
 use callgate_syscalls::Errno;
 
@@ -15,9 +16,13 @@ use super::desk::Desk;
 use super::thread::SignalState;
 use crate::sys::steer;
 
-/// The end of a connection that closes with the last process that enforces.
+/// The child, and the end of a connection that closes with the last process that enforces.
 #[derive(Debug)]
-pub(super) struct Guarded(#[expect(dead_code, reason = "it is there to be closed")] UnixStream);
+pub(super) struct Guarded {
+    child: Tid,
+    #[expect(dead_code, reason = "it is there to be closed")]
+    connection: UnixStream,
+}
 
 /// Starts the child. Signals have to be held back already: what a terminal sends to all must not
 /// end it first.
@@ -26,12 +31,19 @@ pub(super) fn start(desk: &mut Desk) -> Result<Guarded, Errno> {
     // SAFETY: this process has one thread (`Enforcer::start`), which goes on in the child with a
     // copy of all that it owns.
     match unsafe { parts::fork() }? {
-        Fork::Parent(_) => Ok(Guarded(ours)),
+        Fork::Parent(child) => Ok(Guarded { child, connection: ours }),
         Fork::Child => {
             drop(ours);
             guard(desk, theirs)
         }
     }
+}
+
+/// Ends the child, with which its copy of the listener is gone.
+pub(super) fn end(guarded: Guarded) {
+    // It may have been killed, and waited for.
+    let _ = parts::kill(guarded.child);
+    let _ = steer::wait_for_child(guarded.child);
 }
 
 fn guard(desk: &mut Desk, mut enforcer: UnixStream) -> ! {

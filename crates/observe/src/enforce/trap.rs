@@ -25,7 +25,7 @@ pub(super) fn send(
     steer::send_sigsys(process, thread)?;
     desk.give(refused, rolled_back(&refused.call))?;
     loop {
-        match wait_for_stop(desk, thread)? {
+        match wait_for_stop(Some(desk), thread)? {
             Stand::AtSignal(libc::SIGSYS) => break,
             Stand::Ended(_) => return Err(errno(libc::ESRCH)),
             _ => steer::go_on(thread)?,
@@ -50,13 +50,13 @@ fn rolled_back(call: &SeccompData) -> i64 {
 /// Before Linux 5.19 the signal has interrupted the call, which would be made again behind the
 /// handler.
 #[cfg(target_arch = "x86_64")]
-fn roll_back(thread: Tid, call: &SeccompData) -> Result<(), Errno> {
+pub(super) fn roll_back(thread: Tid, call: &SeccompData) -> Result<(), Errno> {
     use crate::sys::registers::Registers;
 
     Registers::of(thread)?.rolled_back(call).set(thread)
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-fn roll_back(_: Tid, _: &SeccompData) -> Result<(), Errno> {
+pub(super) fn roll_back(_: Tid, _: &SeccompData) -> Result<(), Errno> {
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! A tracer stops a thread on its way into a call before the filters are asked. So what they will
 //! say can be told, and then happens by itself.
 
+use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -11,13 +12,14 @@ use std::os::unix::net::UnixStream;
 use callgate_bpf::Stack;
 use callgate_kernel::parts::{Fork, errno, errno_of, exit_now, fork};
 use callgate_kernel::{Error, Tid, notify};
-use callgate_syscalls::{ActionKind, Endian, Errno};
+use callgate_syscalls::{Action, ActionKind, Endian, Errno, SeccompData};
 
 use super::desk::Reached;
 use super::ending::ending;
-use super::{Enforcer, Event, Means, Refused, kernel};
+use super::hand::Did;
+use super::{Answered, Enforcer, Event, Means, Refused, hand, kernel, mark};
 use crate::sys::steer::{self, Stand};
-use crate::sys::trace;
+use crate::sys::{signals, trace};
 
 /// The filters of a traced command.
 #[derive(Debug)]
@@ -27,6 +29,12 @@ pub(super) struct Watch {
     begun: bool,
     /// Whether the command has stopped, and this process has not yet.
     stops: bool,
+    /// Threads that have stopped and were not looked at yet.
+    backlog: VecDeque<(Tid, Stand)>,
+    /// The call that was made last, and who has made it.
+    last: Option<(Tid, SeccompData)>,
+    /// Whether the filter in force has only handed calls over, and no longer to anybody.
+    took_over: bool,
 }
 
 /// Starts a process that waits until it is traced, and then is replaced.
@@ -59,11 +67,40 @@ pub(crate) fn start(exec: impl FnOnce() -> Error) -> Result<Tid, Error> {
 
 impl Watch {
     pub(super) const fn new(filters: Stack) -> Self {
-        Self { filters, begun: false, stops: false }
+        let backlog = VecDeque::new();
+        Self { filters, begun: false, stops: false, backlog, last: None, took_over: false }
+    }
+
+    /// Of a command that runs, under a filter whose listener is gone.
+    pub(super) const fn taking_over(filters: Stack, backlog: VecDeque<(Tid, Stand)>) -> Self {
+        Self { filters, begun: true, stops: false, backlog, last: None, took_over: true }
+    }
+
+    /// Does to a call what the filter says, or lets the filter do it.
+    pub(super) fn answer(&mut self, refused: &Refused, action: Action) -> Result<Answered, Errno> {
+        if !self.took_over {
+            return Self::let_go(refused).map(Answered::from);
+        }
+        let thread = refused.thread.ok_or(errno(libc::ESRCH))?;
+        match hand::answer(thread, refused, action) {
+            Ok(Did::Runs) => Ok(Answered::AsTheFilter),
+            Ok(Did::Stands(stand)) => {
+                self.backlog.push_back((thread, stand));
+                Ok(Answered::AsTheFilter)
+            }
+            Ok(Did::Instead(instead)) => Ok(Answered::Instead(instead)),
+            Err(reason) if reason == errno(libc::ESRCH) => Ok(Answered::Gone),
+            Err(reason) => Err(reason),
+        }
+    }
+
+    /// The next thread that has stopped.
+    fn next_stand(&mut self) -> Result<Option<(Tid, Stand)>, Errno> {
+        self.backlog.pop_front().map_or_else(steer::stand_of_any, |first| Ok(Some(first)))
     }
 
     /// Lets the filter have a call.
-    pub(super) fn let_go(refused: &Refused) -> Result<Reached, Errno> {
+    fn let_go(refused: &Refused) -> Result<Reached, Errno> {
         let thread = refused.thread.ok_or(errno(libc::ESRCH))?;
         match steer::go_to_call(thread) {
             Ok(()) => Ok(Reached::Yes),
@@ -72,19 +109,42 @@ impl Watch {
         }
     }
 
-    /// The call in front of which a thread stands, if the filters do not allow it.
-    fn refused(&self, thread: Tid) -> Result<Option<Refused>, Errno> {
-        let Some(call) = steer::call(thread)? else { return Ok(None) };
+    /// The call in front of which a thread stands, if the filters do not allow it; otherwise the
+    /// thread goes on.
+    fn refused(&mut self, thread: Tid) -> Result<Option<Refused>, Errno> {
+        let Some(call) = steer::call(thread)? else {
+            return steer::go_to_call(thread).map(|()| None);
+        };
+        self.last = Some((thread, call));
+        if self.took_over && mark::can_be_marked(&call, &self.filters) {
+            let stand = hand::make_marked(thread, &call)?;
+            self.backlog.extend(stand.map(|stand| (thread, stand)));
+            return Ok(None);
+        }
         let action = self.filters.run(&call, Endian::native()).action;
-        let is_refused = self.begun && action.kind() != ActionKind::Allow;
-        Ok(is_refused.then_some(Refused { id: 0, thread: Some(thread), call }))
+        match self.begun && action.kind() != ActionKind::Allow {
+            true => Ok(Some(Refused { id: 0, thread: Some(thread), call })),
+            false => steer::go_to_call(thread).map(|()| None),
+        }
     }
 }
 
 impl Enforcer {
+    /// The call that the command made last, where it is traced and nobody else has made one since:
+    /// if a filter has ended it, that was for this call.
+    #[must_use]
+    pub fn last_call(&self) -> Option<SeccompData> {
+        let Means::Watch(watch) = &self.means else { return None };
+        watch.last.filter(|(thread, _)| *thread == self.command).map(|(_, call)| call)
+    }
+
     /// Looks at the next thread that has stopped; what is to be told of it, if anything.
     pub(super) fn watched(&mut self) -> Result<Option<Event>, Error> {
-        match steer::stand_of_any() {
+        let next = match &mut self.means {
+            Means::Watch(watch) => watch.next_stand(),
+            Means::Desk(_) => return Ok(None),
+        };
+        match next {
             Ok(Some((thread, stand))) => self.look_at(thread, stand),
             Ok(None) if self.is_to_stop() => {
                 // A thread may have stopped since, whose signal would be taken here.
@@ -126,13 +186,13 @@ impl Enforcer {
         let done = match stand {
             Stand::Ended(status) if is_command => {
                 let how = ending(status);
-                self.ending = Some(how);
+                self.has_ended(how);
                 return Ok(Some(Event::Ended(how)));
             }
             Stand::Ended(_) => Ok(()),
             Stand::AtCall => match watch.refused(thread) {
                 Ok(Some(refused)) => return Ok(Some(Event::Refused(refused))),
-                Ok(None) => steer::go_to_call(thread),
+                Ok(None) => Ok(()),
                 Err(reason) => Err(reason),
             },
             Stand::AtExec => {
@@ -140,7 +200,11 @@ impl Enforcer {
                 steer::go_to_call(thread)
             }
             Stand::AtEvent => steer::go_to_call(thread),
-            Stand::AtSignal(signal) => steer::go_to_call_with(thread, signal),
+            Stand::AtSignal(signal) => {
+                let is_sent = signals::of(thread).is_ok_and(|it| !it.is_of_kernel());
+                watch.last = watch.last.filter(|_| signal != libc::SIGSYS || !is_sent);
+                self.passing.deliver(thread, signal)
+            }
             Stand::WithAll => steer::listen(thread),
         };
         match done {

@@ -96,7 +96,7 @@ impl Ebpf {
         observer: &mut dyn Observer,
     ) -> Result<Recorded, EbpfError> {
         let scope = Scope::of(whom)?;
-        let mut session = Session::new(Watch::new(&scope, &self.interests)?, time)?;
+        let mut session = Session::of_others(Watch::new(&scope, &self.interests)?, time)?;
         session.follow(whom, observer)
     }
 }
@@ -105,8 +105,8 @@ impl Recorder for Ebpf {
     fn record(&self, command: &Command, observer: &mut dyn Observer) -> Result<Recorded, Error> {
         let refused = |error: EbpfError| error.into_kernel();
         let watch = Watch::new(&Scope::Marked, &self.interests).map_err(refused)?;
-        let mut session = Session::new(watch, None).map_err(refused)?;
-        session.command(command, observer)
+        let (mut session, child) = Session::start(watch, command)?;
+        session.command(child, observer)
     }
 
     fn name(&self) -> &'static str {

@@ -54,7 +54,7 @@ impl Recorder for Notify {
         let Supervised { child, listener, .. } = supervised;
         // Older kernels do it in their own way.
         let _ = notify::wake_synchronously(listener.as_fd());
-        let stopping = Stopping::begin()?;
+        let mut stopping = Stopping::of(child.id())?;
         stopping.notice_children()?;
         let mut session = Session {
             command: child.id(),
@@ -65,7 +65,7 @@ impl Recorder for Notify {
             threads: Threads::default(),
             begun: false,
         };
-        let going = session.run(observer, &stopping)?;
+        let going = session.run(observer, &mut stopping)?;
         let Session { listener, threads, ending, .. } = session;
         let ending = match going {
             Going::On => Some(ending.map_or_else(|| child.wait(), Ok)?),
@@ -75,7 +75,8 @@ impl Recorder for Notify {
                 None
             }
         };
-        Ok(Recorded { ending, privileged: threads.privileged(), ..Recorded::default() })
+        let (privileged, interrupted) = (threads.privileged(), stopping.was_interrupted());
+        Ok(Recorded { ending, privileged, interrupted, ..Recorded::default() })
     }
 
     fn name(&self) -> &'static str {
@@ -106,10 +107,14 @@ enum Next {
 
 impl Session {
     /// Until nothing is left to record, or the observer ends it.
-    fn run(&mut self, observer: &mut dyn Observer, stopping: &Stopping) -> Result<Going, Error> {
+    fn run(
+        &mut self,
+        observer: &mut dyn Observer,
+        stopping: &mut Stopping,
+    ) -> Result<Going, Error> {
         loop {
             if stopping.child_ended() {
-                self.wait_for_children()?;
+                self.wait_for_children(stopping)?;
             }
             match self.next()? {
                 Next::Call(call) => self.take(&call, observer)?,
@@ -123,11 +128,12 @@ impl Session {
     }
 
     /// Waits for the children that have ended: the command, and orphans of it.
-    fn wait_for_children(&mut self) -> Result<(), Error> {
+    fn wait_for_children(&mut self, stopping: &mut Stopping) -> Result<(), Error> {
         let failed = |errno| Error::Kernel { call: "waitpid", errno };
         while let Some((child, status)) = steer::next_ended().map_err(failed)? {
             if child == self.command {
                 self.ending = Some(ending(status));
+                stopping.command_ended();
             }
         }
         Ok(())

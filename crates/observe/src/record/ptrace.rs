@@ -39,7 +39,7 @@ impl Recorder for Ptrace {
     fn record(&self, command: &Command, observer: &mut dyn Observer) -> Result<Recorded, Error> {
         let none = Stack::new(Vec::new());
         let child = watch::start(|| command.exec_under(&none, &Options::default()))?;
-        let stopping = Stopping::begin()?;
+        let mut stopping = Stopping::of_traced(child)?;
         let mut session = Session {
             command: child,
             threads: Threads::default(),
@@ -47,7 +47,7 @@ impl Recorder for Ptrace {
             begun: Begun::No,
             ending: None,
         };
-        let going = session.run(observer, &stopping)?;
+        let going = session.run(observer, &mut stopping)?;
         if going == Going::End {
             stopping.end_descendants();
             session.ending = None;
@@ -56,7 +56,8 @@ impl Recorder for Ptrace {
             return Err(Error::Kernel { call: "execve", errno });
         }
         let Session { threads, ending, .. } = session;
-        Ok(Recorded { ending, privileged: threads.privileged(), ..Recorded::default() })
+        let (privileged, interrupted) = (threads.privileged(), stopping.was_interrupted());
+        Ok(Recorded { ending, privileged, interrupted, ..Recorded::default() })
     }
 
     fn name(&self) -> &'static str {
@@ -84,10 +85,22 @@ enum Begun {
 
 impl Session {
     /// Until nothing is left to record, or the observer ends it.
-    fn run(&mut self, observer: &mut dyn Observer, stopping: &Stopping) -> Result<Going, Error> {
+    fn run(
+        &mut self,
+        observer: &mut dyn Observer,
+        stopping: &mut Stopping,
+    ) -> Result<Going, Error> {
         loop {
             match steer::wait_for_any() {
-                Ok(Some((thread, stand))) => self.look_at(thread, stand, observer)?,
+                Ok(Some((thread, Stand::AtSignal(signal)))) => {
+                    gone_or(stopping.deliver(thread, signal))?;
+                }
+                Ok(Some((thread, stand))) => {
+                    self.look_at(thread, stand, observer)?;
+                    if self.ending.is_some() {
+                        stopping.command_ended();
+                    }
+                }
                 Ok(None) => {}
                 Err(reason) if reason == errno(libc::EINTR) => {}
                 Err(reason) if reason == errno(libc::ECHILD) => break,
@@ -122,15 +135,11 @@ impl Session {
                 steer::go_to_call(thread)
             }
             Stand::AtEvent => steer::go_to_call(thread),
-            Stand::AtSignal(signal) => steer::go_to_call_with(thread, signal),
+            // Told apart before.
+            Stand::AtSignal(_) => Ok(()),
             Stand::WithAll => steer::listen(thread),
         };
-        match done {
-            Ok(()) => Ok(()),
-            // Killed meanwhile, which is told next.
-            Err(reason) if reason == errno(libc::ESRCH) => Ok(()),
-            Err(errno) => Err(Error::Kernel { call: "ptrace", errno }),
-        }
+        gone_or(done)
     }
 
     fn call(&mut self, thread: Tid, at: AtCall, observer: &mut dyn Observer) {
@@ -163,6 +172,15 @@ impl Session {
             let (count, is_late) = (1, false);
             observer.event(&Event { call: &call, thread: &name, result, count, is_late });
         }
+    }
+}
+
+/// What was asked of a thread, unless it was killed meanwhile, which is told next.
+fn gone_or(done: Result<(), Errno>) -> Result<(), Error> {
+    match done {
+        Ok(()) => Ok(()),
+        Err(reason) if reason == errno(libc::ESRCH) => Ok(()),
+        Err(errno) => Err(Error::Kernel { call: "ptrace", errno }),
     }
 }
 

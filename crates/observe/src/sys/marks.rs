@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use callgate_kernel::parts::checked;
 use callgate_syscalls::Errno;
-use libc::{c_int, c_long};
+use libc::{c_int, c_long, c_ulong};
 
 /// getppid(2), which reads no register, with a secret and a number.
 pub(crate) fn mark(secret: u64, number: u32) {
     #[expect(clippy::cast_possible_truncation, reason = "the caller's machine has 64 bits")]
     let secret = secret as usize;
     // SAFETY: the call reads no argument and writes no memory.
-    unsafe { libc::syscall(libc::SYS_getppid, secret, c_long::from(number)) };
+    unsafe { libc::syscall(libc::SYS_getppid, secret, c_ulong::from(number)) };
 }
 
 /// As an i386 program makes the call, with the secret as its second argument; whether the kernel

@@ -3,66 +3,121 @@
 //! One recording at a time: signals are a process's own.
 
 use std::fs;
-use std::mem::MaybeUninit;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 
-use callgate_kernel::parts::{checked, kill};
+use callgate_kernel::parts::{Passing, checked, kill};
 use callgate_kernel::{Error, Tid};
 use callgate_syscalls::Errno;
 use libc::{c_int, c_long, c_ulong};
 
-static TICKED: AtomicBool = AtomicBool::new(false);
-static CHILD_ENDED: AtomicBool = AtomicBool::new(false);
-static SIGNALS: AtomicU32 = AtomicU32::new(0);
-/// The thread that waits. A signal may come to any.
-static WAITING: AtomicI32 = AtomicI32::new(0);
+use crate::sys::caught::{self, Caught};
+use crate::sys::steer;
 
-/// While it lives, SIGINT and SIGTERM are counted and interrupt what waits, and so does a timer
-/// each second; and orphans below this process become its children.
+/// While it lives, signals are passed on to the command, if there is one, and interrupt what waits;
+/// so does a timer each second. Orphans below this process become its children.
 #[derive(Debug)]
-pub(crate) struct Stopping(());
+pub(crate) struct Stopping {
+    caught: Caught,
+    /// How many signals have asked this process to end.
+    asked: u32,
+    /// Whether one of them has come, or the terminal has gone.
+    interrupted: bool,
+    /// Who gets signals.
+    whom: Whom,
+}
+
+#[derive(Debug)]
+enum Whom {
+    Command(Passing),
+    /// A command that is traced.
+    Traced(Passing),
+    /// This process: nobody else was started.
+    Here,
+}
 
 impl Stopping {
-    /// Begins. Children that were started before have their own dispositions.
-    pub(crate) fn begin() -> Result<Self, Error> {
-        SIGNALS.store(0, Ordering::Relaxed);
-        WAITING.store(own_thread(), Ordering::Relaxed);
-        let count: extern "C" fn(c_int) = count_signal;
-        let tick: extern "C" fn(c_int) = note_tick;
-        let refused = |call| move |errno| Error::Kernel { call, errno };
-        for signal in [libc::SIGINT, libc::SIGTERM] {
-            handle(signal, count as usize).map_err(refused("sigaction"))?;
-        }
-        handle(libc::SIGALRM, tick as usize).map_err(refused("sigaction"))?;
-        adopt_orphans(true).map_err(refused("prctl"))?;
-        set_timer(super::TICK_SECONDS).map_err(refused("setitimer"))?;
-        Ok(Self(()))
+    /// Begins, for a command that was started: what this process ignores is the command's to ignore.
+    pub(crate) fn of(command: Tid) -> Result<Self, Error> {
+        Self::begin(Whom::Command(Passing::to(command)), for_commands())
     }
 
-    /// Whether a second has passed or a signal has come since the last question.
-    pub(crate) fn ticked(&self) -> bool {
-        // Mostly not: a load is cheaper than an exchange.
-        TICKED.load(Ordering::Relaxed) && TICKED.swap(false, Ordering::Relaxed)
+    /// As [`of`](Self::of), for a command that is traced.
+    pub(crate) fn of_traced(command: Tid) -> Result<Self, Error> {
+        Self::begin(Whom::Traced(Passing::to(command)), for_commands())
+    }
+
+    /// Begins, for what runs already.
+    pub(crate) fn of_others() -> Result<Self, Error> {
+        let mut signals = vec![libc::SIGALRM, libc::SIGINT, libc::SIGTERM];
+        // As nohup(1) has it, a terminal may go.
+        signals.extend(Some(libc::SIGHUP).filter(|signal| !caught::is_ignored(*signal)));
+        Self::begin(Whom::Here, signals)
+    }
+
+    fn begin(whom: Whom, signals: Vec<c_int>) -> Result<Self, Error> {
+        let refused = |call| move |errno| Error::Kernel { call, errno };
+        let caught = Caught::begin(signals).map_err(refused("sigaction"))?;
+        adopt_orphans(true).map_err(refused("prctl"))?;
+        set_timer(super::TICK_SECONDS).map_err(refused("setitimer"))?;
+        Ok(Self { caught, asked: 0, interrupted: false, whom })
+    }
+
+    /// Whether a second has passed or a signal has come since the last question. Signals for the
+    /// command are passed on.
+    pub(crate) fn ticked(&mut self) -> bool {
+        if !self.caught.any() {
+            return false;
+        }
+        while let Some(received) = self.caught.next() {
+            let hangs_up = received.signal == libc::SIGHUP;
+            let mut asks = matches!(received.signal, libc::SIGINT | libc::SIGQUIT | libc::SIGTERM);
+            match &mut self.whom {
+                Whom::Command(passing) => passing.pass(&received),
+                Whom::Traced(passing) => passing.pass_to_traced(&received),
+                Whom::Here => asks |= hangs_up,
+            }
+            self.asked += u32::from(asks);
+            self.interrupted |= asks || hangs_up;
+        }
+        true
+    }
+
+    /// Lets a traced thread have a signal.
+    pub(crate) fn deliver(&mut self, thread: Tid, signal: c_int) -> Result<(), Errno> {
+        match &mut self.whom {
+            Whom::Command(passing) | Whom::Traced(passing) => passing.deliver(thread, signal),
+            Whom::Here => steer::go_to_call_with(thread, signal),
+        }
+    }
+
+    /// The command has ended: its number may be another's.
+    pub(crate) const fn command_ended(&mut self) {
+        if let Whom::Command(passing) | Whom::Traced(passing) = &mut self.whom {
+            passing.end();
+        }
+    }
+
+    /// Whether a signal by which users end what runs has come until now. The command has ended.
+    pub(crate) fn was_interrupted(&mut self) -> bool {
+        self.command_ended();
+        self.ticked();
+        self.interrupted
     }
 
     /// Interrupts what waits also at the end of a child.
-    pub(crate) fn notice_children(&self) -> Result<(), Error> {
-        let child: extern "C" fn(c_int) = note_child;
+    pub(crate) fn notice_children(&mut self) -> Result<(), Error> {
         let refused = |errno| Error::Kernel { call: "sigaction", errno };
-        // One may have ended before.
-        CHILD_ENDED.store(true, Ordering::Relaxed);
-        handle(libc::SIGCHLD, child as usize).map_err(refused)
+        self.caught.notice_children().map_err(refused)
     }
 
     /// Whether a child may have ended since the last question.
     pub(crate) fn child_ended(&self) -> bool {
-        CHILD_ENDED.load(Ordering::Relaxed) && CHILD_ENDED.swap(false, Ordering::Relaxed)
+        self.caught.child_ended()
     }
 
     /// How many signals have asked this process to end.
-    pub(crate) fn signals(&self) -> u32 {
-        SIGNALS.load(Ordering::Relaxed)
+    pub(crate) const fn signals(&self) -> u32 {
+        self.asked
     }
 
     /// The children of this process, among them the orphans of others.
@@ -93,60 +148,32 @@ impl Drop for Stopping {
         // What was possible a moment ago: there is nobody to be told.
         let _ = set_timer(0);
         let _ = adopt_orphans(false);
-        for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGALRM, libc::SIGCHLD] {
-            let _ = handle(signal, libc::SIG_DFL);
-        }
     }
 }
 
-extern "C" fn count_signal(_signal: c_int) {
-    SIGNALS.fetch_add(1, Ordering::Relaxed);
-    note();
-}
-
-extern "C" fn note_tick(_signal: c_int) {
-    note();
-}
-
-extern "C" fn note_child(_signal: c_int) {
-    CHILD_ENDED.store(true, Ordering::Relaxed);
-    hand_on(libc::SIGCHLD);
-}
-
-fn note() {
-    TICKED.store(true, Ordering::Relaxed);
-    hand_on(libc::SIGALRM);
-}
-
-/// Interrupts the thread that waits, if the signal has come to another.
-fn hand_on(signal: c_int) {
-    let waiting = WAITING.load(Ordering::Relaxed);
-    if own_thread() == waiting {
-        return;
-    }
-    // SAFETY: the call takes nothing.
-    let process = unsafe { libc::getpid() };
-    let numbers = [process, waiting, signal].map(c_long::from);
-    // SAFETY: the call takes numbers, and may be made in a handler.
-    unsafe { libc::syscall(libc::SYS_tgkill, numbers[0], numbers[1], numbers[2]) };
-}
-
-fn own_thread() -> i32 {
-    // SAFETY: the call takes nothing.
-    let thread = unsafe { libc::syscall(libc::SYS_gettid) };
-    i32::try_from(thread).unwrap_or(0)
-}
-
-/// Without SA_RESTART: what waits is to look around.
-fn handle(signal: c_int, handler: usize) -> Result<(), Errno> {
-    // SAFETY: all zeroes are a sigaction: no flags, an empty mask.
-    let mut action = unsafe { MaybeUninit::<libc::sigaction>::zeroed().assume_init() };
-    action.sa_sigaction = handler;
-    // SAFETY: the action is alive, and its handler is SIG_DFL or one of the three functions above,
-    // which have the type of one without SA_SIGINFO, store into atomics and live as long as the
-    // program; the old action is not asked for.
-    let result = unsafe { libc::sigaction(signal, &raw const action, ptr::null_mut()) };
-    checked(c_long::from(result)).map(drop)
+/// All that can be passed on. Those that stop this process stop the command at its next call; those
+/// of faults are this process's own.
+fn for_commands() -> Vec<c_int> {
+    let plain = [
+        libc::SIGALRM,
+        libc::SIGHUP,
+        libc::SIGINT,
+        libc::SIGQUIT,
+        libc::SIGABRT,
+        libc::SIGPIPE,
+        libc::SIGTERM,
+        libc::SIGUSR1,
+        libc::SIGUSR2,
+        libc::SIGVTALRM,
+        libc::SIGPROF,
+        libc::SIGURG,
+        libc::SIGIO,
+        libc::SIGPWR,
+        libc::SIGWINCH,
+        libc::SIGXCPU,
+        libc::SIGXFSZ,
+    ];
+    plain.into_iter().chain(libc::SIGRTMIN()..=libc::SIGRTMAX()).collect()
 }
 
 fn set_timer(seconds: u8) -> Result<(), Errno> {

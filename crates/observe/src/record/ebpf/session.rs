@@ -32,19 +32,25 @@ pub(super) struct Session {
 
 impl Session {
     /// Begins to listen to signals and, if there is an end, to the clock.
-    pub(super) fn new(watch: Watch, time: Option<Duration>) -> Result<Self, EbpfError> {
-        let stopping = Stopping::begin().map_err(EbpfError::Kernel)?;
+    pub(super) fn of_others(watch: Watch, time: Option<Duration>) -> Result<Self, EbpfError> {
+        let stopping = Stopping::of_others().map_err(EbpfError::Kernel)?;
         let until = time.map(|time| Instant::now() + time);
         Ok(Self { watch, stopping, until, told: HashMap::new() })
+    }
+
+    /// Starts a command, and begins to listen to its signals.
+    pub(super) fn start(watch: Watch, command: &Command) -> Result<(Self, Tid), Error> {
+        let child = start(command, watch.secret())?;
+        let stopping = Stopping::of(child)?;
+        Ok((Self { watch, stopping, until: None, told: HashMap::new() }, child))
     }
 
     /// Records a command and all it starts.
     pub(super) fn command(
         &mut self,
-        command: &Command,
+        child: Tid,
         observer: &mut dyn Observer,
     ) -> Result<Recorded, Error> {
-        let child = start(command, self.watch.secret())?;
         let mut ending = None;
         let mut next = Some(child);
         while let Some(process) = next {
@@ -57,6 +63,7 @@ impl Session {
             }
             let status = wait(process.as_pid());
             if process == child {
+                self.stopping.command_ended();
                 ending = status.ok().map(self::ending);
             }
             next = self.stopping.children().first().copied();
@@ -177,10 +184,11 @@ impl Session {
         Ok(())
     }
 
-    fn recorded(&self, ending: Option<Ending>) -> Result<Recorded, Error> {
+    fn recorded(&mut self, ending: Option<Ending>) -> Result<Recorded, Error> {
         let lost = self.watch.lost();
         let (lost, threads) = lost.map_err(|errno| Error::Kernel { call: "bpf", errno })?;
-        Ok(Recorded { ending, lost, unfollowed: threads, privileged: Vec::new() })
+        let interrupted = self.stopping.was_interrupted();
+        Ok(Recorded { ending, lost, unfollowed: threads, interrupted, ..Recorded::default() })
     }
 }
 

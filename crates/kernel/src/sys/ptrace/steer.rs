@@ -8,10 +8,11 @@ use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
 use std::ptr;
 
-use callgate_kernel::Tid;
-use callgate_kernel::parts::checked;
 use callgate_syscalls::{Action, ArchToken, Errno, SeccompData, SyscallNr};
 use libc::{c_int, c_long};
+
+use crate::sys::checked;
+use crate::tid::Tid;
 
 use super::trace::request;
 
@@ -39,7 +40,7 @@ const OPTIONS: usize = 1 | 1 << 20;
 
 /// How a thread stands, or how it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stand {
+pub enum Stand {
     /// On the way into a call or out of it.
     AtCall,
     /// In front of a signal that it is yet to receive.
@@ -56,18 +57,18 @@ pub(crate) enum Stand {
 
 /// Attaches to a thread without stopping it. Should this process end before it lets go, the thread
 /// ends with it.
-pub(crate) fn seize(tid: Tid) -> Result<(), Errno> {
+pub fn seize(tid: Tid) -> Result<(), Errno> {
     number(PTRACE_SEIZE, tid, 0, OPTIONS)
 }
 
 /// As [`seize`], with all that it will start; they go on when this process ends.
-pub(crate) fn seize_following(tid: Tid) -> Result<(), Errno> {
+pub fn seize_following(tid: Tid) -> Result<(), Errno> {
     number(PTRACE_SEIZE, tid, 0, FOLLOWING)
 }
 
 /// Waits for the next traced thread or child that stops or ends; `EINTR` at a signal, `ECHILD`
 /// where there is none.
-pub(crate) fn wait_for_any() -> Result<Option<(Tid, Stand)>, Errno> {
+pub fn wait_for_any() -> Result<Option<(Tid, Stand)>, Errno> {
     let mut status = 0;
     // SAFETY: the pointer is to an int to be written.
     let found = unsafe { libc::waitpid(-1, &raw mut status, libc::__WALL) };
@@ -78,7 +79,7 @@ pub(crate) fn wait_for_any() -> Result<Option<(Tid, Stand)>, Errno> {
 
 /// The next traced thread or child that has stopped or ended, and how; `None` while all run,
 /// `ECHILD` where there is none.
-pub(crate) fn stand_of_any() -> Result<Option<(Tid, Stand)>, Errno> {
+pub fn stand_of_any() -> Result<Option<(Tid, Stand)>, Errno> {
     let mut status = 0;
     // SAFETY: the pointer is to an int to be written.
     let found = unsafe { libc::waitpid(-1, &raw mut status, libc::__WALL | libc::WNOHANG) };
@@ -88,7 +89,7 @@ pub(crate) fn stand_of_any() -> Result<Option<(Tid, Stand)>, Errno> {
 }
 
 /// Leaves a thread stopped that is stopped with its whole process, and lets it go on with that.
-pub(crate) fn listen(tid: Tid) -> Result<(), Errno> {
+pub fn listen(tid: Tid) -> Result<(), Errno> {
     number(PTRACE_LISTEN, tid, 0, 0)
 }
 
@@ -107,7 +108,7 @@ struct CallInfo {
 
 /// Where a thread stands that stopped at a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum AtCall {
+pub enum AtCall {
     /// In front of it.
     Entry(SeccompData),
     /// Behind it, with what it returned.
@@ -117,7 +118,7 @@ pub(crate) enum AtCall {
 }
 
 /// The call in front of which a stopped thread stands; `None` behind one.
-pub(crate) fn call(tid: Tid) -> Result<Option<SeccompData>, Errno> {
+pub fn call(tid: Tid) -> Result<Option<SeccompData>, Errno> {
     match at_call(tid)? {
         AtCall::Entry(call) => Ok(Some(call)),
         AtCall::Exit(_) | AtCall::Unknown => Ok(None),
@@ -125,7 +126,7 @@ pub(crate) fn call(tid: Tid) -> Result<Option<SeccompData>, Errno> {
 }
 
 /// Where a thread stands that stopped at a call.
-pub(crate) fn at_call(tid: Tid) -> Result<AtCall, Errno> {
+pub fn at_call(tid: Tid) -> Result<AtCall, Errno> {
     const ENTRY: u8 = 1;
     const EXIT: u8 = 2;
     let mut info = MaybeUninit::<CallInfo>::zeroed();
@@ -153,28 +154,28 @@ pub(crate) fn at_call(tid: Tid) -> Result<AtCall, Errno> {
 }
 
 /// Lets a stopped thread go on with a signal, until its next call.
-pub(crate) fn go_to_call_with(tid: Tid, signal: c_int) -> Result<(), Errno> {
+pub fn go_to_call_with(tid: Tid, signal: c_int) -> Result<(), Errno> {
     number(PTRACE_SYSCALL, tid, 0, usize::try_from(signal).unwrap_or(0))
 }
 
 /// Lets a stopped thread go on, with a signal or without.
-pub(crate) fn detach(tid: Tid, signal: c_int) -> Result<(), Errno> {
+pub fn detach(tid: Tid, signal: c_int) -> Result<(), Errno> {
     number(PTRACE_DETACH, tid, 0, usize::try_from(signal).unwrap_or(0))
 }
 
 /// Lets a stopped thread run until it is stopped for something else, and drops the signal that it
 /// stands in front of.
-pub(crate) fn go_on(tid: Tid) -> Result<(), Errno> {
+pub fn go_on(tid: Tid) -> Result<(), Errno> {
     number(PTRACE_CONT, tid, 0, 0)
 }
 
 /// As [`go_on`], and stops it on the way into its next call or out of this one.
-pub(crate) fn go_to_call(tid: Tid) -> Result<(), Errno> {
+pub fn go_to_call(tid: Tid) -> Result<(), Errno> {
     number(PTRACE_SYSCALL, tid, 0, 0)
 }
 
 /// How a traced thread stands; `None` while it runs.
-pub(crate) fn stand(tid: Tid) -> Result<Option<Stand>, Errno> {
+pub fn stand(tid: Tid) -> Result<Option<Stand>, Errno> {
     let mut status = 0;
     let flags = libc::__WALL | libc::WNOHANG;
     // SAFETY: the pointer is to an int to be written.
@@ -205,7 +206,7 @@ impl Stand {
 
 /// The signals that a stopped thread holds back.
 #[cfg(target_arch = "x86_64")]
-pub(crate) fn mask(tid: Tid) -> Result<u64, Errno> {
+pub fn mask(tid: Tid) -> Result<u64, Errno> {
     let mut mask = 0_u64;
     // SAFETY: the request writes as many bytes as the address argument says, those of the integer.
     unsafe { request(PTRACE_GETSIGMASK, tid, size_of::<u64>(), ptr::from_mut(&mut mask).cast()) }?;
@@ -214,7 +215,7 @@ pub(crate) fn mask(tid: Tid) -> Result<u64, Errno> {
 
 /// Sets the signals that a stopped thread holds back.
 #[cfg(target_arch = "x86_64")]
-pub(crate) fn set_mask(tid: Tid, mut mask: u64) -> Result<(), Errno> {
+pub fn set_mask(tid: Tid, mut mask: u64) -> Result<(), Errno> {
     let data = ptr::from_mut(&mut mask).cast();
     // SAFETY: the request reads as many bytes as the address argument says, those of the integer.
     unsafe { request(PTRACE_SETSIGMASK, tid, size_of::<u64>(), data) }.map(drop)
@@ -238,7 +239,7 @@ const FIELDS: usize = if cfg!(target_pointer_width = "64") { 32 } else { 24 };
 const _: () = assert!(size_of::<SignalInfo>() == SIGNAL_INFO);
 
 /// Makes the signal that a thread stands in front of the one that a filter's trap sends.
-pub(crate) fn set_trap(tid: Tid, call: &SeccompData, action: Action) -> Result<(), Errno> {
+pub fn set_trap(tid: Tid, call: &SeccompData, action: Action) -> Result<(), Errno> {
     const SYS_SECCOMP: c_int = 1;
     let mut info = SignalInfo {
         signo: libc::SIGSYS,
@@ -260,20 +261,20 @@ fn number(kind: c_long, tid: Tid, address: usize, data: usize) -> Result<(), Err
 }
 
 /// Sends SIGSYS to a thread. What comes with it is not what a filter sends, which nobody else may.
-pub(crate) fn send_sigsys(process: Tid, thread: Tid) -> Result<(), Errno> {
+pub fn send_sigsys(process: Tid, thread: Tid) -> Result<(), Errno> {
     let (process, thread) = (process.as_pid(), thread.as_pid());
     // SAFETY: the call takes numbers.
     checked(unsafe { libc::syscall(libc::SYS_tgkill, process, thread, libc::SIGSYS) }).map(drop)
 }
 
 /// Sends a signal to a process.
-pub(crate) fn send(process: Tid, signal: c_int) -> Result<(), Errno> {
+pub fn send(process: Tid, signal: c_int) -> Result<(), Errno> {
     // SAFETY: the call takes numbers.
     checked(c_long::from(unsafe { libc::kill(process.as_pid(), signal) })).map(drop)
 }
 
 /// How a child stands that is this process's own; `None` where nothing has changed.
-pub(crate) fn stand_of_child(process: Tid) -> Result<Option<c_int>, Errno> {
+pub fn stand_of_child(process: Tid) -> Result<Option<c_int>, Errno> {
     let mut status = 0;
     let flags = libc::WNOHANG | libc::WUNTRACED;
     // SAFETY: the pointer is to an int to be written.
@@ -282,7 +283,7 @@ pub(crate) fn stand_of_child(process: Tid) -> Result<Option<c_int>, Errno> {
 }
 
 /// The next child that has ended, with its wait status; `None` where there is none.
-pub(crate) fn next_ended() -> Result<Option<(Tid, c_int)>, Errno> {
+pub fn next_ended() -> Result<Option<(Tid, c_int)>, Errno> {
     match stand_of_any() {
         Ok(Some((tid, Stand::Ended(status)))) => Ok(Some((tid, status))),
         Ok(_) => Ok(None),
@@ -292,19 +293,19 @@ pub(crate) fn next_ended() -> Result<Option<(Tid, c_int)>, Errno> {
 }
 
 /// Stops this process, as its child has been, until it is continued.
-pub(crate) fn stop_here() {
+pub fn stop_here() {
     // SAFETY: the call takes a number.
     unsafe { libc::raise(libc::SIGSTOP) };
 }
 
 /// Ends this process with the one that has started it.
-pub(crate) fn end_with_parent() {
+pub fn end_with_parent() {
     // SAFETY: the call takes numbers.
     unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
 }
 
 /// Waits until a child that is this process's own has ended.
-pub(crate) fn wait_for_child(process: Tid) -> Result<(), Errno> {
+pub fn wait_for_child(process: Tid) -> Result<(), Errno> {
     let mut status = 0;
     // SAFETY: the pointer is to an int to be written.
     let found = unsafe { libc::waitpid(process.as_pid(), &raw mut status, 0) };
@@ -313,7 +314,7 @@ pub(crate) fn wait_for_child(process: Tid) -> Result<(), Errno> {
 
 /// Reads from nowhere and writes to nowhere from now on, so that nobody waits for this process's
 /// output to end.
-pub(crate) fn close_input_and_output() {
+pub fn close_input_and_output() {
     let Ok(nowhere) = File::options().read(true).write(true).open("/dev/null") else { return };
     for standard in [libc::STDIN_FILENO, libc::STDOUT_FILENO] {
         // SAFETY: nobody in this process owns the descriptor that is replaced.
@@ -322,7 +323,7 @@ pub(crate) fn close_input_and_output() {
 }
 
 /// Ends this process by a signal, as its child has been, and leaves no core of its own.
-pub(crate) fn end_by(signal: c_int) {
+pub fn end_by(signal: c_int) {
     let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the pointer is to a rlimit that lives through the call.
     unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const none) };

@@ -6,9 +6,10 @@
 use std::mem::MaybeUninit;
 use std::ptr;
 
-use callgate_kernel::Tid;
 use callgate_syscalls::{Errno, SeccompData};
 use libc::{c_long, user_regs_struct};
+
+use crate::tid::Tid;
 
 use super::trace::request;
 
@@ -22,11 +23,12 @@ const INSTRUCTION: u64 = 2;
 const NO_CALL: u64 = u64::MAX;
 
 /// All registers of a thread, of whatever width its program is.
-#[derive(Clone, Copy)]
-pub(crate) struct Registers(user_regs_struct);
+#[derive(Clone, Copy, Debug)]
+pub struct Registers(user_regs_struct);
 
 impl Registers {
-    pub(crate) fn of(tid: Tid) -> Result<Self, Errno> {
+    /// Those of a stopped thread.
+    pub fn of(tid: Tid) -> Result<Self, Errno> {
         let mut registers = MaybeUninit::<user_regs_struct>::zeroed();
         // SAFETY: the request writes one user_regs_struct to the data pointer.
         unsafe { request(PTRACE_GETREGS, tid, 0, registers.as_mut_ptr().cast()) }?;
@@ -34,7 +36,8 @@ impl Registers {
         Ok(Self(unsafe { registers.assume_init() }))
     }
 
-    pub(crate) fn set(self, tid: Tid) -> Result<(), Errno> {
+    /// Gives them to a stopped thread.
+    pub fn set(self, tid: Tid) -> Result<(), Errno> {
         let mut registers = self.0;
         let data = ptr::from_mut(&mut registers).cast();
         // SAFETY: the request reads one user_regs_struct.
@@ -42,22 +45,22 @@ impl Registers {
     }
 
     /// Whether the thread runs code of 32 bits.
-    pub(crate) const fn narrow(&self) -> bool {
+    pub const fn narrow(&self) -> bool {
         self.0.cs == NARROW_CODE
     }
 
     /// Where the stack ends.
-    pub(crate) const fn stack(&self) -> u64 {
+    pub const fn stack(&self) -> u64 {
         self.0.rsp
     }
 
     /// What the call has returned that was made last.
-    pub(crate) const fn result(&self) -> u64 {
+    pub const fn result(&self) -> u64 {
         self.0.rax
     }
 
     /// As the thread stood in front of a call, which it makes again when it goes on.
-    pub(crate) fn in_front_of(mut self, call: &SeccompData) -> Self {
+    pub fn in_front_of(mut self, call: &SeccompData) -> Self {
         self.0.orig_rax = NO_CALL;
         self.0.rax = call.nr.raw().into();
         self.0.rip = instruction_of(call);
@@ -65,7 +68,7 @@ impl Registers {
     }
 
     /// The instruction at that place, which enters the kernel, with another call.
-    pub(crate) fn entering(mut self, instruction: u64, nr: u32, args: [u64; 3]) -> Self {
+    pub fn entering(mut self, instruction: u64, nr: u32, args: [u64; 3]) -> Self {
         self.0.orig_rax = NO_CALL;
         self.0.rax = nr.into();
         self.0.rip = instruction;
@@ -78,8 +81,20 @@ impl Registers {
         self
     }
 
+    /// The same, with what the call has returned that was made last.
+    pub const fn returning(mut self, result: u64) -> Self {
+        self.0.rax = result;
+        self
+    }
+
+    /// The same, with another first argument of a call of 64 bits.
+    pub const fn with_first(mut self, first: u64) -> Self {
+        self.0.rdi = first;
+        self
+    }
+
     /// As a call leaves them that was not made: its number is where the result would be.
-    pub(crate) fn rolled_back(mut self, call: &SeccompData) -> Self {
+    pub fn rolled_back(mut self, call: &SeccompData) -> Self {
         self.0.orig_rax = NO_CALL;
         self.0.rax = call.nr.raw().into();
         self.0.rip = call.instruction_pointer;
@@ -88,7 +103,7 @@ impl Registers {
 }
 
 /// The instruction that made a call.
-pub(crate) fn instruction_of(call: &SeccompData) -> u64 {
+pub fn instruction_of(call: &SeccompData) -> u64 {
     const VSYSCALL: u64 = 0xffff_ffff_ff60_0000;
     match call.instruction_pointer {
         // The kernel makes these calls itself, for whoever jumps there.

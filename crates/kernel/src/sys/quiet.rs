@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use callgate_syscalls::Errno;
 use libc::{c_int, c_long, c_ulong};
 
-use callgate_kernel::parts::checked;
+use crate::sys::checked;
 
 /// Has the kernel write no core dump of this process, however it ends.
-pub(crate) fn no_core_dump() -> Result<(), Errno> {
+pub fn no_core_dump() -> Result<(), Errno> {
     let unused: c_ulong = 0;
     // SAFETY: this option reads no memory.
     let result = unsafe { libc::prctl(libc::PR_SET_DUMPABLE, unused, unused, unused, unused) };
@@ -21,7 +21,7 @@ static FAULT_CODE: AtomicU8 = AtomicU8::new(0);
 
 /// Turns faults, which the kernel would log if nobody handled them, into an exit code: `code` plus
 /// the signal's number.
-pub(crate) fn exit_on_faults(code: u8) -> Result<(), Errno> {
+pub fn exit_on_faults(code: u8) -> Result<(), Errno> {
     FAULT_CODE.store(code, Ordering::Relaxed);
     // SAFETY: all zeroes are a sigaction: no flags, an empty mask.
     let mut action = unsafe { MaybeUninit::<libc::sigaction>::zeroed().assume_init() };
@@ -38,5 +38,5 @@ pub(crate) fn exit_on_faults(code: u8) -> Result<(), Errno> {
 
 extern "C" fn on_fault(signal: c_int) {
     let code = FAULT_CODE.load(Ordering::Relaxed);
-    callgate_kernel::parts::exit_now(code.wrapping_add(u8::try_from(signal).unwrap_or(0)))
+    crate::sys::process::exit_now(code.wrapping_add(u8::try_from(signal).unwrap_or(0)))
 }

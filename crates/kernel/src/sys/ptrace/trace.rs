@@ -13,8 +13,8 @@ use callgate_bpf::Instruction;
 use callgate_syscalls::Errno;
 use libc::{c_int, c_long};
 
-use callgate_kernel::Tid;
-use callgate_kernel::parts::{checked, errno};
+use crate::sys::{checked, errno};
+use crate::tid::Tid;
 
 // As in include/uapi/linux/ptrace.h; the libc crate lacks some of them, and types them differently
 // for each C library.
@@ -28,7 +28,7 @@ const METADATA_LOG: u64 = 1 << 1;
 
 /// Where a tracee stands still.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stop {
+pub enum Stop {
     /// At the tracer's request, or in a group stop; it goes on as if nothing had been.
     Event,
     /// In front of a signal that it is yet to receive.
@@ -43,17 +43,17 @@ struct Metadata {
 }
 
 /// Attaches to a thread without stopping it.
-pub(crate) fn seize(tid: Tid) -> Result<(), Errno> {
+pub fn seize(tid: Tid) -> Result<(), Errno> {
     change(Change::Seize, tid, 0)
 }
 
 /// Asks a seized thread to stop; returns before it has.
-pub(crate) fn interrupt(tid: Tid) -> Result<(), Errno> {
+pub fn interrupt(tid: Tid) -> Result<(), Errno> {
     change(Change::Interrupt, tid, 0)
 }
 
 /// Lets a stopped tracee go, with the signal it was about to receive.
-pub(crate) fn detach(tid: Tid, stop: Stop) -> Result<(), Errno> {
+pub fn detach(tid: Tid, stop: Stop) -> Result<(), Errno> {
     let signal = match stop {
         Stop::Event => 0,
         Stop::Signal(signal) => usize::try_from(signal).unwrap_or(0),
@@ -62,7 +62,7 @@ pub(crate) fn detach(tid: Tid, stop: Stop) -> Result<(), Errno> {
 }
 
 /// Where a tracee stands; `ESRCH` while it is not stopped, or gone.
-pub(crate) fn stop(tid: Tid) -> Result<Stop, Errno> {
+pub fn stop(tid: Tid) -> Result<Stop, Errno> {
     let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
     // SAFETY: this request writes a siginfo_t to the data pointer.
     unsafe { request(PTRACE_GETSIGINFO, tid, 0, info.as_mut_ptr().cast()) }?;
@@ -73,7 +73,7 @@ pub(crate) fn stop(tid: Tid) -> Result<Stop, Errno> {
 }
 
 /// The filter at an index of a stopped tracee; `ENOENT` past the last.
-pub(crate) fn filter(tid: Tid, index: usize) -> Result<Vec<Instruction>, Errno> {
+pub fn filter(tid: Tid, index: usize) -> Result<Vec<Instruction>, Errno> {
     // SAFETY: with a null data pointer the kernel writes nothing and returns the number of
     // instructions.
     let len = unsafe { request(PTRACE_SECCOMP_GET_FILTER, tid, index, ptr::null_mut()) }?;
@@ -89,7 +89,7 @@ pub(crate) fn filter(tid: Tid, index: usize) -> Result<Vec<Instruction>, Errno> 
 
 /// Whether the filter at an index of a stopped tracee was loaded with the flag for logging; the
 /// kernel reports no other.
-pub(crate) fn filter_logs(tid: Tid, index: usize) -> Result<bool, Errno> {
+pub fn filter_logs(tid: Tid, index: usize) -> Result<bool, Errno> {
     let filter_offset = u64::try_from(index).map_err(|_| errno(libc::EINVAL))?;
     let mut metadata = Metadata { filter_offset, flags: 0 };
     let data = ptr::from_mut(&mut metadata).cast();

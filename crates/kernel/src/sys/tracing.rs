@@ -9,7 +9,7 @@ use std::ptr;
 use callgate_syscalls::Errno;
 use libc::{c_int, c_ulong};
 
-use callgate_kernel::parts::own;
+use crate::sys::notify::handover::own;
 
 /// The beginning of `union bpf_attr` as `BPF_PROG_LOAD` reads it.
 #[repr(C)]
@@ -26,7 +26,7 @@ struct BpfLoad {
 }
 
 /// Loads the smallest program for raw tracepoints: `r0 = 0; exit`. It is attached to nothing.
-pub(crate) fn load_bpf_tracepoint() -> Result<(), Errno> {
+pub fn load_bpf_tracepoint() -> Result<(), Errno> {
     const PROG_LOAD: c_int = 5;
     const RAW_TRACEPOINT: u32 = 17;
     const LICENSE: &CStr = c"GPL";
@@ -66,7 +66,7 @@ struct PerfEvent {
 const _: () = assert!(size_of::<PerfEvent>() == 64);
 
 /// Opens a tracepoint for this process, with what it records.
-pub(crate) fn open_perf_tracepoint(id: u64) -> Result<(), Errno> {
+pub fn open_perf_tracepoint(id: u64) -> Result<(), Errno> {
     const TRACEPOINT: u32 = 2;
     const SAMPLE_RAW: u64 = 1 << 10;
     const CLOSE_ON_EXEC: c_ulong = 8;
