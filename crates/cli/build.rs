@@ -8,12 +8,14 @@
 //!
 //! The command also gets its own copy of the unwinder, as the C library does.
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
-use callgate::profiles::{Options, builtin, list};
+use callgate::gate::{Builtin, Written, builtins};
+use callgate::rules::Target;
 use callgate::{Arch, Endian, Filter, KernelVersion};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -38,11 +40,12 @@ fn target() -> Result<Option<Arch>, env::VarError> {
 /// The source of the table of filters, with the programs that it refers to.
 fn prepared(target: Option<Arch>) -> Result<String, Box<dyn Error>> {
     let (mut programs, mut rows) = (String::new(), String::new());
-    for (arch, profile) in target.iter().flat_map(|arch| list().iter().map(move |p| (*arch, p))) {
-        let kernels = builtin(profile.name)?.kernels();
-        for since in kernels {
+    for (arch, profile) in target.iter().flat_map(|arch| builtins().iter().map(move |p| (*arch, p)))
+    {
+        let written = profile.read()?;
+        for since in kernels(&written) {
             let name = format!("FILTER_{}", rows.lines().count());
-            let filter = proved(profile.name, arch, since)?;
+            let filter = proved(*profile, &written, arch, since)?;
             programs.push_str(&filter.to_rust(&name, arch.endian()));
             let KernelVersion { major, minor } = since;
             writeln!(
@@ -56,12 +59,25 @@ fn prepared(target: Option<Arch>) -> Result<String, Box<dyn Error>> {
     Ok(format!("{programs}pub(super) const ALL: &[Prepared] = &[\n{rows}];\n"))
 }
 
-fn proved(profile: &str, arch: Arch, kernel: KernelVersion) -> Result<Filter, Box<dyn Error>> {
-    let resolved = builtin(profile)?.resolve(&Options::new(arch, kernel))?;
-    if !resolved.flags.is_empty() {
-        return Err(format!("{profile} has flags, which would be lost here").into());
+/// The first kernel of each stretch in which no statement comes or goes.
+fn kernels(written: &Written) -> BTreeSet<KernelVersion> {
+    let named = written.rules.rules.iter().map(|rule| &rule.applies);
+    let named = named.flat_map(|at| at.kernel_from.into_iter().chain(at.kernel_before));
+    std::iter::once(KernelVersion::new(0, 0)).chain(named).collect()
+}
+
+fn proved(
+    profile: Builtin,
+    written: &Written,
+    arch: Arch,
+    kernel: KernelVersion,
+) -> Result<Filter, Box<dyn Error>> {
+    let header = &written.rules.header;
+    if !header.flags.is_empty() || header.listener.is_some() {
+        let name = profile.name;
+        return Err(format!("{name} has flags or a listener, which would be lost here").into());
     }
-    Ok(Filter::from_profile(&resolved)?)
+    Ok(Filter::from_text(written, &Target { kernel: Some(kernel), ..Target::new(arch) })?)
 }
 
 /// Gives the command its own copy of the unwinder, for which it would ask for `libgcc_s.so.1`: see

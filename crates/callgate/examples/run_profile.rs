@@ -6,28 +6,32 @@
 
 use std::error::Error;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::Command;
 
-use callgate::profiles::{Profile, builtin};
+use callgate::profiles::Profile;
 use callgate::{Filter, Scope, this_machine};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args_os().skip(1);
     let name = args.next().ok_or("usage: run_profile PROFILE CMD [ARGS]")?;
     let name = name.to_string_lossy();
-    let profile = match builtin(&name) {
-        Ok(profile) => profile,
-        Err(_) => Profile::load(name.as_ref().as_ref())?,
+    let filter = match Filter::builtin(&name) {
+        Err(callgate::Error::UnknownBuiltin(_)) => of_file(name.as_ref().as_ref())?,
+        found => found?,
     };
-    let resolved = profile.resolve(&this_machine()?)?;
-    for warning in &resolved.warnings {
-        eprintln!("warning: {warning}");
-    }
-    let filter = Filter::from_profile(&resolved)?;
     eprintln!("{} instructions", filter.program().len());
 
     let mut command = Command::new(args.next().ok_or("usage: run_profile PROFILE CMD [ARGS]")?);
     command.args(args);
     filter.load(Scope::BeforeExec)?;
     Err(command.exec().into())
+}
+
+fn of_file(path: &Path) -> Result<Filter, Box<dyn Error>> {
+    let resolved = Profile::load(path)?.resolve(&this_machine()?)?;
+    for warning in &resolved.warnings {
+        eprintln!("warning: {warning}");
+    }
+    Ok(Filter::from_profile(&resolved)?)
 }

@@ -21,6 +21,8 @@ pub enum Error {
     Proof(callgate_prover::Error),
     /// The text is no policy; shown with `FILE:LINE:COLUMN` of each error.
     Text(Box<callgate_gate::Refused>),
+    /// No embedded policy has that name.
+    UnknownBuiltin(callgate_gate::UnknownBuiltin),
     /// The profile could not be read.
     Profile(callgate_formats::Error),
     /// The kernel did not take the filter.
@@ -40,6 +42,7 @@ impl fmt::Display for Error {
             Self::Compile(error) => write!(f, "{error}"),
             Self::Proof(error) => write!(f, "{error}"),
             Self::Text(refused) => write!(f, "{refused}"),
+            Self::UnknownBuiltin(error) => write!(f, "{error}"),
             Self::Profile(error) => write!(f, "{error}"),
             Self::Kernel(error) => write!(f, "{error}"),
             Self::Supervise(error) => write!(f, "{error}"),
@@ -57,7 +60,7 @@ impl std::error::Error for Error {
             Self::Profile(error) => error.source(),
             Self::Kernel(error) => error.source(),
             Self::Supervise(error) => error.source(),
-            Self::NativeUnknown | Self::Rule(_) | Self::Text(_) => None,
+            Self::NativeUnknown | Self::Rule(_) | Self::Text(_) | Self::UnknownBuiltin(_) => None,
         }
     }
 }
@@ -93,6 +96,7 @@ error_from! {
     Policy(callgate_policy::Error)
     Compile(callgate_compiler::Error)
     Proof(callgate_prover::Error)
+    UnknownBuiltin(callgate_gate::UnknownBuiltin)
     Profile(callgate_formats::Error)
     Kernel(callgate_kernel::Error)
     Supervise(callgate_supervise::Error)

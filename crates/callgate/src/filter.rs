@@ -75,6 +75,25 @@ impl Filter {
         Self::from_written(&callgate_gate::read(source, &mut callgate_gate::from_folder)?)
     }
 
+    /// The filter of an embedded policy, `container` or `qemu`, for this machine, the running kernel
+    /// and Docker's set of capabilities. [`gate::builtin`](callgate_gate::builtin) has the text, and
+    /// [`Filter::from_text`] is for others.
+    ///
+    /// # Errors
+    /// [`Error::UnknownBuiltin`]; else as [`Filter::parse`].
+    ///
+    /// # Examples
+    /// ```
+    /// use callgate::Filter;
+    ///
+    /// let filter = Filter::builtin("container")?;
+    /// assert!(filter.program().len() < 400);
+    /// # Ok::<(), callgate::Error>(())
+    /// ```
+    pub fn builtin(name: &str) -> Result<Self, Error> {
+        Self::from_written(&callgate_gate::builtin(name)?.read()?)
+    }
+
     /// Compiles a policy in the language that was read, for a machine, kernel and capabilities that
     /// the caller names.
     ///

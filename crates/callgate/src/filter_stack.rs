@@ -43,7 +43,18 @@ impl FilterStack {
     /// [`Error::Compile`] where all filters that a process can have do not suffice,
     /// [`Error::Proof`] where they were not proved.
     pub fn from_policy(policy: Policy) -> Result<Self, Error> {
-        let built = callgate_build::stack(&policy, &callgate_compiler::Options::default())?;
+        Self::compile_with(policy, &callgate_compiler::Options::default())
+    }
+
+    /// As [`FilterStack::from_policy`], for calls that are made as often as the options say.
+    ///
+    /// # Errors
+    /// As [`FilterStack::from_policy`].
+    pub fn compile_with(
+        policy: Policy,
+        options: &callgate_compiler::Options,
+    ) -> Result<Self, Error> {
+        let built = callgate_build::stack(&policy, options)?;
         Ok(Self { policy, built })
     }
 

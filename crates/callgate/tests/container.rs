@@ -5,15 +5,13 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use callgate::kernel::child::{Call, Outcome, outcomes};
-use callgate::profiles::builtin;
-use callgate::{Arch, Errno, Filter, Name, names, this_machine};
+use callgate::{Arch, Errno, Filter, Name, names};
 
 const EPERM: Outcome = Outcome::Errno(Errno::new(1));
 const ENOSYS: Outcome = Outcome::Errno(Errno::new(38));
 
 fn container() -> Filter {
-    let resolved = builtin("container").unwrap().resolve(&this_machine().unwrap()).unwrap();
-    Filter::from_profile(&resolved).unwrap()
+    Filter::builtin("container").unwrap()
 }
 
 fn call(name: Name, args: &[u64]) -> Call {

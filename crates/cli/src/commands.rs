@@ -1,5 +1,6 @@
 //! The commands, one module each: its arguments and what it does with them.
 
+#[cfg(feature = "agent")]
 mod agent;
 mod asm;
 mod check;
@@ -69,6 +70,7 @@ pub(crate) enum Command {
     ExplainError(explain_error::Args),
     #[cfg(feature = "lsp")]
     Lsp(lsp::Args),
+    #[cfg(feature = "agent")]
     Agent(agent::Args),
     Doctor(callgate_doctor::Args),
     Completions(completions::Args),
@@ -119,6 +121,7 @@ pub(crate) fn run(command: &Command) -> Result<Status, Error> {
         Command::ExplainError(args) => explain_error::run(args),
         #[cfg(feature = "lsp")]
         Command::Lsp(args) => lsp::run(args),
+        #[cfg(feature = "agent")]
         Command::Agent(args) => agent::run(args),
         Command::Doctor(args) => callgate_doctor::run(args),
         Command::Completions(args) => completions::run(args),

@@ -8,7 +8,8 @@
 //! tests.
 
 use callgate_bpf::Program;
-use callgate_formats::{Builtin, Options};
+use callgate_formats::Options;
+use callgate_gate::Builtin;
 use callgate_syscalls::{Arch, Endian, KernelVersion};
 
 /// A filter that was proved to mean an embedded profile, read with the usual [`Options`] for an architecture and the
@@ -47,7 +48,9 @@ pub(crate) fn filter(profile: Builtin, options: &Options) -> Option<Program> {
 #[cfg(test)]
 mod tests {
     use callgate::FilterStack;
-    use callgate_formats::{Arches, CapSet, Reading, UnknownSyscalls, list};
+    use callgate_formats::{Arches, CapSet, Reading, UnknownSyscalls};
+    use callgate_gate::builtins;
+    use callgate_rules::Target;
     use callgate_syscalls::Action;
 
     use super::*;
@@ -64,22 +67,23 @@ mod tests {
     #[test]
     fn every_filter_is_what_would_be_made_now() {
         let mut compared = 0;
-        for (profile, kernel) in list().iter().flat_map(|p| kernels().map(move |k| (*p, k))) {
+        for (profile, kernel) in builtins().iter().flat_map(|p| kernels().map(move |k| (*p, k))) {
             let options = Options::new(native(), kernel);
             let Some(prepared) = filter(profile, &options) else { continue };
-            let resolved = callgate_formats::builtin(profile.name).unwrap().resolve(&options);
-            let made = FilterStack::from_policy(resolved.unwrap().policy).unwrap();
+            let target = Target { kernel: Some(kernel), ..Target::new(native()) };
+            let lowered = profile.read().unwrap().lower(&target).unwrap();
+            let made = FilterStack::from_policy(lowered.policy).unwrap();
             assert_eq!(made.programs(), [prepared], "{} for {kernel}", profile.name);
             compared += 1;
         }
         let expected =
-            if cfg!(target_arch = "x86_64") { list().len() * kernels().count() } else { 0 };
+            if cfg!(target_arch = "x86_64") { builtins().len() * kernels().count() } else { 0 };
         assert!(compared >= expected, "{compared}");
     }
 
     #[test]
     fn kernels_on_both_sides_of_a_rule_get_different_filters() {
-        let container = *list().first().unwrap();
+        let container = *builtins().first().unwrap();
         let of = |major, minor| {
             filter(container, &Options::new(native(), KernelVersion::new(major, minor)))
         };
@@ -102,7 +106,7 @@ mod tests {
         others[5].native = Arch::Parisc;
         for options in others {
             assert_ne!(options, usual);
-            assert_eq!(filter(*list().first().unwrap(), &options), None, "{options:?}");
+            assert_eq!(filter(*builtins().first().unwrap(), &options), None, "{options:?}");
         }
     }
 }

@@ -10,21 +10,18 @@ use crate::input::{Resolved, Unresolved};
 /// The most syscalls of one place, and the most places, that are named.
 const NAMED_MAX: usize = 4;
 
-/// One of those who decide: its place, if the text has one for it, and what it is.
+/// One of those who decide: its place, if the text has one for it, and what it is. A rule without a place is counted
+/// among those of its syscall.
 pub fn said(text: &Unresolved, resolved: &Resolved, by: Decider) -> String {
-    let what = match by {
+    match (place(text, resolved, by), by) {
+        (Some(place), Decider::Rule(_)) => format!("{place} ({})", what(by)),
+        (Some(place), _) => format!("{place}, {}", what(by)),
         // The rules of several filters that were joined have no places of their own.
-        Decider::Rule(id) if !text.is_joined() => {
-            format!("rule {} of {}", id.index + 1, what(by))
+        (None, Decider::Rule(_)) if text.is_joined() => {
+            format!("the default action, {}", what(by))
         }
-        _ => what(by),
-    };
-    match place(text, resolved, by) {
-        Some(place) => format!("{place}, {what}"),
-        None if matches!(by, Decider::Rule(_)) && text.is_joined() => {
-            format!("the default action, {what}")
-        }
-        None => what,
+        (None, Decider::Rule(id)) => format!("rule {} of {}", id.index + 1, what(by)),
+        (None, _) => what(by),
     }
 }
 

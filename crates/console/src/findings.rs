@@ -10,7 +10,7 @@ use callgate_formats::{Warning, WarningKind};
 use callgate_lint::{Listener, Options, Report, Subject, Text, World};
 use callgate_policy::Policy;
 use callgate_rules::{Diagnostic, Provenance, Severity, Sources};
-use callgate_syscalls::Arch;
+use callgate_syscalls::{Action, Arch, Endian, SeccompData};
 
 use crate::args::group::ProfileArgs;
 use crate::error::Error;
@@ -115,6 +115,18 @@ impl Material {
         callgate_lint::against_world(&self.subject(), &self.options(), world).map_err(Error::Prover)
     }
 
+    /// What becomes of a call.
+    fn decide(&self, call: &SeccompData) -> Action {
+        match &self.filter {
+            Filter::Policy(policy) => policy.decide(call),
+            Filter::Stack(stack) => {
+                // What belongs to no architecture is read as this machine would.
+                let arch = Arch::of_call(call.arch, call.nr).or_else(Arch::native);
+                stack.run(call, arch.map_or(Endian::native(), Arch::endian)).action
+            }
+        }
+    }
+
     fn options(&self) -> Options {
         Options { arches: self.arches.clone() }
     }
@@ -194,6 +206,7 @@ const fn matters(warning: &Warning) -> bool {
             | WarningKind::Overruled { .. }
             | WarningKind::UnknownSyscall { .. }
             | WarningKind::UnknownField
+            | WarningKind::NamesNothing
             | WarningKind::KeyCase
             | WarningKind::KeySpelling { .. }
             | WarningKind::NumberAsText { .. }
@@ -247,12 +260,12 @@ pub fn look(
     allow: &[Class],
     read: impl Fn(&Source) -> Result<Material, Error>,
 ) -> Result<Vec<Looked>, Error> {
-    let base = base.map(Material::lint).transpose()?;
+    let base = base.map(|base| base.lint().map(|found| (base, found))).transpose()?;
     let look = |source: &Source| {
         let material = read(source)?;
         let mut report = material.lint()?;
-        if let Some(base) = &base {
-            report = report.against(base);
+        if let Some((base, found)) = &base {
+            report = report.against(found, |call| base.decide(call));
         }
         report.findings.retain(|finding| !allow.iter().any(|class| class.has(finding)));
         let sources = material.sources().clone();

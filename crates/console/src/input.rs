@@ -1,30 +1,34 @@
 //! Reading filters: from files, standard input, processes and callgate itself, in any form.
 
 mod base;
+mod code;
 mod dialect;
 pub mod door;
 mod dump;
 pub mod gate;
+pub(crate) mod seen;
 mod source;
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::string::FromUtf8Error;
 
 use callgate::FilterStack;
 use callgate_bpf::{Program, Stack};
 use callgate_dialects::Dialect;
-use callgate_formats::{Flag, Notice, Profile, Warning, builtin};
+use callgate_formats::{Flag, Notice, Profile, Warning};
 use callgate_gate::{Lowered, Refused, Written};
 use callgate_observe::filters_of;
 use callgate_policy::Policy;
 use callgate_rules::{Provenance, Sources, Span};
-use callgate_syscalls::{Arch, Endian};
+use callgate_syscalls::{Action, Arch, Endian};
 
 use crate::args::group::ProfileArgs;
 use crate::error::Error;
 use crate::findings;
 use crate::output;
 
+use code::Code;
 use dialect::Foreign;
 use door::Wanted;
 
@@ -56,6 +60,7 @@ enum Text {
     Profile(Profile),
     Gate(Written),
     Dialect(Foreign),
+    Code(Code),
 }
 
 /// A profile or policy for a machine.
@@ -95,9 +100,9 @@ pub fn bytes(source: &Source) -> Result<Vec<u8>, Error> {
         Source::Stdin => limited(io::stdin().lock()),
         Source::Formed(_, path) if path.as_os_str() == "-" => limited(io::stdin().lock()),
         Source::File(path) | Source::Formed(_, path) | Source::Part(path, _) => {
-            File::open(path).and_then(limited)
+            File::open(path).inspect(seen::remember).and_then(limited)
         }
-        Source::Builtin(builtin) => Ok(builtin.json.as_bytes().to_vec()),
+        Source::Builtin(builtin) => Ok(builtin.text.as_bytes().to_vec()),
         Source::Process(tid) => {
             let message = format!("a file is wanted here, and pid:{tid} is a process");
             return Err(Error::Usage(message));
@@ -105,7 +110,8 @@ pub fn bytes(source: &Source) -> Result<Vec<u8>, Error> {
     };
     let bytes = bytes.map_err(|reason| unread(source, reason))?;
     match bytes.len() {
-        0 => Err(Error::Empty { what: what() }),
+        // Of some forms that is a policy without rules.
+        0 if !matches!(source, Source::Formed(..)) => Err(Error::Empty { what: what() }),
         len if len as u64 > INPUT_MAX => Err(Error::TooLarge { what: what(), limit: INPUT_MAX }),
         _ => Ok(bytes),
     }
@@ -115,7 +121,7 @@ pub fn bytes(source: &Source) -> Result<Vec<u8>, Error> {
 fn unread(source: &Source, reason: io::Error) -> Error {
     let what = source.to_string();
     if reason.kind() == io::ErrorKind::NotFound && !what.contains(['/', '.']) {
-        let names = callgate_formats::list().iter().map(|builtin| builtin.name);
+        let names = callgate_gate::builtins().iter().map(|builtin| builtin.name);
         if let Some(near) = callgate_rules::nearest(&what, names) {
             return Error::Usage(format!(
                 "cannot read {what}: {reason}; did you mean the embedded profile `{near}`?"
@@ -175,8 +181,12 @@ pub fn profile(source: &Source, args: &ProfileArgs) -> Result<Unresolved, Error>
 
 /// Whether the content is a policy in any form, by what it looks like or is said to be.
 fn is_policy(bytes: &[u8], source: &Source) -> Result<bool, Error> {
-    if !matches!(source, Source::Formed(..)) && callgate_dumps::recognise(bytes).is_some() {
-        return Ok(false);
+    if code::of(bytes, source).is_some() {
+        return Ok(true);
+    }
+    let form = callgate_dumps::recognise(bytes);
+    if let Some(form) = form.filter(|_| !matches!(source, Source::Formed(..))) {
+        return Ok(form == callgate_dumps::Form::Raw && gate::is_spoilt(bytes, source));
     }
     Ok(matches!(source, Source::Formed(..))
         || dialect::of(bytes, source)?.is_some()
@@ -192,18 +202,18 @@ impl Unresolved {
     /// [`Error::Profile`], and as [`ProfileArgs::options`].
     pub fn resolve(&self, args: &ProfileArgs, arches: &[Arch]) -> Result<Resolved, Error> {
         match &self.text {
-            Text::Gate(written) if !args.quiet => {
+            Text::Gate(written) if !args.quiet && !self.embedded => {
                 return Ok(gate::lowered(written, args, arches)?.into());
             }
             Text::Dialect(foreign) if !args.quiet => {
                 return Ok(foreign.lowered(args, arches)?.into());
             }
-            Text::Profile(_) | Text::Gate(_) | Text::Dialect(_) => {}
+            Text::Profile(_) | Text::Gate(_) | Text::Dialect(_) | Text::Code(_) => {}
         }
         let mut resolved = self.resolve_quietly(args, arches)?;
         if args.quiet {
             resolved.notices.clear();
-        } else if !self.embedded {
+        } else {
             findings::brief(&resolved.warnings, &self.name(), &self.sources());
         }
         Ok(resolved)
@@ -216,7 +226,8 @@ impl Unresolved {
     /// As [`Unresolved::resolve`].
     pub fn remark(&self, args: &ProfileArgs, arches: &[Arch]) -> Result<(), Error> {
         match &self.text {
-            Text::Profile(_) => Ok(()),
+            Text::Profile(_) | Text::Code(_) => Ok(()),
+            Text::Gate(_) if self.embedded => Ok(()),
             Text::Gate(written) => gate::lowered(written, args, arches).map(drop),
             Text::Dialect(foreign) => foreign.lowered(args, arches).map(drop),
         }
@@ -237,6 +248,7 @@ impl Unresolved {
                 Ok(written.lower(&target).map_err(Error::text)?.into())
             }
             Text::Dialect(foreign) => Ok(foreign.lowered_quietly(args, arches)?.into()),
+            Text::Code(code) => Ok(code.lowered(arches)?.into()),
         }
     }
 
@@ -245,7 +257,16 @@ impl Unresolved {
     pub const fn container_profile(&self) -> Option<&Profile> {
         match &self.text {
             Text::Profile(profile) => Some(profile),
-            Text::Gate(_) | Text::Dialect(_) => None,
+            Text::Gate(_) | Text::Dialect(_) | Text::Code(_) => None,
+        }
+    }
+
+    /// The policy of the language that it is.
+    #[must_use]
+    pub const fn written(&self) -> Option<&Written> {
+        match &self.text {
+            Text::Gate(written) => Some(written),
+            Text::Profile(_) | Text::Dialect(_) | Text::Code(_) => None,
         }
     }
 
@@ -273,6 +294,7 @@ impl Unresolved {
             Text::Profile(profile) => Some(profile.source().place(span)),
             Text::Gate(written) => written.sources.place(span),
             Text::Dialect(foreign) => foreign.sources().place(span),
+            Text::Code(code) => code.sources().place(span),
         }
     }
 
@@ -283,14 +305,12 @@ impl Unresolved {
             Text::Profile(profile) => profile.source().clone().into(),
             Text::Gate(written) => written.sources.clone(),
             Text::Dialect(foreign) => foreign.sources().clone(),
+            Text::Code(code) => code.sources().clone(),
         }
     }
 
     /// Says what was decided because the profile does not say it.
     pub fn explain(&self, resolved: &Resolved) {
-        if self.embedded {
-            return;
-        }
         let mut largest_of = Vec::new();
         for notice in &resolved.notices {
             match notice {
@@ -314,22 +334,21 @@ impl Unresolved {
     /// # Errors
     /// As [`Unresolved::resolve`].
     pub fn covering(&self, args: &ProfileArgs, arch: Arch) -> Result<Vec<Arch>, Error> {
-        if self.covers(args, arch)? {
-            return Ok(Vec::new());
-        }
-        if !args.quiet {
-            let name = self.name();
-            output::note(&format_args!(
-                "{name} is not for {arch} on this machine: read as on a machine of that architecture"
-            ));
-        }
+        let Covers::No(foreign) = self.covers(args, arch)? else { return Ok(Vec::new()) };
+        // Also where nothing is to be said of the profile: the answer is another one here.
+        let name = self.name();
+        let here =
+            foreign.map_or_else(String::new, |action| format!(", where its calls get {action}"));
+        output::note(&format_args!(
+            "{name} is not for {arch} on this machine{here}: read as on a machine of that architecture"
+        ));
         Ok(vec![arch])
     }
 
     /// Whether the profile, read for this machine, is for that architecture too.
-    fn covers(&self, args: &ProfileArgs, arch: Arch) -> Result<bool, Error> {
+    fn covers(&self, args: &ProfileArgs, arch: Arch) -> Result<Covers, Error> {
         if Arch::native().is_none() {
-            return Ok(false);
+            return Ok(Covers::No(None));
         }
         let policy = match &self.text {
             Text::Profile(profile) => {
@@ -338,15 +357,29 @@ impl Unresolved {
             }
             // Whoever asks goes on to lower it, and is told what is odd about it then.
             // A policy that names its architectures means what it says about all others, too.
-            Text::Gate(written) if !written.rules.header.arches.is_empty() => return Ok(true),
+            Text::Gate(written) if !written.rules.header.arches.is_empty() => {
+                return Ok(Covers::Yes);
+            }
             Text::Gate(written) => {
                 let target = gate::target(args, &[])?;
                 written.lower_unchecked(&target).map_err(Error::text)?.policy
             }
             Text::Dialect(foreign) => foreign.lowered_quietly(args, &[])?.policy,
+            Text::Code(code) if code.covers(arch) => return Ok(Covers::Yes),
+            Text::Code(_) => return Ok(Covers::No(None)),
         };
-        Ok(policy.arch(arch).is_some())
+        Ok(match policy.arch(arch) {
+            Some(_) => Covers::Yes,
+            None => Covers::No(Some(policy.foreign())),
+        })
     }
+}
+
+/// Whether a profile is for an architecture.
+enum Covers {
+    Yes,
+    /// With what calls of the architecture get, where that is known.
+    No(Option<Action>),
 }
 
 impl From<Lowered> for Resolved {
@@ -429,6 +462,10 @@ fn looks_like_profile(bytes: &[u8]) -> bool {
 }
 
 fn profile_of(bytes: &[u8], source: &Source, args: &ProfileArgs) -> Result<Unresolved, Error> {
+    if let Some(code) = code::of(bytes, source) {
+        let text = Text::Code(Code::read(code, bytes.to_vec(), source)?);
+        return Ok(Unresolved { text, embedded: false });
+    }
     let dialect = dialect::of(bytes, source)?;
     let bytes = bytes.to_vec();
     if dialect == Some(Dialect::Spo) {
@@ -444,22 +481,11 @@ fn profile_of(bytes: &[u8], source: &Source, args: &ProfileArgs) -> Result<Unres
         false => {
             let text = callgate_rules::Source::from_bytes(source.to_string(), bytes);
             let text = text.map_err(|error| Error::from(callgate_formats::Error::from(error)))?;
-            let profile = container_profile(text.clone(), source);
+            let profile = Profile::read(text.clone());
             Text::Profile(profile.map_err(|error| refused(error, &text))?)
         }
     };
     Ok(Unresolved { text, embedded: matches!(source, Source::Builtin(_)) })
-}
-
-/// Embedded profiles are read as callgate means them, and not as engines read such files.
-fn container_profile(
-    text: callgate_rules::Source,
-    source: &Source,
-) -> Result<Profile, callgate_formats::Error> {
-    match source {
-        Source::Builtin(embedded) => builtin(embedded.name),
-        _ => Profile::read(text),
-    }
 }
 
 /// The error of a profile, with the text where it has a place in it.
@@ -480,13 +506,18 @@ fn refused(error: callgate_formats::Error, text: &callgate_rules::Source) -> Err
 pub fn text_of(source: &Source, wanted: Wanted) -> Result<String, Error> {
     let bytes = bytes(source)?;
     String::from_utf8(bytes).map_err(|error| {
-        let invalid = not_text(source);
+        let invalid = not_text(source, &error);
         door::named(invalid, error.as_bytes(), source, wanted)
     })
 }
 
-fn not_text(source: &Source) -> Error {
-    let reason = io::Error::new(io::ErrorKind::InvalidData, "not UTF-8 text");
+fn not_text(source: &Source, error: &FromUtf8Error) -> Error {
+    let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let last = before.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    let column = String::from_utf8_lossy(last).chars().count() + 1;
+    let reason = format!("not UTF-8 text at line {line}, column {column}");
+    let reason = io::Error::new(io::ErrorKind::InvalidData, reason);
     Error::Read { what: source.to_string(), reason }
 }
 
@@ -495,7 +526,7 @@ fn not_text(source: &Source) -> Error {
 /// # Errors
 /// As [`bytes`]; [`Error::Read`] for what is not UTF-8.
 pub fn text(source: &Source) -> Result<String, Error> {
-    String::from_utf8(bytes(source)?).map_err(|_| not_text(source))
+    String::from_utf8(bytes(source)?).map_err(|error| not_text(source, &error))
 }
 
 /// Refuses to read standard input twice.

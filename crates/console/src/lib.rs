@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod args;
+pub mod circumstances;
 pub mod decider;
 pub mod error;
 pub mod findings;

@@ -18,8 +18,8 @@ use serde::Serialize;
 use crate::error::{Error, Status};
 
 pub use diagnostics::{DiagnosticJson, rendered};
-pub use file::{Temporary, file, policy};
-pub use program::{ListingJson, owned, program, refused, style};
+pub use file::{Temporary, file, policy, product};
+pub use program::{ListingJson, owned, program, refused, style, style_for};
 
 /// How file names and verdicts are told apart from the text around them, on a terminal.
 pub const GOOD: Style = AnsiColor::Green.on_default();
@@ -36,8 +36,31 @@ const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 /// # Errors
 /// [`Error::Write`], for a full disk and the like.
 pub fn text(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
+    if is_closed() {
+        return written(write(&mut Closed));
+    }
     let mut out = BufWriter::new(anstream::stdout().lock());
     written(write(&mut out).and_then(|()| out.flush()))
+}
+
+/// Standard output where there is none. The runtime itself drops what is written there, and says that it was written.
+struct Closed;
+
+impl Write for Closed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match bytes.len() {
+            0 => Ok(0),
+            _ => Err(io::Error::other("it was closed by whoever started this command")),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn is_closed() -> bool {
+    callgate_kernel::Start::get().is_some_and(|start| start.is_output_closed)
 }
 
 /// Writes a value to standard output as JSON, indented and with a newline at the end.
@@ -65,6 +88,9 @@ pub fn json_text(value: &impl Serialize) -> Result<String, Error> {
 /// # Errors
 /// [`Error::BinaryToTerminal`], and as [`text`].
 pub fn binary(bytes: &[u8]) -> Result<(), Error> {
+    if is_closed() {
+        return written(Closed.write_all(bytes));
+    }
     let mut out = io::stdout().lock();
     if out.is_terminal() {
         return Err(Error::BinaryToTerminal);

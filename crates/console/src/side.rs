@@ -1,6 +1,7 @@
 //! Who decides about a call on each side of a comparison.
 
 use crate::args::group::ProfileArgs;
+use crate::circumstances;
 use crate::decider::{place, said};
 use crate::error::Error;
 use crate::input::{self, Input, Resolved, Source, Subject, Unresolved};
@@ -51,6 +52,14 @@ impl Side {
         match self {
             Self::Text(_, resolved) => Subject::Policy(resolved.policy.clone()),
             Self::Stack(stack) => Subject::Stack(stack.clone()),
+        }
+    }
+
+    /// Whether it depends on the machine, the kernel or capabilities, and none of these was given.
+    pub fn is_left_open(&self, how: &ProfileArgs, arches: &[Arch]) -> bool {
+        match self {
+            Self::Text(text, _) => circumstances::is_text_left_open(text, how, arches),
+            Self::Stack(_) => false,
         }
     }
 

@@ -16,5 +16,6 @@ mod document;
 mod hover;
 mod server;
 mod vocabulary;
+mod wire;
 
 pub use server::{Error, serve, serve_stdio};

@@ -22,6 +22,7 @@ use crate::complete::complete;
 use crate::diagnose::{Findings, format};
 use crate::document::{Document, Unit};
 use crate::hover::hover;
+use crate::wire;
 
 /// Why the server ended before the editor asked it to.
 #[derive(Debug)]
@@ -58,12 +59,19 @@ impl std::error::Error for Error {
 /// # Errors
 /// [`Error`].
 pub fn serve_stdio() -> Result<(), Error> {
-    let (connection, threads) = Connection::stdio();
+    let (connection, ends) = wire::stdio().map_err(Error::Io)?;
     let served = serve(&connection);
     // The writer ends when nobody can send to it any more.
     drop(connection);
-    served?;
-    threads.join().map_err(Error::Io)
+    match (served, ends.failure()) {
+        (Ok(()), _) => ends.finish().map_err(Error::Io),
+        // That nothing more came has a reason.
+        (Err(_), Some(reason)) if reason.kind() == std::io::ErrorKind::InvalidData => {
+            Err(protocol(reason))
+        }
+        (Err(_), Some(reason)) => Err(Error::Io(reason)),
+        (Err(error), None) => Err(error),
+    }
 }
 
 /// Serves an editor until it is done.

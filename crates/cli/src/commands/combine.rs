@@ -7,7 +7,7 @@ use callgate::Filter;
 use callgate_convert::{Format as Text, Nearest};
 use callgate_policy::Policy;
 use callgate_raise::{Algebra, CombineError};
-use callgate_syscalls::Endian;
+use callgate_syscalls::Arch;
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
@@ -110,10 +110,11 @@ fn combine(pair: &Pair, to: &Target, how: Algebra) -> Result<Status, Error> {
         Format::Profile => return write_text(pair, subjects, to, how, Text::Oci),
     };
     let policy = of_meanings(pair, &subjects, how)?;
-    let endian = policy.arches().next().map_or(Endian::native(), |(arch, _)| arch.endian());
+    let arches: Vec<Arch> = policy.arches().map(|(arch, _)| arch).collect();
+    let style = output::style_for(&arches, format)?;
     let filter = Filter::from_policy(policy).map_err(Error::from)?;
     let to = ProgramOutput { output: to.output.clone(), format };
-    output::program(filter.program(), output::style(endian), &to)
+    output::program(filter.program(), style, &to)
 }
 
 /// What both mean together, written back as a policy.

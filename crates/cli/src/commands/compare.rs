@@ -7,10 +7,12 @@ use clap::{ValueEnum, ValueHint};
 
 use callgate_console::args::group::ProfileArgs;
 use callgate_console::args::value;
+use callgate_console::circumstances;
 use callgate_console::error::{Error, Status};
 use callgate_console::input::{self, Source, Subject};
 use callgate_console::output;
-use callgate_review::{Change, Span, Tone, folded, sides};
+use callgate_console::side::Side;
+use callgate_review::{Change, Layout, Span, Tone, folded, sides};
 
 use crate::commands::test::policy_of;
 
@@ -38,6 +40,23 @@ pub(crate) struct Answer {
     /// The form of the answer
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    #[command(flatten)]
+    whole: Whole,
+}
+
+/// Whether everything is listed.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct Whole {
+    /// Name every call and every condition in the text, however long it gets
+    #[arg(long)]
+    all: bool,
+}
+
+impl Whole {
+    /// The layout for this terminal.
+    pub(crate) fn layout(self) -> Layout {
+        Layout { columns: output::columns(), whole: self.all }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -70,7 +89,7 @@ impl Answer {
             }
             Format::Text => {
                 output::text(|out| writeln!(out, "{bad}{no}{bad:#}"))?;
-                print(sides(&folded(against), output::columns()))?;
+                print(sides(&folded(against), self.whole.layout()))?;
             }
         }
         Ok(if is_yes { Status::Success } else { Status::No })
@@ -129,6 +148,15 @@ impl Pair {
         input::stdin_once(&[&self.left, &self.right])?;
         let read = |source| read(source, &self.how, &self.arches);
         Ok([read(&self.left)?, read(&self.right)?])
+    }
+
+    /// Says of a yes under which circumstances it is one, where a side depends on any and none were given.
+    ///
+    /// # Errors
+    /// As [`ProfileArgs::options`].
+    pub(crate) fn remark_circumstances(&self, sides: &[Side; 2]) -> Result<(), Error> {
+        let is_left_open = |side: &Side| side.is_left_open(&self.how, &self.arches);
+        circumstances::remark("what is compared", &self.how, sides.iter().any(is_left_open))
     }
 
     /// The architectures that were asked for.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use callgate::{FilterStack, UnprovedStack};
 use callgate_bpf::{Program, Style};
-use callgate_syscalls::{Arch, Endian, KernelVersion};
+use callgate_syscalls::{Arch, KernelVersion};
 use clap::ValueHint;
 
 use callgate_console::args::group::{ProfileArgs, ProgramOutput};
@@ -77,14 +77,21 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
         return emit::write(what, &resolved.policy, &options, args.to.output.as_deref());
     }
     let start = Instant::now();
-    let unproved = UnprovedStack::compile(resolved.policy, &options).map_err(Error::from)?;
+    let policy = resolved.policy;
+    let unproved = UnprovedStack::compile(policy.clone(), &options).map_err(Error::from)?;
     let compiling = start.elapsed();
     let start = Instant::now();
-    let filters = unproved.prove(&callgate_prover::Options::default()).map_err(Error::from)?;
+    let filters = match unproved.prove(&callgate_prover::Options::default()) {
+        // What is loaded elsewhere is written here: in pieces or patiently, whatever takes less.
+        Err(callgate::Error::Proof(callgate_prover::Error::Undecided(_))) => {
+            FilterStack::compile_with(policy, &options)
+        }
+        proved => proved,
+    };
+    let filters = filters.map_err(Error::from)?;
     let proving = start.elapsed();
     let arches: Vec<Arch> = filters.policy().arches().map(|(arch, _)| arch).collect();
-    let endian = arches.first().map_or(Endian::native(), |arch| arch.endian());
-    write(filters.programs(), output::style(endian), &args.to)?;
+    write(filters.programs(), output::style_for(&arches, args.to.format)?, &args.to)?;
     if args.stats {
         output::aside(&stats(&filters, &arches, args.how.kernel()?, [compiling, proving]));
     }

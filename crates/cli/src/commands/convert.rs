@@ -1,16 +1,21 @@
 //! `callgate convert`: any filter in the form of another tool.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use callgate_console::args::group::ProfileArgs;
 use callgate_console::args::value;
+use callgate_console::circumstances;
 use callgate_console::error::{Error, Status};
-use callgate_console::input::{self, Source};
+use callgate_console::input::{self, Input, Resolved, Source};
 use callgate_console::output;
-use callgate_convert::{Converted, Format, Nearest, NotConverted, Refusal, Refusals, WaysOut};
+use callgate_convert::{
+    Converted, Everywhere, Format, Nearest, NotConverted, Refusal, Refusals, WaysOut,
+};
+use callgate_gate::Style;
 use callgate_policy::Policy;
-use callgate_syscalls::Arch;
+use callgate_syscalls::{Action, Arch};
 use clap::builder::PossibleValue;
 use clap::{ValueEnum, ValueHint};
 
@@ -24,6 +29,10 @@ use crate::commands::test::policy_of;
 /// of its architectures is. Where the form has no words for how the rest is refused (numbers that no syscall has, other
 /// architectures), it is refused in another way, with a warning. What else the form has no words for is an error that
 /// names the rule and what would be lost.
+///
+/// A policy of the language, or a profile of Docker's or Podman's, that depends on the machine, the kernel or
+/// capabilities becomes with --to gate or --to docker one text that means it under all of them. Other forms, and all
+/// with --caps, --kernel or --arch, get what it means there.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -79,13 +88,46 @@ enum Which {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Status, Error> {
-    let policy =
-        policy_of(input::read(&args.filter, &args.how)?.subject(&args.how, &args.arches)?)?;
+    let input = input::read(&args.filter, &args.how)?;
+    let to = args.to.0;
+    remark_left_out(&input, &args.how, &args.arches)?;
+    if args.nearest.is_none() {
+        if let Some(found) = everywhere(&input, to, &args.how, &args.arches, Style::Folded)? {
+            let found = found.map_err(not_everywhere)?;
+            remark_refusals(&found.refusals);
+            return put(&found.text, args.output.as_ref());
+        }
+    }
+    let left = circumstances::is_left_open(&input, &args.how, &args.arches);
+    let policy = policy_of(input.subject(&args.how, &args.arches)?)?;
     let nearest = match args.nearest {
         Some(Which::Stricter) => Nearest::Stricter,
         None => Nearest::Equal,
     };
-    write(&policy, args.to.0, nearest, args.output.as_ref())
+    let status = write(&policy, to, nearest, args.output.as_ref())?;
+    if left && !args.how.quiet {
+        output::note(&format_args!(
+            "the filter depends on the machine, the kernel or capabilities, and what is written does not: it is what \
+             the filter means {}; `--to gate` and `--to docker` write all of it",
+            circumstances::words(&args.how)?
+        ));
+    }
+    Ok(status)
+}
+
+/// Says what a profile asks for beside its rules, when it is loaded: only the policy is converted.
+fn remark_left_out(input: &Input, how: &ProfileArgs, arches: &[Arch]) -> Result<(), Error> {
+    let Input::Profile(text) = input else { return Ok(()) };
+    let Resolved { flags, listener_path, listener_metadata, .. } =
+        text.resolve_quietly(how, arches)?;
+    let mut asked: Vec<String> = flags.iter().map(ToString::to_string).collect();
+    asked.extend(listener_path.map(|path| format!("listenerPath {path:?}")));
+    asked.extend(listener_metadata.map(|_| "listenerMetadata".to_owned()));
+    if !asked.is_empty() && !how.quiet {
+        let asked = asked.join(", ");
+        output::note(&format_args!("left out, as only the policy is converted: {asked}"));
+    }
+    Ok(())
 }
 
 /// Writes a policy in a form, to a file or to standard output.
@@ -98,19 +140,60 @@ pub(crate) fn write(
     let converted = callgate_convert::convert(policy, format, nearest);
     let converted = converted.map_err(|error| refused(error, policy, format, nearest))?;
     remark(&converted);
+    put(&converted.text, to)
+}
+
+fn put(text: &str, to: Option<&PathBuf>) -> Result<Status, Error> {
     match to {
-        Some(path) => output::file(path, converted.text.as_bytes())?,
-        None => output::text(|out| out.write_all(converted.text.as_bytes()))?,
+        Some(path) => output::product(path, text.as_bytes())?,
+        None => output::text(|out| out.write_all(text.as_bytes()))?,
     }
     Ok(Status::Success)
 }
 
-fn remark(converted: &Converted) {
-    let Refusals { numbers, foreign, syscalls, .. } = &converted.refusals;
+/// A filter that depends on the machine, the kernel or capabilities as one text; none for other filters and forms, and
+/// where what it depends on was given.
+///
+/// # Errors
+/// What is wrong with the filter on this machine.
+pub(crate) fn everywhere(
+    input: &Input,
+    to: Format,
+    how: &ProfileArgs,
+    arches: &[Arch],
+    style: Style,
+) -> Result<Option<Result<Everywhere, NotConverted>>, Error> {
+    let Input::Profile(unresolved) = input else { return Ok(None) };
+    let Some(filter) = circumstances::left_open(unresolved, how, arches) else { return Ok(None) };
+    if !matches!(to, Format::Gate | Format::Docker) || !filter.depends() {
+        return Ok(None);
+    }
+    // What is odd about it is said as ever.
+    unresolved.resolve(how, arches)?;
+    Ok(callgate_convert::everywhere(&filter, to, style).transpose())
+}
+
+fn not_everywhere(error: NotConverted) -> Error {
+    match error {
+        NotConverted::Unproved(reason) => Error::Prover(reason),
+        other => {
+            let way = "with --caps, --kernel or --arch it is written as it is there";
+            Error::Usage(format!("{other}; {way}"))
+        }
+    }
+}
+
+/// Says what is refused in another way than it was.
+pub(crate) fn remark_refusals(refusals: &Refusals) {
+    let Refusals { numbers, foreign, syscalls, .. } = refusals;
+    let mut alike: BTreeMap<(Action, Action), Vec<&str>> = BTreeMap::new();
     for Refusal { arch, meant, read, .. } in numbers {
-        let arch = arch.map_or("", Arch::name);
+        alike.entry((*meant, *read)).or_default().push(arch.map_or("", Arch::name));
+    }
+    for ((meant, read), arches) in alike {
+        let arches = arches.join(", ");
         output::warning(&format_args!(
-            "on {arch}, numbers that no syscall has get {read} instead of {meant}: readers infer from the text which \
+            "on {arches}, numbers that no syscall has get {read} instead of {meant}: readers infer from the text which \
              kernel it was written for"
         ));
     }
@@ -126,8 +209,12 @@ fn remark(converted: &Converted) {
             "on {arch}, what gets {meant} gets {read} instead: the form has no word for it there"
         ));
     }
+}
+
+fn remark(converted: &Converted) {
+    remark_refusals(&converted.refusals);
     for found in &converted.stricter {
-        output::note(&format_args!("stricter: {found}"));
+        output::note(&format_args!("stricter: {}", callgate_convert::difference_text(found)));
     }
     if converted.newer > 0 {
         output::note(&format_args!(

@@ -3,10 +3,12 @@
 use callgate_console::error::{Error, Status};
 use callgate_console::output;
 use callgate_console::side::{Side, changes_of};
-use callgate_review::{folded, markdown, text};
+use callgate_policy::Rule;
+use callgate_review::{Span, Tone, folded, markdown, text};
+use callgate_syscalls::{Action, Arch, SeccompData, SyscallNr};
 use clap::ValueEnum;
 
-use crate::commands::compare::{Count, Pair, Subjects, print};
+use crate::commands::compare::{Count, Pair, Subjects, Whole, print};
 
 /// Show what changed from filter A to filter B, per syscall and condition
 ///
@@ -35,6 +37,8 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value_t)]
     format: Format,
     #[command(flatten)]
+    whole: Whole,
+    #[command(flatten)]
     pair: Pair,
 }
 
@@ -59,9 +63,89 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     let changes = changes_of(sides.each_ref(), &differences, args.pair.arches());
     let folded = folded(&changes);
     match args.format {
-        Format::Text => print(text(&folded, output::columns()))?,
+        Format::Text => {
+            let mut spans = text(&folded, args.whole.layout());
+            let defaults = headlines(&sides, args.pair.arches()).into_iter();
+            let line = |text| Span { tone: Tone::Heading, text: format!("{text}\n") };
+            spans.splice(1..1, defaults.map(line));
+            print(spans)?;
+        }
         Format::Json => output::json(&changes)?,
-        Format::Markdown => output::text(|out| write!(out, "{}", markdown(&folded)))?,
+        Format::Markdown => {
+            let defaults = headlines(&sides, args.pair.arches());
+            output::text(|out| {
+                defaults.iter().try_for_each(|line| writeln!(out, "**{line}**\n"))?;
+                write!(out, "{}", markdown(&folded))
+            })?;
+        }
+    }
+    if changes.is_empty() {
+        args.pair.remark_circumstances(&sides)?;
     }
     Ok(if changes.is_empty() { Status::Success } else { Status::No })
+}
+
+/// What becomes of calls that neither side lists, where that changes: in a list of calls it would be one of many.
+fn headlines(sides: &[Side; 2], asked: &[Arch]) -> Vec<String> {
+    let mut alike: Vec<(Action, Action, &str, Vec<&str>)> = Vec::new();
+    for arch in arches_of(sides, asked) {
+        let [Some(from), Some(to)] = sides.each_ref().map(|side| default_of(side, arch)) else {
+            continue;
+        };
+        if from == to {
+            continue;
+        }
+        let means = match [from, to].map(|action| action.kind().may_execute()) {
+            [false, true] if refuses_nothing(&sides[1], arch) => "nothing is refused any more",
+            [false, true] => "what is not listed is no longer refused",
+            [true, false] => "what is not listed is refused now",
+            [true, true] => "what is not listed is let pass in another way",
+            [false, false] => "what is not listed is refused in another way",
+        };
+        match alike.iter_mut().find(|(a, b, what, _)| (*a, *b, *what) == (from, to, means)) {
+            Some((.., arches)) => arches.push(arch.name()),
+            None => alike.push((from, to, means, vec![arch.name()])),
+        }
+    }
+    let line = |(from, to, means, arches): (Action, Action, &str, Vec<&str>)| {
+        format!("default is now {to}, was {from}: {means}, on {}", arches.join(", "))
+    };
+    alike.into_iter().map(line).collect()
+}
+
+/// The architectures that were asked for, or else those of the texts; of programs alone this machine's.
+fn arches_of(sides: &[Side; 2], asked: &[Arch]) -> Vec<Arch> {
+    if !asked.is_empty() {
+        return asked.to_vec();
+    }
+    let mut arches: Vec<Arch> = Vec::new();
+    for side in sides {
+        if let Side::Text(_, resolved) = side {
+            let new = resolved.policy.arches().map(|(arch, _)| arch);
+            arches.extend(new.filter(|arch| !arches.contains(arch)).collect::<Vec<_>>());
+        }
+    }
+    if arches.is_empty() { Arch::native().into_iter().collect() } else { arches }
+}
+
+/// What a filter does with calls that no rule is about; of a program, with a number that no kernel has.
+fn default_of(side: &Side, arch: Arch) -> Option<Action> {
+    match side {
+        Side::Text(_, resolved) => Some(resolved.policy.arch(arch)?.default_action()),
+        Side::Stack(stack) => {
+            let highest = arch.syscalls().map(|syscall| syscall.nr.raw()).max()?;
+            let call = SeccompData::new(arch, SyscallNr::new(highest.checked_add(0x1000)?));
+            Some(stack.run(&call, arch.endian()).action)
+        }
+    }
+}
+
+/// Whether no call of an architecture is refused, as far as the text says so.
+fn refuses_nothing(side: &Side, arch: Arch) -> bool {
+    let Side::Text(_, resolved) = side else { return false };
+    resolved.policy.arch(arch).is_some_and(|own| {
+        let rules = own.rules().flat_map(|(_, rules)| rules).map(Rule::action);
+        let unknown = own.unknown_action().map(|unknown| unknown.action);
+        rules.chain(unknown).chain([own.default_action()]).all(|action| action.kind().may_execute())
+    })
 }

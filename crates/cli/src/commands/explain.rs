@@ -16,15 +16,18 @@ use callgate_console::input::{self, Input, Resolved, Source, Unresolved};
 use callgate_console::output;
 use callgate_explain::{
     Denial, Denials, Ended, Explanation, Filter, Found, Knowledge, Reader, explain, read_core,
+    read_line,
 };
+use callgate_rules::Capability;
 use callgate_syscalls::{Arch, Name};
 use clap::ValueHint;
 
 /// Say why a call was refused, by which rule, and what to change
 ///
 /// Reads what told of it, from files or standard input: audit records (kernel log, journal, auditd, ausearch), lines of
-/// strace, the fields of a SIGSYS as programs print them, the cores of killed processes, and the phrases of systemd, Docker
-/// and Kubernetes. Or takes a call: its name, and its arguments separated by commas.
+/// strace, the fields of a SIGSYS as programs print them, the cores of killed processes, the phrases of systemd, Docker
+/// and Kubernetes, and what `callgate run --explain-to` wrote. Or takes a call: its name, and its arguments separated by
+/// commas.
 ///
 /// With the filter (--policy) it finds the rule with file, line and column, and counts what each change would permit beyond.
 /// What the source can't know is said. Lines that are none of these are counted.
@@ -35,6 +38,7 @@ Examples:
   journalctl -kf | callgate explain --policy my.json -f
   strace -f ./program 2>&1 | callgate explain --policy my.gate
   callgate explain --policy my.gate core.4711
+  callgate explain --policy new.gate refused       what `callgate run --explain-to refused` wrote
   callgate explain --policy my.gate socket AF_VSOCK,SOCK_STREAM,0
   callgate explain --policy pid:4711 clone3
   callgate explain --check perf_event_open 0,0,-1,-1,0
@@ -83,6 +87,8 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     let mut told = Told {
         reader: Reader::new(arch),
         filter: filter.as_ref(),
+        known: known.as_ref(),
+        how: &args.how,
         denials: Denials::default(),
         ended: Vec::new(),
         lines: Lines::default(),
@@ -92,9 +98,22 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     };
     read(args, arch, &mut told)?;
     let status = told.finish()?;
+    if let (Some(policy), Some(Known::Programs(_)), Status::Success) =
+        (&args.policy, &known, status)
+    {
+        output::note(&format_args!(
+            "{policy} is a compiled filter, which a change can't be put into: `callgate show {policy} > x.gate` writes \
+             it as a policy, and the change goes there"
+        ));
+    }
     let files = args.what.iter().map(Path::new).filter(|path| path.is_file());
     for source in files.filter(|_| status == Status::No).map(|path| Source::File(path.into())) {
-        if let Some(hint) = door::hint(&input::bytes(&source)?, &source, Wanted::Denials) {
+        // A log may be longer than any file that there is a hint for.
+        let bytes = match input::bytes(&source) {
+            Err(Error::TooLarge { .. }) => continue,
+            bytes => bytes?,
+        };
+        if let Some(hint) = door::hint(&bytes, &source, Wanted::Denials) {
             output::warning(&hint);
         }
     }
@@ -120,6 +139,29 @@ impl Known {
         Ok(Self::Rules(profile, Box::new(resolved)))
     }
 
+    /// Capabilities with each of which the filter lets a call pass that it refuses now.
+    fn capabilities(&self, how: &ProfileArgs, explanation: &Explanation) -> Vec<String> {
+        let refuses = !explanation.changes.is_empty() || explanation.is_fine;
+        let Self::Rules(text, resolved) = self else { return Vec::new() };
+        let profile = text.container_profile();
+        let circumstances = match profile {
+            Some(profile) => profile.circumstances(how.reading()),
+            None => text.written().and_then(|written| written.rules.circumstances()),
+        };
+        let Some(circumstances) = circumstances.filter(|_| refuses) else { return Vec::new() };
+        let arches: Vec<Arch> = resolved.policy.arches().map(|(arch, _)| arch).collect();
+        let sources = text.sources();
+        let passes = |cap: &Capability| {
+            let with = how.with_cap(*cap).ok()?;
+            let with = text.resolve_quietly(&with, &arches).ok()?;
+            let filter = Filter::rules(&with.policy, &with.provenance, &sources);
+            let rulings = filter.rulings(&explanation.denial);
+            Some(!rulings.is_empty() && rulings.iter().all(|it| it.action.kind().executes()))
+        };
+        let caps = circumstances.of(explanation.call.name).caps.iter();
+        caps.filter(|cap| passes(cap) == Some(true)).map(|cap| cap.to_string()).collect()
+    }
+
     fn sources(&self) -> callgate_rules::Sources {
         match self {
             Self::Rules(text, _) => text.sources(),
@@ -139,8 +181,9 @@ impl Known {
 
 /// Reads what the arguments name: a call, lines, files or standard input.
 fn read(args: &Args, arch: Arch, told: &mut Told<'_>) -> Result<(), Error> {
-    if let Some(denial) = asked(args, arch)? {
-        return told.denial(denial);
+    let calls = asked(args, arch)?;
+    if !calls.is_empty() {
+        return calls.into_iter().try_for_each(|denial| told.denial(denial));
     }
     if let ["159"] = args.what.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         return told.ended(Ended::by_status());
@@ -156,6 +199,12 @@ fn read(args: &Args, arch: Arch, told: &mut Told<'_>) -> Result<(), Error> {
                 told.input(BufReader::new(file), path)?;
             }
             line if line.contains([' ', '=', '(']) => told.line(line)?,
+            call if Name::parse(call).is_some() => {
+                let message = format!(
+                    "{call} is a syscall, and other words are files or lines: explain one kind at once"
+                );
+                return Err(Error::Usage(message));
+            }
             other => {
                 let message = format!("{other:?} is neither a file nor a syscall of {arch}");
                 return Err(Error::Usage(value::did_you_mean(
@@ -173,26 +222,53 @@ fn unreadable(what: &str, reason: io::Error) -> Error {
     Error::Read { what: what.to_owned(), reason }
 }
 
-/// The call that the arguments are, if the first is the name of one or a number with arguments behind it.
-fn asked(args: &Args, arch: Arch) -> Result<Option<Denial>, Error> {
-    let (first, rest) = match &args.what[..] {
-        [first] if Name::parse(first).is_some() && !Path::new(first).is_file() => (first, None),
-        [first, rest] if !Path::new(first).exists() => (first, Some(rest)),
-        _ => return Ok(None),
+/// The calls that the arguments are: names alone, or one with its arguments, as `socket 2,1,0`, `socket 2 1 0` or
+/// `'socket(2, 1, 0)'`; none where they are something else.
+fn asked(args: &Args, arch: Arch) -> Result<Vec<Denial>, Error> {
+    let words: Vec<&str> = args.what.iter().map(String::as_str).collect();
+    let is_there = |word: &&str| Path::new(word).exists();
+    if words.iter().any(is_there) {
+        return Ok(Vec::new());
+    }
+    if words.iter().all(|word| Name::parse(word).is_some()) {
+        let calls: Result<Vec<_>, _> = words.iter().map(|name| call(name, None, arch)).collect();
+        return Ok(calls?.into_iter().flatten().collect());
+    }
+    let (name, given) = match words[..] {
+        [] => return Ok(Vec::new()),
+        [one] => match in_one(one).filter(|(name, _)| Name::parse(name).is_some()) {
+            Some((name, given)) => (name, given.to_owned()),
+            None => return Ok(Vec::new()),
+        },
+        [first, ref rest @ ..] => (first, rest.join(",")),
     };
-    let nr = match value::syscall_number(first)? {
+    Ok(call(name, Some(&given), arch)?.into_iter().collect())
+}
+
+/// `socket(2, 1, 0)` or `socket 2,1,0` in one word; lines have more than such values.
+fn in_one(word: &str) -> Option<(&str, &str)> {
+    let is_plain = |(_, given): &(&str, &str)| !given.contains(['=', '(', ')', '"', '{', '[']);
+    match word.strip_suffix(')') {
+        Some(call) => call.split_once('(').filter(is_plain),
+        None => word.split_once(' ').filter(is_plain),
+    }
+}
+
+/// A call by its name or number; none where it is neither.
+fn call(name: &str, given: Option<&str>, arch: Arch) -> Result<Option<Denial>, Error> {
+    let nr = match value::syscall_number(name)? {
         Some(nr) => nr,
-        None if Name::parse(first).is_none() => return Ok(None),
+        None if Name::parse(name).is_none() => return Ok(None),
         None => {
-            let name = value::name(first)?;
+            let name = value::name(name)?;
             let missing =
                 || Error::Usage(format!("{name} does not exist on {arch}: choose with --arch"));
             arch.syscall(name).ok_or_else(missing)?.nr
         }
     };
     let mut denial = Denial::new(arch.token(), nr, Knowledge::Asked);
-    if let Some(rest) = rest {
-        let words: Vec<String> = rest.split(',').map(|word| word.trim().to_owned()).collect();
+    if let Some(given) = given.filter(|given| !given.trim().is_empty()) {
+        let words: Vec<String> = given.split(',').map(|word| word.trim().to_owned()).collect();
         // Those that are not given are not known.
         let registers = arguments::read(&words, arch, nr)?;
         for (known, value) in denial.args.iter_mut().zip(registers).take(words.len()) {
@@ -206,6 +282,8 @@ fn asked(args: &Args, arch: Arch) -> Result<Option<Denial>, Error> {
 struct Told<'f> {
     reader: Reader,
     filter: Option<&'f Filter<'f>>,
+    known: Option<&'f Known>,
+    how: &'f ProfileArgs,
     denials: Denials,
     ended: Vec<Ended>,
     lines: Lines,
@@ -244,7 +322,7 @@ impl Told<'_> {
         const PAUSE: Duration = Duration::from_millis(250);
         let mut bytes = Vec::new();
         loop {
-            let read = from.read_until(b'\n', &mut bytes);
+            let read = read_line(&mut from, &mut bytes);
             let count = read.map_err(|reason| unreadable(what, reason))?;
             let is_whole = bytes.ends_with(b"\n");
             match (count, self.follow && what != "standard input") {
@@ -281,7 +359,7 @@ impl Told<'_> {
         }
         let explanation = explain(&denial, self.filter);
         match explanation.is_likely() && self.denials.add(denial) {
-            true => self.show(&explanation),
+            true => self.show(explanation),
             false => Ok(()),
         }
     }
@@ -299,7 +377,10 @@ impl Told<'_> {
         Ok(())
     }
 
-    fn show(&mut self, explanation: &Explanation) -> Result<(), Error> {
+    fn show(&mut self, mut explanation: Explanation) -> Result<(), Error> {
+        explanation.capabilities =
+            self.known.map(|known| known.capabilities(self.how, &explanation)).unwrap_or_default();
+        let explanation = &explanation;
         self.lines.shown += 1;
         let checked = if self.check { Some(check::of(explanation)?) } else { None };
         let json = self.json;
@@ -324,7 +405,7 @@ impl Told<'_> {
         for denial in collected.list() {
             let explanation = explain(denial, self.filter);
             if explanation.is_likely() {
-                self.show(&explanation)?;
+                self.show(explanation)?;
             }
         }
         let Lines { all, unknown, shown } = self.lines;

@@ -3,7 +3,12 @@
 //! Claim: C-LEARNED
 
 mod files;
+mod places;
+mod promises;
+#[cfg_attr(not(feature = "scan"), path = "learn/no_reach.rs")]
+mod reach;
 mod renew;
+mod width;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -12,6 +17,7 @@ use std::path::PathBuf;
 use callgate_facts::selectors;
 use callgate_learn::{CallKey, Evidence, Heading, Mined, Observations, Style, Wants};
 use callgate_learn::{mine, replay, write};
+use callgate_observe::record::Going;
 use clap::{Subcommand, ValueHint};
 
 use callgate_console::error::{Error, Status};
@@ -21,7 +27,8 @@ use callgate_console::output;
 ///
 /// Runs the command, records every call of it and all that it starts, and writes a policy in the language: what was
 /// seen, each statement with its evidence, closed over what other C libraries and kernels call in its place. No root
-/// is needed. Ctrl-C ends the command and keeps what was learned; a second one does not wait for it.
+/// is needed. Ctrl-C ends the command and keeps what was learned; a second one does not wait for it. Other signals are the
+/// command's. After SIGINT, SIGQUIT, SIGTERM or SIGHUP nothing more of --rounds and --explore begins.
 ///
 /// What was seen is kept beside the profile, as FILE.evidence: lines of JSON that `learn merge`
 /// puts together with those of other runs and machines. Wherever evidence is read, recordings of
@@ -31,10 +38,13 @@ use callgate_console::output;
 #[command(
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
+    mut_arg("minimal", |minimal| minimal.requires("explore")),
     after_help = "\
 Examples:
   callgate learn -o nginx.gate -- nginx -g 'daemon off;'
   callgate learn --rounds 3 -o ls.gate -- ls -l /
+  callgate learn --reachable -o xz.gate -- xz -k file
+  callgate learn --narrow -o ls.gate -- ls -l /
   callgate run --profile ls.gate -- ls -l /
   callgate learn merge a.evidence b.evidence -o all.evidence
   callgate learn profile all.evidence -o all.gate
@@ -47,7 +57,8 @@ Examples:
 
 Exit status:
   0  done; the command may have failed, which is said
-  1  verify: the profile does not allow all that was seen
+  1  verify: the profile does not allow all that was seen; update: a test of the profile forbids
+     some of what was seen
   2  nothing was learned, or a file could not be read or written
   126, 127  the command cannot be executed, or was not found
 "
@@ -55,19 +66,24 @@ Exit status:
 pub(crate) struct Args {
     #[command(subcommand)]
     what: Option<What>,
-    /// Write the profile to FILE, and what was seen to FILE.evidence; else it goes to standard output
+    /// Write the profile to FILE, and what was seen to FILE.evidence, neither of which may exist;
+    /// else it goes to standard output
     #[arg(short, long, value_name = "FILE.gate", value_hint = ValueHint::FilePath)]
     output: Option<PathBuf>,
+    /// Replace files that exist, and what hands wrote in them
+    #[arg(long)]
+    force: bool,
     /// Add what is seen to FILE, which may exist
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     evidence: Option<PathBuf>,
     /// Bring FILE up to date instead: what hands changed and wrote stays, what is seen and refused
-    /// is added, and what is seen no more is marked
+    /// is added, and what is seen no more is marked; what a test of the profile forbids becomes a
+    /// comment
     #[arg(
         long,
         value_name = "FILE.gate",
         value_hint = ValueHint::FilePath,
-        conflicts_with_all = ["output", "evidence", "seen_only"]
+        conflicts_with_all = ["output", "evidence", "seen_only", "force"]
     )]
     update: Option<PathBuf>,
     /// Run the command N times; from the second on, what is known runs at full speed
@@ -77,12 +93,10 @@ pub(crate) struct Args {
     /// ENOSYS and by EPERM, and learn what then appears
     #[arg(long)]
     explore: bool,
-    /// Write what was seen and nothing that stands in for it
-    #[arg(long)]
-    seen_only: bool,
-    /// Leave out the calls without which, refused by --explore, nothing changed
-    #[arg(long, requires = "explore")]
-    minimal: bool,
+    #[command(flatten)]
+    width: width::Width,
+    #[command(flatten)]
+    reach: reach::Reaching,
     /// How calls are seen; --explore always sees them by notification
     #[arg(long, value_name = "HOW", default_value = "notify")]
     backend: callgate_recorder::Backend,
@@ -108,21 +122,25 @@ enum What {
         /// Write to FILE instead of standard output
         #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
         output: Option<PathBuf>,
+        /// Replace a file that exists and holds something else
+        #[arg(long)]
+        force: bool,
     },
     /// Write the profile of evidence
     Profile {
         /// The files
         #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
         files: Vec<PathBuf>,
-        /// Write to FILE instead of standard output
+        /// Write to FILE, which may not exist, instead of standard output
         #[arg(short, long, value_name = "FILE.gate", value_hint = ValueHint::FilePath)]
         output: Option<PathBuf>,
-        /// Write what was seen and nothing that stands in for it
+        /// Replace a file that exists
         #[arg(long)]
-        seen_only: bool,
-        /// Leave out the calls without which, refused by --explore, nothing changed
-        #[arg(long)]
-        minimal: bool,
+        force: bool,
+        #[command(flatten)]
+        width: width::Width,
+        #[command(flatten)]
+        reach: reach::Reaching,
     },
     /// Make evidence of what others recorded: strace (-f), perf script, perf trace, ftrace, audit
     /// records, refusals of
@@ -134,6 +152,9 @@ enum What {
         /// Write to FILE instead of standard output
         #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
         output: Option<PathBuf>,
+        /// Replace a file that exists and holds something else
+        #[arg(long)]
+        force: bool,
     },
     /// Bring a profile up to date: what hands changed and wrote stays, what is seen and refused is
     /// added, and what is seen no more is marked
@@ -159,56 +180,63 @@ enum What {
 pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     match &args.what {
         None => learn(args),
-        Some(What::Merge { files, output }) => {
-            files::write_evidence(output.as_deref(), &files::read_all(files)?)?;
+        Some(What::Merge { files, output, force } | What::Import { files, output, force }) => {
+            let evidence = files::read_all(files)?;
+            if let Some(path) = output {
+                places::new_evidence(path, &evidence, *force)?;
+            }
+            files::write_evidence(output.as_deref(), &evidence)?;
             Ok(Status::Success)
         }
-        Some(What::Profile { files, output, seen_only, minimal }) => {
+        Some(What::Profile { files, output, force, width, reach }) => {
+            if let Some(path) = output {
+                places::new_profile(path, *force)?;
+            }
             let evidence = files::read_all(files)?;
-            let text = profile(&evidence, &wants(!seen_only, *minimal))?;
+            let tier = |mined: &mut Mined| reach.add(mined, &[]);
+            let text = profile(&evidence, &width.wants(), tier)?;
             files::write_text(output.as_deref(), &text)?;
             Ok(Status::Success)
         }
-        Some(What::Import { files, output }) => {
-            files::write_evidence(output.as_deref(), &files::read_all(files)?)?;
-            Ok(Status::Success)
-        }
         Some(What::Update { profile, files }) => {
-            renew::bring_up_to_date(profile, &files::read_all(files)?, &Wants::default())
+            let profile = renew::Profile::read(profile)?;
+            profile.bring_up_to_date(&files::read_all(files)?, &Wants::default())
         }
         Some(What::Verify { profile, files }) => verify(profile, files),
     }
 }
 
 fn learn(args: &Args) -> Result<Status, Error> {
-    let mut evidence = match &args.evidence {
-        Some(path) if path.exists() => files::read_all(std::slice::from_ref(path))?,
-        _ => Evidence::default(),
-    };
-    if args.following.record(&mut evidence)?.is_none() {
-        let (command, rounds) = (&args.command, args.rounds);
-        evidence = callgate_recorder::rounds(command, rounds, args.backend, evidence)?;
-    }
-    if args.explore {
-        evidence = callgate_recorder::explore(&args.command, evidence)?;
-    }
-    let wants = wants(!args.seen_only, args.minimal);
+    let wants = args.width.wants();
     if let Some(path) = &args.update {
-        return renew::bring_up_to_date(path, &evidence, &wants);
+        args.reach.refuse_with("--update")?;
+        let profile = renew::Profile::read(path)?;
+        return profile.bring_up_to_date(&recorded(args, Evidence::default())?, &wants);
     }
-    let text = profile(&evidence, &wants)?;
-    let beside = args.output.as_ref().map(|path| path.with_extension("evidence"));
-    if let Some(path) = args.evidence.as_ref().or(beside.as_ref()) {
+    let (output, evidence) = (args.output.as_deref(), args.evidence.as_deref());
+    let places = places::Places::new(output, evidence, args.force)?;
+    let evidence = recorded(args, places.before)?;
+    // First, so that nothing is lost where there can be no profile.
+    if let Some(path) = places.evidence.as_ref().filter(|_| !evidence.is_empty()) {
         files::write_evidence(Some(path), &evidence)?;
     }
-    files::write_text(args.output.as_deref(), &text)?;
+    let tier = |mined: &mut Mined| args.reach.add(mined, &args.command);
+    let text = profile(&evidence, &wants, tier)?;
+    files::write_text(places.profile.as_deref(), &text)?;
     Ok(Status::Success)
 }
 
-fn wants(closure: bool, minimal: bool) -> Wants {
-    let mut wants = Wants::default();
-    (wants.closure, wants.minimal) = (closure, minimal);
-    wants
+/// What is seen now, added to what was seen before.
+fn recorded(args: &Args, mut evidence: Evidence) -> Result<Evidence, Error> {
+    if args.following.record(&mut evidence)?.is_some() {
+        return Ok(evidence);
+    }
+    let (command, rounds) = (&args.command, args.rounds);
+    let (evidence, going) = callgate_recorder::rounds(command, rounds, args.backend, evidence)?;
+    match going {
+        Going::On if args.explore => callgate_recorder::explore(command, evidence),
+        Going::On | Going::End => Ok(evidence),
+    }
 }
 
 /// Says which calls a profile allows with any arguments, though arguments decide what they do.
@@ -239,8 +267,14 @@ fn title(evidence: &Evidence) -> String {
 }
 
 /// The text of a profile, of which the filter was proved and every observation decided.
-fn profile(evidence: &Evidence, wants: &Wants) -> Result<String, Error> {
-    let mined = mine(evidence, wants);
+/// `tier` adds what was not seen.
+fn profile(
+    evidence: &Evidence,
+    wants: &Wants,
+    tier: impl FnOnce(&mut Mined),
+) -> Result<String, Error> {
+    let mut mined = mine(evidence, wants);
+    tier(&mut mined);
     say_unknown(&mined);
     tell_of_any_arguments(evidence);
     let heading = Heading { title: title(evidence) };

@@ -1,10 +1,13 @@
 //! `callgate lint`: what is wrong with filters that load and equal their policy.
 
+use std::cell::Cell;
+
 use callgate_syscalls::Arch;
 use clap::ValueHint;
 
 use callgate_console::args::group::ProfileArgs;
 use callgate_console::args::value;
+use callgate_console::circumstances;
 use callgate_console::error::{Error, Status};
 use callgate_console::findings::{self, Class, Format, Material, print};
 use callgate_console::input::{self, Source};
@@ -73,9 +76,16 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     }
     let sources: Vec<&Source> = args.filters.iter().chain(&args.against).collect();
     input::stdin_once(&sources)?;
-    let read = |source: &Source| Material::read(source, &args.how, &args.arches);
+    let is_left_open = Cell::new(false);
+    let read = |source: &Source| {
+        let input = input::read(source, &args.how)?;
+        let depends = circumstances::is_left_open(&input, &args.how, &args.arches);
+        is_left_open.set(is_left_open.get() || depends);
+        Material::of(&input, &args.how, &args.arches)
+    };
     let base = args.against.as_ref().map(read).transpose()?;
     let looked = findings::look(&args.filters, base.as_ref(), &args.allow, read)?;
     print::findings(&looked, args.format)?;
+    circumstances::remark("what is looked at", &args.how, is_left_open.get())?;
     Ok(if findings::is_found(&looked, &args.deny) { Status::No } else { Status::Success })
 }

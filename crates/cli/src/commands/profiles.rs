@@ -1,6 +1,6 @@
 //! `callgate profiles`: the embedded profiles.
 
-use callgate_formats::{Builtin, list};
+use callgate_gate::{Builtin, builtins};
 
 use callgate_console::error::{Error, Status};
 use callgate_console::input::Source;
@@ -11,8 +11,8 @@ use callgate_console::output;
 #[command(after_help = "\
 Examples:
   callgate profiles                              what there is
-  callgate profiles show container > my.json     a start for a profile of your own
-  callgate run --profile my.json -- sh           which is then used like this
+  callgate profiles show container > my.gate     a start for a profile of your own
+  callgate run --profile my.gate -- sh           which is then used like this
 ")]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -21,7 +21,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Print a profile as a file in Docker's form
+    /// Print a profile, a policy of the language
     Show {
         /// Its name
         #[arg(value_parser = Source::builtin)]
@@ -31,14 +31,11 @@ enum Action {
 
 pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     match &args.action {
-        Some(Action::Show { name }) => output::text(|out| {
-            let end = if name.json.ends_with('\n') { "" } else { "\n" };
-            write!(out, "{}{end}", name.json)
-        })?,
+        Some(Action::Show { name }) => output::text(|out| write!(out, "{}", name.text))?,
         None => output::text(|out| {
-            let width = list().iter().map(|builtin| builtin.name.len()).max().unwrap_or(0);
+            let width = builtins().iter().map(|builtin| builtin.name.len()).max().unwrap_or(0);
             let name = output::HEADING;
-            list().iter().try_for_each(|builtin| {
+            builtins().iter().try_for_each(|builtin| {
                 writeln!(out, "{name}{:width$}{name:#}  {}", builtin.name, builtin.summary)
             })
         })?,

@@ -51,5 +51,14 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
             format!("for every call on {}", names.join(", "))
         }
     };
-    args.answer.give("equal", &format!("{calls}, proved in {time:.1?}"), "different", &changes)
+    let status = args.answer.give(
+        "equal",
+        &format!("{calls}, proved in {time:.1?}"),
+        "different",
+        &changes,
+    )?;
+    if status == Status::Success {
+        args.pair.remark_circumstances(&sides)?;
+    }
+    Ok(status)
 }

@@ -1,11 +1,12 @@
 //! `callgate report`: a page that says what a filter does, for people who decide about it.
 
-mod about;
+pub(crate) mod about;
 
 use std::path::PathBuf;
 
 use callgate_console::args::group::ProfileArgs;
 use callgate_console::args::value;
+use callgate_console::circumstances;
 use callgate_console::error::{Error, Status};
 use callgate_console::findings::Material;
 use callgate_console::input::{self, Source};
@@ -80,19 +81,25 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     for call in &mut report.calls {
         call.places = Name::parse(call.name).map_or_else(Vec::new, |name| filter.places(name));
     }
+    let mut is_left_open = filter.is_left_open(&args.how, &args.arches);
     let all;
     if let Some(against) = &args.against {
         let before = Side::read(against, &args.how, &args.arches)?;
-        let (was, _) = about::policy_of(&before, &args.arches)?;
+        let (was, ..) = about::policy_of(&before, &args.arches)?;
         all = differences([&before, &filter], [&was, &is], &args.arches)?;
         report.against = Some((against.to_string(), folded(&all)));
+        is_left_open |= before.is_left_open(&args.how, &args.arches);
+    }
+    if is_left_open {
+        report.circumstances = Some(circumstances::words(&args.how)?);
     }
     let text = match args.format {
         Format::Html => html(&report),
         Format::Markdown => markdown_report(&report),
     };
+    circumstances::remark("what is reported", &args.how, is_left_open)?;
     match &args.output {
-        Some(path) => output::file(path, text.as_bytes())?,
+        Some(path) => output::product(path, text.as_bytes())?,
         None => output::text(|out| out.write_all(text.as_bytes()))?,
     }
     Ok(Status::Success)

@@ -2,6 +2,7 @@
 
 mod explain;
 mod handover;
+mod wanted;
 
 use std::ffi::{CString, OsString};
 use std::os::unix::ffi::OsStringExt;
@@ -21,6 +22,7 @@ use callgate_console::input::{self, Source};
 
 use explain::{Enforced, ExplainArgs, Starting};
 use handover::{Agent, AgentAddress};
+use wanted::Wanted;
 
 /// Run a command under a profile
 ///
@@ -31,6 +33,8 @@ use handover::{Agent, AgentAddress};
 /// Calls to which the profile answers SCMP_ACT_NOTIFY are handed to the agent that listens at its listenerPath, as a
 /// container runtime does it; the id of the container is `callgate-run-PID`.
 ///
+/// A compiled filter is taken as well: what it means is compiled anew, and proved equal to it.
+///
 /// With --explain, callgate stays as the command's parent, is handed each call that the profile does not allow, says
 /// which and why, and does to it what the profile says. The command ends as it would without.
 #[derive(Debug, clap::Args)]
@@ -38,6 +42,7 @@ use handover::{Agent, AgentAddress};
 Examples:
   callgate run -- sh -c 'grep Seccomp: /proc/self/status; unshare -U true'
   callgate run --profile seccomp.json --caps NET_ADMIN -- ./server --port 80
+  callgate run --profile filter.bpf -- ./program    a compiled filter, from wherever it is
   callgate run --default log -- ./program     what the profile does not list is logged, not refused
   callgate run --explain --profile my.gate -- ./program          why it fails under this profile
   callgate run --explain --retry --profile my.gate -- ./program  all that is missing, in one run
@@ -51,7 +56,7 @@ Exit status:
   127  the command was not found
 ")]
 pub(crate) struct Args {
-    /// The profile: NAME of an embedded one, FILE, or - for standard input
+    /// The profile: NAME of an embedded one, FILE of a profile or of a compiled filter, or - for standard input
     #[arg(
         long,
         value_name = "NAME|FILE",
@@ -119,20 +124,10 @@ fn command(args: &Args) -> Result<Command, Error> {
 
 /// Runs the command with its refusals explained. Nothing is to be warned of beforehand that is said when it happens.
 fn run_explained(args: &Args) -> Result<Status, Error> {
-    let text = input::profile(&args.profile, &args.how)?;
-    let resolved = text.resolve(&args.how, &args.arches)?;
-    let (mut policy, mut provenance) = (resolved.policy, resolved.provenance);
-    if let Some(default) = args.default {
-        policy = policy.with_default(default);
-        provenance.forget_default();
-    }
-    let options = options(args.log, &resolved.flags);
-    let sources = text.sources();
+    let Wanted { policy, provenance, sources, flags, agent } = Wanted::read(args)?;
+    let options = options(args.log, &flags);
     let rules = Enforced { policy: &policy, provenance: &provenance, sources: &sources };
-    let agent = resolved
-        .listener_path
-        .map(|path| AgentAddress { path: path.into(), metadata: resolved.listener_metadata });
-    let start = Starting { agent, interruption: interruption(&resolved.flags), options };
+    let start = Starting { agent, interruption: interruption(&flags), options };
     explain::run(&args.explain, &rules, &command(args)?, start)
 }
 
@@ -156,16 +151,9 @@ fn ready(args: &Args) -> Result<Option<Program>, Error> {
 
 /// Compiles the profile and proves the filters equal to it; with what else it asks for.
 fn made(args: &Args) -> Result<Filters, Error> {
-    let text = input::profile(&args.profile, &args.how)?;
-    let resolved = text.resolve(&args.how, &args.arches)?;
-    let policy = match args.default {
-        Some(default) => resolved.policy.with_default(default),
-        None => resolved.policy,
-    };
+    let Wanted { policy, flags, agent, .. } = Wanted::read(args)?;
     let filters = FilterStack::from_policy(policy).map_err(Error::from)?;
-    let metadata = resolved.listener_metadata;
-    let agent = resolved.listener_path.map(|path| AgentAddress { path: path.into(), metadata });
-    Ok(Filters { stack: filters.stack().clone(), flags: resolved.flags, agent })
+    Ok(Filters { stack: filters.stack().clone(), flags, agent })
 }
 
 /// Connects to the agent that the profile names, if the filters hand calls over. Without an agent nobody would answer

@@ -1,17 +1,22 @@
 //! `callgate show`: any filter as a policy that people can read.
 
 use callgate_bpf::Program;
+use callgate_convert::Format;
 use callgate_facts::{Block, Groups};
 use callgate_gate::{Style, show, words_of};
 use callgate_policy::Policy;
+use callgate_review::Readable;
 use callgate_syscalls::{Arch, Name, SyscallNr};
 use clap::ValueHint;
 
+use crate::commands::convert;
+use crate::commands::report::about::{NAMELESS, readable_here};
 use crate::commands::test::policy_of;
 use callgate_console::args::group::{ProfileArgs, ProgramFormat, ProgramOutput};
 use callgate_console::args::value;
+use callgate_console::circumstances;
 use callgate_console::error::{Error, Status};
-use callgate_console::input::{self, Source};
+use callgate_console::input::{self, Source, Subject};
 use callgate_console::output;
 
 /// Show any filter as a policy in the language (*.gate)
@@ -19,7 +24,12 @@ use callgate_console::output;
 /// Profiles, programs of whatever tool, and the filters of a running process become a text with names: calls with the
 /// same rules together, sorted by verdict behind the default. The text is read again and proved to mean the filter,
 /// for every call, before it is printed; it can be edited and used like any other policy. What the language cannot
-/// say is shown as the program that it is, with the reason.
+/// say is shown as the program that it is, with the reason. Of a program that never asks for the architecture it says
+/// what becomes of the calls of --arch, or of this machine's.
+///
+/// A profile of Docker's or Podman's that depends on the machine, the kernel or capabilities becomes one text that
+/// means it under all of them, with blocks such as `on cap CAP_BPF`; with --caps, --kernel or --arch it is shown as it
+/// is there.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -51,23 +61,37 @@ pub(crate) struct Args {
     how: ProfileArgs,
 }
 
+impl Args {
+    const fn style(&self) -> Style {
+        if self.expand { Style::Expanded } else { Style::Folded }
+    }
+}
+
 pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     let input = input::read(&args.filter, &args.how)?;
+    if args.call.is_none() && show_everywhere(args, &input)? {
+        return Ok(Status::Success);
+    }
     let programs = match &input {
         input::Input::Program(program, _) => vec![program.clone()],
         input::Input::Process(stack) => stack.programs().to_vec(),
         input::Input::Profile(_) => Vec::new(),
     };
-    let policy = match policy_of(input.subject(&args.how, &args.arches)?) {
+    let is_left_open = circumstances::is_left_open(&input, &args.how, &args.arches);
+    let subject = input.subject(&args.how, &args.arches)?;
+    let policy = match policy_of(subject.clone()) {
         Ok(policy) => policy,
         Err(Error::Prover(error @ callgate_prover::Error::NotExpressible { .. })) => {
-            if let Some(call) = &args.call {
+            if let Some(policy) = for_some(subject, &args.arches) {
+                policy
+            } else if let Some(call) = &args.call {
                 return Err(Error::Usage(format!(
                     "{error}, so that it can't be said in words what becomes of {call}: `callgate sim` tells it of \
                      one call with its arguments"
                 )));
+            } else {
+                return as_program(&programs, &error.to_string());
             }
-            return as_program(&programs, &error.to_string());
         }
         Err(error) => return Err(error),
     };
@@ -77,22 +101,61 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
             let words = words.map_err(|error| Error::Usage(error.to_string()))?;
             output::text(|out| write!(out, "{words}"))?;
         }
+        circumstances::remark("the filter", &args.how, is_left_open)?;
         return Ok(Status::Success);
     }
-    let style = if args.expand { Style::Expanded } else { Style::Folded };
-    match show(&policy, style) {
+    match show(&policy, args.style()) {
         Ok(shown) => {
             output::text(|out| write!(out, "{}", shown.text))?;
             Ok(Status::Success)
         }
         Err(error) => match programs.is_empty() {
             true => {
-                let stack = input::Subject::Policy(policy).into_stack()?;
+                let stack = Subject::Policy(policy).into_stack()?;
                 as_program(stack.programs(), &format!("{error} (with --as kernel it may be)"))
             }
             false => as_program(&programs, &error.to_string()),
         },
     }
+}
+
+/// Shows a profile that depends on circumstances under all of them. Whether it was shown.
+fn show_everywhere(args: &Args, input: &input::Input) -> Result<bool, Error> {
+    let Some(found) =
+        convert::everywhere(input, Format::Gate, &args.how, &args.arches, args.style())?
+    else {
+        return Ok(false);
+    };
+    match found {
+        Ok(found) => {
+            convert::remark_refusals(&found.refusals);
+            output::text(|out| write!(out, "{}", found.text))?;
+            Ok(true)
+        }
+        Err(error) => {
+            output::note(&format_args!("{error}; this is what it means here"));
+            Ok(false)
+        }
+    }
+}
+
+/// What a program that does not ask whose calls they are means for some architectures, and one that tells numbers apart
+/// that no syscall has for all others; none for one that no policy means for other reasons. What is left out is said.
+fn for_some(subject: Subject, arches: &[Arch]) -> Option<Policy> {
+    let Subject::Stack(stack) = subject else { return None };
+    let Readable { policy, only, below, .. } = readable_here(&stack, arches).ok()?;
+    if let Some(only) = only {
+        let names: Vec<&str> = only.iter().map(|arch| arch.name()).collect();
+        output::note(&format_args!(
+            "the program does not treat all other architectures alike: this is what it does with calls of {}, and the \
+             text kills those of others",
+            names.join(", ")
+        ));
+    }
+    if below {
+        output::note(&format_args!("the program tells {NAMELESS} apart: the text kills them all"));
+    }
+    Some(policy)
 }
 
 /// The syscalls that a word stands for: one by name or number, those of a block, role or family.

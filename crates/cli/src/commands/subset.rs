@@ -9,9 +9,9 @@ use callgate_prover::Scope;
 
 /// Decide whether filter A never permits more than filter B
 ///
-/// More permissive is what the kernel takes for it where filters are stacked: ALLOW before LOG,
-/// TRACE, USER_NOTIF, ERRNO, TRAP, KILL_THREAD and KILL_PROCESS. A no comes with a call for each
-/// kind of calls that A permits more of, the most telling first.
+/// ALLOW permits more than LOG, that more than TRACE, USER_NOTIF and, last, any refusal: ERRNO, TRAP
+/// and both kills permit the same, nothing, but for errno 0, which tells of success. A no comes with
+/// a call for each kind of calls that A permits more of, the most telling first.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -43,5 +43,9 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     };
     let mut excess = changes_of(sides.each_ref(), &differences, args.pair.arches());
     excess.retain(|change: &Change| change.direction == Direction::Stricter);
-    args.answer.give("subset", "A never permits more than B", "no subset", &excess)
+    let status = args.answer.give("subset", "A never permits more than B", "no subset", &excess)?;
+    if status == Status::Success {
+        args.pair.remark_circumstances(&sides)?;
+    }
+    Ok(status)
 }

@@ -14,6 +14,7 @@ use clap::{ValueEnum, ValueHint};
 
 use callgate_console::args::group::ProfileArgs;
 use callgate_console::args::value;
+use callgate_console::circumstances;
 use callgate_console::error::{Error, Status};
 use callgate_console::input::door::{self, Wanted};
 use callgate_console::input::{self, Input, Source, Subject, Unresolved, gate};
@@ -84,6 +85,8 @@ struct Suite {
     /// The profile or policy that a table is for, with where its rules stand in it.
     other: Option<(Unresolved, Provenance)>,
     provenance: Option<Provenance>,
+    /// Whether it is another one on other machines and kernels or with other capabilities.
+    is_left_open: bool,
 }
 
 impl Suite {
@@ -126,9 +129,11 @@ impl Counts {
 
 pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     let mut counts = Counts::default();
+    let mut is_left_open = false;
     for source in &args.files {
         for suite in suites(args, source)? {
             counts.add(args, &suite)?;
+            is_left_open |= suite.is_left_open;
         }
     }
     let Counts { tests, failed, calls } = counts;
@@ -158,6 +163,7 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
             output::text(|out| writeln!(out, "{bad}{failed} of {tests} do not hold{bad:#}"))?;
         }
     }
+    circumstances::remark("what is tested", &args.how, is_left_open)?;
     Ok(if failed == 0 { Status::Success } else { Status::No })
 }
 
@@ -174,7 +180,10 @@ fn suites(args: &Args, source: &Source) -> Result<Vec<Suite>, Error> {
         .map_err(|error| door::named(error, &bytes, source, Wanted::Language))?;
     let lowered = gate::lowered(&written, &args.how, &args.arches)?;
     let suites = written.suites(&gate::target(&args.how, &args.arches)?, lowered);
-    let suite = |(tests, lowered): (Vec<Test>, Lowered)| Suite {
+    let depends = circumstances::is_policy_left_open(&written, &args.how, &args.arches);
+    // All but the first stand in blocks, which say what they are for.
+    let suite = |(index, (tests, lowered)): (usize, (Vec<Test>, Lowered))| Suite {
+        is_left_open: depends && index == 0 && !tests.is_empty(),
         tests,
         sources: written.sources.clone(),
         policy: lowered.policy,
@@ -182,14 +191,16 @@ fn suites(args: &Args, source: &Source) -> Result<Vec<Suite>, Error> {
         other: None,
         provenance: Some(lowered.provenance),
     };
-    Ok(suites.map_err(Error::text)?.into_iter().map(suite).collect())
+    Ok(suites.map_err(Error::text)?.into_iter().enumerate().map(suite).collect())
 }
 
 fn table(args: &Args, source: &Source, bytes: Vec<u8>) -> Result<Suite, Error> {
     let filter = args.filter.clone().or_else(|| beside(source)).ok_or_else(|| {
         Error::Usage("say which filter the table is for: --filter FILTER".to_owned())
     })?;
-    let (policy, programs, other) = match input::read(&filter, &args.how)? {
+    let input = input::read(&filter, &args.how)?;
+    let is_left_open = circumstances::is_left_open(&input, &args.how, &args.arches);
+    let (policy, programs, other) = match input {
         Input::Profile(profile) => {
             let resolved = profile.resolve(&args.how, &args.arches)?;
             (resolved.policy, None, Some((*profile, resolved.provenance)))
@@ -204,7 +215,7 @@ fn table(args: &Args, source: &Source, bytes: Vec<u8>) -> Result<Suite, Error> {
     let text = callgate_rules::Source::from_bytes(source.to_string(), bytes);
     let text = text.map_err(|error| Error::text(error.into()))?;
     let (sources, tests) = read_tests(text, &arches).map_err(Error::text)?;
-    Ok(Suite { tests, sources, policy, programs, other, provenance: None })
+    Ok(Suite { tests, sources, policy, programs, other, provenance: None, is_left_open })
 }
 
 /// The policy of the same name beside a table.

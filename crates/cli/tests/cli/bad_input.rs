@@ -1,5 +1,7 @@
 //! Input that is wrong: each kind has a message that names the thing, and nothing is loaded or written.
 
+use std::fs;
+
 use crate::harness::{Folder, callgate, callgate_reading, command, deny, deny_list};
 
 /// Compiles a profile and runs a command under it, both of which must fail in the same way.
@@ -27,6 +29,25 @@ fn malformed_json() {
     refused("{]", &[":1:2"]);
     refused("{} trailing", &[":1:4", "the text goes on"]);
     refused("[]", &[":1:"]);
+}
+
+#[test]
+fn policies_that_are_no_text() {
+    let folder = Folder::new();
+    let nul: &[u8] = b"policy 1\ndefault allow\nerrno\0 EPERM mount\n";
+    let bad = b"policy 1\ndefault allow\nerrno\xff EPERM mount\n";
+    let nul_file = folder.file("nul.gate", nul);
+    let bad_file = folder.file("bad.gate", bad);
+    for command in ["show", "check", "compile", "lint", "fmt"] {
+        callgate(&[command, &nul_file]).fails(2, &["E0329", "NUL byte", "nul.gate:3:6"]);
+    }
+    for command in ["show", "check", "compile", "lint"] {
+        callgate(&[command, &bad_file]).fails(2, &["bad.gate:3:6: not UTF-8"]);
+    }
+    callgate(&["fmt", &bad_file]).fails(2, &["not UTF-8 text at line 3, column 6"]);
+    // Without a name the first word tells.
+    callgate_reading(&["show", "-"], nul).fails(2, &["NUL byte", "standard input:3:6"]);
+    callgate_reading(&["show", "-"], bad).fails(2, &["standard input:3:6: not UTF-8"]);
 }
 
 #[test]
@@ -85,9 +106,12 @@ fn errno_above_4095() {
 }
 
 #[test]
-fn empty_syscall_lists() {
-    refused(&with_rule(r#"{"names": [], "action": "SCMP_ACT_ALLOW"}"#), &["names"]);
-    refused(r#"{"defaultAction": "SCMP_ACT_ERRNO", "syscalls": []}"#, &["syscalls"]);
+fn empty_syscall_lists_are_read_with_a_warning() {
+    let folder = Folder::new();
+    let file = folder.file("p.json", with_rule(r#"{"names": [], "action": "SCMP_ACT_ALLOW"}"#));
+    let run = callgate(&["compile", &file, "--format", "hex"]);
+    run.succeeds();
+    run.says(&["callgate: warning:", "syscalls[0].names", "names no syscall"]);
 }
 
 #[test]
@@ -193,4 +217,32 @@ fn unknown_capabilities() {
 fn closed_standard_input_is_no_crash() {
     let output = command(&["disasm", "-"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn what_is_made_of_a_file_is_never_written_over_it() {
+    let folder = Folder::new();
+    let text = "policy 1\narch x86_64\ndefault errno EPERM\nallow { read, exit_group }\n";
+    let policy = folder.file("a.gate", text);
+    let other = folder.file("b.gate", text);
+    // The same file by another name, too.
+    std::os::unix::fs::symlink(&policy, folder.at("link")).unwrap();
+    for words in [
+        vec!["compile"],
+        vec!["compile", "--emit", "svg"],
+        vec!["convert", "--to", "docker"],
+        vec!["convert", "--to", "gate"],
+        vec!["report"],
+        vec!["optimize"],
+    ] {
+        for output in [&policy[..], &folder.at("link")] {
+            let line = [&words[..1], &[&policy[..]], &words[1..], &["-o", output]].concat();
+            callgate(&line).fails(2, &["would be lost", output]);
+        }
+    }
+    for words in [["intersect"], ["union"]] {
+        callgate(&[words[0], &other, &policy, "-o", &policy]).fails(2, &["would be lost"]);
+    }
+    assert_eq!(fs::read_to_string(&policy).unwrap(), text);
+    callgate(&["compile", &policy, "-o", &folder.at("new.bpf")]).succeeds();
 }

@@ -88,9 +88,60 @@ fn a_diff_reads_like_a_review() {
     assert!(looser.is_some() && looser < stricter, "{text}");
     assert!(text.contains("e.g. socket(AF_VSOCK, 0, 0) on x86_64"), "{text}");
     // The line of the rule on the side that has one.
-    assert!(text.contains(&format!("A: {a}:")) && text.contains(", rule 1 of socket"), "{text}");
-    assert!(text.contains(&format!("B: {b}:")) && text.contains(", rule 1 of bpf"), "{text}");
+    assert!(text.contains(&format!("A: {a}:")) && text.contains(" (socket)"), "{text}");
+    assert!(text.contains(&format!("B: {b}:")) && text.contains(" (bpf)"), "{text}");
     assert!(!text.contains("mount"), "{text}");
+}
+
+#[test]
+fn another_default_is_the_headline() {
+    let folder = Folder::new();
+    let text = |default: &str, rest: &str| {
+        format!("policy 1\narch x86_64\n{default}\nallow {{ read, write }}\n{rest}")
+    };
+    let old = folder.file("old.gate", text("default errno EPERM", ""));
+    let said = |default: &str, rest: &str| {
+        let new = folder.file("new.gate", text(default, rest));
+        let run = on_x86_64("diff", &old, &new, &[]);
+        let markdown = on_x86_64("diff", &old, &new, &["--format", "markdown"]);
+        let line = run.text().lines().nth(1).unwrap().to_owned();
+        assert!(markdown.text().contains(&line) || line.is_empty(), "{}", markdown.text());
+        line
+    };
+    assert_eq!(
+        said("default log", ""),
+        "default is now LOG, was ERRNO(1): nothing is refused any more, on x86_64"
+    );
+    assert!(said("default allow", "kill ptrace\n").contains("no longer refused"));
+    assert!(said("default kill", "").contains("refused in another way"));
+    assert_eq!(said("default errno EPERM", "allow getpid\n"), "");
+    // Of programs, too.
+    let [open, shut] = [("open", "ret ALLOW"), ("shut", "ret KILL_PROCESS")]
+        .map(|(name, text)| folder.file(name, text));
+    let run = on_x86_64("diff", &open, &shut, &[]);
+    assert!(run.text().contains("default is now KILL_PROCESS, was ALLOW"), "{}", run.text());
+}
+
+#[test]
+fn everything_is_named_where_that_is_asked_for() {
+    let folder = Folder::new();
+    // More than a line has room for, and no families.
+    let names = "access acct brk capget capset chdir chroot delete_module eventfd2 execve fadvise64 fallocate fcntl fsync \
+        getcpu getcwd getpgrp getpriority getrusage getsid gettid inotify_add_watch ioctl iopl keyctl lseek madvise mincore \
+        mlockall mremap msync munmap nanosleep pause personality prctl ptrace quotactl reboot semop setsid shmat sync sysinfo \
+        syslog times umask uname userfaultfd ustat vhangup wait4 waitid";
+    let names: Vec<&str> = names.split_whitespace().collect();
+    let rule = format!("allow {{ {} }}\n", names.join(", "));
+    let text =
+        |rest: &str| format!("policy 1\narch x86_64\ndefault errno EPERM\nallow read\n{rest}");
+    let [a, b] = [folder.file("a.gate", text("")), folder.file("b.gate", text(&rule))];
+    let short = on_x86_64("diff", &a, &b, &[]);
+    let is_short = |text: &str| text.contains(" more (--all") && !text.contains("waitid");
+    assert!(is_short(short.text()), "{}", short.text());
+    let whole = on_x86_64("diff", &a, &b, &["--all"]);
+    let is_whole = |text: &str| text.contains("waitid") && !text.contains("--all");
+    assert!(is_whole(whole.text()), "{}", whole.text());
+    assert!(on_x86_64("prove", &a, &b, &["--all"]).text().contains("waitid"));
 }
 
 #[test]
@@ -133,7 +184,7 @@ fn subsets_have_a_direction() {
     assert!(run.text().starts_with("no subset") && run.text().contains("ALLOW in A"), "{run:?}");
     // A witness for each kind of calls, with its line; not what B permits more.
     let [more, less] = [on_x86_64("subset", &a, &b, &[]), on_x86_64("subset", &b, &a, &[])];
-    for kind in ["bpf on x86_64: ALLOW in A, EACCES in B", "e.g. bpf(", "B: ", "rule 1 of bpf"] {
+    for kind in ["bpf on x86_64: ALLOW in A, EACCES in B", "e.g. bpf(", "B: ", " (bpf)"] {
         assert!(more.text().contains(kind), "{kind}: {}", more.text());
         assert!(!less.text().contains("bpf"), "{}", less.text());
     }
@@ -197,4 +248,89 @@ fn a_proof_about_one_architecture_says_nothing_of_others() {
     assert_eq!(run.code, Some(1));
     assert!(run.text().contains("on x86: ALLOW in A, EPERM in B"), "{run:?}");
     assert!(run.text().lines().all(|line| line.chars().count() < 200), "{run:?}");
+}
+
+#[test]
+fn refusals_permit_the_same_whatever_they_do_to_the_caller() {
+    let folder = Folder::new();
+    let file = |verdict: &str| {
+        let text = format!("policy 1\narch x86_64\ndefault allow\n{verdict} ptrace\n");
+        folder.file(&format!("{}.gate", verdict.replace(' ', "-")), text)
+    };
+    let refusals = ["errno EPERM", "enosys", "trap", "kill"].map(file);
+    for one in &refusals {
+        for other in &refusals {
+            assert_eq!(callgate(&["subset", one, other]).code, Some(0), "{one} {other}");
+        }
+    }
+    assert_eq!(callgate(&["subset", &file("log"), &refusals[0]]).code, Some(1));
+}
+
+/// A program that tests bits of numbers tells even calls from odd ones: what is said names those that change, and no others.
+#[test]
+fn what_is_said_of_tests_of_bits_is_so_for_each_call() {
+    let folder = Folder::new();
+    let program = |name: &str, test: &str| {
+        let rest = "ret #0x7fff0000\nkill: ret #0x80000000\n";
+        folder.file(name, format!("ld [4]\njne #0xc000003e, kill\nld [0]\n{test}\n{rest}"))
+    };
+    let odd = program("odd.asm", "xor #0x40000000\njset #0x40000001, kill");
+    let plain = program("plain.asm", "jge #0x40000000, kill");
+    let text = callgate(&["diff", &odd, &plain, "--all"]).stdout;
+    let text = String::from_utf8_lossy(&text).into_owned();
+    assert!(!text.contains("every x32 call"), "{text}");
+    let x32 = text.split("stricter:").nth(1).unwrap();
+    assert!(x32.contains(" read, ") && !x32.contains(" write, "), "{text}");
+    // Only x32's bit: numbers that nobody has are told apart, and the rest can be shown.
+    let bit = program("bit.asm", "jset #0x40000000, kill");
+    let shown = callgate(&["show", &bit]);
+    assert_eq!(shown.code, Some(0), "{shown:?}");
+    shown.says(&["0x80000000 to 0xfffffffe", "the text kills them all"]);
+    assert!(String::from_utf8_lossy(&shown.stdout).starts_with("policy 1\narch x86_64\n"));
+    assert_eq!(callgate(&["report", &bit]).code, Some(0));
+}
+
+/// What differs on another machine, kernel or with other capabilities is not seen here: a yes says so.
+#[test]
+fn a_yes_under_some_circumstances_says_under_which() {
+    let folder = Folder::new();
+    let text = "policy 1\nmachine x86_64, aarch64\ndefault errno EPERM\nallow { read, write }\n";
+    let plain = folder.file("plain.gate", text);
+    let more = "on machine aarch64 { allow mount }\non cap CAP_BPF { allow bpf }\n";
+    let open = folder.file("open.gate", format!("{text}{more}"));
+    for command in ["prove", "subset", "diff"] {
+        let caps = ["--caps", "", "--kernel", "6.12"];
+        let run = callgate(&[command, &open, &plain]);
+        assert_eq!(run.code, Some(0), "{run:?}");
+        run.says(&["depends on the machine, the kernel or capabilities", "--caps"]);
+        assert_eq!(callgate(&[command, &open, &plain, "-q"]).stderr, "");
+        let given = callgate(&[&[command, &open, &plain][..], &caps[..]].concat());
+        assert_eq!((given.code, &*given.stderr), (Some(0), ""), "{given:?}");
+    }
+    assert_eq!(callgate(&["prove", &open, &plain, "--caps", "BPF"]).code, Some(1));
+    let tests = folder.file("a.tests", "test read(..) -> allow\n");
+    let own = folder.file("own.gate", format!("{text}{more}test read(..) -> allow\n"));
+    let asked: [&[&str]; 7] = [
+        &["lint", &open],
+        &["lint", &plain, "--against", &open],
+        &["show", &open, "bpf"],
+        &["report", &open, "--format", "markdown"],
+        &["report", &plain, "--against", &open],
+        &["test", &tests, "--filter", &open],
+        &["test", &own],
+    ];
+    for args in asked {
+        callgate(args).says(&["depends on the machine, the kernel or capabilities", "--caps"]);
+        for given in [&["-q"][..], &["--caps", "", "--kernel", "6.12"][..]] {
+            let run = callgate(&[args, given].concat());
+            assert!(!run.stderr.contains("depends on"), "{run:?}");
+        }
+    }
+    let report = String::from_utf8_lossy(&callgate(asked[3]).stdout).into_owned();
+    assert!(report.contains("This is so on "), "{report}");
+    // A block says itself what its tests are for.
+    let block = format!("{text}{more}on cap CAP_BPF {{ test bpf(..) -> allow }}\n");
+    assert_eq!(callgate(&["test", &folder.file("block.gate", block)]).stderr, "");
+    let fixed = folder.file("fixed.gate", text.replace("machine x86_64, aarch64", "arch x86_64"));
+    assert_eq!(callgate(&["prove", &fixed, &fixed]).stderr, "", "it depends on nothing");
 }

@@ -61,7 +61,29 @@ fn architectures_are_chosen() {
     assert_eq!(big.stdout[..8], [0, 0x20, 0, 0, 0, 0, 0, 4], "the byte order of the target");
     callgate(&["compile", "container", "--arch", "s390x", "--arch", "x86_64"])
         .fails(2, &["byte order", "--arch"]);
+    let folder = Folder::new();
+    let mixed = "policy 1\narch x86_64, s390x\ndefault errno EPERM\nallow read\n";
+    let mixed = folder.file("mixed.gate", mixed);
+    callgate(&["compile", &mixed]).fails(2, &["x86_64 and s390x differ in byte order", "--arch"]);
+    assert_eq!(callgate(&["compile", &mixed, "--arch", "s390x"]).code, Some(0));
+    callgate(&["compile", &mixed, "--format", "asm"]).succeeds();
     callgate(&["compile", "container", "--arch", "vax"]).fails(2, &["vax", "x86_64"]);
+}
+
+/// Masks whose diagrams outgrow every budget: what `run` loads, `compile` writes.
+#[test]
+fn what_is_loaded_is_compiled() {
+    let folder = Folder::new();
+    let rule = |bit: u32| {
+        let mask = 1_u64 << bit;
+        let both = format!("full(arg2) has {mask:#x} and full(arg3) has {mask:#x}");
+        format!("errno {} prctl where {both}\n", 1 + bit % 3)
+    };
+    let rules: String = (0..28).map(rule).collect();
+    let policy = folder.file("p.gate", format!("policy 1\narch x86_64\ndefault allow\n{rules}"));
+    let program = folder.at("p.bpf");
+    callgate(&["compile", &policy, "-o", &program]).succeeds();
+    assert!(fs::metadata(program).unwrap().len() > 28 * 8);
 }
 
 #[test]

@@ -98,3 +98,194 @@ fn a_form_of_policies_is_not_taken_for_one_of_programs() {
     let read = callgate(&["check", &folder.file("m.json", written)]);
     assert!(!read.text().contains("valueTwo"), "{read:?}");
 }
+
+/// Operators' examples build on profiles that allow nothing.
+#[test]
+fn a_profile_that_allows_nothing_is_read_by_every_command_and_written_in_every_form() {
+    let folder = Folder::new();
+    let spo = "apiVersion: security-profiles-operator.x-k8s.io/v1beta1\nkind: SeccompProfile\n\
+               spec:\n  defaultAction: SCMP_ACT_ERRNO\n";
+    let spo = folder.file("none.yaml", spo);
+    let json = folder.file("none.json", "{\"defaultAction\": \"SCMP_ACT_ERRNO\"}");
+    for file in [&spo, &json] {
+        let gate = callgate(&["convert", file, "--to", "gate", "--arch", "x86_64"]);
+        assert!(gate.succeeds().contains("default errno EPERM"));
+        assert!(callgate(&["show", file]).succeeds().contains("default errno EPERM"));
+        callgate(&["diff", file, &json]).succeeds();
+        callgate(&["compile", file, "--format", "asm"]).succeeds();
+        let found = callgate(&["lint", file]);
+        assert!(found.text().contains("L0517"), "{found:?}");
+        callgate(&["run", "--profile", file, "--", "true"]).fails(126, &["execve"]);
+    }
+    for form in ["docker", "oci", "spo", "kafel", "seccompiler", "lxc", "pfc", "libseccomp", "rust"]
+    {
+        let written = callgate(&["convert", &json, "--to", form, "--arch", "x86_64"]);
+        let back = folder.file(&format!("back-{form}"), written.succeeds());
+        let subset = callgate(&["subset", &back, &json, "--arch", "x86_64"]);
+        subset.succeeds();
+    }
+}
+
+#[test]
+fn source_code_that_was_written_is_read_and_other_code_is_named() {
+    let folder = Folder::new();
+    let file = folder.file("a.json", PROFILE);
+    for form in ["libseccomp", "rust"] {
+        let arch = ["--arch", "x86_64", "--arch", "x86"];
+        let written = callgate(&[&["convert", &file, "--to", form][..], &arch].concat());
+        let code = folder.file(&format!("code-{form}"), written.succeeds());
+        let gate = callgate(&["convert", &code, "--to", "gate"]);
+        let gate = folder.file(&format!("{form}.gate"), gate.succeeds());
+        callgate(&["prove", &code, &gate]).succeeds();
+        let other = written.text().replace("clone3", "ptrace").replace("CLONE3", "PTRACE");
+        let other = folder.file("other", other);
+        assert_eq!(callgate(&["prove", &other, &gate]).code, Some(1));
+        let changed = written.text().replace(".build()", ".build().map(x)");
+        let changed = folder.file("changed", changed.replace("(rc = ", "(rc = 0 * "));
+        let sentence = "of which only what `callgate convert` wrote is read";
+        callgate(&["show", &changed]).fails(2, &[sentence]);
+    }
+    let c = "#include <seccomp.h>\nint main(void) { return seccomp_load(seccomp_init(SCMP_ACT_KILL)); }\n";
+    callgate(&["lint", &folder.file("f.c", c)])
+        .fails(2, &["is C that calls libseccomp", "pid:PID"]);
+}
+
+/// A profile whose rules depend on what engines know.
+fn of_engine(rules: &str) -> String {
+    format!(
+        r#"{{ "defaultAction": "SCMP_ACT_ERRNO",
+             "archMap": [{{"architecture": "SCMP_ARCH_X86_64", "subArchitectures": ["SCMP_ARCH_X86"]}}],
+             "syscalls": [{{"names": ["read", "write", "futex_waitv"], "action": "SCMP_ACT_ALLOW"}}, {rules}] }}"#
+    )
+}
+
+#[test]
+fn a_profile_of_an_engine_is_one_text_for_all_circumstances() {
+    let folder = Folder::new();
+    let rules = r#"
+        {"names": ["bpf"], "action": "SCMP_ACT_ALLOW", "includes": {"caps": ["CAP_BPF"]}},
+        {"names": ["clone3"], "action": "SCMP_ACT_ERRNO", "errno": "ENOSYS", "excludes": {"caps": ["CAP_SYS_ADMIN"]}},
+        {"names": ["ptrace"], "action": "SCMP_ACT_ALLOW", "includes": {"minKernel": "4.8"}},
+        {"names": ["arch_prctl"], "action": "SCMP_ACT_ALLOW", "includes": {"arches": ["amd64"]}}"#;
+    let profile = folder.file("p.json", of_engine(rules));
+    let shown = callgate(&["show", &profile]);
+    for line in [
+        "machine x86_64 + x86",
+        "on cap CAP_BPF { allow bpf }",
+        "on not cap CAP_SYS_ADMIN { enosys clone3 }",
+        "on kernel >= 4.8 { allow ptrace }",
+        "on machine x86_64 { allow arch_prctl }",
+    ] {
+        assert!(shown.succeeds().lines().any(|own| own == line), "{line}: {shown:?}");
+    }
+    let gate = folder.at("p.gate");
+    callgate(&["convert", &profile, "--to", "gate", "-o", &gate]).succeeds();
+    assert_eq!(std::fs::read_to_string(&gate).unwrap(), shown.succeeds());
+    callgate(&["fmt", "--check", &gate]).succeeds();
+    for caps in ["", "BPF", "SYS_ADMIN", "ALL"] {
+        for kernel in ["4.7", "4.8", "6.12"] {
+            let how = ["--caps", caps, "--kernel", kernel];
+            let equal = callgate(&[&["prove", &profile, &gate], &how[..]].concat());
+            assert!(equal.succeeds().starts_with("equal"), "{caps} {kernel}: {equal:?}");
+        }
+    }
+    // Where the circumstances are given, they are not asked for.
+    let here = callgate(&["show", &profile, "--caps", "BPF"]);
+    assert!(!here.succeeds().contains("on cap"), "{here:?}");
+}
+
+/// What a profile asks for beside its rules is no part of its policy.
+#[test]
+fn what_is_left_out_of_a_profile_is_named() {
+    let folder = Folder::new();
+    let profile = folder.file(
+        "p.json",
+        r#"{"defaultAction": "SCMP_ACT_ALLOW", "flags": ["SECCOMP_FILTER_FLAG_LOG"], "listenerPath": "/run/a.sock",
+            "syscalls": [{"names": ["mount"], "action": "SCMP_ACT_NOTIFY"}]}"#,
+    );
+    for to in ["gate", "docker", "oci"] {
+        let run = callgate(&["convert", &profile, "--to", to, "-o", &folder.at(to)]);
+        assert_eq!(run.code, Some(0), "{run:?}");
+        run.says(&["left out", "SECCOMP_FILTER_FLAG_LOG, listenerPath \"/run/a.sock\""]);
+    }
+}
+
+/// What is wrong with a resource is shown as it is written there.
+#[test]
+fn mistakes_of_a_resource_are_shown_in_its_yaml() {
+    let folder = Folder::new();
+    let resource = |rule: &str| {
+        let text = format!(
+            "apiVersion: security-profiles-operator.x-k8s.io/v1beta1\nkind: SeccompProfile\nmetadata:\n  name: x\n\
+             spec:\n  defaultAction: SCMP_ACT_ERRNO\n  syscalls:\n  - {rule}\n"
+        );
+        folder.file("p.yaml", text)
+    };
+    let wrong = resource("action: SCMP_ACT_ALOW\n    names: [read]");
+    callgate(&["compile", &wrong]).fails(2, &["p.yaml:8:13", "- action: SCMP_ACT_ALOW", "^^^^"]);
+    let unknown = resource("action: SCMP_ACT_ALLOW\n    names: [read,\n      wirte]");
+    let linted = callgate(&["lint", &unknown]);
+    let text = String::from_utf8_lossy(&linted.stdout);
+    for part in ["p.yaml:10:7", "wirte]", "|       ^^^^^"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+/// Blocks of a policy are kept by the forms that have words for them; the others say that they are not.
+#[test]
+fn a_policy_that_depends_on_circumstances_is_written_with_them() {
+    let folder = Folder::new();
+    let gate = folder.file(
+        "p.gate",
+        "policy 1\ndefault errno EPERM\nallow { read, write, exit_group }\n\
+         on cap CAP_BPF, CAP_SYS_ADMIN { allow bpf }\non kernel >= 5.8 and not cap CAP_SYS_PTRACE { trap ptrace }\n\
+         on machine x86_64 { allow arch_prctl }\n",
+    );
+    let json = folder.at("p.json");
+    callgate(&["convert", &gate, "--to", "docker", "-o", &json]).succeeds();
+    for caps in ["", "BPF", "SYS_ADMIN", "SYS_PTRACE", "ALL"] {
+        for kernel in ["5.7", "5.8"] {
+            let how = ["--caps", caps, "--kernel", kernel];
+            let proved = callgate(&[&["subset", &json, &gate], &how[..]].concat());
+            proved.succeeds();
+            callgate(&[&["subset", &gate, &json], &how[..]].concat()).succeeds();
+        }
+    }
+    for command in [&["show", &gate][..], &["convert", &gate, "--to", "gate"], &["show", &json]] {
+        let shown = callgate(command);
+        for line in [
+            "on cap CAP_SYS_ADMIN, CAP_BPF { allow bpf }",
+            "on kernel >= 5.8 and not cap CAP_SYS_PTRACE { trap ptrace }",
+        ] {
+            assert!(shown.succeeds().lines().any(|own| own == line), "{line}: {shown:?}");
+        }
+    }
+    let note = "depends on the machine, the kernel or capabilities, and what is written does not";
+    let oci = callgate(&["convert", &gate, "--to", "oci"]);
+    oci.succeeds();
+    oci.says(&[note, "`--to docker`"]);
+    let given = callgate(&["convert", &gate, "--to", "oci", "--caps", "BPF", "--kernel", "6.1"]);
+    given.succeeds();
+    assert!(!given.stderr.contains(note), "{given:?}");
+}
+
+#[test]
+fn rules_that_contradict_each_other_somewhere_have_no_text_for_everywhere() {
+    let folder = Folder::new();
+    let rule = |action: &str, cap: &str| {
+        let args = r#"[{"index": 0, "value": 5, "op": "SCMP_CMP_EQ"}]"#;
+        format!(
+            r#"{{"names": ["bpf"], "action": "{action}", "args": {args}, "includes": {{"caps": ["{cap}"]}}}}"#
+        )
+    };
+    let rules =
+        [rule("SCMP_ACT_ALLOW", "CAP_BPF"), rule("SCMP_ACT_LOG", "CAP_SYS_ADMIN")].join(",");
+    let profile = folder.file("p.json", of_engine(&rules));
+    let convert = ["convert", &profile, "--to", "gate"];
+    let told = ["with CAP_SYS_ADMIN,CAP_BPF", "contradicts", "with --caps, --kernel or --arch"];
+    callgate(&convert).fails(2, &told);
+    callgate(&[&convert[..], &["--caps", "BPF"]].concat()).succeeds();
+    let shown = callgate(&["show", &profile]);
+    assert!(shown.succeeds().contains("default errno EPERM"), "{shown:?}");
+    shown.says(&["this is what it means here"]);
+}

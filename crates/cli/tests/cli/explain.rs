@@ -24,7 +24,7 @@ fn a_call_has_its_rule_and_what_would_allow_it() {
     assert!(text.contains("p.gate:3:1, the default action"), "{text}");
     assert!(text.contains("permits 1 call more: socket (in part)"), "{text}");
     let text = explain(&["ptrace"]);
-    assert!(text.contains("p.gate:5:1, rule 1 of ptrace: KILL_PROCESS"), "{text}");
+    assert!(text.contains("p.gate:5:1: KILL_PROCESS"), "{text}");
     let json = explain(&["--json", "ptrace"]);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["rulings"][0]["line"], "kill ptrace");
@@ -54,8 +54,28 @@ fn lines_are_read_from_arguments_files_and_standard_input() {
     assert!(callgate(&["explain", "159"]).succeeds().contains("run --explain"));
     let nothing = callgate(&["explain", "nothing of the kind"]);
     assert_eq!(nothing.code, Some(1));
+    for words in [
+        &["socket", "AF_INET,SOCK_STREAM,0"][..],
+        &["socket", "AF_INET", "SOCK_STREAM", "0"],
+        &["socket(AF_INET, SOCK_STREAM, 0)"],
+        &["socket AF_INET,SOCK_STREAM,0"],
+    ] {
+        let text = callgate(&[&["explain"][..], words].concat()).succeeds().to_owned();
+        assert!(
+            text.starts_with("socket(AF_INET, SOCK_STREAM, IPPROTO_IP) on "),
+            "{words:?}: {text}"
+        );
+    }
+    let several = callgate(&["explain", "connect", "bind"]).succeeds().to_owned();
+    assert!(several.contains("connect(") && several.contains("bind("), "{several}");
+    callgate(&["explain", "/dev/null", "bind"]).fails(2, &["bind is a syscall", "one kind"]);
     callgate(&["explain", "sokcet"]).fails(2, &["did you mean", "socket"]);
+    callgate(&["explain", "/dev/zero"]).fails(2, &["more than 1 MiB"]);
     callgate(&["explain", "/dev/null"]).fails(1, &["nothing in the input"]);
+    // A log has any length.
+    let folder = Folder::new();
+    let long = folder.file("long.log", "usb 1-1: reset\n".repeat(600_000));
+    callgate(&["explain", &long]).fails(1, &["nothing in the input"]);
     let elf = std::env::current_exe().unwrap();
     callgate(&["explain", elf.to_str().unwrap()]).fails(2, &["no ELF core"]);
 }
@@ -91,7 +111,7 @@ fn several_calls_are_simulated_in_one_run() {
             && lines[1].contains("EPERM")
             && lines[2].contains("KILL_PROCESS")
     );
-    assert!(lines[2].ends_with("p.gate:5:1, rule 1 of ptrace"), "{text}");
+    assert!(lines[2].ends_with("p.gate:5:1 (ptrace)"), "{text}");
     let wrong = folder.file("wrong", b"read\nsokcet 1\n");
     callgate(&["sim", &policy, "--calls", &wrong]).fails(2, &["wrong:2:", "socket"]);
 }
@@ -126,4 +146,27 @@ fn a_log_is_followed_line_by_line() {
     next("ptrace(");
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+#[test]
+fn capabilities_with_which_the_filter_allows_a_call_are_advice() {
+    let run = callgate(&["explain", "--policy", "container", "bpf", "0,0,0"]);
+    assert!(run.succeeds().contains("give it CAP_SYS_ADMIN or CAP_BPF, with which"), "{run:?}");
+    let run = callgate(&["explain", "--json", "--policy", "container", "bpf", "0,0,0"]);
+    assert!(run.succeeds().contains(r#""capabilities":["CAP_SYS_ADMIN","CAP_BPF"]"#), "{run:?}");
+    let has = ["--policy", "container", "--caps", "CAP_BPF"];
+    let run = callgate(&[&["explain"], &has[..], &["bpf", "0,0,0"]].concat());
+    assert!(!run.succeeds().contains("give it"), "{run:?}");
+    // In the language as well.
+    let folder = Folder::new();
+    let text = "policy 1\ndefault errno EPERM\nallow read\non cap CAP_BPF {\n  allow bpf\n}\n";
+    let policy = folder.file("p.gate", text);
+    let run = callgate(&["explain", "--policy", &policy, "bpf", "0,0,0"]);
+    assert!(run.succeeds().contains("give it CAP_BPF, with which"), "{run:?}");
+    // A compiled filter has no lines.
+    let program = folder.at("p.bpf");
+    callgate(&["compile", &policy, "-o", &program]).succeeds();
+    let run = callgate(&["explain", "--policy", &program, "uname"]);
+    run.succeeds();
+    run.says(&[&format!("`callgate show {program} > x.gate`")]);
 }

@@ -120,6 +120,45 @@ fn a_closed_pipe_is_quiet() {
     }
 }
 
+/// What can't be written anywhere is not written, and said so.
+#[test]
+fn closed_standard_output_is_an_error_of_everything_that_prints() {
+    let folder = Folder::new();
+    let policy = folder.file("a.gate", "policy 1\narch x86_64\ndefault errno EPERM\nallow read\n");
+    for args in [
+        &["show", &policy][..],
+        &["syscalls", "read"],
+        &["--help"],
+        &["help", "run"],
+        &["--version"],
+        &["completions", "bash"],
+        &["man"],
+        &["compile", &policy],
+        &["disasm", "container"],
+        &["profiles", "show", "container"],
+        &["sim", &policy, "--syscall", "read"],
+        &["lint", &policy],
+        &["diff", &policy, "container"],
+        &["report", &policy],
+        &["explain", "--policy", &policy, "write"],
+        &["convert", &policy, "--to", "docker"],
+    ] {
+        let binary = env!("CARGO_BIN_EXE_callgate");
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", "exec \"$0\" \"$@\" >&-", binary]).args(args).stdin(Stdio::null());
+        let output = shell.output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {stderr}");
+        assert!(stderr.contains("standard output"), "{args:?}: {stderr}");
+    }
+    // Nothing is to be said, and nothing lost.
+    let quiet = "exec \"$0\" \"$@\" >&-";
+    let mut shell = std::process::Command::new("sh");
+    let args = ["run", "--", "true"];
+    let status = shell.args(["-c", quiet, env!("CARGO_BIN_EXE_callgate")]).args(args).status();
+    assert_eq!(status.unwrap().code(), Some(0));
+}
+
 #[test]
 fn a_closed_pipe_does_not_change_a_verdict() {
     let folder = Folder::new();

@@ -216,3 +216,16 @@ fn what_is_not_offered_is_refused_and_an_editor_that_leaves_is_an_error() {
     drop(editor.server.stdin.take());
     assert_eq!(editor.server.wait().unwrap().code(), Some(2));
 }
+
+#[test]
+fn a_message_that_is_too_long_is_an_error() {
+    let mut command = command(&["lsp", "--stdio"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut server = command.spawn().unwrap();
+    let mut input = server.stdin.take().unwrap();
+    input.write_all(b"Content-Length: 99999999999999\r\n\r\n").unwrap();
+    let ended = server.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("messages have at most 67108864 bytes"), "{stderr}");
+}

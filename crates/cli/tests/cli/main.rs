@@ -24,5 +24,6 @@ mod report;
 mod run;
 mod scan;
 mod shape;
+mod signals;
 mod syscalls;
 mod world;

@@ -32,9 +32,9 @@ fn a_profile_says_which_of_its_rules_decides() {
     let folder = Folder::new();
     let file = folder.file("p.json", PROFILE);
     let place = |line: &str| format!("{file}:{line}");
-    assert_eq!(by(&file, &["--syscall", "read"]), place("5:5, rule 1 of read"));
-    assert_eq!(by(&file, &["--syscall", "socket", "--args", "2"]), place("6:5, rule 1 of socket"));
-    assert_eq!(by(&file, &["--syscall", "socket", "--args", "1"]), place("8:5, rule 2 of socket"));
+    assert_eq!(by(&file, &["--syscall", "read"]), place("5:5 (read)"));
+    assert_eq!(by(&file, &["--syscall", "socket", "--args", "2"]), place("6:5 (socket)"));
+    assert_eq!(by(&file, &["--syscall", "socket", "--args", "1"]), place("8:5 (socket)"));
     assert_eq!(
         by(&file, &["--syscall", "socket", "--args", "3"]),
         place("3:20, the default action")
@@ -43,7 +43,7 @@ fn a_profile_says_which_of_its_rules_decides() {
         by(&file, &["--as", "kernel", "--syscall", "4000"]),
         "the action for syscalls that are newer than the filter"
     );
-    assert!(by("container", &["--syscall", "read"]).starts_with("container:"));
+    assert!(by("container", &["--syscall", "read"]).starts_with("container.gate:"));
     let foreign = by(&file, &["--syscall", "0x40000000"]);
     assert_eq!(foreign, "the action for architectures that the filter is not for");
 }
@@ -53,8 +53,8 @@ fn a_policy_says_which_of_its_statements_decides() {
     let folder = Folder::new();
     let file = folder.file("a.gate", GATE);
     let place = |line: &str| format!("{file}:{line}");
-    assert_eq!(by(&file, &["--syscall", "read"]), place("4:1, rule 1 of read"));
-    assert_eq!(by(&file, &["--syscall", "socket", "--args", "2"]), place("5:1, rule 1 of socket"));
+    assert_eq!(by(&file, &["--syscall", "read"]), place("4:1 (read)"));
+    assert_eq!(by(&file, &["--syscall", "socket", "--args", "2"]), place("5:1 (socket)"));
     assert!(by(&file, &["--syscall", "write"]).ends_with("the default action"));
 }
 

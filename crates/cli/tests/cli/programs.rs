@@ -261,3 +261,19 @@ fn a_program_that_the_kernel_refuses_is_shown_with_the_place() {
     callgate_reading(&["sim", "-", "--syscall", "read"], array.as_bytes())
         .fails(2, &["instruction 1"]);
 }
+
+#[test]
+fn a_program_that_never_asks_for_the_architecture_is_shown_for_some() {
+    let folder = Folder::new();
+    let text = "ld [0]\njne #101, ok\nret #0x50001\nok: ret #0x7fff0000\n";
+    let blind = folder.file("blind.asm", text);
+    let shown = callgate(&["show", &blind, "--arch", "x86_64"]);
+    shown.says(&["calls of x86_64"]);
+    let out = shown.succeeds();
+    assert!(out.contains("errno EPERM ptrace") && out.contains("arch x86_64"), "{out}");
+    let one = callgate(&["show", &blind, "ptrace", "--arch", "x86_64"]);
+    assert!(one.succeeds().contains("EPERM"), "{one:?}");
+    // On another architecture the number is another call.
+    let other = callgate(&["show", &blind, "--arch", "x86"]);
+    assert!(other.succeeds().contains("errno EPERM ioperm"), "{other:?}");
+}

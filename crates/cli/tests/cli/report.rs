@@ -20,7 +20,7 @@ fn a_page_says_what_a_filter_does_and_what_changed() {
         "1 looser, 1 stricter",
         "fails with EACCES",
         "@mount",
-        "rule 1 of bpf",
+        " (bpf)",
         // What lint says, the figures of the proof, where the text says so, and the text.
         "What is wrong with it",
         "for every call: ",

@@ -229,3 +229,46 @@ fn filters_stack() {
 fn logging_changes_nothing_for_the_command() {
     assert_eq!(callgate(&["run", "--log", "--", "echo", "x"]).succeeds(), "x\n");
 }
+
+/// A program is as good as the profile that it was compiled from.
+#[test]
+fn a_compiled_filter_is_taken_as_a_profile() {
+    let folder = Folder::new();
+    let program = folder.at("container.bpf");
+    callgate(&["compile", "container", "-o", &program]).succeeds();
+    let script = "grep Seccomp: /proc/self/status; unshare -U true";
+    let run = callgate(&["run", "--profile", &program, "--", "sh", "-c", script]);
+    assert!(run.text().contains("Seccomp:\t2"), "{run:?}");
+    run.says(&["Operation not permitted", "is a compiled filter", "proved equal"]);
+    let quiet = callgate(&["run", "-q", "--profile", &program, "--", "true"]);
+    assert_eq!((quiet.code, quiet.stderr.as_str()), (Some(0), ""));
+    let explained =
+        callgate(&["run", "--explain", "--profile", &program, "--", "unshare", "-U", "true"]);
+    explained.says(&["unshare(CLONE_NEWUSER) on "]);
+    for option in [["--default", "log"], ["--arch", "x86_64"]] {
+        let run =
+            callgate(&[&["run", "--profile", &program][..], &option, &["--", "true"]].concat());
+        run.fails(2, &["compiled filter", "callgate show"]);
+    }
+    // The same warnings as of a profile.
+    let deadly = folder.file("deadly.s", "ld [nr]\njeq #231, no\nret ALLOW\nno: ret ERRNO(1)\n");
+    let blind = callgate(&["run", "--profile", &deadly, "--", "true"]);
+    blind.says(&["does not treat all other architectures alike"]);
+}
+
+#[test]
+fn what_was_refused_is_explained_again_from_the_file() {
+    let folder = Folder::new();
+    let profile = folder.file("p.json", deny_list(&deny("unshare", 1)));
+    let to = folder.at("refused");
+    let script = "for i in 1 2 3; do unshare -U true; done";
+    callgate(&["run", "--profile", &profile, "--explain-to", &to, "--", "sh", "-c", script]);
+    let explained = callgate(&["explain", "--policy", &profile, &to]);
+    let text = explained.succeeds();
+    assert!(text.contains("unshare(CLONE_NEWUSER) on ") && text.contains(", 3 times"), "{text}");
+    assert!(text.contains("change 1") && !text.contains("consistent"), "{text}");
+    assert!(!explained.stderr.contains("no refused call"), "{}", explained.stderr);
+    let json = callgate(&["explain", "--json", "--policy", &profile, &to]);
+    let again = folder.file("again", json.succeeds());
+    assert_eq!(callgate(&["explain", "--policy", &profile, &again]).succeeds(), text);
+}

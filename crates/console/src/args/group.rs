@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use callgate_dumps::Form;
 use callgate_facts::Alias;
-use callgate_formats::{Arches, CapSet, Options, Reading};
+use callgate_formats::{Arches, CapSet, Capability, Options, Reading};
 use callgate_kernel::{Tid, running_kernel};
 use callgate_syscalls::{Arch, KernelVersion};
 use clap::{ValueEnum, ValueHint};
@@ -147,6 +147,15 @@ impl ProfileArgs {
         Ok(options)
     }
 
+    /// The same with a capability more.
+    ///
+    /// # Errors
+    /// As [`ProfileArgs::options`].
+    pub fn with_cap(&self, cap: Capability) -> Result<Self, Error> {
+        let caps = self.options(&[])?.caps.with(cap);
+        Ok(Self { caps: Some(caps), ..self.clone() })
+    }
+
     /// The same with this form.
     #[must_use]
     pub fn with_form(mut self, form: Option<Named>) -> Self {
@@ -173,6 +182,18 @@ impl ProfileArgs {
             (Some(Named::Policy(dialect)), Source::Stdin) => Source::Formed(dialect, "-".into()),
             _ => source.clone(),
         }
+    }
+
+    /// Whether capabilities and kernel are left open, so that what depends on them can be told.
+    #[must_use]
+    pub const fn leaves_open(&self) -> bool {
+        self.caps.is_none() && self.kernel.is_none()
+    }
+
+    /// Whose reading is meant, where it was said.
+    #[must_use]
+    pub const fn reading(&self) -> Option<Reading> {
+        self.reading
     }
 
     /// The kernel version given, if one was.

@@ -11,33 +11,10 @@ use crate::error::Error;
 
 /// Parses an architecture's name; help and errors list them.
 pub fn arch() -> impl TypedValueParser<Value = Arch> {
-    let value = |arch: Arch| {
-        let others = OTHER_NAMES.into_iter().filter(move |(_, own)| *own == arch);
-        PossibleValue::new(arch.name()).aliases(others.map(|(word, _)| word))
-    };
-    PossibleValuesParser::new(Arch::ALL.map(value)).try_map(|name| {
-        let other = OTHER_NAMES.into_iter().find(|(word, _)| *word == name);
-        Arch::from_name(&name).or(other.map(|(_, arch)| arch)).ok_or("no architecture")
-    })
+    let value = |arch: Arch| PossibleValue::new(arch.name()).aliases(arch.other_names());
+    PossibleValuesParser::new(Arch::ALL.map(value))
+        .try_map(|name| Arch::from_word(&name).ok_or("no architecture"))
 }
-
-/// What distributions, compilers, Go and Docker call architectures.
-const OTHER_NAMES: [(&str, Arch); 14] = [
-    ("386", Arch::X86),
-    ("i386", Arch::X86),
-    ("i686", Arch::X86),
-    ("amd64", Arch::X86_64),
-    ("x86-64", Arch::X86_64),
-    ("arm64", Arch::Aarch64),
-    ("armhf", Arch::Arm),
-    ("armel", Arch::Arm),
-    ("ppc64el", Arch::Ppc64le),
-    ("loong64", Arch::Loongarch64),
-    ("mipsle", Arch::Mipsel),
-    ("mips64le", Arch::Mipsel64),
-    ("mips64el", Arch::Mipsel64),
-    ("powerpc64le", Arch::Ppc64le),
-];
 
 /// A form that input is said to have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -29,8 +29,8 @@ pub(super) fn profile(
         _ => None,
     };
     let folder = folder.or(own.map(|own| if own == Path::new("") { Path::new(".") } else { own }));
-    let json = spo::profile(&text, &mut |name| base(name, folder)).map_err(dialect::refused)?;
-    Profile::read(json.clone()).map_err(|error| refused(error, &json))
+    let document = spo::profile(&text, &mut |name| base(name, folder)).map_err(dialect::refused)?;
+    Profile::of_document(document).map_err(|error| refused(error, &text))
 }
 
 /// The profile of that name: a file that is called so, or the resource that is.

@@ -16,14 +16,24 @@ pub(super) fn is_gate(bytes: &[u8], source: &Source) -> bool {
         Source::File(path) if path.extension().is_some_and(|extension| extension == "gate") => true,
         Source::File(_) | Source::Stdin => begins_with_policy(bytes),
         Source::Formed(dialect, _) => *dialect == Dialect::Gate,
-        Source::Builtin(_) | Source::Process(_) | Source::Part(..) => false,
+        Source::Builtin(_) => true,
+        Source::Process(_) | Source::Part(..) => false,
     }
+}
+
+/// Whether bytes that are no text are a policy in the language with something wrong in it, and no program.
+pub(super) fn is_spoilt(bytes: &[u8], source: &Source) -> bool {
+    let is_program = || {
+        let read = callgate_dumps::read(bytes, &callgate_dumps::Options::default());
+        read.is_ok_and(|dump| dump.checked.is_ok())
+    };
+    is_gate(bytes, source) && !is_program()
 }
 
 /// Whether the first word that is not a comment is `policy`. Assembler has comments with `#` nowhere at the beginning.
 fn begins_with_policy(bytes: &[u8]) -> bool {
-    let Ok(text) = std::str::from_utf8(bytes) else { return false };
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let text = String::from_utf8_lossy(bytes);
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let line = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'));
     line.and_then(|line| line.split_whitespace().next()) == Some("policy")
 }
@@ -33,7 +43,11 @@ fn begins_with_policy(bytes: &[u8]) -> bool {
 /// # Errors
 /// [`Error::Text`].
 pub fn written(bytes: Vec<u8>, source: &Source) -> Result<Written, Error> {
-    let text = callgate_rules::Source::from_bytes(source.to_string(), bytes);
+    let name = match source {
+        Source::Builtin(builtin) => builtin.file_name(),
+        _ => source.to_string(),
+    };
+    let text = callgate_rules::Source::from_bytes(name, bytes);
     let text = text.map_err(|error| Error::text(error.into()))?;
     let read = match source {
         Source::File(_) | Source::Formed(..) => read(text, &mut from_folder),

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use callgate_dialects::Dialect;
-use callgate_formats::{Builtin, list};
+use callgate_gate::Builtin;
 use callgate_kernel::Tid;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 
@@ -37,10 +37,7 @@ impl Source {
     /// # Errors
     /// A sentence that lists the names there are.
     pub fn builtin(name: &str) -> Result<Builtin, String> {
-        list().iter().find(|builtin| builtin.name == name).copied().ok_or_else(|| {
-            let names: Vec<_> = list().iter().map(|builtin| builtin.name).collect();
-            format!("no embedded profile is called {name:?}; there are: {}", names.join(", "))
-        })
+        callgate_gate::builtin(name).map_err(|error| error.to_string())
     }
 
     fn parse(text: OsString) -> Result<Self, String> {

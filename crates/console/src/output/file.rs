@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
+use crate::input::seen;
 
 /// Writes a file. Whoever reads the path sees the old content or the new, never half of one; a failure leaves the
 /// old.
@@ -25,6 +26,18 @@ pub fn file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
         Err(_) => replace(path, bytes, None),
     };
     result.map_err(|reason| Error::write(path, reason))
+}
+
+/// Writes what a command made, but never over a file that it was made of.
+///
+/// # Errors
+/// As [`file()`].
+pub fn product(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    if seen::was_read(path) {
+        let reason = "it was read as input, and would be lost: name another file";
+        return Err(Error::write(path, io::Error::other(reason)));
+    }
+    file(path, bytes)
 }
 
 /// Writes a text as a policy, formatted, whose filter was proved.

@@ -25,7 +25,7 @@ pub fn program(program: &Program, style: Style, to: &ProgramOutput) -> Result<St
         ProgramFormat::Asm => Listing::new(program, style).to_string().into_bytes(),
     };
     match (&to.output, to.format) {
-        (Some(path), _) => output::file(path, &bytes)?,
+        (Some(path), _) => output::product(path, &bytes)?,
         (None, ProgramFormat::Bpf) => output::binary(&bytes)?,
         (None, _) => output::text(|out| out.write_all(&bytes))?,
     }
@@ -35,6 +35,21 @@ pub fn program(program: &Program, style: Style, to: &ProgramOutput) -> Result<St
 /// The style for programs of these machines: their byte order, and the names of this one.
 pub fn style(endian: Endian) -> Style {
     Style { endian, arch: Arch::native().filter(|arch| arch.endian() == endian) }
+}
+
+/// The style for a program of a filter for these architectures. Assembler has no byte order.
+///
+/// # Errors
+/// [`Error::Usage`] where a program is in two byte orders.
+pub fn style_for(arches: &[Arch], format: ProgramFormat) -> Result<Style, Error> {
+    let Some(first) = arches.first() else { return Ok(style(Endian::native())) };
+    let other = arches.iter().find(|arch| arch.endian() != first.endian());
+    match other.filter(|_| format != ProgramFormat::Asm) {
+        None => Ok(style(first.endian())),
+        Some(second) => Err(Error::Usage(format!(
+            "{first} and {second} differ in byte order: a program is for one of them; choose with --arch"
+        ))),
+    }
 }
 
 /// Shows a program that the kernel would refuse, and where it does.

@@ -70,7 +70,7 @@ pub(super) fn drawn(
 
 fn to(path: Option<&Path>, text: &str) -> Result<Status, Error> {
     match path {
-        Some(path) => output::file(path, text.as_bytes())?,
+        Some(path) => output::product(path, text.as_bytes())?,
         None => output::text(|out| out.write_all(text.as_bytes()))?,
     }
     Ok(Status::Success)

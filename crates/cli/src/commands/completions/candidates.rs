@@ -3,7 +3,8 @@
 use std::ffi::OsStr;
 
 use callgate_facts::{Constant, Constants, Groups};
-use callgate_formats::{Capability, Reading, list};
+use callgate_formats::{Capability, Reading};
+use callgate_gate::builtins;
 use callgate_syscalls::{Arch, Name};
 use clap::{Arg, Command};
 use clap_complete::engine::{
@@ -80,7 +81,7 @@ fn last_of(
 
 /// Embedded profiles, and files.
 fn filters(word: &OsStr) -> Vec<Candidate> {
-    let profiles = list().iter().map(|builtin| (builtin.name.to_owned(), builtin.summary));
+    let profiles = builtins().iter().map(|builtin| (builtin.name.to_owned(), builtin.summary));
     let mut found = matching(word, profiles);
     found.extend(PathCompleter::file().complete(word));
     found

@@ -8,30 +8,31 @@ use callgate_console::input::{Source, Subject};
 use callgate_console::measure::Executed;
 use callgate_lint::{Finding, FindingPlace};
 use callgate_policy::Policy;
-use callgate_review::{FindingRow, Report, readable};
+use callgate_review::{FindingRow, Readable, Report, readable};
 use callgate_rules::{Severity, Sources};
 use callgate_syscalls::Arch;
 
 use callgate_console::side::Side;
 
-/// What a filter means, and the architectures that alone are reported of one that does not treat
-/// all others alike.
+/// Numbers of which nothing is said where a program tells some of them apart.
+pub(crate) const NAMELESS: &str = "numbers from 0x80000000 to 0xfffffffe, which no syscall has,";
+
+/// What a filter means; the architectures that alone are reported of one that does not treat all
+/// others alike; and whether [`NAMELESS`] are left out.
 ///
 /// # Errors
 /// [`Error::Prover`] for programs that no policy means.
 pub(super) fn policy_of(
     side: &Side,
     arches: &[Arch],
-) -> Result<(Policy, Option<Vec<Arch>>), Error> {
+) -> Result<(Policy, Option<Vec<Arch>>, bool), Error> {
     match side.subject() {
-        Subject::Policy(policy) => Ok((policy, None)),
+        Subject::Policy(policy) => Ok((policy, None, false)),
         Subject::Stack(stack) => {
-            let here = here();
-            let read_for = if arches.is_empty() { &here[..] } else { arches };
-            let read = readable(&stack, read_for).map_err(Error::Prover)?;
+            let read = readable_here(&stack, arches).map_err(Error::Prover)?;
             let policy =
                 if arches.is_empty() { read.policy } else { narrowed(&read.policy, arches)? };
-            Ok((policy, read.only))
+            Ok((policy, read.only, read.below))
         }
     }
 }
@@ -56,6 +57,21 @@ fn narrowed(policy: &Policy, arches: &[Arch]) -> Result<Policy, Error> {
     builder.build().map_err(|error| Error::Usage(error.to_string()))
 }
 
+/// What programs mean: where they do not treat all other architectures alike, for the ones that are
+/// asked for, or else for this machine's.
+///
+/// # Errors
+/// As [`readable`].
+pub(crate) fn readable_here(
+    stack: &Stack,
+    arches: &[Arch],
+) -> Result<Readable, callgate_prover::Error> {
+    match arches {
+        [] => readable(stack, &here()),
+        arches => readable(stack, arches),
+    }
+}
+
 /// The architectures whose programs this machine runs.
 fn here() -> Vec<Arch> {
     match Arch::native() {
@@ -74,7 +90,7 @@ pub(crate) fn report_of<'a>(
     source: &Source,
     arches: &[Arch],
 ) -> Result<(Policy, Report<'a>), Error> {
-    let (policy, only) = policy_of(side, arches)?;
+    let (policy, only, below) = policy_of(side, arches)?;
     let report = Report::of(&policy, source.to_string());
     let mut report = report.map_err(|error| Error::Usage(error.to_string()))?;
     if let Some(only) = only {
@@ -86,6 +102,10 @@ pub(crate) fn report_of<'a>(
             names.join(", ")
         );
         report.facts.push(("Other architectures".to_owned(), fact));
+    }
+    if below {
+        let fact = format!("{NAMELESS} are told apart, and taken here as killed");
+        report.facts.push(("Other numbers".to_owned(), fact));
     }
     report.facts.extend(match side.subject() {
         Subject::Policy(policy) => of_policy(&policy),

@@ -1,17 +1,18 @@
 //! `callgate run --explain`: a command under a filter, with each refusal explained as it happens.
 
-mod record;
-mod report;
-
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
 use callgate::FilterStack;
+use callgate_bpf::Operation;
 use callgate_explain::Filter;
 use callgate_kernel::{Command, Interruption, Options, action_supported, running_kernel};
-use callgate_observe::enforce::{Answered, Enforcer, Event, Instead, Refused, Side};
+use callgate_observe::enforce::{
+    Answered, Enforcer, Event, Instead, MARK, Obstacle, Refused, Side, Takeover,
+};
 use callgate_policy::{Comparison, Condition, Decision, Field, Operator, Policy};
+use callgate_recorder::refusals::{End, Record, Report, Seen};
 use callgate_rules::{Provenance, Sources};
 use callgate_syscalls::{Action, ActionKind, Arch, KernelVersion, names};
 use clap::ValueHint;
@@ -20,8 +21,6 @@ use callgate_console::error::{Error, Status};
 use callgate_console::output;
 
 use super::handover::{Agent, AgentAddress};
-use record::{Record, Seen};
-use report::Report;
 
 /// How refusals are explained.
 #[derive(Debug, clap::Args)]
@@ -120,6 +119,7 @@ pub(super) fn run(
         retry: args.retry,
         has_agent,
         enforcer,
+        filters: &filters,
         filter,
         record,
         report,
@@ -174,8 +174,7 @@ fn listening(policy: &Policy, command: &Command, options: &Options) -> Result<En
     Enforcer::start(command, program, options).map_err(Error::NotExecuted)
 }
 
-/// The same policy, but that the load of a filter with a listener is seen as well: it fails where there is one already,
-/// which has to be said.
+/// The same policy, but that the load of a filter with a listener is seen as well: it fails where there is one already.
 fn listeners_shown(mut policy: Policy) -> Policy {
     let arches: Vec<Arch> = policy.arches().map(|(arch, _)| arch).collect();
     for arch in arches {
@@ -186,14 +185,18 @@ fn listeners_shown(mut policy: Policy) -> Policy {
     policy
 }
 
-/// `seccomp(SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, ..)`, with other flags or without.
+/// `seccomp(SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, ..)`, with other flags or without; but for those
+/// that are marked, once the command is traced instead.
 fn wants_listener() -> Condition {
     const SET_MODE_FILTER: u32 = 1;
     const NEW_LISTENER: u32 = 1 << 3;
+    const UPPER_HALF: u64 = 0xffff_ffff << 32;
     let loads = Comparison::low32(Field::Arg0, u32::MAX, Operator::Eq, SET_MODE_FILTER);
     let listens = Comparison::low32(Field::Arg1, NEW_LISTENER, Operator::Eq, NEW_LISTENER);
-    // Two comparisons are never too many for a condition.
-    Condition::all([loads.into(), listens.into()]).unwrap_or_else(|_| Condition::always())
+    let unmarked = Comparison::masked(Field::Arg0, UPPER_HALF, Operator::Ne, MARK);
+    // Three comparisons are never too many for a condition.
+    Condition::all([loads.into(), listens.into(), unmarked.into()])
+        .unwrap_or_else(|_| Condition::always())
 }
 
 /// Whether the kernel has listeners that can let a call go on.
@@ -208,6 +211,7 @@ struct Session<'r> {
     retry: bool,
     has_agent: bool,
     enforcer: Enforcer,
+    filters: &'r FilterStack,
     filter: Filter<'r>,
     record: Record,
     report: Report,
@@ -222,7 +226,10 @@ impl Session<'_> {
             match self.enforcer.wait().map_err(Error::Kernel)? {
                 Event::Refused(refused) => self.answer(&refused)?,
                 Event::Ended(ending) => {
-                    self.report.totals(&self.record);
+                    let was_refused =
+                        !self.retry && self.record.may_have_ended(self.enforcer.command());
+                    let end = End::of(ending, was_refused, self.enforcer.last_call());
+                    self.report.totals(&self.record, Some(end));
                     if self.retry {
                         self.report.cures(self.rules.is_json());
                     }
@@ -232,7 +239,7 @@ impl Session<'_> {
                     }
                 }
                 Event::Over => {
-                    self.report.totals(&self.record);
+                    self.report.totals(&self.record, None);
                     return Ok(Status::Success);
                 }
             }
@@ -242,9 +249,8 @@ impl Session<'_> {
     fn answer(&mut self, refused: &Refused) -> Result<(), Error> {
         let Decision { action, by } = self.rules.policy.decisive(&refused.call);
         if action == Action::ALLOW {
-            // What is handed over and allowed: a load that is going to fail.
-            self.warn_of_listener(refused);
-            return self.give(refused, action).map(drop);
+            // What is handed over and allowed: a load with a listener.
+            return self.make_room(refused);
         }
         if action.kind() == ActionKind::UserNotify && self.has_agent {
             // The agent has the answer, and says so in its log.
@@ -259,6 +265,10 @@ impl Session<'_> {
             Seen::NotByThisCaller(key) => {
                 let denial = self.record.denial(&self.enforcer, refused, action, now);
                 let answered = self.give(refused, answer)?;
+                if answered == Answered::Gone && denial.process.pid.is_none() {
+                    // Its process had ended before anything was learned of it.
+                    return Ok(());
+                }
                 if let Some(denial) = self.record.add(key, denial) {
                     self.report.first(denial, &self.filter);
                 }
@@ -270,19 +280,58 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn warn_of_listener(&mut self, refused: &Refused) {
-        let name =
-            self.enforcer.thread(refused).map_or_else(|| "a program".to_owned(), |it| it.name);
+    /// Gives up the listener for one of the program's own, where what is refused can still be seen then.
+    fn make_room(&mut self, load: &Refused) -> Result<(), Error> {
+        let name = self.enforcer.thread(load).map_or_else(|| "a program".to_owned(), |it| it.name);
+        let obstacle = match self.needs_listener() {
+            Some(why) => why,
+            None => {
+                match self.enforcer.take_over(load, self.filters.stack()).map_err(Error::Kernel)? {
+                    Takeover::Later => return Ok(()),
+                    Takeover::Done => {
+                        output::note(&format_args!(
+                            "{name} loads a filter with a listener of its own, of which there can be one: from here on the \
+                         command is traced (ptrace), which is slower"
+                        ));
+                        return Ok(());
+                    }
+                    Takeover::Impossible(obstacle) => why_listening(obstacle),
+                }
+            }
+        };
         if self.listened.insert(name.clone()) {
             output::warning(&format_args!(
-                "{name} loads a filter with a listener of its own, which fails with EBUSY as long as callgate has one: \
-                 see what is refused with --trace"
+                "{name} loads a filter with a listener of its own, which fails with EBUSY as callgate has one and \
+                 {obstacle}: see what is refused with --trace"
             ));
         }
+        self.give(load, Action::ALLOW).map(drop)
+    }
+
+    /// Why callgate can't do without its listener: only so a call is let pass that the filter hands over.
+    fn needs_listener(&self) -> Option<&'static str> {
+        let logs = |operation| matches!(operation, Operation::Return(word) if Action::from_raw(word).kind() == ActionKind::Log);
+        let mut programs = self.filters.programs().iter();
+        if self.retry {
+            return Some("--retry lets calls go on by it");
+        }
+        programs
+            .any(|program| program.operations().any(logs))
+            .then_some("lets those calls pass by it that the profile logs")
     }
 
     fn give(&mut self, refused: &Refused, answer: Action) -> Result<Answered, Error> {
         self.enforcer.answer(refused, answer).map_err(Error::Kernel)
+    }
+}
+
+const fn why_listening(obstacle: Obstacle) -> &'static str {
+    match obstacle {
+        Obstacle::Architecture => "can't trace such a call from here on",
+        Obstacle::NotTraceable => "can't trace a process of the command",
+        Obstacle::LeftBehind => {
+            "can't find all processes of the command, one of which was left behind"
+        }
     }
 }
 

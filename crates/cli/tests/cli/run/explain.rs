@@ -81,6 +81,40 @@ fn calls_that_are_alike_are_told_once_and_counted() {
 }
 
 #[test]
+fn the_end_lists_each_kind_with_its_line_unless_there_was_one_call() {
+    let folder = Folder::new();
+    let text = "policy 1\ndefault allow\nerrno EACCES uname\nerrno EPERM getppid\n";
+    let policy = folder.file("deny.gate", text);
+    let script = "import os\nos.getppid()\nos.getppid()\ntry: os.uname()\nexcept OSError: pass";
+    let options = ["run", "--explain", "--profile", &policy, "--", "/usr/bin/python3", "-c"];
+    let run = callgate(&[&options[..], &[script]].concat());
+    let twice = format!("        2  getppid() on x86_64 by python3, {policy}:4:1\n");
+    let once = format!(" on x86_64 by python3, {policy}:3:1\n");
+    run.says(&["3 calls of 2 kinds refused\n", &twice, "        1  uname(0x", &once]);
+    let run = callgate(&["run", "--explain", "--profile", &policy, "--", "uname"]);
+    assert!(run.stderr.ends_with("1 call of 1 kind refused\n"), "{run:?}");
+}
+
+#[test]
+fn many_kinds_are_cut_at_the_end_to_the_most_frequent() {
+    let folder = Folder::new();
+    let text = "policy 1\ndefault allow\nerrno EACCES socket\n";
+    let policy = folder.file("deny.gate", text);
+    for (kinds, hidden) in [(49, None), (50, None), (51, Some("1 kind more"))] {
+        let script = format!(
+            "import socket\nfor i in [0] + list(range({kinds})):\n try: socket.socket(0, 0, i)\n except OSError: pass"
+        );
+        let options = ["run", "--explain", "--profile", &policy, "--", "/usr/bin/python3", "-c"];
+        let run = callgate(&[&options[..], &[&script]].concat());
+        let (_, end) = run.stderr.split_once(" kinds refused\n").unwrap();
+        assert_eq!(end.matches(" by python3, ").count(), kinds.min(50), "{run:?}");
+        assert!(end.starts_with("        2  socket("), "{end}");
+        assert_eq!(end.contains(" more, each"), hidden.is_some(), "{end}");
+        assert!(hidden.is_none_or(|hidden| end.contains(hidden)), "{end}");
+    }
+}
+
+#[test]
 fn without_refusals_nothing_is_said() {
     let run = callgate(&["run", "--explain", "--", "sh", "-c", "echo out; exit 3"]);
     assert_eq!((run.code, run.text(), &*run.stderr), (Some(3), "out\n", ""));
@@ -287,4 +321,87 @@ fn what_a_retry_says_to_allow_has_no_descriptors_and_is_enough() {
     let run = callgate(&["run", "--explain", "--profile", &policy, "--", "python3", "-c", script]);
     assert_eq!(run.succeeds(), "caught\n", "{run:?}");
     assert_eq!(run.stderr, "");
+}
+
+/// Loads a filter that answers getppid as its argument says, and makes that call.
+const CONFINES_ITSELF: &str = r#"
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+int main(int count, char **words) {
+    struct sock_filter filter[] = {
+        {0x20, 0, 0, 0}, {0x15, 0, 1, SYS_getppid},
+        {6, 0, 0, strtoul(words[1], 0, 0)}, {6, 0, 0, SECCOMP_RET_ALLOW}};
+    struct sock_fprog program = {4, filter};
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program)) return 1;
+    syscall(SYS_getppid);
+    return 7;
+}
+"#;
+
+#[test]
+fn an_end_by_a_filter_of_the_programs_own_is_told() {
+    let folder = Folder::new();
+    let (source, program) = (folder.file("own.c", CONFINES_ITSELF), folder.at("own"));
+    let built = std::process::Command::new("cc").args(["-o", &program, &source]).status();
+    assert!(built.unwrap().success());
+    let profile = refusing(&folder, "SCMP_ACT_KILL_PROCESS");
+    // Kill the process, kill the thread, trap.
+    for action in ["0x80000000", "0", "0x30000"] {
+        let script = [&*program, action];
+        let told = both_ways(&folder, &profile, &script);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert_eq!((&told[0]["event"], &told[0]["signal"]), (&"end".into(), &31.into()));
+        assert!(told[0]["elsewhere"].as_str().unwrap().contains("a filter of its own"));
+        let traced = ["run", "--explain", "--trace", "--profile", &profile, "--"];
+        let run = callgate(&[&traced[..], &script].concat());
+        run.says(&["ended by SIGSYS", "by a filter of its own, for getppid() on x86_64"]);
+    }
+    // What this profile says of the call, nobody has asked.
+    let text = "policy 1\ndefault allow\nkill { getppid, uname }\n";
+    let both = folder.file("both.gate", text);
+    let run = callgate(&["run", "--explain", "--profile", &both, "--", &program, "0x80000000"]);
+    run.says(&["not by this profile", "that this profile may refuse as well"]);
+    let told = both_ways(&folder, &profile, &[&program, "0x50001"]);
+    assert_eq!((&told[0]["exit"], &told[0]["elsewhere"]), (&7.into(), &Value::Null));
+    // Here the profile does it.
+    let told = both_ways(&folder, &profile, &["uname"]);
+    assert_eq!((&told[1]["signal"], &told[1]["elsewhere"]), (&31.into(), &Value::Null));
+    // Whoever sent the signal, it was no refusal.
+    let traced = ["run", "--explain", "--trace", "--", "sh", "-c", "kill -SYS $$"];
+    callgate(&traced).says(&["a process that has sent the signal"]);
+}
+
+#[test]
+fn what_a_retry_says_to_change_has_its_place_and_falls_back() {
+    let folder = Folder::new();
+    let text = "policy 1\ndefault allow\nerrno EPERM { uname, sysinfo }\nerrno EPERM clone3\n\
+        errno EPERM clone where clone_flags has CLONE_THREAD\n";
+    let policy = folder.file("p.gate", text);
+    let script =
+        "import os, threading\nt = threading.Thread(target=os.uname)\nt.start()\nt.join()\n";
+    let options = ["run", "--explain", "--retry", "--profile", &policy, "--"];
+    let run = callgate(&[&options[..], &["python3", "-c", script]].concat());
+    run.succeeds();
+    run.says(&[
+        &format!("allow uname  # before {policy}:3, without uname there"),
+        &format!("enosys clone3  # before {policy}:4, without clone3 there"),
+    ]);
+    // All of it is refused that callers make instead.
+    let policy = folder.file("q.gate", text.replace(" where clone_flags has CLONE_THREAD", ""));
+    let options = ["run", "--explain", "--retry", "--profile", &policy, "--"];
+    let run = callgate(&[&options[..], &["python3", "-c", script]].concat());
+    run.says(&["without clone3 there; its callers then make clone, which is refused as well"]);
+    let rules = r#"{"names": ["uname"], "action": "SCMP_ACT_ERRNO"},
+        {"names": ["clone3"], "action": "SCMP_ACT_ERRNO"}"#;
+    let profile = folder.file("p.json", deny_list(rules));
+    let options = ["run", "--explain", "--retry", "--profile", &profile, "--"];
+    let run = callgate(&[&options[..], &["python3", "-c", script]].concat());
+    let places = format!("without the calls in the rules at {profile}:1, {profile}:2");
+    let rule = r#"{"names":["clone3"],"action":"SCMP_ACT_ERRNO","errnoRet":38}"#;
+    run.says(&[&places, rule]);
 }

@@ -1,0 +1,75 @@
+//! What filters depend on beside the call: the machine, the kernel, capabilities.
+
+use callgate_convert::Open;
+use callgate_formats::Options;
+use callgate_gate::Written;
+use callgate_rules::CapSet;
+use callgate_syscalls::Arch;
+
+use crate::args::group::ProfileArgs;
+use crate::error::Error;
+use crate::input::{Input, Unresolved};
+use crate::output;
+
+/// The filter that may depend on circumstances; none where they are given.
+#[must_use]
+pub fn left_open<'a>(text: &'a Unresolved, how: &ProfileArgs, arches: &[Arch]) -> Option<Open<'a>> {
+    if !how.leaves_open() || !arches.is_empty() {
+        return None;
+    }
+    let profile = text.container_profile();
+    let rules = || text.written().map(|written| Open::Rules(&written.rules));
+    profile.map(|profile| Open::Profile(profile, how.reading())).or_else(rules)
+}
+
+/// Whether what was read depends on the machine, the kernel or capabilities, and none of these was given.
+#[must_use]
+pub fn is_left_open(input: &Input, how: &ProfileArgs, arches: &[Arch]) -> bool {
+    match input {
+        Input::Profile(text) => is_text_left_open(text, how, arches),
+        Input::Program(..) | Input::Process(_) => false,
+    }
+}
+
+/// The same for a text.
+#[must_use]
+pub fn is_text_left_open(text: &Unresolved, how: &ProfileArgs, arches: &[Arch]) -> bool {
+    left_open(text, how, arches).is_some_and(|filter| filter.depends())
+}
+
+/// The same for a policy of the language.
+#[must_use]
+pub fn is_policy_left_open(written: &Written, how: &ProfileArgs, arches: &[Arch]) -> bool {
+    how.leaves_open() && arches.is_empty() && Open::Rules(&written.rules).depends()
+}
+
+/// The circumstances under which a filter is read that leaves them open: `on x86_64 and Linux 6.12 without
+/// capabilities`.
+///
+/// # Errors
+/// As [`ProfileArgs::options`].
+pub fn words(how: &ProfileArgs) -> Result<String, Error> {
+    let options = how.options(&[])?;
+    let usual = Options::new(options.native, options.kernel).caps;
+    let caps = match options.caps {
+        CapSet::NONE => "without capabilities".to_owned(),
+        caps if caps == usual => "with the capabilities that containers get by default".to_owned(),
+        caps => format!("with {caps}"),
+    };
+    Ok(format!("on {} and Linux {} {caps}", options.native, options.kernel))
+}
+
+/// Says of an answer under which circumstances it is one, where it is about what depends on any: `what is compared`.
+///
+/// # Errors
+/// As [`ProfileArgs::options`].
+pub fn remark(what: &str, how: &ProfileArgs, is_left_open: bool) -> Result<(), Error> {
+    if is_left_open && !how.quiet {
+        output::note(&format_args!(
+            "{what} depends on the machine, the kernel or capabilities: this is so {}; --caps, --kernel and --arch ask \
+             about others",
+            words(how)?
+        ));
+    }
+    Ok(())
+}
