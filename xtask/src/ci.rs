@@ -1,8 +1,12 @@
 //! `cargo xtask ci`: every check, cheap ones first.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Command, ExitStatus, Stdio};
-use std::time::Instant;
+use std::process::{ChildStderr, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::cargo;
 
@@ -86,7 +90,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
     for step in &steps {
         println!("ci: {} ...", step.name);
         let start = Instant::now();
-        let (status, without) = play(step).map_err(|e| format!("{}: {e}", step.name))?;
+        let (status, without) = play(step, GRACE).map_err(|e| format!("{}: {e}", step.name))?;
         skipped += without;
         if !status.success() {
             return Err(format!("{} failed: {:?}", step.name, (step.command)()));
@@ -97,21 +101,40 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
     Ok(())
 }
 
+/// How long what a step left behind may hold its standard error.
+const GRACE: Duration = Duration::from_secs(5);
+
 /// Makes a step, and counts the tests that say on standard error that they are skipped: the test
 /// harness counts them as passed.
-fn play(step: &Step) -> std::io::Result<(ExitStatus, usize)> {
+///
+/// The step ends with its own process: one that it left behind has inherited standard error, and
+/// would be waited for until it ends, too.
+fn play(step: &Step, grace: Duration) -> std::io::Result<(ExitStatus, usize)> {
     let mut child = (step.command)().stderr(Stdio::piped()).spawn()?;
-    let mut skipped = 0;
-    for line in
-        child.stderr.take().into_iter().flat_map(|stderr| BufReader::new(stderr).split(b'\n'))
-    {
+    let skipped = Arc::new(AtomicUsize::new(0));
+    let (done, ended) = mpsc::channel();
+    if let Some(stderr) = child.stderr.take() {
+        let skipped = Arc::clone(&skipped);
+        thread::spawn(move || done.send(pass_on(stderr, &skipped)));
+    }
+    let status = child.wait()?;
+    match ended.recv_timeout(grace) {
+        Ok(passed) => passed?,
+        Err(_) => println!("ci: {} left a process behind that holds standard error", step.name),
+    }
+    Ok((status, skipped.load(Ordering::Relaxed)))
+}
+
+/// Shows the lines of a step's standard error, and counts those of skipped tests.
+fn pass_on(stderr: ChildStderr, skipped: &AtomicUsize) -> std::io::Result<()> {
+    for line in BufReader::new(stderr).split(b'\n') {
         let line = line?;
-        skipped += usize::from(line.starts_with(b"skipped ("));
+        skipped.fetch_add(usize::from(line.starts_with(b"skipped (")), Ordering::Relaxed);
         let mut shown = std::io::stderr().lock();
         shown.write_all(&line)?;
         shown.write_all(b"\n")?;
     }
-    Ok((child.wait()?, skipped))
+    Ok(())
 }
 
 /// Whether a line of shell, `cargo ...`, is one of the steps.
@@ -129,4 +152,36 @@ fn xtask(args: &[&str]) -> Command {
     let mut command = cargo(&["run", "--quiet", "--package", "xtask", "--"]);
     command.args(args);
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_ends_with_its_own_process() {
+        let command = || {
+            let mut shell = Command::new("sh");
+            shell.args(["-c", "sleep 30 & echo 'skipped (no reason)' >&2; exit 3"]);
+            shell
+        };
+        let step = Step { name: "leaves a process behind", command };
+        let start = Instant::now();
+        let (status, skipped) = play(&step, Duration::from_millis(500)).unwrap();
+        assert_eq!((status.code(), skipped), (Some(3), 1));
+        assert!(start.elapsed() < Duration::from_secs(20), "what it left behind was waited for");
+    }
+
+    #[test]
+    fn all_lines_of_a_step_are_counted() {
+        let command = || {
+            let mut shell = Command::new("sh");
+            shell
+                .args(["-c", "echo 'skipped (one)' >&2; echo ran >&2; printf 'skipped (two)' >&2"]);
+            shell
+        };
+        let (status, skipped) = play(&Step { name: "skips", command }, GRACE).unwrap();
+        assert!(status.success());
+        assert_eq!(skipped, 2);
+    }
 }
