@@ -174,7 +174,7 @@ fn a_default_by_number_is_one_text() {
         {"names": ["bpf"], "action": "SCMP_ACT_ALLOW", "includes": {"caps": ["CAP_BPF"]}}]}"#;
     let profile = Profile::parse(text.as_bytes(), "profile.json").unwrap();
     let gate = written((&profile, None), Style::Folded).text;
-    assert!(gate.contains("\ndefault errno 38\n"), "{gate}");
+    assert!(gate.contains("default errno 38\n"), "{gate}");
     assert_equal_at_random((&profile, None), &gate, &mut Rng::with_seed(5), 20);
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Only spaces and line feeds change. A statement that fits stands on one line; a longer one is
 //! broken within its set, before `where`, `because`, `and` and `or`, or behind a comma. A comma
-//! behind the last part of a set keeps one part a line. Comments stay where they are; those behind
+//! behind the last part of a set keeps one part a line, and `;` keeps lines of the header together
+//! where they fit. Comments stay where they are; those behind
 //! neighbouring lines are aligned.
 
 mod layout;
@@ -55,12 +56,14 @@ fn write_lines(node: &Node, indent: usize, out: &mut Vec<Line>) {
     let mut newlines = 1;
     let is_block = node.kind() != SyntaxKind::File;
     let mut inside = !is_block;
+    let mut goes_on = false;
     for element in node.children_with_tokens() {
         match element {
             rowan::NodeOrToken::Token(token) => match token.kind() {
                 SyntaxKind::LeftBrace => (inside, newlines) = (true, 0),
                 SyntaxKind::RightBrace => inside = false,
                 SyntaxKind::Newline => newlines += 1,
+                SyntaxKind::Semicolon => goes_on = true,
                 SyntaxKind::Comment | SyntaxKind::Provenance if inside => {
                     let text = token.text().trim_end().to_owned();
                     let last =
@@ -78,6 +81,10 @@ fn write_lines(node: &Node, indent: usize, out: &mut Vec<Line>) {
                 }
                 _ => {}
             },
+            rowan::NodeOrToken::Node(item) if std::mem::take(&mut goes_on) => {
+                write_behind(&item, indent, out);
+                newlines = 0;
+            }
             rowan::NodeOrToken::Node(item) => {
                 let start = out.len();
                 write_item(&item, indent, out);
@@ -87,6 +94,20 @@ fn write_lines(node: &Node, indent: usize, out: &mut Vec<Line>) {
                 newlines = 0;
             }
         }
+    }
+}
+
+/// Writes a part of the header behind the one before it, or on a line of its own.
+fn write_behind(item: &Node, indent: usize, out: &mut Vec<Line>) {
+    let pieces = tokens::of(item);
+    let text = tokens::text(&pieces);
+    let width = |line: &Line| line.indent + line.text.chars().count() + 2 + text.chars().count();
+    match out.last_mut() {
+        Some(line) if width(line) <= WIDTH && !pieces.iter().any(tokens::Piece::is_comment) => {
+            line.text += "; ";
+            line.text += &text;
+        }
+        _ => write_item(item, indent, out),
     }
 }
 

@@ -13,7 +13,8 @@ fn outline(file: &File) -> String {
                 outline += &format!("({:?} ", node.kind());
             }
             rowan::WalkEvent::Enter(rowan::NodeOrToken::Token(token)) => {
-                if !token.kind().is_trivia() {
+                // `;` becomes a line feed where the line would be too long.
+                if !token.kind().is_trivia() && token.kind() != SyntaxKind::Semicolon {
                     outline += &format!("{} ", token.text());
                 }
             }
@@ -61,7 +62,8 @@ fn damaged_files_have_a_tree_and_an_error_or_a_format() {
         for _ in 0..rng.usize(1..4) {
             let at = rng.usize(..=text.len());
             let at = (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-            let junk = ["{", "}", "(", "\"", "#", "=", "where", "\n", "é", "0x", "..", "-", "not"];
+            let junk =
+                ["{", "}", "(", "\"", "#", "=", "where", "\n", "é", "0x", "..", "-", "not", ";"];
             text.insert_str(at, junk[rng.usize(..junk.len())]);
         }
         let file = File::parse(&text);
@@ -137,7 +139,13 @@ impl Writer {
 
     fn line(&mut self, depth: usize) {
         match self.rng.usize(..16) {
-            0 => self.header(),
+            0 => {
+                self.header();
+                while self.one_in(2) {
+                    self.put(";");
+                    self.header();
+                }
+            }
             1 => {
                 self.put("use");
                 self.put("@a.b-c");

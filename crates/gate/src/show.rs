@@ -73,7 +73,7 @@ pub struct Shown {
 /// let policy = Policy::builder(Action::KILL_PROCESS).arch(Arch::X86_64, x86_64).build()?;
 /// let text = show(&policy, Style::Folded)?.text;
 /// let lines: Vec<&str> = text.lines().filter(|line| !line.is_empty()).collect();
-/// assert_eq!(lines, ["policy 1", "arch x86_64", "default allow", "errno EPERM socket where family == AF_UNIX"]);
+/// assert_eq!(lines, ["policy 1; arch x86_64; default allow", "errno EPERM socket where family == AF_UNIX"]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
@@ -136,18 +136,30 @@ fn write(policy: &Policy, style: Style) -> Result<String, NotShown> {
     let default = verdict::common(&defaults)
         .ok_or_else(|| inexpressible("its architectures have different defaults"))?;
     let baseline = baseline(policy)?;
-    let mut text = String::from("policy 1\n");
+    let mut header = String::from("policy 1\n");
     let names: Vec<&str> = arches.iter().map(|arch| arch.name()).collect();
-    text += &format!("arch {}\n", names.join(", "));
+    header += &format!("arch {}\n", names.join(", "));
     if policy.foreign() != Action::KILL_PROCESS {
-        text += &format!("foreign {}\n", verdict::text(policy.foreign(), first));
+        header += &format!("foreign {}\n", verdict::text(policy.foreign(), first));
     }
-    text += &baseline;
-    text += &format!("default {default}\n");
-    text += &statements::write(policy, style)?;
-    match crate::format(&File::parse(&text)) {
-        Some(formatted) => Ok(formatted),
-        None => Err(inexpressible("the text would not be understood")),
+    header += &baseline;
+    header += &format!("default {default}\n");
+    laid_out(&header, &statements::write(policy, style)?)
+}
+
+/// The text of a header and of statements. Of a policy that the header would be the larger half of,
+/// it stands on one line.
+fn laid_out(header: &str, statements: &str) -> Result<String, NotShown> {
+    let text = |header: &str, statements: &str| {
+        let text = crate::format(&File::parse(&format!("{header}{statements}")));
+        text.ok_or_else(|| inexpressible("the text would not be understood"))
+    };
+    let long = text(header, statements)?;
+    let lines = |text: &str| text.lines().filter(|line| !line.is_empty()).count();
+    let of_header = lines(header);
+    match lines(&long) < 2 * of_header {
+        true => text(&(header.trim_end().replace('\n', "; ") + "\n"), statements.trim_start()),
+        false => Ok(long),
     }
 }
 

@@ -36,6 +36,12 @@ impl Before {
                 at_line_start = true;
                 continue;
             }
+            // Another part of the header.
+            if kind == SyntaxKind::Semicolon {
+                at_line_start = true;
+                before.pieces.clear();
+                continue;
+            }
             if range.end >= offset && is_word(kind) {
                 before.word_start = range.start;
                 break;
@@ -174,6 +180,8 @@ mod tests {
     fn the_statement_before_the_cursor_is_found() {
         expect("policy 1\nall^", &[], "all");
         expect("policy 1\n^\nallow read", &[], "");
+        expect("policy 1; def^", &[], "def");
+        expect("policy 1; default errno ^", &["default", "errno"], "");
         expect("on x86 {\n    ^\n}", &[], "");
         expect("allow {\n  kill,\n  ^", &["allow", "{", "kill", ","], "");
         expect("policy 1\nallow re^ad", &["allow"], "re");

@@ -53,7 +53,7 @@ if exists("b:current_syntax")
 endif
 
 syntax match gateStatement /^\s*\%({openers}\)\>/
-syntax match gateStatement /{{\@1<=\s*\%({openers}\)\>/
+syntax match gateStatement /[{{;]\@1<=\s*\%({openers}\)\>/
 syntax match gateVerdict /\%(\%(^\|{{\)\s*\%(always\s\+\)\=\|->\s*\|\<\%(default\|foreign\|else\)\s\+\)\@<=\%({verdicts}\)\>-\@!/
 syntax keyword gateOperator {joiners}
 syntax match gateOperator /==\|!=\|<=\|>=\|->\|\.\.\|[<>|&]/
@@ -94,7 +94,7 @@ fn textmate() -> String {
             "keyword.control.verdict.gate",
             format!(r"(?<=^|\{{|->|\balways|\bdefault|\bforeign|\belse)\s*\b(?:{verdicts})\b(?!-)"),
         ),
-        ("keyword.control.gate", format!(r"(?<=^|\{{)\s*\b(?:{openers})\b(?!-)")),
+        ("keyword.control.gate", format!(r"(?<=^|\{{|;)\s*\b(?:{openers})\b(?!-)")),
         ("keyword.operator.word.gate", format!(r"\b(?:{joiners})\b(?!-)")),
         ("keyword.operator.gate", r"==|!=|<=|>=|->|\.\.|[<>|&]".into()),
         ("constant.language.gate", r"\bNULL\b".into()),

@@ -20,6 +20,7 @@ fn spaces_are_set() {
             "arch x86_64+x86  without socketcall ,aarch64",
             "arch x86_64 + x86 without socketcall, aarch64\n",
         ),
+        ("policy 1;arch x86_64 ;  default kill", "policy 1; arch x86_64; default kill\n"),
         ("libc glibc>=2.31,musl", "libc glibc >= 2.31, musl\n"),
         ("allow {read,nr 5 , @a}where x&3==-1", "allow { read, nr 5, @a } where x & 3 == -1\n"),
         ("allow a where b in { 1 , 3 .. 9 , A | B }", "allow a where b in {1, 3..9, A|B}\n"),
@@ -78,6 +79,18 @@ fn long_statements_are_broken() {
     for text in [set, condition, value, uses, values] {
         assert!(text.lines().all(|line| line.len() <= WIDTH), "{text}");
     }
+}
+
+#[test]
+fn header_lines_share_a_line_where_they_fit() {
+    let arches = ["x86_64"; 10].join(", ");
+    let long = formatted(&format!("policy 1; arch {arches}; default kill"));
+    assert_eq!(long, format!("policy 1; arch {arches}\ndefault kill\n"));
+    let comment = formatted("policy 1; arch arm, # of phones\n aarch64; default kill # rest");
+    assert_eq!(
+        comment,
+        "policy 1\narch arm,                  # of phones\n    aarch64; default kill  # rest\n"
+    );
 }
 
 #[test]

@@ -169,6 +169,7 @@ impl Fault {
             (Self::Statement, name) if Name::parse(name).is_some() => {
                 edit("a statement begins with its verdict", &format!("allow {name}"))
             }
+            (Self::Rest, ";") => semicolon(next),
             (Self::Rest, name) if name == "," || Name::parse(name).is_some() => {
                 vec![("several syscalls stand in a set: `{ read, write }`".to_owned(), None)]
             }
@@ -224,6 +225,15 @@ impl Fault {
             _ => Vec::new(),
         }
     }
+}
+
+/// What to do about a `;` where the header does not go on, with what stands behind it.
+fn semicolon(next: &str) -> Vec<(String, Option<String>)> {
+    let (help, edit) = match next {
+        "" | "\n" | "\r\n" | "}" => ("a statement ends with its line: leave the `;` out", Some("")),
+        _ => ("put what follows on a line of its own", None),
+    };
+    vec![(help.to_owned(), edit.map(str::to_owned))]
 }
 
 /// What a word of another tool is called here, with what stands behind it.

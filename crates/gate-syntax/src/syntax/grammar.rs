@@ -39,7 +39,7 @@ fn line(p: &mut Parser<'_>, depth: &mut usize) {
     let read = match (p.current(), p.text()) {
         (Word, "on") => p.node(On, |p| block(p, depth)),
         (Word, "group") => p.node(Group, |p| block(p, depth)),
-        (Word, word) if words::HEADERS.contains(&word) => header::header(p, word),
+        (Word, word) if words::HEADERS.contains(&word) => header::headers(p),
         (Word, "include") => p.node(Include, include),
         (Word, "use") => p.node(Use, uses),
         (Word, "test") => p.node(Test, test),
@@ -52,7 +52,7 @@ fn line(p: &mut Parser<'_>, depth: &mut usize) {
     };
     let rest = match read {
         Ok(()) if p.at_end() => return,
-        Ok(()) => Err(p.report(Fault::Rest.at(p.range(), p.text()))),
+        Ok(()) => Err(p.report(Fault::Rest.before(p.range(), p.text(), p.peek(1).1))),
         stopped => stopped,
     };
     if rest.is_err() && !p.at_end() {

@@ -6,8 +6,20 @@ use super::grammar::{expect, verdict, word};
 use super::parser::{Parser, Read};
 use super::words;
 
-/// Reads the header line that begins with that word.
-pub(crate) fn header(p: &mut Parser<'_>, first: &str) -> Read {
+/// Reads a line of the header, or several with `;` between them.
+pub(crate) fn headers(p: &mut Parser<'_>) -> Read {
+    loop {
+        header(p, p.text())?;
+        let goes_on = p.current() == Semicolon && words::HEADERS.contains(&p.peek(1).1);
+        if !goes_on {
+            return Ok(());
+        }
+        p.bump();
+    }
+}
+
+/// Reads the part of the header that begins with that word.
+fn header(p: &mut Parser<'_>, first: &str) -> Read {
     let (kind, read): (_, fn(&mut Parser<'_>) -> Read) = match first {
         "policy" => (Policy, |p| expect(p, Number, "the version of the language: `policy 1`")),
         "arch" => (Arches, arches),

@@ -46,6 +46,8 @@ kinds! {
     RightParen,
     /// `,`.
     Comma,
+    /// `;`.
+    Semicolon,
     /// `|`.
     Pipe,
     /// `&`.

@@ -114,6 +114,7 @@ fn symbol(text: &str, first: char) -> (SyntaxKind, usize) {
         '(' => LeftParen,
         ')' => RightParen,
         ',' => Comma,
+        ';' => Semicolon,
         '|' => Pipe,
         '&' => Ampersand,
         '+' => Plus,

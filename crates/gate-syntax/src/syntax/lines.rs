@@ -55,8 +55,8 @@ impl Statement {
                 *self = Self::default();
                 return;
             }
-            // The end of a block begins a statement's place anew.
-            (_, RightBrace) if self.nesting == 0 => {
+            // The end of a block begins a statement's place anew, as `;` between header lines does.
+            (_, RightBrace | Semicolon) if self.nesting == 0 => {
                 *self = Self::default();
                 return;
             }

@@ -46,6 +46,7 @@ fn right_texts_have_no_errors() {
         "",
         "policy 1\r\narch x86_64 + x86 without socketcall, aarch64\nforeign kill # c\nbaseline linux 6.1 else ENOSYS\n",
         "baseline linux 6.1 else kill-thread\ndefault errno 1\ngroups 2026.11\nlibc glibc>=2.31, musl\n",
+        "policy 1; arch x86_64, aarch64 ;default errno EPERM # c\nallow a",
         "include \"a b.gate\"\nuse @a.b, @c-d\nalways kill kill\n",
         "on x86_64 { allow arch_prctl where code in {ARCH_SET_FS, 0x3001} }\n",
         "on x86_64, x86 {\n  group a { allow { read,\n write } }\n  use @a\n}\n",
@@ -97,6 +98,10 @@ fn each_fault_has_its_code() {
         ("5", "E0300"),
         ("policy", "E0301"),
         ("allow read write", "E0302"),
+        ("allow read;", "E0302"),
+        ("policy 1;", "E0302"),
+        ("policy 1; allow read", "E0302"),
+        ("policy 1; default", "E0308"),
         ("}", "E0303"),
         ("allow { read", "E0304"),
         ("allow a where (b == 1", "E0304"),
@@ -112,6 +117,17 @@ fn each_fault_has_its_code() {
     ] {
         assert_eq!(codes(text), [code], "{text}");
     }
+}
+
+#[test]
+fn header_lines_with_a_semicolon_between_are_parts_of_their_own() {
+    let file = File::parse("policy 1; arch arm; default kill\n");
+    let kinds: Vec<_> = file.root().children().map(|node| node.kind()).collect();
+    assert_eq!(kinds, [SyntaxKind::Policy, SyntaxKind::Arches, SyntaxKind::Default]);
+    let edit = |text: &str| File::parse(text).errors()[0].help[0].1.clone();
+    assert_eq!(edit("default kill; # c\n").as_deref(), Some(""));
+    assert_eq!(edit("on arm { allow read; }").as_deref(), Some(""));
+    assert_eq!(edit("allow read; allow write"), None);
 }
 
 #[test]

@@ -6,6 +6,8 @@ use callgate_rules::{
 };
 use callgate_syscalls::{Arch, KernelVersion, Name, SyscallNr};
 
+use rowan::Direction;
+
 use super::Reader;
 use super::value::number;
 use crate::syntax::{Node, SyntaxKind, Token, words};
@@ -63,7 +65,7 @@ impl Reader<'_, '_> {
                 let diagnostic = diagnostic
                     .primary(span, "the second time")
                     .secondary(first, "the first time")
-                    .help_with_edit("keep one of them", span, "");
+                    .help_with_edit("keep one of them", self.span(with_joint(&line)), "");
                 self.report(diagnostic);
                 continue;
             }
@@ -359,6 +361,22 @@ impl Reader<'_, '_> {
         header.arches.clone_from(&lines.arches);
         header.machines.clone_from(&lines.machines);
         Some(header)
+    }
+}
+
+/// The bytes of a header line with the `;` that joins it to another.
+fn with_joint(line: &Node) -> std::ops::Range<usize> {
+    let range = tree::range(line);
+    let joint = |direction| {
+        let mut siblings = line.siblings_with_tokens(direction).skip(1);
+        let next = siblings.find(|element| element.kind() != SyntaxKind::Whitespace)?;
+        let is_joint = next.kind() == SyntaxKind::Semicolon;
+        is_joint.then(|| std::ops::Range::<usize>::from(next.text_range()))
+    };
+    match (joint(Direction::Prev), joint(Direction::Next)) {
+        (Some(before), _) => before.start..range.end,
+        (None, Some(behind)) => range.start..behind.end,
+        (None, None) => range,
     }
 }
 

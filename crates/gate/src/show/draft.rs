@@ -7,8 +7,7 @@ use callgate_rules::{Circumstances, Target};
 use callgate_syscalls::{Arch, KernelVersion};
 
 use super::statements::{self, Headers, Meanings};
-use super::{NotShown, Style, inexpressible, known_line, verdict};
-use crate::syntax::File;
+use super::{NotShown, Style, inexpressible, known_line, laid_out, verdict};
 
 /// A policy for each target.
 #[expect(missing_debug_implementations, reason = "it holds a function")]
@@ -29,14 +28,11 @@ pub struct Cases<'a> {
 pub fn draft(cases: &Cases<'_>, style: Style) -> Result<String, NotShown> {
     let meanings = meanings(cases)?;
     let headers = headers(&meanings)?;
-    let mut text = String::from("policy 1\n");
-    text += &whose(cases.circumstances);
-    text += &first_lines(&meanings, &headers)?;
-    text += &statements::write_cases(cases.circumstances, &meanings, &headers, style)?;
-    match crate::format(&File::parse(&text)) {
-        Some(formatted) => Ok(formatted),
-        None => Err(inexpressible("the text would not be understood")),
-    }
+    let mut header = String::from("policy 1\n");
+    header += &whose(cases.circumstances);
+    header += &first_lines(&meanings, &headers)?;
+    let statements = statements::write_cases(cases.circumstances, &meanings, &headers, style)?;
+    laid_out(&header, &statements)
 }
 
 /// The line about architectures, if there is one.

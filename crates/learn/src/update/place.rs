@@ -24,7 +24,9 @@ impl Context {
         let arches = |list: &str| -> Vec<Arch> {
             list.split([',', '+']).filter_map(|word| Arch::from_name(word.trim())).collect()
         };
-        if let Some(list) = code.strip_prefix("arch ") {
+        // Lines of the header may share one.
+        let header = || code.split(';').map(str::trim_start);
+        if let Some(list) = header().find_map(|part| part.strip_prefix("arch ")) {
             self.policy = arches(list);
         }
         if let Some(list) = code.strip_prefix("on ").and_then(|rest| rest.strip_suffix('{')) {

@@ -5,7 +5,7 @@ if exists("b:current_syntax")
 endif
 
 syntax match gateStatement /^\s*\%(baseline\|default\|foreign\|include\|machine\|always\|groups\|policy\|group\|arch\|libc\|test\|use\|on\)\>/
-syntax match gateStatement /{\@1<=\s*\%(baseline\|default\|foreign\|include\|machine\|always\|groups\|policy\|group\|arch\|libc\|test\|use\|on\)\>/
+syntax match gateStatement /[{;]\@1<=\s*\%(baseline\|default\|foreign\|include\|machine\|always\|groups\|policy\|group\|arch\|libc\|test\|use\|on\)\>/
 syntax match gateVerdict /\%(\%(^\|{\)\s*\%(always\s\+\)\=\|->\s*\|\<\%(default\|foreign\|else\)\s\+\)\@<=\%(kill-thread\|enosys\|notify\|allow\|errno\|trace\|kill\|trap\|log\|raw\)\>-\@!/
 syntax keyword gateOperator where because and or not nr linux else without full low32 cap kernel in has any none only
 syntax match gateOperator /==\|!=\|<=\|>=\|->\|\.\.\|[<>|&]/
