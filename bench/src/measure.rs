@@ -82,10 +82,11 @@ pub(crate) fn compiled(policy: &Policy) -> Result<Stack, String> {
     filters(&rebuilt(policy)?)
 }
 
-/// The same, with their proof.
+/// The same, with the proof that the library makes while its caller waits.
 pub(crate) fn proved(policy: &Policy) -> Result<ProvedStack, String> {
     let policy = rebuilt(policy)?;
-    prove_stack(&policy, filters(&policy)?, &proof_options()).map_err(|e| e.to_string())
+    let options = callgate_prover::Options::while_waiting(&policy);
+    prove_stack(&policy, filters(&policy)?, &options).map_err(|e| e.to_string())
 }
 
 /// Limits that suffice for the largest reference.

@@ -143,9 +143,12 @@ pub(crate) fn words(call: &SeccompData, endian: Endian) -> [u32; DataWord::COUNT
     let mut words = [0; DataWord::COUNT as usize];
     words[0] = call.nr.raw();
     words[1] = call.arch.raw();
-    for (index, value) in [call.instruction_pointer, a, b, c, d, e, f].into_iter().enumerate() {
-        let first_low = if endian == Endian::Little { value } else { value.rotate_left(32) };
-        (words[2 + 2 * index], words[3 + 2 * index]) = halves(first_low);
+    let mut fields = [call.instruction_pointer, a, b, c, d, e, f];
+    if endian == Endian::Big {
+        fields = fields.map(|value| value.rotate_left(32));
+    }
+    for (pair, value) in words[2..].chunks_exact_mut(2).zip(fields) {
+        (pair[0], pair[1]) = halves(value);
     }
     words
 }

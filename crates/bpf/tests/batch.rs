@@ -22,6 +22,8 @@ fn all_calls_at_once_return_what_each_returns_alone() {
             _ => {}
         }
         let words: Vec<CallWords> = calls.iter().map(|call| CallWords::new(call, endian)).collect();
+        let back: Vec<SeccompData> = words.iter().map(|words| words.call(|_| endian)).collect();
+        assert_eq!(back, calls, "seed {seed}");
         let mut room = vec![7; calls.len()];
         let mut returned = vec![Action::LOG; calls.len()];
         program.run_all(&words, &mut room, &mut returned);

@@ -193,14 +193,17 @@ fn intervals(
     arches: &[(ArchToken, Arch, Entries<'_>)],
     foreign: NodeId,
 ) -> Result<Vec<Interval>, OutOfMemory> {
-    let mut ranges: Vec<(u32, u32, &Entries<'_>)> = Vec::new();
-    for (_, arch, entries) in arches {
-        ranges.try_extend(number_ranges(*arch).iter().map(|&(a, b)| (a, b, entries)))?;
-    }
-    ranges.sort_in_place_by_key(|range| range.0);
+    let of_all = arches.iter().flat_map(|(_, arch, entries)| {
+        number_ranges(*arch).iter().map(move |&(first, last)| (first, last, entries))
+    });
     let mut result = Vec::new();
     let mut next = Some(0);
-    for (first, last, entries) in ranges {
+    // Each time the lowest that is left: there are three at most.
+    while let Some((first, last, entries)) = of_all
+        .clone()
+        .filter(|(first, ..)| next.is_some_and(|next| next <= *first))
+        .min_by_key(|(first, ..)| *first)
+    {
         if let Some(start) = next.filter(|&start| start < first) {
             push(&mut result, Interval { start, entry: foreign, weight: 0 })?;
         }

@@ -25,13 +25,6 @@ const CHAINED_MAX: usize = 2 * CHAIN_MAX + 1;
 /// The longest run in which chains disturb the order of the best splits enough to matter.
 const SLACK_MAX: usize = 6;
 
-/// The length of a row of a table: a power of two, so that an index is cut to it without a look at
-/// the length.
-const WIDTH: usize = 128;
-
-/// A number for each place of a window and its end.
-type Row<T> = [T; WIDTH];
-
 /// Room for searches, one after the other.
 ///
 /// The best tree depends on how much its intervals weigh and which of them a chain can settle, not
@@ -46,13 +39,16 @@ pub(crate) struct Tables {
     /// What a test's place cost.
     place: u32,
     places: Vec<Place>,
+    /// How long a row of the next two is: a place for each interval of a window and its end. Small
+    /// windows have short rows, which are quickly zeroed.
+    width: usize,
     /// What the best tree costs for the run of intervals from `i` to before `j`, in row `i` at `j`
     /// and in row `j` at `i`, so that the costs of both parts of a run lie in rows for all its
     /// splits.
-    costs: Vec<Row<u32>>,
+    costs: Vec<u32>,
     /// Before which interval that run is best split, in row `j` at `i`. A single interval counts as
     /// split before itself.
-    splits: Vec<Row<u8>>,
+    splits: Vec<u8>,
     /// What is left to do of a tree that is being made, and the parts that are made.
     open: Vec<Step>,
     made: Vec<NodeId>,
@@ -116,7 +112,7 @@ pub(crate) fn best(
     place: u64,
     tables: &mut Tables,
 ) -> Result<NodeId, OutOfMemory> {
-    const { assert!(WINDOW < WIDTH && WIDTH <= u8::MAX as usize, "a split is noted in a byte") }
+    const { assert!(WINDOW <= u8::MAX as usize, "a split is noted in a byte") }
     let window = &intervals[run.clone()];
     let weight: u64 = window.iter().map(|interval| u64::from(interval.weight)).sum();
     let scale = Scale::of(weight + place);
@@ -160,7 +156,7 @@ impl Search<'_> {
                 chains::ask(graph, variable, singles, window[first_common - base].entry)?
             }
             None => {
-                let middle = usize::from(self.tables.splits[to][from]);
+                let middle = usize::from(self.tables.splits[to * self.tables.width + from]);
                 let steps = [Step::Split(middle), Step::Run(middle, to), Step::Run(from, middle)];
                 return self.tables.open.try_extend(steps);
             }
@@ -173,7 +169,7 @@ impl Search<'_> {
         if to - from > CHAINED_MAX {
             return None;
         }
-        let cost = self.tables.costs[to][from];
+        let cost = self.tables.costs[to * self.tables.width + from];
         let places = &self.tables.places;
         let all = places[to].before - places[from].before + self.tables.place;
         let is_best = |chain: &Chain| chain.cost(places, from, to, all) == Some(cost);
@@ -199,21 +195,21 @@ impl Search<'_> {
 }
 
 /// What the parts of a run cost where it is split best, and that split.
-fn cheapest(left: &Row<u32>, right: &Row<u32>, first: usize, last: usize) -> (u32, usize) {
-    let cost = |middle: usize| left[middle % WIDTH] + right[middle % WIDTH];
-    let (mut least, mut split) = (cost(first), first);
-    for middle in first + 1..last + 1 {
-        let cost = cost(middle);
+fn cheapest(left: &[u32], right: &[u32], first: usize, last: usize) -> (u32, usize) {
+    let (left, right) = (&left[first..last + 1], &right[first..last + 1]);
+    let (mut least, mut split) = (u32::MAX, 0);
+    for (middle, (left, right)) in left.iter().zip(right).enumerate() {
+        let cost = left + right;
         if cost < least {
             (least, split) = (cost, middle);
         }
     }
-    (least, split)
+    (least, first + split)
 }
 
 /// A place in a row, as tables note it.
 fn in_row(index: usize) -> u8 {
-    u8::try_from(index % WIDTH).unwrap_or(u8::MAX)
+    u8::try_from(index).unwrap_or(u8::MAX)
 }
 
 /// The single numbers of a chain; there are few, and a tree has many chains.
@@ -295,6 +291,10 @@ impl Tables {
             }
         }
         if self.shapes.len() > known {
+            let width = (self.shapes.len() + 1).next_power_of_two();
+            // Longer rows have nothing yet.
+            let known = if width > self.width { 0 } else { known };
+            self.width = width.max(self.width);
             self.note_places()?;
             self.fill(known);
         }
@@ -304,12 +304,13 @@ impl Tables {
     /// Makes room for all runs, and notes what is known of each interval.
     fn note_places(&mut self) -> Result<(), OutOfMemory> {
         let len = self.shapes.len();
-        if self.splits.len() <= len {
+        let room = (len + 1) * self.width;
+        if self.splits.len() < room {
             // One window is mostly as long as the next.
-            self.costs.try_reserve_exact(len + 1 - self.costs.len())?;
-            self.splits.try_reserve_exact(len + 1 - self.splits.len())?;
-            self.costs.try_resize(len + 1, [0; WIDTH])?;
-            self.splits.try_resize(len + 1, [0; WIDTH])?;
+            self.costs.try_reserve_exact(room - self.costs.len())?;
+            self.splits.try_reserve_exact(room - self.splits.len())?;
+            self.costs.try_resize(room, 0)?;
+            self.splits.try_resize(room, 0)?;
         }
         let end = Place { weight: 0, before: 0, ends: [len; 2], spared: [0; CHAIN_MAX + 1] };
         self.places.clear();
@@ -331,35 +332,77 @@ impl Tables {
     /// like that which begins and ends two intervals before it.
     fn fill(&mut self, known: usize) {
         let periodic = self.periodic();
-        let Self { shapes, place, places, costs, splits, .. } = self;
+        let Self { shapes, place, places, costs, splits, width, .. } = self;
+        let width = *width;
         for to in known + 1..=shapes.len() {
-            let alike = if to <= periodic { copy_runs(costs, splits, to) } else { None };
-            let [.., without_last, row] = &mut splits[..=to] else { return };
-            let (before, right) = costs.split_at_mut(to);
-            let Some(right) = right.first_mut() else { return };
+            let alike = if to <= periodic { copy_runs(costs, splits, width, to) } else { None };
+            let (without_last, row) = splits[(to - 1) * width..][..2 * width].split_at_mut(width);
+            let (before, right) = costs.split_at_mut(to * width);
+            let right = &mut right[..width];
             let mut split = to - 1;
-            (before[to - 1][to], right[to - 1], row[to - 1]) = (0, 0, in_row(split));
+            (before[(to - 1) * width + to], right[to - 1], row[to - 1]) = (0, 0, in_row(split));
             let rest = alike.unwrap_or(to - 1);
             if let Some(first_copied) = alike {
                 split = row[first_copied].into();
             }
-            for (from, left) in before[..rest].iter_mut().enumerate().rev() {
-                let slack = usize::from(to - from <= SLACK_MAX);
-                // The best split lies between that of the run without its last interval and that of
-                // the one without its first, or a little beyond where chains can disturb that
-                // order.
-                let first = usize::from(without_last[from]).saturating_sub(slack).max(from + 1);
-                let last = (split + slack).min(to - 1).max(first);
-                let least;
-                (least, split) = cheapest(left, right, first, last);
-                let all = places[to].before - places[from].before + *place;
-                let mut cost = least + all;
-                if to - from <= CHAINED_MAX {
-                    cost = cost.min(chained(places, from, to, all));
-                }
-                (left[to], right[from], row[from]) = (cost, cost, in_row(split));
-            }
+            let before = &mut before[..rest * width];
+            let end = places[to].before + *place;
+            Ending { to, end, places, before, right, splits: row, without_last }.settle(split);
         }
+    }
+}
+
+/// The runs that end before one interval.
+struct Ending<'t> {
+    to: usize,
+    /// What all intervals before that one weigh, and a test's place.
+    end: u32,
+    places: &'t [Place],
+    /// The rows of the intervals with which the runs begin, all but the last.
+    before: &'t mut [u32],
+    /// The row of the end.
+    right: &'t mut [u32],
+    splits: &'t mut [u8],
+    without_last: &'t [u8],
+}
+
+impl Ending<'_> {
+    /// Settles the runs, the shortest first; `split` is that of the run before them. A function of its own, because the
+    /// search is in this loop most of the time: within its callers, most of what it holds lies on the stack.
+    #[inline(never)]
+    fn settle(mut self, mut split: usize) {
+        let width = self.right.len();
+        let runs = self.before.len() / width;
+        let disturbed = self.to.saturating_sub(SLACK_MAX).min(runs);
+        let chained = self.to.saturating_sub(CHAINED_MAX).min(disturbed);
+        for from in (disturbed..runs).rev() {
+            split = self.run(from, split, 1, true);
+        }
+        for from in (chained..disturbed).rev() {
+            split = self.run(from, split, 0, true);
+        }
+        for from in (0..chained).rev() {
+            split = self.run(from, split, 0, false);
+        }
+    }
+
+    /// Settles a run by its best split, or by a chain; gives the split.
+    ///
+    /// The best split lies between that of the run without its last interval and that of the one without its first, or
+    /// a little beyond where chains can disturb that order.
+    #[inline(always)]
+    fn run(&mut self, from: usize, split: usize, slack: usize, is_short: bool) -> usize {
+        let left = &mut self.before[from * self.right.len()..][..self.right.len()];
+        let first = usize::from(self.without_last[from]).saturating_sub(slack).max(from + 1);
+        let last = (split + slack).min(self.to - 1).max(first);
+        let (least, split) = cheapest(left, self.right, first, last);
+        let all = self.end - self.places[from].before;
+        let mut cost = least + all;
+        if is_short {
+            cost = cost.min(chained(self.places, from, self.to, all));
+        }
+        (left[self.to], self.right[from], self.splits[from]) = (cost, cost, in_row(split));
+        split
     }
 }
 
@@ -378,17 +421,16 @@ impl Tables {
 
 /// Copies what is known of the runs that end two intervals before that one, as that of the runs
 /// that end there; gives the first place from which on it did.
-fn copy_runs(costs: &mut [Row<u32>], splits: &mut [Row<u8>], to: usize) -> Option<usize> {
+fn copy_runs(costs: &mut [u32], splits: &mut [u8], width: usize, to: usize) -> Option<usize> {
     let source = to.checked_sub(2)?;
     let runs = source.checked_sub(1)?;
-    let [.., from_splits, _, to_splits] = splits.get_mut(..=to)? else { return None };
-    for (copy, split) in to_splits[2..].iter_mut().zip(&from_splits[..runs]) {
+    let (before, row) = splits.split_at_mut(to * width);
+    for (copy, split) in row[2..].iter_mut().zip(&before[source * width..][..runs]) {
         *copy = split + 2;
     }
-    let [.., from_costs, _, to_costs] = costs.get_mut(..=to)? else { return None };
-    to_costs[2..2 + runs].copy_from_slice(&from_costs[..runs]);
+    costs.copy_within(source * width..source * width + runs, to * width + 2);
     for from in 0..runs {
-        costs[from + 2][to] = costs[from][source];
+        costs[(from + 2) * width + to] = costs[from * width + source];
     }
     (runs > 0).then_some(2)
 }

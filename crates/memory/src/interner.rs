@@ -45,15 +45,14 @@ impl<T: Eq + Hash> Interner<T> {
             Found::Entry(number) => return Ok((number, false)),
             Found::Free(slot) => slot,
         };
-        let hash_of = |number: u32| crate::interner::hash(&values[number as usize]);
-        if self.slots.reserve(values.len(), hash_of)? {
+        if self.slots.reserve(values.len())? {
             if let Found::Free(moved) = self.slots.find(hash, |_| false) {
                 slot = moved;
             }
         }
         let number = u32::try_from(self.values.len()).map_err(|_| OutOfMemory)?;
         self.values.try_push(value)?;
-        self.slots.set(slot, number);
+        self.slots.set(slot, hash, number);
         Ok((number, true))
     }
 

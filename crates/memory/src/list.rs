@@ -15,7 +15,7 @@ use crate::{Grow, OutOfMemory, TryClone};
 pub const CHUNK_BYTES: usize = 64 << 10;
 
 /// Room for the first values, in bytes, and at least that many.
-const FIRST_BYTES: usize = 128;
+const FIRST_BYTES: usize = 256;
 const FIRST_LEN: usize = 4;
 
 /// A vector in chunks of at most [`CHUNK_BYTES`]. Growing it never moves more than one chunk.
@@ -38,6 +38,10 @@ impl<T> List<T> {
 
     /// Room for the first values.
     const FIRST: usize = first_len(size_of::<T>(), Self::CHUNK_LEN);
+
+    /// Shorter lists grow fourfold: what has outgrown its first room is mostly on its way to be
+    /// longer, and each step moves all.
+    const SMALL: usize = 8 * Self::FIRST;
 
     /// An empty list. Allocates nothing.
     #[must_use]
@@ -185,8 +189,11 @@ impl<T> List<T> {
             place => &mut self.more[place - 1],
         };
         if chunk.capacity() - chunk.len() < wanted && chunk.capacity() < Self::CHUNK_LEN {
-            let least =
-                if place == 0 { Self::FIRST.max(2 * chunk.capacity()) } else { Self::CHUNK_LEN };
+            let factor = if chunk.capacity() < Self::SMALL { 4 } else { 2 };
+            let least = match place {
+                0 => Self::FIRST.max(factor * chunk.capacity()),
+                _ => Self::CHUNK_LEN,
+            };
             let capacity = least.max(chunk.len().saturating_add(wanted)).min(Self::CHUNK_LEN);
             chunk.try_reserve_exact(capacity - chunk.len())?;
         }

@@ -25,12 +25,13 @@ impl<K: Eq + Hash, V> Map<K, V> {
     /// # Errors
     /// [`OutOfMemory`]; the map is as it was.
     pub fn insert(&mut self, key: K, value: V) -> Result<Option<V>, OutOfMemory> {
-        match self.place(&key)? {
+        let hash = hash(&key);
+        match self.place(&key, hash)? {
             Found::Entry(number) => {
                 let entry = &mut self.entries[number as usize];
                 Ok(Some(std::mem::replace(&mut entry.1, value)))
             }
-            Found::Free(slot) => self.push(slot, key, value).map(|_| None),
+            Found::Free(slot) => self.push((slot, hash), key, value).map(|_| None),
         }
     }
 
@@ -43,9 +44,10 @@ impl<K: Eq + Hash, V> Map<K, V> {
         key: K,
         make: impl FnOnce() -> V,
     ) -> Result<&mut V, OutOfMemory> {
-        let number = match self.place(&key)? {
+        let hash = hash(&key);
+        let number = match self.place(&key, hash)? {
             Found::Entry(number) => number as usize,
-            Found::Free(slot) => self.push(slot, key, make())?,
+            Found::Free(slot) => self.push((slot, hash), key, make())?,
         };
         Ok(&mut self.entries[number].1)
     }
@@ -89,25 +91,23 @@ impl<K: Eq + Hash, V> Map<K, V> {
         self.slots.clear();
     }
 
-    /// Where a key is, or a slot for it.
-    fn place(&mut self, key: &K) -> Result<Found, OutOfMemory> {
+    /// Where a key with that hash is, or a slot for it.
+    fn place(&mut self, key: &K, hash: u64) -> Result<Found, OutOfMemory> {
         let Self { entries, slots } = self;
-        let hash_of_key = hash(key);
-        match slots.find(hash_of_key, |number| entries[number as usize].0 == *key) {
+        match slots.find(hash, |number| entries[number as usize].0 == *key) {
             Found::Free(slot) => {
-                let moved =
-                    slots.reserve(entries.len(), |number| hash(&entries[number as usize].0))?;
-                Ok(if moved { slots.find(hash_of_key, |_| false) } else { Found::Free(slot) })
+                let moved = slots.reserve(entries.len())?;
+                Ok(if moved { slots.find(hash, |_| false) } else { Found::Free(slot) })
             }
             found @ Found::Entry(_) => Ok(found),
         }
     }
 
-    fn push(&mut self, slot: usize, key: K, value: V) -> Result<usize, OutOfMemory> {
+    fn push(&mut self, (slot, hash): (usize, u64), key: K, value: V) -> Result<usize, OutOfMemory> {
         let index = self.entries.len();
         let number = u32::try_from(index).map_err(|_| OutOfMemory)?;
         self.entries.try_push((key, value))?;
-        self.slots.set(slot, number);
+        self.slots.set(slot, hash, number);
         Ok(index)
     }
 }

@@ -119,6 +119,8 @@ pub(crate) struct Diagrams {
     /// The open work of an operation, kept for the next one.
     frames: Vec<apply::Frame>,
     tasks: Vec<build::Task>,
+    /// A list without members, kept for its memory.
+    pub(crate) spare: Vec<Segment>,
     /// Whether a node leads to [`DEPENDS`].
     depends: bool,
     /// How many operations there were whose results hold for one set of parameters only.
@@ -128,15 +130,15 @@ pub(crate) struct Diagrams {
 }
 
 /// A node with its share of the table.
-const NODE_BYTES: usize = size_of::<Node>() + 8;
+const NODE_BYTES: usize = size_of::<Node>() + 16;
 
 impl Diagrams {
     /// No diagrams, not even constants: [`Diagrams::prepare`] has to come first.
     pub(crate) fn empty(budget: Budget) -> Self {
         let (nodes, cache) = (Interner::new(), List::new());
-        let (frames, tasks) = (Vec::new(), Vec::new());
+        let (frames, tasks, spare) = (Vec::new(), Vec::new(), Vec::new());
         let order = Order::APART;
-        Self { nodes, cache, frames, tasks, depends: false, epoch: 0, order, budget }
+        Self { nodes, cache, frames, tasks, spare, depends: false, epoch: 0, order, budget }
     }
 
     /// Makes the constants, unless they are there.

@@ -193,7 +193,7 @@ fn asked_first(
             let (then, other) = (then.behind(d, rank)?, other.behind(d, rank)?);
             match (then, other, held(test)) {
                 (Side::Fits(then), Side::Fits(other), Some(values)) => {
-                    return Ok(Function::Search(other.with(values, then)?));
+                    return Ok(Function::Search(other.with(d, values, then)?));
                 }
                 (then, other, _) => {
                     (then.function(d)?, other.function(d)?, d.where_word(test, [TRUE, FALSE])?)

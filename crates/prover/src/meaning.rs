@@ -221,7 +221,7 @@ impl Source<'_> {
 /// The byte order of machines that report a token. Nobody can say for unassigned tokens; programs see words, not bytes,
 /// so the choice only decides how a witness spells the words.
 pub(crate) fn endian_of(token: ArchToken) -> Endian {
-    let arch = Arch::ALL.into_iter().find(|arch| arch.token() == token);
+    let arch = Arch::ALL.iter().copied().find(|arch| arch.token() == token);
     arch.map_or(Endian::Little, Arch::endian)
 }
 

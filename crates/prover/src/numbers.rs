@@ -53,6 +53,11 @@ impl Intervals {
         self.0.is_empty()
     }
 
+    /// Whether it has memory, with or without members.
+    pub(crate) fn has_room(&self) -> bool {
+        self.0.capacity() > 0
+    }
+
     pub(crate) fn clear(&mut self) {
         self.0.clear();
     }

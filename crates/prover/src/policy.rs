@@ -254,12 +254,14 @@ fn rules_node(
     endian: Endian,
     otherwise: NodeId,
 ) -> Result<NodeId, Halt> {
-    if rules.len() > 1 {
-        if let Some(node) = cubes::function(d, rules, endian, otherwise)? {
-            return Ok(node);
-        }
+    if let [only] = rules {
+        let action = d.action(only.action())?;
+        return d.where_holds(only.condition(), endian, [action, otherwise]);
     }
-    joined(d, rules, endian, otherwise)
+    match cubes::function(d, rules, endian, otherwise)? {
+        Some(node) => Ok(node),
+        None => joined(d, rules, endian, otherwise),
+    }
 }
 
 /// The same by joining what each rule decides.
@@ -335,6 +337,10 @@ impl Diagrams {
             match view {
                 View::Compare(comparison) => {
                     result = Some(self.compared(comparison, endian, sides)?);
+                }
+                View::All([only]) | View::Any([only]) => {
+                    view = only.view();
+                    continue;
                 }
                 View::All(list) => lists.try_push(OpenList::new(list, true, sides))?,
                 View::Any(list) => lists.try_push(OpenList::new(list, false, sides))?,

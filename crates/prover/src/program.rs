@@ -5,7 +5,7 @@
 //! compared with. What looks at arguments is handed to the [`Graph`], which is common to all numbers and tokens. There,
 //! number and token are words like any other: so what a program does with them need not be a comparison.
 
-use callgate_bpf::{DataWord, Operation, Program};
+use callgate_bpf::{DataWord, Program};
 use callgate_memory::{Grow, Sort};
 
 use crate::budget::{Halt, WideShift};
@@ -20,8 +20,9 @@ use crate::word::Value;
 /// How often each word is loaded in the text of programs.
 pub(crate) fn loads(programs: &[Program]) -> Loads {
     let mut loads = [0; DataWord::COUNT as usize];
-    for operation in programs.iter().flat_map(Program::operations) {
-        if let Operation::LoadData(word) = operation {
+    for instruction in programs.iter().flat_map(Program::instructions) {
+        // BPF_LD | BPF_W | BPF_ABS: to know what all the others are takes longer than all else here.
+        if let (0x20, Some(word)) = (instruction.code, DataWord::at_offset(instruction.k)) {
             loads[usize::from(word.index())] += 1;
         }
     }
@@ -37,30 +38,38 @@ pub(crate) fn classes(
     let mut machine = Machine::new(d, program, wide_shift)?;
     let mut graph = Graph::new(program.len())?;
     let mut dispatch = Dispatch::new(program.len())?;
-    let mut found: Vec<(Interval, Vec<(Interval, Target)>)> = Vec::new();
+    // Each with the end of its targets.
+    let mut found: Vec<(Interval, usize)> = Vec::new();
     // The last is the lowest, so that what is found is in order.
     let mut todo = Intervals::new();
     todo.push(Interval::ALL)?;
     while let Some(tokens) = todo.pop() {
-        match dispatch.run(tokens, &mut machine, &mut graph)? {
-            Outcome::Targets(targets) => found.try_push((tokens, targets))?,
-            Outcome::Cut => dispatch.cut(tokens, &mut todo)?,
+        let start = dispatch.targets.len();
+        if dispatch.run(tokens, &mut machine, &mut graph)? {
+            dispatch.targets[start..].sort_in_place_by_key(|(interval, _)| *interval);
+            found.try_push((tokens, dispatch.targets.len()))?;
+        } else {
+            dispatch.targets.truncate(start);
+            dispatch.cut(tokens, &mut todo)?;
         }
     }
     graph.evaluate(d)?;
     let mut classes = Vec::with_room(found.len())?;
-    for (tokens, targets) in found {
-        let mut numbers = Vec::with_room(targets.len())?;
-        for (interval, target) in targets {
+    let mut start = 0;
+    for (tokens, end) in found {
+        let mut numbers = Vec::with_room(end - start)?;
+        for &(interval, target) in &dispatch.targets[start..end] {
             let node = graph.of(d, target)?;
             flatten(d, tokens, NumberClass { numbers: interval, node }, &mut numbers)?;
         }
+        start = end;
         classes.try_push(ArchClass { tokens, numbers })?;
     }
     Ok(classes)
 }
 
-/// The numbers that reach each fork, for one interval of tokens.
+/// The numbers that reach each fork, for one interval of tokens after the other.
+#[derive(Default)]
 struct Dispatch {
     /// For each instruction, the last of its arrivals.
     heads: Vec<Option<usize>>,
@@ -69,6 +78,7 @@ struct Dispatch {
     empty: Vec<Intervals>,
     /// The values for which the test at hand holds.
     list: Intervals,
+    /// What numbers lead to, for all intervals of tokens so far; ascending for each.
     targets: Vec<(Interval, Target)>,
 }
 
@@ -85,31 +95,23 @@ struct Arrival {
 /// The most numbers that [`Dispatch::hand_over`] follows one by one.
 const NUMBERS_APART_MAX: u64 = 256;
 
-enum Outcome {
-    /// What each number leads to, ascending.
-    Targets(Vec<(Interval, Target)>),
-    /// The tokens take different ways inside and outside of [`Dispatch::list`].
-    Cut,
-}
-
 impl Dispatch {
     fn new(len: usize) -> Result<Self, Halt> {
         let mut heads = Vec::with_room(len)?;
         heads.try_resize(len, None)?;
-        let (arrivals, empty, list, targets) =
-            (Vec::new(), Vec::new(), Intervals::new(), Vec::new());
-        Ok(Self { heads, arrivals, empty, list, targets })
+        Ok(Self { heads, ..Self::default() })
     }
 
+    /// Finds out what each number leads to; `false` where the tokens take different ways inside and outside of
+    /// [`Dispatch::list`], so that they must be cut first.
     fn run(
         &mut self,
         tokens: Interval,
         m: &mut Machine<'_>,
         graph: &mut Graph,
-    ) -> Result<Outcome, Halt> {
+    ) -> Result<bool, Halt> {
         self.heads.fill(None);
         self.arrivals.clear();
-        self.targets.clear();
         let known = Known { nr: None, token: tokens.single() };
         let mut all = self.empty.pop().unwrap_or_default();
         all.push(Interval::ALL)?;
@@ -125,22 +127,21 @@ impl Dispatch {
                     numbers.tidy();
                 }
                 if self.step(tokens, m, graph, place, numbers)? {
-                    return Ok(Outcome::Cut);
+                    return Ok(false);
                 }
             }
         }
-        self.targets.sort_in_place_by_key(|(interval, _)| *interval);
-        Ok(Outcome::Targets(std::mem::take(&mut self.targets)))
+        Ok(true)
     }
 
     /// Puts the parts of the tokens inside and outside of the list on another one.
-    fn cut(&self, tokens: Interval, todo: &mut Intervals) -> Result<(), Halt> {
-        let mut outside = Intervals::new();
+    fn cut(&mut self, tokens: Interval, todo: &mut Intervals) -> Result<(), Halt> {
+        let mut outside = self.empty.pop().unwrap_or_default();
         outside.push(tokens)?;
         outside.take_out(self.list.as_slice(), todo)?;
         todo.append(&outside)?;
         todo.descend();
-        Ok(())
+        self.recycle(outside)
     }
 
     /// Deals with one fork; says whether the tokens must be cut first.
@@ -172,7 +173,10 @@ impl Dispatch {
             match held {
                 None => {}
                 Some(held) if held == tokens => std::mem::swap(&mut inside, &mut numbers),
-                Some(_) => return Ok(true),
+                Some(_) => {
+                    self.recycle(numbers)?;
+                    return self.recycle(inside).map(|()| true);
+                }
             }
         }
         self.go_on(m, branch.then, inside)?;
@@ -182,7 +186,7 @@ impl Dispatch {
 
     fn go_on(&mut self, m: &mut Machine<'_>, place: Place, numbers: Intervals) -> Result<(), Halt> {
         if numbers.is_empty() {
-            return Ok(self.empty.try_push(numbers)?);
+            return self.recycle(numbers);
         }
         let fork = match m.advance(Way::On(place))? {
             Stop::Result(result) => return self.end(numbers, Target::Result(result)),
@@ -233,6 +237,9 @@ impl Dispatch {
 
     fn recycle(&mut self, mut numbers: Intervals) -> Result<(), Halt> {
         numbers.clear();
-        Ok(self.empty.try_push(numbers)?)
+        if numbers.has_room() {
+            self.empty.try_push(numbers)?;
+        }
+        Ok(())
     }
 }

@@ -17,7 +17,7 @@ mod numbers;
 use callgate_bpf::{CallWords, DataWord, Operand, Operation, Program, Stack};
 use callgate_memory::{Grow, OutOfMemory, Sort};
 use callgate_policy::Policy;
-use callgate_syscalls::{Action, ArchToken, SeccompData, SyscallNr};
+use callgate_syscalls::{Action, ArchToken, Endian, SeccompData, SyscallNr};
 
 use crate::Error;
 use crate::meaning::endian_of;
@@ -65,20 +65,21 @@ impl<'w> Written<'w> {
     }
 }
 
-/// How many calls are tried together, at most: some 70 KB.
+/// How many calls are tried together, at most: some 40 KB.
 const TOGETHER: usize = 512;
 
-/// For how many there is room from the start: a filter of a rule or two takes no more.
-const FEW: usize = 96;
+/// For how many there is room from the start where no rule has a condition: a filter of a rule or two takes no more.
+const FEW: usize = 64;
 
 /// Calls with what the policy decides, tried on the program when there are enough.
 struct Trial<'w> {
     written: Written<'w>,
     calls_max: usize,
     tried: usize,
-    calls: Vec<SeccompData>,
+    /// The token of the last call, which nearly all share with the one before, and its byte order.
+    last: (ArchToken, Endian),
+    calls: Vec<CallWords>,
     expected: Vec<Action>,
-    words: Vec<CallWords>,
     room: Vec<u32>,
     returned: Vec<Action>,
 }
@@ -90,11 +91,11 @@ impl<'w> Trial<'w> {
             written,
             calls_max,
             tried: 0,
+            last: (ArchToken::new(0), Endian::Little),
             calls: Vec::with_room(few)?,
             expected: Vec::with_room(few)?,
-            words: Vec::with_room(few)?,
-            room: Vec::with_room(few)?,
-            returned: Vec::with_room(few)?,
+            room: Vec::new(),
+            returned: Vec::new(),
         })
     }
 
@@ -104,11 +105,16 @@ impl<'w> Trial<'w> {
     }
 
     /// Takes a call of which the policy's decision is known.
-    fn take(&mut self, call: SeccompData, expected: Action) -> Result<(), Error> {
+    #[inline]
+    fn take(&mut self, call: &SeccompData, expected: Action) -> Result<(), Error> {
         if self.left() == 0 {
             return Ok(());
         }
-        self.calls.try_push(call)?;
+        // Where all fields are 0, their order is nothing that a program can see.
+        if self.last.0 != call.arch && (call.args != [0; 6] || call.instruction_pointer != 0) {
+            self.last = (call.arch, endian_of(call.arch));
+        }
+        self.calls.try_push(CallWords::new(call, self.last.1))?;
         self.expected.try_push(expected)?;
         if self.calls.len() == TOGETHER { self.compare() } else { Ok(()) }
     }
@@ -119,7 +125,8 @@ impl<'w> Trial<'w> {
         let pairs = self.expected.iter().zip(&self.returned);
         if let Some(place) = pairs.clone().position(|(expected, actual)| expected != actual) {
             let (expected, actual) = (self.expected[place], self.returned[place]);
-            return Err(Error::Disagreement { call: self.calls[place], expected, actual });
+            let call = self.calls[place].call(endian_of);
+            return Err(Error::Disagreement { call, expected, actual });
         }
         self.tried += self.calls.len();
         self.calls.clear();
@@ -131,22 +138,13 @@ impl<'w> Trial<'w> {
         self.returned.try_resize(self.calls.len(), Action::ALLOW)?;
         match self.written {
             Written::Program(program) => {
-                self.words.clear();
-                // Nearly all calls have the token of the call before.
-                let mut last = (ArchToken::new(0), endian_of(ArchToken::new(0)));
-                let words = |call: &SeccompData| {
-                    if last.0 != call.arch {
-                        last = (call.arch, endian_of(call.arch));
-                    }
-                    CallWords::new(call, last.1)
-                };
-                self.words.try_extend(self.calls.iter().map(words))?;
                 self.room.try_resize(self.calls.len(), 0)?;
-                program.run_all(&self.words, &mut self.room, &mut self.returned);
+                program.run_all(&self.calls, &mut self.room, &mut self.returned);
             }
             Written::Stack(stack) => {
                 for (call, returned) in self.calls.iter().zip(&mut self.returned) {
-                    *returned = stack.run(call, endian_of(call.arch)).action.normalised();
+                    let call = call.call(endian_of);
+                    *returned = stack.run(&call, endian_of(call.arch)).action.normalised();
                 }
                 for expected in &mut self.expected {
                     *expected = expected.normalised();

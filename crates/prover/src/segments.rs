@@ -42,18 +42,27 @@ impl Segments {
         self.rank
     }
 
-    /// The diagram.
-    pub(crate) fn close(&self, d: &mut Diagrams) -> Result<NodeId, Halt> {
-        match self.list.as_slice() {
-            [] => Ok(self.constant),
-            list => d.of_segments(self.rank, list),
+    /// The diagram. The list is kept for the next search.
+    pub(crate) fn close(mut self, d: &mut Diagrams) -> Result<NodeId, Halt> {
+        if self.list.is_empty() {
+            return Ok(self.constant);
         }
+        let node = d.of_segments(self.rank, &self.list)?;
+        self.list.clear();
+        d.spare = self.list;
+        Ok(node)
     }
 
     /// The same with other functions for the values of an interval.
-    pub(crate) fn with(mut self, values: Option<Interval>, inside: Self) -> Result<Self, Halt> {
+    pub(crate) fn with(
+        mut self,
+        d: &mut Diagrams,
+        values: Option<Interval>,
+        inside: Self,
+    ) -> Result<Self, Halt> {
         let Some(Interval { first, last }) = values else { return Ok(self) };
         if self.list.is_empty() {
+            self.list = std::mem::take(&mut d.spare);
             self.list.try_push(Segment { last: u32::MAX, node: self.constant })?;
         }
         let start = self.begin_at(first)?;

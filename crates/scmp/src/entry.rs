@@ -39,6 +39,9 @@ pub(crate) struct Entries {
 /// How many numbers are found by array. Kernels use fewer.
 const NEAR: u32 = 1024;
 
+/// The shortest such array.
+const NEAR_FIRST: usize = 64;
+
 /// Up to so many entries are sorted sooner than found by a look at the whole array.
 const FEW: usize = 48;
 
@@ -67,7 +70,11 @@ impl Entries {
         let place = u32::try_from(self.list.len()).map_err(|_| OutOfMemory)?;
         let near = self.near_index(nr);
         match near {
-            Some(_) if self.near.is_empty() => self.near.try_resize(NEAR as usize, 0)?,
+            Some(index) if index >= self.near.len() => {
+                // In steps: a filter of a few low numbers does not pay for the whole array.
+                let len = (index + 1).next_power_of_two().max(NEAR_FIRST);
+                self.near.try_resize(len, 0)?;
+            }
             Some(_) => {}
             None => drop(self.far.insert(nr, place)?),
         }
@@ -81,8 +88,8 @@ impl Entries {
     /// Takes out the entry that was made last.
     pub(crate) fn pop(&mut self) {
         if let Some((nr, _)) = self.list.pop() {
-            if let Some(index) = self.near_index(nr) {
-                self.near[index] = 0;
+            if let Some(place) = self.near_index(nr).and_then(|index| self.near.get_mut(index)) {
+                *place = 0;
             }
         }
     }

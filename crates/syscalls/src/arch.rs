@@ -33,7 +33,7 @@ impl Arch {
         if token == Self::X86_64.token() {
             return Some(if nr.is_x32() { Self::X32 } else { Self::X86_64 });
         }
-        Self::ALL.into_iter().find(|arch| arch.token() == token)
+        Self::ALL.iter().copied().find(|arch| arch.token() == token)
     }
 }
 

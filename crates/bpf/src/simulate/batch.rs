@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use callgate_syscalls::{Action, Endian, SeccompData};
+use callgate_syscalls::{Action, ArchToken, Endian, SeccompData, SyscallNr};
 
 use super::{Alu, Test, word_index, words};
 use crate::operation::encoding::code;
@@ -17,6 +17,24 @@ impl CallWords {
     #[must_use]
     pub fn new(call: &SeccompData, endian: Endian) -> Self {
         Self(words(call, endian))
+    }
+
+    /// The call that a program sees so on a machine whose byte order is that of the call's token.
+    #[must_use]
+    pub fn call(&self, endian_of: impl FnOnce(ArchToken) -> Endian) -> SeccompData {
+        let arch = ArchToken::new(self.0[1]);
+        let endian = endian_of(arch);
+        let field = |index: usize| {
+            let [first, second] = [self.0[2 * index], self.0[2 * index + 1]].map(u64::from);
+            let in_order = first | second << 32;
+            if endian == Endian::Little { in_order } else { in_order.rotate_left(32) }
+        };
+        SeccompData {
+            nr: SyscallNr::new(self.0[0]),
+            arch,
+            instruction_pointer: field(1),
+            args: std::array::from_fn(|index| field(2 + index)),
+        }
     }
 }
 

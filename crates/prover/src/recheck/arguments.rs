@@ -4,7 +4,7 @@ use callgate_memory::Grow;
 use callgate_policy::{Comparison, Condition, Field, Operator, Policy, Rule, RuleList, View};
 use callgate_syscalls::SeccompData;
 
-use super::{Trial, empty_call};
+use super::{TOGETHER, Trial, empty_call};
 use crate::Error;
 
 /// Tries arguments for each number with conditions.
@@ -21,6 +21,7 @@ pub(super) fn try_arguments(
     }
     if with >= MANY {
         trial.compare()?;
+        trial.calls = Vec::with_room(trial.left().min(TOGETHER))?;
     }
     let mut plan = Plan::new(trial.left(), with, comparisons, values);
     for (arch, rules) in policy.arches() {
@@ -99,7 +100,7 @@ impl<'v> Plan<'v> {
                 set(&mut met, comparison.field(), satisfying(comparison));
             }
             if self.rules.next() > 0 {
-                trial.take(met, list.decide(&met))?;
+                trial.take(&met, list.decide(&met))?;
             }
             for comparison in &parts {
                 let changes = self.changes.next();
@@ -128,7 +129,7 @@ impl<'v> Plan<'v> {
             }
             let mut call = *met;
             set(&mut call, field, value);
-            trial.take(call, list.decide(&call))
+            trial.take(&call, list.decide(&call))
         };
         // Where there is room for a few only, other comparisons get the others.
         let few = changes.min(near.len());

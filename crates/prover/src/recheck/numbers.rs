@@ -23,7 +23,7 @@ pub(super) fn try_tokens(
     known.try_extend_copies(&constants.tokens)?;
     ascend(&mut known);
     let nr = constants.numbers.first().copied().unwrap_or(0);
-    let mut tokens = Vec::new();
+    let mut tokens = Vec::with_room(known.len() * (3 + 32_usize.div_ceil(FLIPPED)))?;
     for (index, token) in known.into_iter().enumerate() {
         add_near(&mut tokens, token)?;
         let flipped = (index % FLIPPED..32).step_by(FLIPPED);
@@ -32,7 +32,7 @@ pub(super) fn try_tokens(
     ascend(&mut tokens);
     for token in tokens {
         let call = empty_call(token, nr);
-        trial.take(call, policy.decide(&call))?;
+        trial.take(&call, policy.decide(&call))?;
     }
     Ok(())
 }
@@ -74,7 +74,7 @@ pub(super) fn try_numbers(
         let step = numbers.len().div_ceil(trial.left().max(1)).max(1);
         for &number in numbers.iter().step_by(step) {
             let call = empty_call(token.raw(), number);
-            trial.take(call, policy.decide(&call))?;
+            trial.take(&call, policy.decide(&call))?;
         }
         numbers.clear();
     }
@@ -101,12 +101,15 @@ fn merge(words: &mut Vec<u32>, others: &[u32]) -> Result<(), OutOfMemory> {
     let (mut left, mut right) = (words.len(), others.len());
     words.try_extend_copies(others)?;
     // The largest first, so that none is overwritten before it is moved.
-    for place in (0..words.len()).rev() {
-        let Some(other) = right.checked_sub(1).map(|last| others[last]) else { break };
-        let own = left.checked_sub(1).map(|last| words[last]).filter(|&own| own > other);
-        words[place] = own.unwrap_or(other);
-        left -= usize::from(own.is_some());
-        right -= usize::from(own.is_none());
+    while right > 0 {
+        let (other, place) = (others[right - 1], left + right - 1);
+        if left > 0 && words[left - 1] > other {
+            words[place] = words[left - 1];
+            left -= 1;
+        } else {
+            words[place] = other;
+            right -= 1;
+        }
     }
     words.dedup();
     Ok(())
