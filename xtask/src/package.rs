@@ -6,7 +6,8 @@
 //! distributions call an error is an error here.
 //!
 //! With `--reproduce` each is built again from nothing, in another folder, time zone, language and
-//! file mode mask, and must come out byte for byte the same. With `--install` the packages are
+//! file mode mask, and must come out byte for byte the same; but for the book, which must be the
+//! one that `cargo xtask book` makes of the same sources. With `--install` the packages are
 //! installed into roots of their own under `target/package/`, where programs of the distribution
 //! then run on them.
 //!
@@ -61,10 +62,16 @@ const RPM: Kind =
 /// Builds packages again elsewhere, and holds them against those that there are.
 fn reproduce(kind: &Kind, sources: &Sources, packages: &[PathBuf]) -> Result<(), String> {
     let elsewhere = sources.elsewhere()?;
-    same(packages, &(kind.build)(&elsewhere)?)?;
+    let (books, programs): (Vec<PathBuf>, Vec<PathBuf>) =
+        packages.iter().cloned().partition(|path| deb::is_book(path));
+    same(&programs, &(kind.build)(&elsewhere)?)?;
     // Nobody needs them twice, and what was built on the way takes a gigabyte.
     fs::remove_dir_all(&elsewhere.folder).map_err(|error| error.to_string())?;
-    println!("package: {} packages came out the same twice", packages.len());
+    println!("package: {} packages came out the same twice", programs.len());
+    for book in books {
+        deb::is_this_book(&book)?;
+        println!("package: the packaged book is the one that is made here");
+    }
     Ok(())
 }
 
@@ -94,6 +101,8 @@ struct Sources {
     epoch: String,
     /// What a builder's environment has that must not matter.
     surroundings: Surroundings,
+    /// Whether the book is packaged, too: it takes as long as everything else.
+    has_book: bool,
 }
 
 /// Time zone, language and file mode mask.
@@ -116,7 +125,8 @@ impl Sources {
         fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         let git = |args: &[&str]| text(Command::new("git").args(args).current_dir(root()));
         let epoch = git(&["log", "-1", "--format=%ct"])?;
-        let sources = Self { folder, epoch: epoch.trim().into(), surroundings: HERE };
+        let sources =
+            Self { folder, epoch: epoch.trim().into(), surroundings: HERE, has_book: true };
         let archive = sources.archive().to_string_lossy().into_owned();
         let prefix = format!("--prefix={NAME}/");
         git(&["archive", "--format=tar.gz", &prefix, "-o", &archive, "HEAD"])?;
@@ -127,7 +137,8 @@ impl Sources {
     /// The same sources for a build of which nothing is shared with the first.
     fn elsewhere(&self) -> Result<Self, String> {
         let folder = fresh(&self.folder.join("again/in-another-folder"))?;
-        let other = Self { folder, epoch: self.epoch.clone(), surroundings: ELSEWHERE };
+        let (epoch, surroundings) = (self.epoch.clone(), ELSEWHERE);
+        let other = Self { folder, epoch, surroundings, has_book: false };
         let copied = fs::copy(self.archive(), other.archive()).map(|_| other);
         copied.map_err(|error| format!("{}: {error}", self.archive().display()))
     }

@@ -1,14 +1,15 @@
 //! Debian's packages, by `packaging/debian`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Sources, packages, succeed, text};
+use super::{Sources, fresh, packages, succeed, text};
+use crate::{cargo, root};
 
 /// The packages, by what their files begin with.
 const PACKAGES: [&str; 10] = [
     "callgate-dbgsym_",
-    "callgate-doc_",
+    BOOK,
     "callgate-seccomp_",
     "callgate_",
     "libcallgate-dev_",
@@ -19,6 +20,9 @@ const PACKAGES: [&str; 10] = [
     "python3-callgate-seccomp_",
 ];
 
+/// The package of the book.
+const BOOK: &str = "callgate-doc_";
+
 /// Builds the packages.
 pub(super) fn build(sources: &Sources) -> Result<Vec<PathBuf>, String> {
     let tree = sources.unpack("deb")?;
@@ -27,8 +31,33 @@ pub(super) fn build(sources: &Sources) -> Result<Vec<PathBuf>, String> {
     let mut build = sources.builder("dpkg-buildpackage");
     build.args(["--build=binary", "--no-sign", "--no-check-builddeps"]).current_dir(&tree);
     println!("package: building Debian's packages");
-    succeed(build.env("DEB_BUILD_OPTIONS", "nocheck"))?;
-    packages(&sources.folder.join("deb"), ".deb", &PACKAGES)
+    if sources.has_book {
+        succeed(build.env("DEB_BUILD_OPTIONS", "nocheck"))?;
+        return packages(&sources.folder.join("deb"), ".deb", &PACKAGES);
+    }
+    build.env("DEB_BUILD_PROFILES", "nodoc");
+    succeed(build.env("DEB_BUILD_OPTIONS", "nocheck nodoc"))?;
+    let others: Vec<&str> = PACKAGES.into_iter().filter(|name| *name != BOOK).collect();
+    packages(&sources.folder.join("deb"), ".deb", &others)
+}
+
+/// Whether a package is that of the book.
+pub(super) fn is_book(package: &Path) -> bool {
+    package.file_name().is_some_and(|name| name.to_string_lossy().starts_with(BOOK))
+}
+
+/// Makes the book here, and holds what was packaged against it.
+///
+/// # Errors
+/// The files that differ.
+pub(super) fn is_this_book(package: &Path) -> Result<(), String> {
+    succeed(cargo(&["xtask", "book"]).current_dir(root()))?;
+    let unpacked = fresh(&package.with_extension("unpacked"))?;
+    succeed(Command::new("dpkg-deb").arg("-x").arg(package).arg(&unpacked))?;
+    let packaged = unpacked.join("usr/share/doc/callgate-doc/html");
+    let mut diff = Command::new("diff");
+    let here = root().join("target/book/html");
+    succeed(diff.args(["-r", "--brief"]).arg(packaged).arg(here))
 }
 
 /// Fails on what lintian calls an error; its warnings are printed.
