@@ -16,7 +16,7 @@ use callgate_syscalls::{Action, Errno};
 
 use super::Refused;
 use super::desk::Desk;
-use crate::sys::steer::{self, Stand};
+use callgate_kernel::parts::steer::{self, Stand};
 
 /// How long a thread may take to stop or to make a call.
 const TIME_MAX: Duration = Duration::from_secs(5);
@@ -82,9 +82,9 @@ mod steering {
     use callgate_syscalls::{Arch, Name, names};
 
     use super::*;
-    use crate::enforce::thread::mappings_of;
-    use crate::sys::registers::{Registers, instruction_of};
-    use crate::sys::trace;
+    use crate::thread::mappings_of;
+    use callgate_kernel::parts::registers::{Registers, instruction_of};
+    use callgate_kernel::parts::trace;
 
     pub(super) fn make(
         desk: &mut Desk,

@@ -7,7 +7,7 @@ use callgate_syscalls::{Action, ActionKind, Errno};
 use super::desk::{Desk, Reached};
 use super::thread::SignalState;
 use super::{Enforcer, Means, Refused, again, kernel, trap};
-use crate::sys::steer;
+use callgate_kernel::parts::steer;
 
 /// What became of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

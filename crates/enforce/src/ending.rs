@@ -3,14 +3,13 @@
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use callgate_kernel::child::{Ending, Signal};
+use callgate_kernel::child::Ending;
 use callgate_kernel::parts::Fork;
 use callgate_kernel::{Error, Tid, notify, parts};
-use libc::c_int;
 
 use super::halt::{self, Sign};
 use super::{Enforcer, Means, kernel};
-use crate::sys::{signals, steer};
+use callgate_kernel::parts::{signals, steer};
 
 /// Which of two processes this one is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +79,7 @@ impl Enforcer {
                 self.stop()?;
                 continue;
             }
-            let ending = ending(status);
+            let ending = Ending::of_status(status);
             self.has_ended(ending);
             return Ok(Some(ending));
         }
@@ -115,13 +114,5 @@ impl Enforcer {
                 Means::Watch(_) => self.passing.pass_to_traced(&received),
             }
         }
-    }
-}
-
-/// How a child ended whose wait status this is.
-pub(crate) fn ending(status: c_int) -> Ending {
-    match u8::try_from(libc::WEXITSTATUS(status)) {
-        Ok(code) if libc::WIFEXITED(status) => Ending::Exited { code },
-        _ => Ending::Killed { signal: Signal::from_kernel(libc::WTERMSIG(status)) },
     }
 }

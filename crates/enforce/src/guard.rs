@@ -14,7 +14,7 @@ use callgate_syscalls::Errno;
 
 use super::desk::Desk;
 use super::thread::SignalState;
-use crate::sys::steer;
+use callgate_kernel::parts::steer;
 
 /// The child, and the end of a connection that closes with the last process that enforces.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use std::time::Duration;
 use callgate_kernel::parts::{self, Fork};
 use callgate_kernel::{Tid, notify};
 
-use crate::sys::steer;
+use callgate_kernel::parts::steer;
 
 /// How long the stop lasts at least, so that whoever waits for it gets to see it.
 const SEEN: Duration = Duration::from_millis(50);

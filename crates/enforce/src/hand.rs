@@ -14,7 +14,7 @@ use super::answer::Instead;
 use super::mark::MARK;
 use super::thread::SignalState;
 use super::trap::roll_back;
-use crate::sys::steer::{self, Stand};
+use callgate_kernel::parts::steer::{self, Stand};
 
 /// What became of a thread.
 pub(super) enum Did {
@@ -131,7 +131,7 @@ fn go_out(thread: Tid) -> Result<Option<Stand>, Errno> {
 #[cfg(target_arch = "x86_64")]
 mod registers {
     use super::*;
-    pub(super) use crate::sys::registers::Registers;
+    pub(super) use callgate_kernel::parts::registers::Registers;
 
     pub(super) fn change(
         thread: Tid,

@@ -19,12 +19,13 @@
 //! fail with `ENOSYS`, whatever the filter says. They never are made.
 //!
 //! References: seccomp_unotify(2).
+#![cfg(target_os = "linux")]
 
 mod again;
 mod answer;
 mod caller;
 mod desk;
-pub(crate) mod ending;
+mod ending;
 mod guard;
 mod halt;
 mod hand;
@@ -33,7 +34,7 @@ mod scan;
 mod takeover;
 mod thread;
 mod trap;
-pub(crate) mod watch;
+mod watch;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
@@ -41,11 +42,11 @@ use std::time::Duration;
 use callgate_bpf::{Program, Stack};
 use callgate_kernel::child::Ending;
 use callgate_kernel::notify::{self, Format};
-use callgate_kernel::parts::{Passing, errno};
+use callgate_kernel::parts::signals::Held;
+use callgate_kernel::parts::{Passing, begin, errno, require_single_thread};
 use callgate_kernel::{Command, Error, Interruption, Options, Supervised, Tid};
 use callgate_syscalls::{Errno, SeccompData};
 
-use crate::sys::signals;
 pub use answer::{Answered, Instead};
 pub use caller::{FRAMES_MAX, Frame, Symbols};
 use desk::Desk;
@@ -54,6 +55,7 @@ use guard::Guarded;
 pub use mark::MARK;
 pub use takeover::{Obstacle, Takeover};
 pub use thread::{Mapping, Thread};
+pub use watch::Last;
 use watch::Watch;
 
 /// A command whose filter is enforced from here.
@@ -113,10 +115,12 @@ impl Enforcer {
     pub fn start(command: &Command, program: &Program, options: &Options) -> Result<Self, Error> {
         let format = Format::of_kernel().map_err(|errno| kernel("notifications", errno))?;
         let format = format.ok_or_else(|| kernel("notifications", errno(libc::EINVAL)))?;
-        let started = command.spawn_supervised(program, options, Interruption::fewest())?;
+        // Before the start: what comes meanwhile is the command's, too.
+        let held = Held::all().map_err(|errno| kernel("sigprocmask", errno))?;
+        let interruption = Interruption::fewest();
+        let started = command.spawn_supervised_holding(program, options, interruption, &held)?;
         let Supervised { child, listener, .. } = started;
-        // After the start: held back signals are inherited.
-        let signals = signals::redirect().map_err(|errno| kernel("signalfd", errno))?;
+        let signals = held.redirect().map_err(|errno| kernel("signalfd", errno))?;
         // Not every kernel can, and it is only faster.
         let _ = notify::wake_synchronously(listener.as_fd());
         let mut desk = Desk::new(listener, format);
@@ -133,11 +137,13 @@ impl Enforcer {
     /// filters or others.
     ///
     /// # Errors
-    /// [`Error::Kernel`] where the process can't be forked or traced. Why `exec` has returned is
-    /// said by the process itself, which ends with [`Error::exit_code`].
+    /// [`Error::SeveralThreads`]; [`Error::Kernel`] where the process can't be forked or traced. Why
+    /// `exec` has returned is said by the process itself, which ends with [`Error::exit_code`].
     pub fn watch(filters: &Stack, exec: impl FnOnce() -> Error) -> Result<Self, Error> {
-        let command = watch::start(exec)?;
-        let signals = signals::redirect().map_err(|errno| kernel("signalfd", errno))?;
+        require_single_thread()?;
+        // SAFETY: this process has one thread, as the line above has found.
+        let (command, held) = unsafe { begin::start(exec) }?;
+        let signals = held.redirect().map_err(|errno| kernel("signalfd", errno))?;
         let means = Means::Watch(Watch::new(filters.clone()));
         Ok(Self::new(means, command, signals, None))
     }

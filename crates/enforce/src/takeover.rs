@@ -20,8 +20,8 @@ use callgate_syscalls::{Errno, SeccompData};
 use super::mark::can_be_marked;
 use super::watch::Watch;
 use super::{Enforcer, Means, Refused, guard, kernel};
-use crate::sys::steer::{self, Stand};
-use crate::sys::trace;
+use callgate_kernel::parts::steer::{self, Stand};
+use callgate_kernel::parts::trace;
 
 /// What became of a take-over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +94,7 @@ impl Enforcer {
 
 #[cfg(target_arch = "x86_64")]
 fn in_front_of(thread: Tid, call: &SeccompData) -> Result<(), Errno> {
-    use crate::sys::registers::Registers;
+    use callgate_kernel::parts::registers::Registers;
 
     Registers::of(thread)?.in_front_of(call).set(thread)
 }

@@ -12,7 +12,7 @@ use super::Refused;
 use super::again::wait_for_stop;
 use super::desk::Desk;
 use super::thread::SignalState;
-use crate::sys::steer::{self, Stand};
+use callgate_kernel::parts::steer::{self, Stand};
 
 pub(super) fn send(
     desk: &mut Desk,
@@ -51,7 +51,7 @@ fn rolled_back(call: &SeccompData) -> i64 {
 /// handler.
 #[cfg(target_arch = "x86_64")]
 pub(super) fn roll_back(thread: Tid, call: &SeccompData) -> Result<(), Errno> {
-    use crate::sys::registers::Registers;
+    use callgate_kernel::parts::registers::Registers;
 
     Registers::of(thread)?.rolled_back(call).set(thread)
 }

@@ -5,21 +5,29 @@
 //! say can be told, and then happens by itself.
 
 use std::collections::VecDeque;
-use std::io::{self, Read, Write};
+use std::fs;
 use std::os::fd::AsFd;
-use std::os::unix::net::UnixStream;
 
 use callgate_bpf::Stack;
-use callgate_kernel::parts::{Fork, errno, errno_of, exit_now, fork};
+use callgate_kernel::child::Ending;
+use callgate_kernel::parts::steer::{self, Stand};
+use callgate_kernel::parts::{errno, signals};
 use callgate_kernel::{Error, Tid, notify};
 use callgate_syscalls::{Action, ActionKind, Endian, Errno, SeccompData};
 
 use super::desk::Reached;
-use super::ending::ending;
 use super::hand::Did;
 use super::{Answered, Enforcer, Event, Means, Refused, hand, kernel, mark};
-use crate::sys::steer::{self, Stand};
-use crate::sys::{signals, trace};
+
+/// What a traced command did or got last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "there is no third reason for SIGSYS")]
+pub enum Last {
+    /// It made a call: if a filter has ended it, that was for this one.
+    Call(SeccompData),
+    /// It got a SIGSYS that a process has sent, if that can be seen.
+    Sent(Option<Tid>),
+}
 
 /// The filters of a traced command.
 #[derive(Debug)]
@@ -31,49 +39,24 @@ pub(super) struct Watch {
     stops: bool,
     /// Threads that have stopped and were not looked at yet.
     backlog: VecDeque<(Tid, Stand)>,
-    /// The call that was made last, and who has made it.
-    last: Option<(Tid, SeccompData)>,
+    /// What was seen last of calls and of SIGSYS, and of whom.
+    last: Option<(Tid, Last)>,
+    /// How many filters the command's process had when it began.
+    filters_at_start: Option<u32>,
     /// Whether the filter in force has only handed calls over, and no longer to anybody.
     took_over: bool,
-}
-
-/// Starts a process that waits until it is traced, and then is replaced.
-pub(crate) fn start(exec: impl FnOnce() -> Error) -> Result<Tid, Error> {
-    let (mut here, mut there) =
-        UnixStream::pair().map_err(|error| kernel("socketpair", errno_of(&error)))?;
-    // SAFETY: this process has one thread (`Enforcer::start`), and the child uses nothing of it but
-    // what executes, which is meant for processes of one thread.
-    match unsafe { fork() }.map_err(|errno| kernel("fork", errno))? {
-        Fork::Child => {
-            // Without a word from the parent, which has gone, nothing is run.
-            let code = match there.read_exact(&mut [0]) {
-                Ok(()) => {
-                    let error = exec();
-                    let _ = writeln!(io::stderr(), "callgate: {error}");
-                    error.exit_code()
-                }
-                Err(_) => 126,
-            };
-            exit_now(code)
-        }
-        Fork::Parent(child) => {
-            let traced = steer::seize_following(child).and_then(|()| trace::interrupt(child));
-            traced.map_err(|errno| kernel("ptrace", errno))?;
-            here.write_all(&[1]).map_err(|error| kernel("write", errno_of(&error)))?;
-            Ok(child)
-        }
-    }
 }
 
 impl Watch {
     pub(super) const fn new(filters: Stack) -> Self {
         let backlog = VecDeque::new();
-        Self { filters, begun: false, stops: false, backlog, last: None, took_over: false }
+        let (begun, stops, last, took_over, filters_at_start) = (false, false, None, false, None);
+        Self { filters, begun, stops, backlog, last, filters_at_start, took_over }
     }
 
     /// Of a command that runs, under a filter whose listener is gone.
-    pub(super) const fn taking_over(filters: Stack, backlog: VecDeque<(Tid, Stand)>) -> Self {
-        Self { filters, begun: true, stops: false, backlog, last: None, took_over: true }
+    pub(super) fn taking_over(filters: Stack, backlog: VecDeque<(Tid, Stand)>) -> Self {
+        Self { begun: true, backlog, took_over: true, ..Self::new(filters) }
     }
 
     /// Does to a call what the filter says, or lets the filter do it.
@@ -115,7 +98,7 @@ impl Watch {
         let Some(call) = steer::call(thread)? else {
             return steer::go_to_call(thread).map(|()| None);
         };
-        self.last = Some((thread, call));
+        self.last = Some((thread, Last::Call(call)));
         if self.took_over && mark::can_be_marked(&call, &self.filters) {
             let stand = hand::make_marked(thread, &call)?;
             self.backlog.extend(stand.map(|stand| (thread, stand)));
@@ -130,12 +113,21 @@ impl Watch {
 }
 
 impl Enforcer {
-    /// The call that the command made last, where it is traced and nobody else has made one since:
-    /// if a filter has ended it, that was for this call.
+    /// What the command did or got last, where it is traced and nobody else has done or got
+    /// anything since.
     #[must_use]
-    pub fn last_call(&self) -> Option<SeccompData> {
+    pub fn last(&self) -> Option<Last> {
         let Means::Watch(watch) = &self.means else { return None };
-        watch.last.filter(|(thread, _)| *thread == self.command).map(|(_, call)| call)
+        watch.last.filter(|(thread, _)| *thread == self.command).map(|(_, last)| last)
+    }
+
+    /// Whether the caller has loaded filters since the command began: as strict as these or
+    /// stricter, they answer in their place, which a tracer sees no more than before.
+    #[must_use]
+    pub fn has_own_filters(&self, refused: &Refused) -> bool {
+        let Means::Watch(watch) = &self.means else { return false };
+        let now = refused.thread.and_then(count_of_filters);
+        watch.filters_at_start.zip(now).is_some_and(|(before, now)| now > before)
     }
 
     /// Looks at the next thread that has stopped; what is to be told of it, if anything.
@@ -185,7 +177,7 @@ impl Enforcer {
         let gone = |reason: &Errno| *reason == errno(libc::ESRCH);
         let done = match stand {
             Stand::Ended(status) if is_command => {
-                let how = ending(status);
+                let how = Ending::of_status(status);
                 self.has_ended(how);
                 return Ok(Some(Event::Ended(how)));
             }
@@ -196,13 +188,18 @@ impl Enforcer {
                 Err(reason) => Err(reason),
             },
             Stand::AtExec => {
+                if !watch.begun {
+                    watch.filters_at_start = count_of_filters(thread);
+                }
                 watch.begun = true;
                 steer::go_to_call(thread)
             }
             Stand::AtEvent => steer::go_to_call(thread),
             Stand::AtSignal(signal) => {
-                let is_sent = signals::of(thread).is_ok_and(|it| !it.is_of_kernel());
-                watch.last = watch.last.filter(|_| signal != libc::SIGSYS || !is_sent);
+                let sent = signals::of(thread).ok().filter(|it| !it.is_of_kernel());
+                if let Some(sent) = sent.filter(|_| signal == libc::SIGSYS) {
+                    watch.last = Some((thread, Last::Sent(sent.sender())));
+                }
                 self.passing.deliver(thread, signal)
             }
             Stand::WithAll => steer::listen(thread),
@@ -214,4 +211,11 @@ impl Enforcer {
             Err(reason) => Err(kernel("ptrace", reason)),
         }
     }
+}
+
+/// How many filters a thread runs under; kernels before 5.10 do not say.
+fn count_of_filters(thread: Tid) -> Option<u32> {
+    let status = fs::read_to_string(format!("/proc/{thread}/status")).ok()?;
+    let count = status.lines().find_map(|line| line.strip_prefix("Seccomp_filters:"))?;
+    count.trim().parse().ok()
 }

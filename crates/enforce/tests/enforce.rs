@@ -7,9 +7,9 @@ use std::process::Command as Process;
 use std::sync::{Mutex, PoisonError};
 
 use callgate_bpf::Stack;
+use callgate_enforce::{Answered, Enforcer, Event, Frame, Symbols, Thread};
 use callgate_kernel::child::{Ending, Signal};
 use callgate_kernel::{Command, Options};
-use callgate_observe::enforce::{Answered, Enforcer, Event, Frame, Symbols, Thread};
 use callgate_policy::{
     Action, Arch, ArchPolicy, Comparison, Condition, Field, Operator, Policy, SeccompData,
 };

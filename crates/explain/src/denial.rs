@@ -35,6 +35,8 @@ pub struct Denial {
     pub last: Option<Time>,
     /// Where all this is known from.
     pub knowledge: Knowledge,
+    /// Whether the caller has loaded filters of its own since, whose answer to the call is not seen.
+    pub has_later_filters: bool,
 }
 
 /// What happened to a call.
@@ -118,6 +120,7 @@ impl Denial {
             first: None,
             last: None,
             knowledge,
+            has_later_filters: false,
         }
     }
 

@@ -123,6 +123,9 @@ fn unknown(denial: &Denial, rulings: &[Ruling]) -> Vec<&'static str> {
         }
         _ => {}
     }
+    if denial.has_later_filters {
+        unknown.push("whether a filter that the program has loaded since answered in its place");
+    }
     if denial.knowledge == Knowledge::Audit {
         unknown.push("how many more there were: the kernel log drops most records");
     }

@@ -54,6 +54,18 @@ pub enum Ending {
     },
 }
 
+impl Ending {
+    /// What the wait status of a process says that has ended; not part of the interface.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn of_status(status: i32) -> Self {
+        match u8::try_from(libc::WEXITSTATUS(status)) {
+            Ok(code) if libc::WIFEXITED(status) => Self::Exited { code },
+            _ => Self::Killed { signal: Signal(libc::WTERMSIG(status)) },
+        }
+    }
+}
+
 /// The number of a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Signal(i32);
@@ -162,7 +174,7 @@ impl Child {
 
 fn wait_for(process: Tid) -> Result<Ending, Error> {
     let status = process::wait(process.as_pid());
-    Ok(ending(status.map_err(|errno| Error::Kernel { call: "waitpid", errno })?))
+    Ok(Ending::of_status(status.map_err(|errno| Error::Kernel { call: "waitpid", errno })?))
 }
 
 fn kill(process: Tid) -> Result<(), Error> {
@@ -217,11 +229,4 @@ pub unsafe fn start_forked(closure: impl FnOnce() -> u8) -> Result<Child, Error>
 pub unsafe fn run_forked(closure: impl FnOnce() -> u8) -> Result<Ending, Error> {
     // SAFETY: the caller's duty is the same.
     unsafe { start_forked(closure) }?.wait()
-}
-
-fn ending(status: i32) -> Ending {
-    match u8::try_from(libc::WEXITSTATUS(status)) {
-        Ok(code) if libc::WIFEXITED(status) => Ending::Exited { code },
-        _ => Ending::Killed { signal: Signal(libc::WTERMSIG(status)) },
-    }
 }

@@ -253,7 +253,10 @@ fn diverged(tid: c_long) -> Error {
 /// Asks `/proc`, whose directory of threads has two links and one a thread, and where that does not
 /// settle it unshare(2), which refuses to unshare threads that there are. The one may not be
 /// mounted, the other not be allowed.
-pub(crate) fn require_single_thread() -> Result<(), Error> {
+///
+/// # Errors
+/// [`Error::SeveralThreads`], [`Error::ThreadsUnknown`].
+pub fn require_single_thread() -> Result<(), Error> {
     const ONE_THREAD: u64 = 3;
     let links = fs::metadata("/proc/self/task").map(|tasks| tasks.nlink()).unwrap_or(0);
     if links == ONE_THREAD {

@@ -1,7 +1,8 @@
-//! Syscalls and small values that the crates beside this one build on: `callgate-observe` and the
-//! unpublished `callgate-lab`. No part of the interface.
+//! Syscalls and small values that the crates beside this one build on: `callgate-enforce`,
+//! `callgate-observe` and the unpublished `callgate-lab`. No part of the interface.
 
 pub use crate::error::Reason;
+pub use crate::load::require_single_thread;
 pub use crate::notify::handover;
 pub use crate::passing::Passing;
 pub use crate::probe::word_of;
@@ -13,7 +14,7 @@ pub use crate::sys::notify::set_flags;
 pub use crate::sys::process::{Fork, exit_now, fork, has_ended, kill, wait};
 #[cfg(target_arch = "x86_64")]
 pub use crate::sys::ptrace::registers;
-pub use crate::sys::ptrace::{caught, signals, steer, trace};
+pub use crate::sys::ptrace::{begin, caught, signals, steer, trace};
 pub use crate::sys::quiet;
 pub use crate::sys::shared::Shared;
 pub use crate::sys::tracing;

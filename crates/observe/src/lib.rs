@@ -1,7 +1,6 @@
 //! What can be seen of other processes and of the machine.
 //!
 //! - [`filters_of`] reads the filters that another process runs under.
-//! - [`enforce`] runs a command under a filter and shows each call that it refuses.
 //! - [`interpreter_of`] tells dynamically linked programs from others.
 //! - [`record`] runs a command and tells of every call that it makes.
 //! - [`survey`] finds out what this kernel and environment allow.
@@ -11,7 +10,6 @@
 #![cfg(target_os = "linux")]
 
 mod dump;
-pub mod enforce;
 mod program;
 pub mod record;
 mod retry;

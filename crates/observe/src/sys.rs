@@ -8,9 +8,7 @@ pub(crate) mod marks;
 pub(crate) mod ring;
 pub(crate) mod stopping;
 
-#[cfg(target_arch = "x86_64")]
-pub(crate) use callgate_kernel::parts::registers;
-pub(crate) use callgate_kernel::parts::{caught, quiet, signals, steer, trace, tracing};
+pub(crate) use callgate_kernel::parts::{caught, quiet, steer, trace, tracing};
 
 /// How long a recorder waits before it looks around.
 pub(crate) const TICK_SECONDS: u8 = 1;

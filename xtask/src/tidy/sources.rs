@@ -15,6 +15,7 @@ const UNSAFE_CRATES: &[&str] = &[
     "crates/scmp-python/",
     "crates/capi/",
     "crates/lab/",
+    "crates/enforce/",
     "crates/observe/",
 ];
 

@@ -124,6 +124,46 @@ fn they_reach_the_command_however_it_is_supervised() {
     }
 }
 
+/// At whatever moment it comes: the command ends with whoever supervises it, and is not left behind.
+#[test]
+fn one_that_comes_while_the_command_is_started_is_for_both() {
+    let folder = Folder::new();
+    let profile = folder.at("learned.gate");
+    let learn = ["learn", "--force", "-o", &profile, "--backend"];
+    // A listener is handed over before the command begins, a tracer is there before.
+    let ways: [(&[&str], usize); 4] = [
+        (&["run", "--explain"], 1),
+        (&["run", "--explain", "--trace"], 10),
+        (&[&learn[..], &["notify"]].concat(), 10),
+        (&[&learn[..], &["ptrace"]].concat(), 10),
+    ];
+    for (number, (way, step)) in ways.iter().enumerate() {
+        for moment in (0..120).step_by(*step) {
+            let mark = format!("{}{number}{moment:03}", std::process::id());
+            let mut started = command(&[way, &["--", "sleep", &mark][..]].concat());
+            let mut started = started.stderr(Stdio::null()).spawn().unwrap();
+            std::thread::sleep(Duration::from_micros(250) * moment);
+            let id = started.id().to_string();
+            assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+            started.wait().unwrap();
+            let left = sleepers(&mark);
+            left.iter().for_each(|id| drop(Command::new("kill").args(["-9", id]).status()));
+            assert!(left.is_empty(), "{way:?} at moment {moment}: {left:?} sleep on");
+        }
+    }
+}
+
+/// The processes that sleep this long.
+fn sleepers(time: &str) -> Vec<String> {
+    let sleeps = format!("sleep\0{time}\0");
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    let is_one = |path: &std::path::Path| {
+        std::fs::read(path.join("cmdline")).is_ok_and(|line| line == sleeps.as_bytes())
+    };
+    let found = entries.map(|entry| entry.path()).filter(|path| is_one(path));
+    found.filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect()
+}
+
 #[test]
 fn what_was_learned_until_a_signal_ended_the_command_is_kept() {
     let folder = Folder::new();

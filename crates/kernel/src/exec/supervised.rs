@@ -13,6 +13,7 @@ use crate::child::Child;
 use crate::flag::Flags;
 use crate::load::listener_flags;
 use crate::sys::process::{self, Disposition, Fork};
+use crate::sys::ptrace::signals::Held;
 use crate::sys::shared::{Shared, Slot};
 use crate::{Error, Interruption, NoNewPrivs, Options, refusal, sys};
 
@@ -51,6 +52,32 @@ impl Command {
         options: &Options,
         interruption: Interruption,
     ) -> Result<Supervised, Error> {
+        self.spawn(program, options, interruption, None)
+    }
+
+    /// As [`Command::spawn_supervised`], by a process that holds signals back, which the command does
+    /// not; not part of the interface.
+    ///
+    /// # Errors
+    /// As there.
+    #[doc(hidden)]
+    pub fn spawn_supervised_holding(
+        &self,
+        program: &Program,
+        options: &Options,
+        interruption: Interruption,
+        held: &Held,
+    ) -> Result<Supervised, Error> {
+        self.spawn(program, options, interruption, Some(held))
+    }
+
+    fn spawn(
+        &self,
+        program: &Program,
+        options: &Options,
+        interruption: Interruption,
+        held: Option<&Held>,
+    ) -> Result<Supervised, Error> {
         if let Some(action) = self.obstacle(program) {
             return Err(Error::CommandFiltered { action });
         }
@@ -63,7 +90,7 @@ impl Command {
         // drops none.
         let side = unsafe { process::fork_sharing_descriptors() };
         match side.map_err(|errno| Error::Kernel { call: "clone", errno })? {
-            Fork::Child => match self.confine(program, options, flags) {
+            Fork::Child => match self.confine(program, options, flags, held) {
                 Ok(listener) => {
                     report.value().listener.put(listener);
                     self.replace()
@@ -98,7 +125,11 @@ impl Command {
         program: &Program,
         options: &Options,
         flags: Flags,
+        held: Option<&Held>,
     ) -> Result<OwnedFd, (Stage, Errno)> {
+        if let Some(held) = held {
+            held.give_back();
+        }
         process::set_sigpipe(Disposition::of_ignored(self.ignores_sigpipe))
             .map_err(|errno| (Stage::Signals, errno))?;
         if options.no_new_privs == NoNewPrivs::Set {

@@ -1,5 +1,6 @@
 //! ptrace(2), and what steering other threads needs beside it.
 
+pub mod begin;
 pub mod caught;
 #[cfg(target_arch = "x86_64")]
 pub mod registers;

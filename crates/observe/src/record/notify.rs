@@ -7,12 +7,12 @@ use callgate_bpf::{Instruction, Program};
 use callgate_kernel::child::Ending;
 use callgate_kernel::notify::{self, Format, Notification, Response};
 use callgate_kernel::parts::errno;
+use callgate_kernel::parts::signals::Held;
 use callgate_kernel::{Command, Error, Interruption, Options, Supervised, Tid, running_kernel};
 use callgate_syscalls::{Action, ArchToken, Errno, KernelVersion, SeccompData, SyscallNr};
 
 use super::thread::Threads;
 use super::{Event, Going, Observer, Recorded, Recorder};
-use crate::enforce::ending::ending;
 use crate::sys::steer;
 use crate::sys::stopping::Stopping;
 
@@ -49,13 +49,17 @@ impl Recorder for Notify {
         let format = Format::of_kernel().map_err(unsupported)?;
         let format = format.ok_or_else(|| unsupported(errno(libc::EINVAL)))?;
         let options = Options::default();
+        let held = Held::all();
+        let held = held.map_err(|errno| Error::Kernel { call: "sigprocmask", errno })?;
+        let interruption = Interruption::fewest();
         let supervised =
-            command.spawn_supervised(&self.program, &options, Interruption::fewest())?;
+            command.spawn_supervised_holding(&self.program, &options, interruption, &held)?;
         let Supervised { child, listener, .. } = supervised;
         // Older kernels do it in their own way.
         let _ = notify::wake_synchronously(listener.as_fd());
         let mut stopping = Stopping::of(child.id())?;
         stopping.notice_children()?;
+        drop(held);
         let mut session = Session {
             command: child.id(),
             ending: None,
@@ -132,7 +136,7 @@ impl Session {
         let failed = |errno| Error::Kernel { call: "waitpid", errno };
         while let Some((child, status)) = steer::next_ended().map_err(failed)? {
             if child == self.command {
-                self.ending = Some(ending(status));
+                self.ending = Some(Ending::of_status(status));
                 stopping.command_ended();
             }
         }

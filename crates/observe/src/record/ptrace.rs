@@ -10,14 +10,12 @@ use std::collections::HashMap;
 
 use callgate_bpf::Stack;
 use callgate_kernel::child::Ending;
-use callgate_kernel::parts::errno;
+use callgate_kernel::parts::{begin, errno};
 use callgate_kernel::{Command, Error, Options, Tid};
 use callgate_syscalls::{Arch, Errno, SeccompData, names};
 
 use super::thread::Threads;
 use super::{Event, Going, Observer, Recorded, Recorder};
-use crate::enforce::ending::ending;
-use crate::enforce::watch;
 use crate::sys::steer::{self, AtCall, Stand};
 use crate::sys::stopping::Stopping;
 
@@ -38,8 +36,12 @@ impl Ptrace {
 impl Recorder for Ptrace {
     fn record(&self, command: &Command, observer: &mut dyn Observer) -> Result<Recorded, Error> {
         let none = Stack::new(Vec::new());
-        let child = watch::start(|| command.exec_under(&none, &Options::default()))?;
+        let exec = || command.exec_under(&none, &Options::default());
+        // SAFETY: the command was laid out before, and where there are no filters to be loaded, what
+        // is left are syscalls.
+        let (child, held) = unsafe { begin::start(exec) }?;
         let mut stopping = Stopping::of_traced(child)?;
+        drop(held);
         let mut session = Session {
             command: child,
             threads: Threads::default(),
@@ -123,7 +125,7 @@ impl Session {
             Stand::Ended(status) => {
                 self.tell(thread, None, observer);
                 if thread == self.command {
-                    self.ending = Some(ending(status));
+                    self.ending = Some(Ending::of_status(status));
                 }
                 Ok(())
             }

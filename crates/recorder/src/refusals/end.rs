@@ -1,6 +1,8 @@
 //! How a command ended, and what of that no refusal explains.
 
+use callgate_enforce::{Enforcer, Last};
 use callgate_explain::{Call, Denial, Knowledge};
+use callgate_kernel::Tid;
 use callgate_kernel::child::{Ending, Signal};
 use callgate_syscalls::SeccompData;
 use serde_json::{Value, json};
@@ -15,20 +17,12 @@ pub struct End {
 
 impl End {
     /// An end, of which is known whether a refused call may be its reason, and where the command is
-    /// traced the call that it made last.
+    /// traced what it did last.
     #[must_use]
-    pub fn of(ending: Ending, was_refused: bool, last: Option<SeccompData>) -> Self {
+    pub fn of(ending: Ending, was_refused: bool, enforcer: &Enforcer) -> Self {
         let by_sigsys = ending == Ending::Killed { signal: Signal::SYS };
-        let elsewhere = (by_sigsys && !was_refused).then(|| match last {
-            Some(call) => {
-                format!("a filter of its own, for {}", in_words(&call))
-            }
-            None => "a filter of its own, for a call that this profile may refuse as well, or a \
-                 process that has sent the signal (--trace names the call; so does the kernel's \
-                 log: journalctl -k | callgate explain)"
-                .to_owned(),
-        });
-        Self { ending, elsewhere }
+        let reason = || reason(enforcer.last(), enforcer.command(), enforcer.watches());
+        Self { ending, elsewhere: (by_sigsys && !was_refused).then(reason) }
     }
 
     /// The last lines for people; nothing where nothing is to be explained.
@@ -46,6 +40,25 @@ impl End {
             Ending::Killed { signal } => (Value::Null, json!(signal.raw())),
         };
         [("exit", exit), ("signal", signal), ("elsewhere", json!(self.elsewhere))]
+    }
+}
+
+fn reason(last: Option<Last>, command: Tid, is_traced: bool) -> String {
+    match last {
+        Some(Last::Call(call)) => format!("a filter of its own, for {}", in_words(&call)),
+        Some(Last::Sent(Some(sender))) if sender == command => {
+            "itself, which has sent that signal (as raise(3) does)".to_owned()
+        }
+        Some(Last::Sent(Some(sender))) => format!("process {sender}, which has sent that signal"),
+        Some(Last::Sent(None)) => "a process that has sent that signal".to_owned(),
+        None => {
+            let more = if is_traced { "" } else { "--trace names the call; so does " };
+            format!(
+                "a filter of its own, for a call that this profile may refuse as well, or a \
+                 process that has sent the signal ({more}the kernel's log: journalctl -k | callgate \
+                 explain)"
+            )
+        }
     }
 }
 

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use callgate_enforce::{self as enforce, Enforcer, Refused, Symbols};
 use callgate_explain::{Answer, Denial, Frame, Knowledge, Time, told_apart};
 use callgate_kernel::Tid;
-use callgate_observe::enforce::{self, Enforcer, Refused, Symbols};
 use callgate_policy::Decider;
 use callgate_syscalls::{Action, ActionKind, Arch, ArchToken, SeccompData, SyscallNr};
 
@@ -104,6 +104,7 @@ impl Record {
             denial.process.comm = Some(thread.name);
             denial.process.exe = thread.executable;
         }
+        denial.has_later_filters = enforcer.has_own_filters(refused);
         denial.texts = texts(enforcer, refused);
         denial.caller =
             enforcer.caller(refused, &mut self.symbols).into_iter().map(frame).collect();

@@ -6,11 +6,11 @@ use std::time::SystemTime;
 
 use callgate::FilterStack;
 use callgate_bpf::Operation;
-use callgate_explain::Filter;
-use callgate_kernel::{Command, Interruption, Options, action_supported, running_kernel};
-use callgate_observe::enforce::{
+use callgate_enforce::{
     Answered, Enforcer, Event, Instead, MARK, Obstacle, Refused, Side, Takeover,
 };
+use callgate_explain::Filter;
+use callgate_kernel::{Command, Interruption, Options, action_supported, running_kernel};
 use callgate_policy::{Comparison, Condition, Decision, Field, Operator, Policy};
 use callgate_recorder::refusals::{End, Record, Report, Seen};
 use callgate_rules::{Provenance, Sources};
@@ -228,7 +228,7 @@ impl Session<'_> {
                 Event::Ended(ending) => {
                     let was_refused =
                         !self.retry && self.record.may_have_ended(self.enforcer.command());
-                    let end = End::of(ending, was_refused, self.enforcer.last_call());
+                    let end = End::of(ending, was_refused, &self.enforcer);
                     self.report.totals(&self.record, Some(end));
                     if self.retry {
                         self.report.cures(self.rules.is_json());

@@ -373,7 +373,32 @@ fn an_end_by_a_filter_of_the_programs_own_is_told() {
     assert_eq!((&told[1]["signal"], &told[1]["elsewhere"]), (&31.into(), &Value::Null));
     // Whoever sent the signal, it was no refusal.
     let traced = ["run", "--explain", "--trace", "--", "sh", "-c", "kill -SYS $$"];
-    callgate(&traced).says(&["a process that has sent the signal"]);
+    let run = callgate(&traced);
+    run.says(&["by itself, which has sent that signal"]);
+    assert!(!run.stderr.contains("--trace names"), "{run:?}");
+    let script = "sh -c 'kill -SYS $PPID'; sleep 5";
+    let other = ["run", "--explain", "--trace", "--", "sh", "-c", script];
+    callgate(&other).says(&["by process ", ", which has sent that signal"]);
+}
+
+/// A tracer sees the call and not the answer, which is that of the filter that was loaded last.
+#[test]
+fn a_traced_call_of_a_program_with_filters_of_its_own_says_what_is_not_known() {
+    let folder = Folder::new();
+    let (source, program) = (folder.file("own.c", CONFINES_ITSELF), folder.at("own"));
+    let built = std::process::Command::new("cc").args(["-o", &program, &source]).status();
+    assert!(built.unwrap().success());
+    let text = "policy 1\ndefault allow\nerrno EPERM { getppid, getpgrp }\n";
+    let profile = folder.file("p.gate", text);
+    let unknown = "not said  by a tracer: whether a filter that the program has loaded since";
+    let traced = ["run", "--explain", "--trace", "--profile", &profile, "--"];
+    let run = callgate(&[&traced[..], &[&program, "0x50007"]].concat());
+    run.says(&["callgate: getppid() on x86_64", unknown]);
+    // Without one, nothing is open.
+    let script = "import os; os.getppid()";
+    let run = callgate(&[&traced[..], &["python3", "-c", script]].concat());
+    run.says(&["callgate: getppid() on x86_64"]);
+    assert!(!run.stderr.contains(unknown), "{run:?}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! References: signalfd(2), `rt_sigqueueinfo(2)`, `include/uapi/asm-generic/siginfo.h`.
 
-use std::mem::{MaybeUninit, size_of};
+use std::mem::{self, MaybeUninit, size_of};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
 
@@ -96,23 +96,58 @@ impl From<&Received> for Sent {
     }
 }
 
-/// Holds all signals back from now on, and returns where they can be read. A program that is
-/// started later would inherit that.
-pub fn redirect() -> Result<OwnedFd, Errno> {
+/// All signals, held back while a command is started, so that none ends the one who will pass it
+/// on. Given back when this is dropped.
+pub struct Held {
+    before: libc::sigset_t,
+}
+
+impl std::fmt::Debug for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Held")
+    }
+}
+
+impl Held {
+    /// Holds all signals back from now on, for the thread that calls.
+    pub fn all() -> Result<Self, Errno> {
+        let (all, mut before) = (every_signal(), every_signal());
+        // SAFETY: both pointers are to signal sets, of which the second is to be written.
+        let held = unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const all, &raw mut before) };
+        checked(c_long::from(held)).map(|_| Self { before })
+    }
+
+    /// Gives them back in a child, which has inherited that they are held.
+    pub fn give_back(&self) {
+        // SAFETY: the pointer is to a signal set, and nothing is asked for in return.
+        unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const self.before, ptr::null_mut()) };
+    }
+
+    /// Keeps holding them back, and returns where they can be read.
+    pub fn redirect(self) -> Result<OwnedFd, Errno> {
+        let all = every_signal();
+        let flags = libc::SFD_CLOEXEC | libc::SFD_NONBLOCK;
+        // SAFETY: the pointer is to a signal set.
+        let descriptor = unsafe { libc::signalfd(-1, &raw const all, flags) };
+        checked(c_long::from(descriptor))?;
+        mem::forget(self);
+        // SAFETY: the call has made the descriptor for its caller.
+        Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.give_back();
+    }
+}
+
+fn every_signal() -> libc::sigset_t {
     let mut all = MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: the pointer is to a signal set to be written.
     unsafe { libc::sigfillset(all.as_mut_ptr()) };
     // SAFETY: the call above has made it a signal set.
-    let all = unsafe { all.assume_init() };
-    // SAFETY: the pointer is to a signal set, and nothing is asked for in return.
-    let held = unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const all, ptr::null_mut()) };
-    checked(c_long::from(held))?;
-    let flags = libc::SFD_CLOEXEC | libc::SFD_NONBLOCK;
-    // SAFETY: the pointer is to a signal set.
-    let descriptor = unsafe { libc::signalfd(-1, &raw const all, flags) };
-    checked(c_long::from(descriptor))?;
-    // SAFETY: the call has made the descriptor for its caller.
-    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+    unsafe { all.assume_init() }
 }
 
 /// The next signal, if there is one.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use callgate_bpf::Stack;
 use callgate_kernel::child::Ending;
+use callgate_kernel::parts::signals::Held;
 use callgate_kernel::parts::{Fork, errno, exit_now, fork, pidfd_open, wait};
 use callgate_kernel::{Command, Error, Options, Tid};
 use callgate_syscalls::{Arch, names};
@@ -16,7 +17,6 @@ use super::error::EbpfError;
 use super::layout::{Key, State};
 use super::watch::Watch;
 use super::{Whom, processes};
-use crate::enforce::ending::ending;
 use crate::record::{Event, Going, Observer, Recorded};
 use crate::sys::marks;
 use crate::sys::stopping::Stopping;
@@ -40,7 +40,9 @@ impl Session {
 
     /// Starts a command, and begins to listen to its signals.
     pub(super) fn start(watch: Watch, command: &Command) -> Result<(Self, Tid), Error> {
-        let child = start(command, watch.secret())?;
+        let held = Held::all();
+        let held = held.map_err(|errno| Error::Kernel { call: "sigprocmask", errno })?;
+        let child = start(command, watch.secret(), &held)?;
         let stopping = Stopping::of(child)?;
         Ok((Self { watch, stopping, until: None, told: HashMap::new() }, child))
     }
@@ -64,7 +66,7 @@ impl Session {
             let status = wait(process.as_pid());
             if process == child {
                 self.stopping.command_ended();
-                ending = status.ok().map(self::ending);
+                ending = status.ok().map(Ending::of_status);
             }
             next = self.stopping.children().first().copied();
         }
@@ -206,12 +208,13 @@ fn tell(key: &Key, count: u64, is_late: bool, observer: &mut dyn Observer) {
 }
 
 /// Starts a process that is recorded from the moment on in which it executes the command.
-fn start(command: &Command, secret: u64) -> Result<Tid, Error> {
+fn start(command: &Command, secret: u64, held: &Held) -> Result<Tid, Error> {
     // SAFETY: this process has one thread (`Command::exec_under` finds out), and the child uses
     // nothing of it but what executes, which is meant for processes of one thread.
     match unsafe { fork() }.map_err(|errno| Error::Kernel { call: "fork", errno })? {
         Fork::Parent(child) => Ok(child),
         Fork::Child => {
+            held.give_back();
             marks::mark(secret, State::Armed as u32);
             let error = command.exec_under(&Stack::new(Vec::new()), &Options::default());
             let _ = writeln!(io::stderr(), "callgate: {error}");
