@@ -8,6 +8,7 @@
 //! | `--json FILE` | the figures also as JSON |
 //! | `--goldens` | instruction counts against the committed ones; with `--bless` they are written |
 //! | `--growth` | cost against size, into `docs/growth.md` and its plots |
+//! | `--texts` | the time from the text of a policy to the policy, as the full run prints it too |
 //! | `--costs` | what supervising and starting under a filter cost, beside the least that does the same |
 //!
 //! Counts are the same on every machine, so that they can be goldens; times are only ever compared
@@ -26,6 +27,7 @@ mod plot;
 mod proofs;
 mod reference;
 mod report;
+mod texts;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -66,6 +68,7 @@ fn run(args: &[String]) -> Result<(), String> {
         ["--goldens", "--bless"] => return golden::bless(),
         ["--growth"] => return growth::run(),
         ["--costs"] => return in_folder(costs::run),
+        ["--texts"] => return texts::measure().map(|text| text.print()),
         _ => {}
     }
     let (effort, references, rest) = match words.split_first() {
@@ -77,7 +80,7 @@ fn run(args: &[String]) -> Result<(), String> {
         ["--json", path] => Some(PathBuf::from(path)),
         _ => {
             return Err(
-                "expected [--quick] [--json FILE], --growth, --costs, or --goldens [--bless]"
+                "expected [--quick] [--json FILE], --growth, --texts, --costs, or --goldens [--bless]"
                     .into(),
             );
         }
@@ -119,6 +122,10 @@ fn compare(references: &[Reference], effort: Effort, folder: &Path) -> Result<Re
     println!("\n{}", report.ratios());
     report.proofs = proofs::rows(references, folder)?;
     proofs::print(&report.proofs);
+    let text = texts::measure()?;
+    println!();
+    text.print();
+    report.text = Some(text);
     Ok(report)
 }
 

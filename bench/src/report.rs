@@ -11,6 +11,7 @@ use super::contender::OURS;
 use super::growth::machine;
 use super::measure::Counts;
 use super::proofs::Proof;
+use super::texts::Text;
 
 /// A contender's filter of a reference. Times that were not measured are no numbers.
 pub(crate) struct Row {
@@ -34,6 +35,7 @@ pub(crate) struct Row {
 pub(crate) struct Report {
     pub(crate) rows: Vec<Row>,
     pub(crate) proofs: Vec<Proof>,
+    pub(crate) text: Option<Text>,
 }
 
 impl Row {
@@ -148,6 +150,7 @@ impl Report {
             "machine": machine(),
             "rows": self.rows.iter().map(Row::json).collect::<Vec<_>>(),
             "proofs": self.proofs.iter().map(Proof::json).collect::<Vec<_>>(),
+            "text": self.text.as_ref().map(Text::json),
         });
         let text = serde_json::to_string_pretty(&value).map_err(|e| e.to_string())?;
         std::fs::write(path, text + "\n").map_err(|e| format!("{}: {e}", path.display()))

@@ -58,6 +58,13 @@ impl Constant {
         self.values().find(|(arches, _)| arches & bit != 0).map(|(_, value)| value)
     }
 
+    /// The value, where every architecture has the name and gives it the same.
+    #[must_use]
+    pub fn everywhere(self) -> Option<i64> {
+        const ALL: u32 = (1 << Arch::ALL.len()) - 1;
+        self.values().next().filter(|(arches, _)| *arches == ALL).map(|(_, value)| value)
+    }
+
     /// The architectures that have the name, with the value that each gives it, in the order of
     /// [`Arch::ALL`].
     pub fn on_each(self) -> impl Iterator<Item = (Arch, i64)> {

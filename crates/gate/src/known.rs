@@ -11,6 +11,9 @@ pub(crate) const NULL: &str = "NULL";
 /// A constant by its name in C.
 pub(crate) fn constant(name: &str) -> Option<callgate_rules::Constant> {
     let constant = callgate_facts::Constant::parse(name)?;
+    if let Some(value) = constant.everywhere() {
+        return Some(callgate_rules::Constant::new(constant.name(), i128::from(value)));
+    }
     let values = constant.on_each().map(|(arch, value)| (arch, i128::from(value))).collect();
     Some(callgate_rules::Constant::from_values(constant.name(), values))
 }
@@ -176,31 +179,25 @@ pub(crate) fn blocks(name: &str) -> Option<Vec<Block>> {
 /// The rules of several blocks together on these architectures.
 pub(crate) fn block_rules(blocks: &[Block], arches: &[Arch]) -> Vec<BlockRule> {
     let mut rules: Vec<BlockRule> = Vec::new();
-    // Which blocks name a syscall at all: few of many, and only they have to be asked.
-    let naming: Vec<(Block, Vec<Name>)> =
-        blocks.iter().map(|block| (*block, named(std::slice::from_ref(block)))).collect();
-    let mut names: Vec<Name> = naming.iter().flat_map(|(_, names)| names.clone()).collect();
-    names.sort_unstable();
-    names.dedup();
-    for name in names {
-        let asked: Vec<Block> = naming
-            .iter()
-            .filter(|(_, names)| names.binary_search(&name).is_ok())
-            .map(|(block, _)| *block)
-            .collect();
-        let mut of_name: Vec<(Allowance, Vec<Arch>)> = Vec::new();
-        for &arch in arches.iter().filter(|arch| arch.syscall(name).is_some()) {
-            let Some(allowance) = Allowance::of(&asked, name, arch) else { continue };
+    let each = Allowance::of_each(blocks, arches);
+    for same_name in each.chunk_by(|(one, ..), (other, ..)| one == other) {
+        let Some(&(name, ..)) = same_name.first() else { continue };
+        let mut of_name: Vec<(&Allowance, Vec<Arch>)> = Vec::new();
+        for (_, arch, allowance) in same_name {
             match of_name.iter_mut().find(|(other, _)| *other == allowance) {
-                Some((_, arches)) => arches.push(arch),
-                None => of_name.push((allowance, vec![arch])),
+                Some((_, arches)) => arches.push(*arch),
+                None => of_name.push((allowance, vec![*arch])),
             }
         }
         for (allowance, arches) in of_name {
-            let same = |rule: &&mut BlockRule| rule.allowance == allowance && rule.arches == arches;
+            let same =
+                |rule: &&mut BlockRule| rule.allowance == *allowance && rule.arches == arches;
             match rules.iter_mut().find(same) {
                 Some(rule) => rule.members.push(name),
-                None => rules.push(BlockRule { members: vec![name], arches, allowance }),
+                None => {
+                    let allowance = allowance.clone();
+                    rules.push(BlockRule { members: vec![name], arches, allowance });
+                }
             }
         }
     }

@@ -114,6 +114,7 @@ fn arch_policy(
         if !rule.applies.to(arch, target) {
             continue;
         }
+        let action = rule.verdict.on(arch);
         for site in sites(rule, arch) {
             let condition = match condition(rule, site, &policy) {
                 Ok(condition) => condition,
@@ -122,7 +123,7 @@ fn arch_policy(
                     continue;
                 }
             };
-            policy.rule(site.nr, condition, rule.verdict.on(arch));
+            policy.rule(site.nr, condition, action);
             provenance.push(arch, site.nr, Some(index));
         }
     }

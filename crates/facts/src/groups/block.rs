@@ -5,6 +5,7 @@ use std::fmt;
 use callgate_syscalls::{Arch, KernelVersion, Name};
 
 use super::text;
+use crate::constant::arch_bit;
 use crate::generated::groups as tables;
 use crate::{GroupLine, GroupMember, Groups, Risk, Stance};
 
@@ -48,13 +49,18 @@ impl Block {
     /// that names its family.
     #[must_use]
     pub fn line(self, syscall: Name, arch: Arch) -> Option<GroupLine> {
-        let exact = |line: &GroupLine| line.member() == GroupMember::Syscall(syscall);
-        let of_family = |line: &GroupLine| match line.member() {
-            GroupMember::Family(family) => family.members().any(|member| member == syscall),
-            GroupMember::Syscall(_) | GroupMember::Alias(_) | GroupMember::Unknown(_) => false,
-        };
-        let here = || self.lines().filter(|line| line.is_on(arch));
-        here().find(exact).or_else(|| here().find(of_family))
+        let bit = arch_bit(arch);
+        let mut of_family = None;
+        for line in self.lines().filter(|line| line.arches() & bit != 0) {
+            match line.member() {
+                GroupMember::Syscall(name) if name == syscall => return Some(line),
+                GroupMember::Family(family) if of_family.is_none() => {
+                    of_family = family.members().any(|member| member == syscall).then_some(line);
+                }
+                _ => {}
+            }
+        }
+        of_family
     }
 
     /// The syscalls of an architecture that it allows, always or where a condition holds, and those

@@ -80,7 +80,12 @@ impl GroupLine {
     /// Whether it counts on an architecture.
     #[must_use]
     pub fn is_on(self, arch: Arch) -> bool {
-        self.row().2 & arch_bit(arch) != 0
+        self.arches() & arch_bit(arch) != 0
+    }
+
+    /// The bits of the architectures on which it counts.
+    pub(super) fn arches(self) -> u32 {
+        self.row().2
     }
 
     /// When it counts, as a condition of callgate's language over the kernel's names of the

@@ -1,5 +1,7 @@
 //! Statements, blocks and tests, in their order.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use callgate_facts::{Allowance, Block};
 use callgate_rules::{
     Applies, Code, Cond, Diagnostic, ErrnoSpec, Group, Origin, Rule, Span, Subject, SubjectKind,
@@ -179,7 +181,9 @@ impl Reader<'_, '_> {
             // Machines that are not listed are for themselves.
             false => Arch::ALL.to_vec(),
         };
-        for known::BlockRule { members, arches, allowance } in known::block_rules(blocks, &arches) {
+        let rules = known::block_rules(blocks, &arches);
+        let conditions = Conditions::of(&rules);
+        for known::BlockRule { members, arches, allowance } in rules {
             let arches = self.unless_all(arches);
             let applies = Applies { arches, ..scope.applies.clone() };
             let inner = Scope { applies, ..scope.clone() };
@@ -188,11 +192,13 @@ impl Reader<'_, '_> {
             let subjects = vec![Subject { span: Some(span), ..subject }];
             let (condition, verdict) = match allowance {
                 Allowance::Always => (None, Verdict::Allow),
-                Allowance::If(any) => match self.block_condition(&any, &subjects, &inner, span) {
-                    // What a condition cannot say here is not allowed.
-                    None => continue,
-                    some => (some, Verdict::Allow),
-                },
+                Allowance::If(any) => {
+                    match self.block_condition(&any, &conditions, &inner, (&subjects, span)) {
+                        // What a condition cannot say here is not allowed.
+                        None => continue,
+                        some => (some, Verdict::Allow),
+                    }
+                }
                 _ => (None, Verdict::Errno(ErrnoSpec::ENOSYS)),
             };
             // Blocks overlap, and programs use several.
@@ -210,17 +216,15 @@ impl Reader<'_, '_> {
     fn block_condition(
         &mut self,
         any: &[&str],
-        subjects: &[Subject],
+        conditions: &Conditions,
         scope: &Scope,
-        span: Span,
+        (subjects, span): (&[Subject], Span),
     ) -> Option<Cond> {
         let each = any.iter().map(|text| {
-            let file = File::parse(&format!("allow it where {text}"));
-            let statement = tree::child(&file.root(), SyntaxKind::Statement)?;
-            let node = tree::child(&statement, SyntaxKind::Where)?;
+            let node = conditions.0.get(*text)?;
             // Places in this text mean nothing to whoever reads the policy.
             self.pasted = Some(span);
-            let cond = self.condition(&node, subjects, scope);
+            let cond = self.condition(node, subjects, scope);
             self.pasted = None;
             cond
         });
@@ -271,6 +275,29 @@ impl Reader<'_, '_> {
         let applies = scope.applies.clone();
         let expected = Expected { verdict, args };
         self.tests.push(Test { calls: kinds, expected, applies, span });
+    }
+}
+
+/// The conditions of blocks by their texts, as nodes of one tree: most of what parsing a short text
+/// takes is spent on a tree for it.
+struct Conditions(BTreeMap<&'static str, Node>);
+
+impl Conditions {
+    fn of(rules: &[known::BlockRule]) -> Self {
+        let texts: BTreeSet<&'static str> = rules
+            .iter()
+            .filter_map(|rule| match &rule.allowance {
+                Allowance::If(any) => Some(any.as_slice()),
+                _ => None,
+            })
+            .flatten()
+            .copied()
+            .collect();
+        let lines: String = texts.iter().map(|text| format!("allow it where {text}\n")).collect();
+        let root = File::parse(&lines).root();
+        let nodes = tree::children(&root, SyntaxKind::Statement)
+            .map(|statement| tree::child(&statement, SyntaxKind::Where));
+        Self(texts.into_iter().zip(nodes).filter_map(|(text, node)| Some((text, node?))).collect())
     }
 }
 
