@@ -31,6 +31,7 @@ fn spaces_are_set() {
         ("test a ( _ , 1|2, .. )->errno 1", "test a(_, 1|2, ..) -> errno 1\n"),
         ("on x86 {allow a}", "on x86 { allow a }\n"),
         ("on x86{\nallow a}", "on x86 {\n    allow a\n}\n"),
+        ("on x86\n{\nallow a\n}", "on x86 {\n    allow a\n}\n"),
         ("group a{}", "group a {\n}\n"),
         ("\n\n\nallow a\n\n\n\nallow b\n\n\n", "allow a\n\nallow b\n"),
         ("", ""),

@@ -45,6 +45,8 @@ pub(crate) enum Fault {
     Expected(&'static str),
     /// The statement is complete, but the line goes on.
     Rest,
+    /// The same of a line without a verdict.
+    RestOfLine,
     /// A `}` that closes nothing.
     Stray,
     /// An opening token that nothing closes.
@@ -70,6 +72,12 @@ pub(crate) enum Fault {
     /// No value where one must stand.
     Value,
 }
+
+/// What `use` takes.
+pub(crate) const USED: &str = "a block or group, as in `use @threads`";
+
+/// What `trap` takes where a signal stands.
+pub(crate) const SIGNAL: &str = "a syscall, or a number for the handler of the signal";
 
 impl Fault {
     /// This fault at a place where `found` stands.
@@ -101,11 +109,7 @@ impl Fault {
             Self::Expected(what) => {
                 ("E0301", format!("expected {what}"), format!("here stands {found}"))
             }
-            Self::Rest => own(
-                "E0302",
-                format!("the statement is complete before {found}"),
-                "expected the end of the line, `where` or `because`",
-            ),
+            Self::Rest | Self::RestOfLine => self.rest(found),
             Self::Stray => own("E0303", "a `}` closes nothing".to_owned(), "no `{` belongs to it"),
             Self::Unclosed => own("E0304", format!("{found} is never closed"), "opened here"),
             Self::Comma => own(
@@ -155,6 +159,15 @@ impl Fault {
         }
     }
 
+    /// What is wrong with a line that goes on.
+    fn rest(self, found: &str) -> (&'static str, String, String) {
+        let (what, expected) = match self {
+            Self::RestOfLine => ("line", "expected the end of the line"),
+            _ => ("statement", "expected the end of the line, `where` or `because`"),
+        };
+        ("E0302", format!("the {what} is complete before {found}"), expected.to_owned())
+    }
+
     /// What to do about it, with the text to put in place of what stands there.
     fn hints(self, found: &str, next: &str) -> Vec<(String, Option<String>)> {
         let edit = |text: &str, to: &str| vec![(text.to_owned(), Some(to.to_owned()))];
@@ -169,11 +182,17 @@ impl Fault {
             (Self::Statement, name) if Name::parse(name).is_some() => {
                 edit("a statement begins with its verdict", &format!("allow {name}"))
             }
-            (Self::Rest, ";") => semicolon(next),
-            (Self::Rest, name) if name == "," || Name::parse(name).is_some() => {
-                vec![("several syscalls stand in a set: `{ read, write }`".to_owned(), None)]
+            (Self::Rest | Self::RestOfLine, _) => behind(self, found, next),
+            (Self::Expected(USED), name) if name.starts_with(|c: char| c.is_ascii_alphabetic()) => {
+                edit("a block's name begins with `@`", &format!("@{name}"))
             }
-            (Self::Statement | Self::Verdict | Self::Rest, _) => rewording(found, next),
+            (Self::Expected(SIGNAL), _) => {
+                vec![("`trap` sends SIGSYS and no other signal: leave the name out".to_owned(), None)]
+            }
+            (Self::Statement | Self::Verdict, error) if is_errno_name(error) => {
+                edit("the verdict that fails so is", &format!("errno {error}"))
+            }
+            (Self::Statement | Self::Verdict, _) => rewording(found, next),
             (Self::ErrnoMissing, _) => {
                 vec![(
                     "`errno EPERM` refuses the call; `enosys` says that there is none".to_owned(),
@@ -183,47 +202,74 @@ impl Fault {
             (Self::Subject, number) if number.starts_with(|c: char| c.is_ascii_digit()) => {
                 edit("a number is named as one", &format!("nr {number}"))
             }
-            (Self::Value, text) if text.starts_with('"') => vec![(
-                "filters see numbers and addresses, never texts; paths are Landlock's business"
-                    .to_owned(),
-                None,
-            )],
-            (Self::Operand, value) if value.starts_with(|c: char| c.is_ascii_digit()) => {
-                vec![("write the argument first and the value behind it".to_owned(), None)]
-            }
+            (Self::Operand | Self::Operator | Self::Value, _) => in_condition(self, found),
             (Self::KernelOrder, _) => vec![(
                 "what a kernel has, later ones have too: `kernel >= 5.8`, or `kernel < 5.8` for older ones"
                     .to_owned(),
                 None,
             )],
-            (Self::Operator, "=") => edit("equality is written `==`", "=="),
-            (Self::Operator, "not") => {
-                vec![("write `not (ARGUMENT in {...})`".to_owned(), None)]
-            }
-            (Self::Operand | Self::Operator, "!") => vec![(
-                "negation is written `not (ARGUMENT == VALUE)`, and inequality `!=`".to_owned(),
-                None,
-            )],
-            (Self::Operator, "~") => {
-                vec![("bits are tested by `has`, `any`, `none` and `only`".to_owned(), None)]
-            }
-            (Self::Operator, word) => near::word(word, &words::TESTS)
-                .map(|near| edit(&format!("did you mean `{near}`?"), near))
-                .unwrap_or_default(),
             (Self::Unclosed, open) => {
                 let close = if open == "(" { ")" } else { "}" };
                 vec![(format!("close it with `{close}`"), None)]
             }
             (Self::OpenText, text) => edit("close it", &format!("{text}\"")),
             (Self::Comma, _) => vec![("put a comma between them".to_owned(), None)],
-            (Self::Operand, "" | "\n") => {
-                vec![("say what must hold, or leave `where` away".to_owned(), None)]
-            }
             (Self::Deep, _) => {
                 vec![("split the condition into several statements".to_owned(), None)]
             }
             _ => Vec::new(),
         }
+    }
+}
+
+/// What to do about a comparison that is none.
+fn in_condition(fault: Fault, found: &str) -> Vec<(String, Option<String>)> {
+    let hint = |text: &str| vec![(text.to_owned(), None)];
+    match (fault, found) {
+        (Fault::Value, text) if text.starts_with('"') => {
+            hint("filters see numbers and addresses, never texts; paths are Landlock's business")
+        }
+        (Fault::Operand, value) if value.starts_with(|c: char| c.is_ascii_digit()) => {
+            hint("an argument stands before each value: `fd == 1 or fd == 2`, or `fd in {1, 2}`")
+        }
+        (Fault::Operand, "" | "\n" | "\r\n") => hint("say what must hold, or leave `where` away"),
+        (Fault::Operand | Fault::Operator, "!") => {
+            hint("negation is written `not (ARGUMENT == VALUE)`, and inequality `!=`")
+        }
+        (Fault::Operator, "" | "\n" | "\r\n" | "and" | "or" | ")" | "because") => hint(
+            "each comparison names its argument: `family == AF_UNIX or family == AF_INET`, or `family in {AF_UNIX, AF_INET}`",
+        ),
+        (Fault::Operator, "=") => {
+            vec![("equality is written `==`".to_owned(), Some("==".to_owned()))]
+        }
+        (Fault::Operator, "not") => hint("write `not (ARGUMENT in {...})`"),
+        (Fault::Operator, "~") => hint("bits are tested by `has`, `any`, `none` and `only`"),
+        (Fault::Operator, word) => near::word(word, &words::TESTS)
+            .map(|near| vec![(format!("did you mean `{near}`?"), Some(near.to_owned()))])
+            .unwrap_or_default(),
+        _ => Vec::new(),
+    }
+}
+
+/// What to do about what stands behind a line that is complete.
+fn behind(fault: Fault, found: &str, next: &str) -> Vec<(String, Option<String>)> {
+    let hint = |text: &str| vec![(text.to_owned(), None)];
+    match found {
+        ";" => semicolon(next),
+        "-" if next.starts_with(|c: char| c.is_ascii_digit()) => {
+            vec![("names have `_` there, as in `x86_64`".to_owned(), Some("_".to_owned()))]
+        }
+        _ if matches!(fault, Fault::RestOfLine) => match found.starts_with(['@', '~']) {
+            true => hint("put a comma between them"),
+            false => rewording(found, next),
+        },
+        "(" => hint(
+            "what arguments must be stands behind `where`, as in `allow socket where family == AF_UNIX`",
+        ),
+        name if name == "," || name.starts_with(['@', '~']) || Name::parse(name).is_some() => {
+            hint("several syscalls stand in a set: `{ read, write }`")
+        }
+        _ => rewording(found, next),
     }
 }
 
@@ -262,8 +308,12 @@ fn rewording(found: &str, next: &str) -> Vec<(String, Option<String>)> {
 
 /// Whether a word is an error number, and hardly a syscall.
 fn is_errno(word: &str) -> bool {
-    let is_name = |rest: &str| rest.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
-    word.strip_prefix('E').is_some_and(is_name) || word.starts_with(|c: char| c.is_ascii_digit())
+    is_errno_name(word) || word.starts_with(|c: char| c.is_ascii_digit())
+}
+
+fn is_errno_name(word: &str) -> bool {
+    let is_rest = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit();
+    word.strip_prefix('E').is_some_and(|rest| !rest.is_empty() && rest.bytes().all(is_rest))
 }
 
 /// What stands in the text, for a sentence.

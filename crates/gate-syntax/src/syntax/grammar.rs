@@ -2,7 +2,7 @@
 
 use super::SyntaxKind::{self, *};
 use super::parser::{Parser, Read, Stop};
-use super::{Fault, condition, header, words};
+use super::{Fault, condition, fault, header, words};
 
 /// The deepest nesting of blocks. `group` and `on` within each other are enough for any policy.
 pub(crate) const BLOCKS_MAX: usize = 8;
@@ -36,22 +36,25 @@ fn lines(p: &mut Parser<'_>, depth: &mut usize) {
 /// Reads one line.
 fn line(p: &mut Parser<'_>, depth: &mut usize) {
     p.begin_line();
-    let read = match (p.current(), p.text()) {
+    let first = p.text();
+    let is_statement = first == "always" || words::VERDICTS.contains(&first);
+    let read = match (p.current(), first) {
         (Word, "on") => p.node(On, |p| block(p, depth)),
         (Word, "group") => p.node(Group, |p| block(p, depth)),
         (Word, word) if words::HEADERS.contains(&word) => header::headers(p),
         (Word, "include") => p.node(Include, include),
         (Word, "use") => p.node(Use, uses),
         (Word, "test") => p.node(Test, test),
-        (Word, word) if word == "always" || words::VERDICTS.contains(&word) => {
-            p.node(Statement, statement)
-        }
+        (Word, _) if is_statement => p.node(Statement, statement),
         // minijail's `read: 1`.
         (Word, _) if p.peek(1).1 == ":" => Err(p.report(Fault::Colon.at(p.range(), p.text()))),
         _ => Err(p.report(Fault::Statement.before(p.range(), p.text(), p.peek(1).1))),
     };
     let rest = match read {
         Ok(()) if p.at_end() => return,
+        Ok(()) if !is_statement => {
+            Err(p.report(Fault::RestOfLine.before(p.range(), p.text(), p.peek(1).1)))
+        }
         Ok(()) => Err(p.report(Fault::Rest.before(p.range(), p.text(), p.peek(1).1))),
         stopped => stopped,
     };
@@ -131,11 +134,14 @@ fn include(p: &mut Parser<'_>) -> Read {
 
 fn uses(p: &mut Parser<'_>) -> Read {
     p.bump();
-    expect(p, Block, "a block or group, as in `use @threads`")?;
-    while p.eat(Comma) {
-        expect(p, Block, "a block or group, as in `use @threads`")?;
+    loop {
+        if !p.eat(Block) {
+            return Err(p.report(Fault::Expected(fault::USED).at(p.range(), p.text())));
+        }
+        if !p.eat(Comma) {
+            return Ok(());
+        }
     }
-    Ok(())
 }
 
 /// `[always] VERDICT SUBJECT [where CONDITION] [because "text"]`.
@@ -174,6 +180,10 @@ pub(crate) fn verdict(p: &mut Parser<'_>) -> Read {
             "errno" => {
                 p.bump();
                 Ok(())
+            }
+            // A syscall's name has small letters.
+            "trap" if p.current() == Word && p.text().starts_with("SIG") => {
+                Err(p.report(Fault::Expected(fault::SIGNAL).at(p.range(), p.text())))
             }
             "trap" | "trace" => {
                 p.eat(Number);

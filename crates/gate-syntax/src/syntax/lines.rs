@@ -2,7 +2,7 @@
 //!
 //! One statement stands on one line. Its line goes on behind an open parenthesis or set, behind an
 //! operator, and where the next line begins with a word that begins no statement (`where`, `and`,
-//! `or`, `because`). So that a forgotten `}` does not swallow the rest of the file, a line inside a
+//! `or`, `because`) or with `{`. So that a forgotten `}` does not swallow the rest of the file, a line inside a
 //! set that can only be a statement ends the set.
 
 use super::SyntaxKind::{self, *};
@@ -111,5 +111,10 @@ fn continues(tokens: &[Token<'_>], newline: usize) -> bool {
 fn resumes(tokens: &[Token<'_>], newline: usize) -> bool {
     // An empty line ends every statement.
     let mut rest = tokens[newline + 1..].iter().filter(|(kind, _)| *kind != Whitespace);
-    matches!(rest.next(), Some((Word, text)) if words::RESUMES.contains(text))
+    match rest.next() {
+        Some((Word, text)) => words::RESUMES.contains(text),
+        // No line begins so: it opens the block or set that stands before.
+        Some((LeftBrace, _)) => true,
+        _ => false,
+    }
 }

@@ -50,6 +50,7 @@ fn right_texts_have_no_errors() {
         "include \"a b.gate\"\nuse @a.b, @c-d\nalways kill kill\n",
         "on x86_64 { allow arch_prctl where code in {ARCH_SET_FS, 0x3001} }\n",
         "on x86_64, x86 {\n  group a { allow { read,\n write } }\n  use @a\n}\n",
+        "on x86_64\n{\n  allow a\n}\ngroup b # c\n  {\n}\nallow\n{ a, b }\n",
         "test socket(AF_NETLINK, _, _) -> errno EPERM\ntest { a, b } -> kill\ntest clone(A|B, ..) -> trap 3",
         "allow a\n    where b == 1\n    and c == 2\n    because \"d\"\nallow e",
         "allow a where b ==\n  1 and\n c == 2",

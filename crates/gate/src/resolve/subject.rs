@@ -238,6 +238,11 @@ fn unknown_call(text: &str, span: Span, arches: &[Arch]) -> Diagnostic {
             format!("@{text}"),
         );
     }
+    if matches!(text, "all" | "any" | "everything" | "others" | "rest") {
+        return diagnostic
+            .primary(span, "a statement names its syscalls")
+            .help("the line `default` says what happens to all that no statement is about");
+    }
     let near = near::words_near(text, names());
     match near.first() {
         Some(first) => {

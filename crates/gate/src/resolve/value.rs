@@ -157,9 +157,22 @@ fn unknown_constant(name: &str, span: Span, place: Place<'_>) -> Diagnostic {
             span,
             *first,
         ),
+        None if descriptor(name).is_some() => diagnostic
+            .primary(span, "not a constant of the kernel's headers")
+            .help_with_edit("descriptors are numbers", span, descriptor(name).unwrap_or_default()),
         None => diagnostic
             .primary(span, "neither a number nor a constant of the kernel's headers")
             .help("write the number, with a comment that says what it is"),
+    }
+}
+
+/// The number of a descriptor that C libraries have a name for.
+fn descriptor(name: &str) -> Option<&'static str> {
+    match name.to_ascii_lowercase().trim_end_matches("_fileno") {
+        "stdin" => Some("0"),
+        "stdout" => Some("1"),
+        "stderr" => Some("2"),
+        _ => None,
     }
 }
 

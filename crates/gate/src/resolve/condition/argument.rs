@@ -1,5 +1,6 @@
 //! Arguments: whether the calls of a statement have them, and whether a filter can test them.
 
+use callgate_facts::Hidden;
 use callgate_rules::{ArgBits, Code, Diagnostic, Span, Subject, SubjectKind, Which};
 use callgate_syscalls::{Arch, Argument, Name};
 
@@ -144,30 +145,12 @@ fn is_pointer(argument: Argument) -> bool {
     argument.c_type.contains('*') || argument.c_type.ends_with("ptr_t")
 }
 
-/// Calls with arguments in memory that people look for, and the names of those.
-const IN_MEMORY: [(&str, &[&str]); 5] = [
-    ("clone3", &["flags", "clone_flags", "pidfd", "exit_signal", "stack", "tls", "cgroup"]),
-    ("openat2", &["flags", "mode", "resolve"]),
-    ("mount_setattr", &["attr_set", "attr_clr", "propagation"]),
-    ("sched_setattr", &["policy", "sched_policy", "priority", "nice", "sched_flags"]),
-    ("recvmmsg", &["msg_flags"]),
-];
-
 /// Why a call has no such argument.
 fn missing(call: Name, arch: Arch, text: &str, span: Span, arches: &[Arch]) -> Diagnostic {
     let arguments: Vec<Argument> =
         arch.signature(call).into_iter().flat_map(|signature| signature.arguments()).collect();
     let names = || arguments.iter().map(|argument| argument.name);
     let error = |code, message: String| Diagnostic::error(Code::new(code), message);
-    let in_memory = IN_MEMORY.iter().find(|(name, _)| *name == call.as_str());
-    if in_memory.is_some_and(|(_, names)| names.contains(&text)) {
-        let pointer = arguments.iter().find(|argument| argument.c_type.contains("struct"));
-        let place = pointer.map_or(String::new(), |argument| format!(" `{}`", argument.name));
-        return error("E0351", format!("{call} takes its `{text}` from memory, which a filter cannot see"))
-            .primary(span, format!("behind the pointer{place}"))
-            .help(format!("`enosys {call}`: programs then fall back to the older call, whose arguments can be tested"))
-            .help(format!("`notify {call}`: a supervisor can read the memory"));
-    }
     if let Some(index) = register(text) {
         return match arguments.get(index) {
             Some(argument) => error("E0353", format!("argument {index} of {call} has a name"))
@@ -194,6 +177,12 @@ fn missing(call: Name, arch: Arch, text: &str, span: Span, arches: &[Arch]) -> D
                 elsewhere.join(", ")
             ));
     }
+    let is_field = |field: &str| {
+        text.strip_suffix(field).is_some_and(|rest| rest.is_empty() || rest.ends_with('_'))
+    };
+    if let Some(hidden) = Hidden::of(call, arch).find(|hidden| hidden.fields().any(is_field)) {
+        return in_memory(call, text, hidden, span);
+    }
     unknown(
         error("E0352", format!("{call} has no argument `{text}`")),
         call,
@@ -201,6 +190,24 @@ fn missing(call: Name, arch: Arch, text: &str, span: Span, arches: &[Arch]) -> D
         span,
         &arguments,
     )
+}
+
+/// What to do about a word that stands in memory.
+fn in_memory(call: Name, text: &str, hidden: Hidden, span: Span) -> Diagnostic {
+    let message = format!("{call} takes its `{text}` from memory, which a filter cannot see");
+    let mut diagnostic = Diagnostic::error(Code::new("E0351"), message)
+        .primary(span, format!("behind the pointer `{}`", hidden.pointer));
+    if hidden.instead.is_some() {
+        diagnostic = diagnostic.help(format!(
+            "`enosys {call}`: programs then fall back to the older call, whose arguments can be tested"
+        ));
+    }
+    if text.ends_with("family") {
+        diagnostic = diagnostic.help(
+            "a socket has its family from where it is made: test it there, as `socket where family == AF_UNIX`",
+        );
+    }
+    diagnostic.help(format!("`notify {call}`: a supervisor can read the memory"))
 }
 
 fn unknown(
@@ -217,7 +224,12 @@ fn unknown(
             .help("the registers are full(arg0) to full(arg5)");
     }
     let near = near::words_near(text, names());
-    let near = near.first().copied().or_else(|| names().find(|name| is_within(name, text)));
+    let of_manual = || {
+        let name = callgate_facts::kernel_name(call, text)?;
+        names().find(|candidate| *candidate == name)
+    };
+    let near = of_manual()
+        .or_else(|| near.first().copied().or_else(|| names().find(|name| is_within(name, text))));
     let diagnostic = diagnostic.primary(span, format!("not an argument of {call}"));
     let list: Vec<&str> = names().collect();
     let diagnostic = diagnostic.note(format!("its arguments are: {}", list.join(", ")));
