@@ -147,8 +147,8 @@ fn write(policy: &Policy, style: Style) -> Result<String, NotShown> {
     laid_out(&header, &statements::write(policy, style)?)
 }
 
-/// The text of a header and of statements. Of a policy that the header would be the larger half of,
-/// it stands on one line.
+/// The text of a header and of statements. A header that would be the larger half of the policy
+/// stands on one line.
 fn laid_out(header: &str, statements: &str) -> Result<String, NotShown> {
     let text = |header: &str, statements: &str| {
         let text = crate::format(&File::parse(&format!("{header}{statements}")));
