@@ -142,9 +142,9 @@ fn uneven(ground: &Ground<'_>, findings: &mut Findings) {
         else {
             continue;
         };
-        let message =
-            format!("refused on {main} and made on {second}: {}", crate::words::names(&names));
+        let message = format!("refused on {main} and made on {second}");
         let mut draft = Draft::new("L0105", format!("{main}/{second}"), message).named(first);
+        draft = draft.listing(second, &ground.made_of(second, &names));
         draft = draft.show_if_any(ground.answer(second, first).and_then(Answer::made));
         draft = draft.show_if_any(ground.answer(main, first).and_then(Answer::refused));
         findings.add(ground, draft);

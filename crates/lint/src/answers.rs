@@ -1,9 +1,9 @@
 //! What is answered, whoever calls: fake success, deaths of one thread, tracers, and what is not listed.
 
-use callgate_syscalls::{Action, ActionKind, Arch, Name, SeccompData};
+use callgate_syscalls::{Action, ActionKind, Arch, Name};
 
 use crate::finding::{Draft, Findings};
-use crate::ground::{Ground, State};
+use crate::ground::{Call, Ground, State};
 use crate::words;
 
 pub(crate) fn check(ground: &mut Ground<'_>, findings: &mut Findings) {
@@ -15,72 +15,76 @@ pub(crate) fn check(ground: &mut Ground<'_>, findings: &mut Findings) {
     }
 }
 
-/// The calls that get an action for which `wanted` holds.
+/// The syscalls that get an action for which `wanted` holds, each with a call that gets it.
 fn with(
     ground: &Ground<'_>,
     arch: Arch,
     wanted: impl Fn(Action) -> bool,
-) -> Option<(Vec<Name>, (Action, SeccompData))> {
-    let mut names = Vec::new();
-    let mut shown = None;
-    for (name, answer) in ground.answers(arch) {
-        if let Some(found) = answer.actions.iter().copied().find(|(action, _)| wanted(*action)) {
-            names.push(name);
-            shown = shown.or(Some(found));
-        }
-    }
-    Some((names, shown?))
+) -> Vec<(Name, Option<Call>)> {
+    let found = ground.answers(arch).filter_map(|(name, answer)| {
+        let call = answer.actions.iter().copied().find(|(action, _)| wanted(*action))?;
+        Some((name, Some(call)))
+    });
+    found.collect()
+}
+
+/// A finding that lists syscalls, if there are any.
+fn listed(
+    (code, about): (&'static str, &str),
+    message: impl Into<String>,
+    arch: Arch,
+    calls: &[(Name, Option<Call>)],
+) -> Option<Draft> {
+    let (_, first) = calls.first()?;
+    Some(Draft::new(code, about, message).listing(arch, calls).on(arch).show_if_any(*first))
 }
 
 fn fake_success(ground: &Ground<'_>, findings: &mut Findings, arch: Arch) {
     let is_fake = |action: Action| action.kind() == ActionKind::Errno && action.data() == 0;
-    let Some((names, call)) = with(ground, arch, is_fake) else { return };
-    let message = format!(
-        "the caller is told that it succeeded, and nothing was done: {}",
-        words::names(&names)
-    );
-    findings
-        .add(ground, Draft::new("L0506", "success", message).on(arch).named(names[0]).show(call));
+    let message = "the caller is told that it succeeded, and nothing was done";
+    let draft = listed(("L0506", "success"), message, arch, &with(ground, arch, is_fake));
+    findings.extend(ground, draft);
 }
 
 fn odd_words(ground: &Ground<'_>, findings: &mut Findings, arch: Arch) {
     const ERRNO_MAX: u16 = 4095;
     let is_clamped =
         |action: Action| action.kind() == ActionKind::Errno && action.data() > ERRNO_MAX;
-    if let Some((names, call)) = with(ground, arch, is_clamped) {
-        let message = format!(
-            "the kernel makes 4095 of the error number {}: {}",
-            call.0.data(),
-            words::names(&names)
-        );
-        findings.add(ground, Draft::new("L0510", "errno", message).on(arch).show(call));
+    let calls = with(ground, arch, is_clamped);
+    if let Some((_, Some((action, _)))) = calls.first() {
+        let message = format!("the kernel makes 4095 of the error number {}", action.data());
+        findings.extend(ground, listed(("L0510", "errno"), message, arch, &calls));
     }
-    if let Some((names, call)) = with(ground, arch, |action| action.kind() == ActionKind::Unknown) {
-        let message = format!(
-            "no kernel has the action {:#x}, for which it kills the process: {}",
-            call.0.raw(),
-            words::names(&names)
-        );
-        findings.add(ground, Draft::new("L0511", "action", message).on(arch).show(call));
+    let calls = with(ground, arch, |action| action.kind() == ActionKind::Unknown);
+    if let Some((_, Some((action, _)))) = calls.first() {
+        let message =
+            format!("no kernel has the action {:#x}, for which it kills the process", action.raw());
+        findings.extend(ground, listed(("L0511", "action"), message, arch, &calls));
     }
 }
 
 fn tracers(ground: &Ground<'_>, findings: &mut Findings, arch: Arch) {
-    if let Some((names, call)) = with(ground, arch, |action| action.kind() == ActionKind::Trace) {
-        let message = format!(
-            "without a tracer these fail with ENOSYS, and a tracer can let them pass: {}",
-            words::names(&names)
-        );
-        findings
-            .add(ground, Draft::new("L0509", "trace", message).on(arch).named(names[0]).show(call));
+    let calls = with(ground, arch, |action| action.kind() == ActionKind::Trace);
+    let message = "without a tracer these fail with ENOSYS, and a tracer can let them pass";
+    findings.extend(ground, listed(("L0509", "trace"), message, arch, &calls));
+    // An architecture of which no call is made is kept out as a whole, and nobody's threads make its calls.
+    if ground.answers(arch).all(|(_, answer)| answer.state() == State::Shut) {
+        return;
     }
-    if let Some((names, call)) = with(ground, arch, |action| action == Action::KILL_THREAD) {
-        let message = format!(
-            "only the calling thread dies, and the rest goes on with what it left locked: {} calls",
-            names.len()
-        );
-        findings.add(ground, Draft::new("L0508", "thread", message).on(arch).show(call));
-    }
+    let calls = with(ground, arch, |action| action == Action::KILL_THREAD);
+    let Some(&(_, first)) = calls.first() else { return };
+    // What becomes of all that is not allowed is not listed.
+    let (few, message) = if calls.len() <= words::LISTED_MAX {
+        (
+            calls.as_slice(),
+            "only the calling thread dies, and the rest goes on with what it left locked",
+        )
+    } else {
+        let message = "by many calls only the calling thread dies, and the rest goes on with what it left locked";
+        (&[][..], message)
+    };
+    let draft = Draft::new("L0508", "thread", message).listing(arch, few).on(arch);
+    findings.add(ground, draft.show_if_any(first));
 }
 
 /// Calls that are newer than the filter.

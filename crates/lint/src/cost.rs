@@ -4,9 +4,8 @@ use callgate_bpf::{Hardening, PATH_LEN_MAX};
 use callgate_syscalls::{Arch, Name, names};
 
 use crate::finding::{Draft, Findings};
-use crate::ground::{Ground, State};
+use crate::ground::{Answer, Ground, State};
 use crate::subject::What;
-use crate::words;
 
 /// Calls that programs make all the time.
 const FREQUENT: [Name; 14] = [
@@ -61,13 +60,9 @@ fn uncached(ground: &Ground<'_>, findings: &mut Findings, arch: Arch) {
         })
         .collect();
     let Some(&first) = slow.first() else { return };
-    let message = format!(
-        "the kernel runs the filter for these frequent calls, because it cannot cache the answer: {}",
-        words::names(&slow)
-    );
-    let shown = ground.answer(arch, first).and_then(crate::ground::Answer::made);
-    findings.add(
-        ground,
-        Draft::new("L0701", "cache", message).named(first).on(arch).show_if_any(shown),
-    );
+    let message =
+        "the kernel runs the filter for these frequent calls, because it cannot cache the answer";
+    let draft = Draft::new("L0701", "cache", message).listing(arch, &ground.made_of(arch, &slow));
+    let shown = ground.answer(arch, first).and_then(Answer::made);
+    findings.add(ground, draft.on(arch).show_if_any(shown));
 }

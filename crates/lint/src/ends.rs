@@ -1,10 +1,11 @@
 //! Filters under which nothing or everything runs, or programs cannot end, or not return from a
 //! signal.
 
+use callgate_policy::Condition;
 use callgate_syscalls::{Action, Arch, names};
 
 use crate::finding::{Draft, Findings};
-use crate::ground::{Answer, Ground, State};
+use crate::ground::{Answer, Ground, State, arg_is_not, constant};
 
 pub(crate) fn check(ground: &mut Ground<'_>, findings: &mut Findings) {
     let arches = ground.arches.clone();
@@ -31,19 +32,28 @@ fn nothing(ground: &Ground<'_>, findings: &mut Findings, arches: &[Arch]) {
 }
 
 /// On each architecture all calls are made.
-fn everything(ground: &Ground<'_>, findings: &mut Findings, arches: &[Arch]) {
+fn everything(ground: &mut Ground<'_>, findings: &mut Findings, arches: &[Arch]) {
     let is_open =
         |arch: &Arch| ground.answers(*arch).all(|(_, answer)| answer.state() == State::Open);
     if !arches.iter().all(is_open) {
         return;
     }
+    let others = arches.iter().flat_map(|arch| arch.of_machine()).copied();
+    let others: Vec<Arch> = others.filter(|other| !arches.contains(other)).collect();
+    let foreign = others
+        .into_iter()
+        .find_map(|other| ground.refused_where(other, names::EXECVE, &Condition::always()));
     for arch in arches {
         let made = ground.answer(*arch, names::EXECVE).and_then(Answer::made);
-        let message = match made {
-            Some((Action::LOG, _)) => "no call is refused: LOG makes them all",
+        let message = match (made, foreign) {
+            (_, Some(_)) => {
+                "no call is refused but those of architectures that the filter does not name"
+            }
+            (Some((Action::LOG, _)), None) => "no call is refused: LOG makes them all",
             _ => "no call is refused: the filter costs time and keeps nobody from anything",
         };
-        findings.add(ground, Draft::new("L0518", "all", message).on(*arch).show_if_any(made));
+        let draft = Draft::new("L0518", "all", message).on(*arch).show_if_any(made);
+        findings.add(ground, draft.show_if_any(foreign));
     }
 }
 
@@ -59,10 +69,12 @@ fn exit(ground: &Ground<'_>, findings: &mut Findings, arch: Arch) {
         .add(ground, Draft::of("L0514", names::EXIT_GROUP, message).on(arch).show_if_any(refused));
 }
 
-fn signals(ground: &Ground<'_>, findings: &mut Findings, arch: Arch) {
+fn signals(ground: &mut Ground<'_>, findings: &mut Findings, arch: Arch) {
+    // With SIGABRT, abort() of C libraries sets the default back, from which nothing returns.
+    let Some(abort) = constant("SIGABRT", arch) else { return };
     let handlers = [names::RT_SIGACTION, names::SIGACTION, names::SIGNAL];
     let made =
-        handlers.into_iter().find_map(|name| ground.answer(arch, name).and_then(Answer::made));
+        handlers.into_iter().find_map(|name| ground.made_where(arch, name, &arg_is_not(0, abort)));
     let returns = [names::RT_SIGRETURN, names::SIGRETURN];
     let refused = returns
         .into_iter()

@@ -5,7 +5,6 @@ use callgate_syscalls::{Arch, Name, names};
 
 use crate::finding::{Draft, Findings};
 use crate::ground::{Answer, Ground, State};
-use crate::words;
 
 /// Families whose members all reach the same: who refuses one of them means the others.
 const ALIKE: [&str; 20] = [
@@ -134,9 +133,9 @@ fn hole(
     let open: Vec<Name> =
         members.iter().copied().filter(|&name| ground.is(arch, name, State::Open)).collect();
     let Some(&first) = open.first() else { return };
-    let message =
-        format!("{refused} is refused, and its variants are made: {}", words::names(&open));
-    let mut draft = Draft::new("L0408", family.name(), message).named(first).on(arch);
+    let message = format!("{refused} is refused, and its variants are made");
+    let mut draft = Draft::new("L0408", family.name(), message).on(arch);
+    draft = draft.listing(arch, &ground.made_of(arch, &open));
     draft = draft.show_if_any(ground.answer(arch, first).and_then(Answer::made));
     draft = draft.show_if_any(ground.answer(arch, refused).and_then(Answer::refused));
     findings.add(ground, draft);
@@ -159,11 +158,9 @@ fn untested(
     let open: Vec<Name> =
         members.iter().copied().filter(|&name| ground.is(arch, name, State::Open)).collect();
     let Some(&first) = open.first() else { return };
-    let message = format!(
-        "arguments of {tested} are tested, and its variants are made with any: {}",
-        words::names(&open)
-    );
-    let mut draft = Draft::new("L0410", about, message).named(first).on(arch);
+    let message = format!("arguments of {tested} are tested, and its variants are made with any");
+    let mut draft = Draft::new("L0410", about, message).on(arch);
+    draft = draft.listing(arch, &ground.made_of(arch, &open));
     draft = draft.show_if_any(ground.answer(arch, first).and_then(Answer::made));
     draft = draft.show_if_any(ground.answer(arch, tested).and_then(Answer::refused));
     findings.add(ground, draft);

@@ -3,7 +3,7 @@
 use callgate_rules::{Code, Diagnostic, Help, Severity};
 use callgate_syscalls::{Action, Arch, Name, SeccompData};
 
-use crate::ground::Ground;
+use crate::ground::{Call, Ground};
 use crate::pages::page;
 use crate::place::FindingPlace;
 use crate::words;
@@ -31,6 +31,12 @@ pub struct Finding {
     pub notes: Vec<String>,
     /// What to do about it.
     pub helps: Vec<Help>,
+    /// The message without the syscalls that it lists.
+    what: String,
+    /// The syscalls that it lists, and on which architectures each is one of them.
+    listed: Vec<(Name, Vec<Arch>)>,
+    /// Calls that show it too, which are not printed: one for each architecture and each syscall that is listed.
+    also: Vec<Shown>,
 }
 
 /// A call, and what the filter does with it.
@@ -76,11 +82,47 @@ impl Finding {
         diagnostic
     }
 
+    /// Each call that shows it: on every architecture, and of every syscall that the message lists.
+    pub(crate) fn witnesses(&self) -> impl Iterator<Item = &Shown> {
+        self.shown.iter().chain(&self.also)
+    }
+
     /// Whether another filter has the same to be said of it.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         (self.code, &self.about) == (other.code, &other.about)
     }
+}
+
+impl Finding {
+    /// Takes in what was found on another architecture.
+    fn merge(&mut self, other: Self) {
+        self.arches.extend(missing(&self.arches, other.arches));
+        self.names.extend(missing(&self.names, other.names));
+        self.also.extend(other.shown.into_iter().chain(other.also));
+        for (name, arches) in other.listed {
+            match self.listed.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, known)) => known.extend(missing(known, arches)),
+                None => self.listed.push((name, arches)),
+            }
+        }
+    }
+
+    /// The syscalls that are listed; those that are not one of them on each architecture say on which they are.
+    fn list(&self) -> String {
+        words::list(self.listed.iter().map(|(name, arches)| {
+            if self.arches.is_empty() || arches.len() == self.arches.len() {
+                name.to_string()
+            } else {
+                format!("{name} ({})", words::arches(arches))
+            }
+        }))
+    }
+}
+
+/// What of this a list does not have yet.
+fn missing<T: PartialEq>(known: &[T], new: Vec<T>) -> Vec<T> {
+    new.into_iter().filter(|item| !known.contains(item)).collect()
 }
 
 /// What was found so far.
@@ -98,10 +140,11 @@ impl Draft {
         message: impl Into<String>,
     ) -> Self {
         let severity = page(code).map_or(Severity::Error, |page| page.severity);
+        let what = message.into();
         Self(Finding {
             code: Code::new(code),
             severity,
-            message: message.into(),
+            message: what.clone(),
             about: about.into(),
             names: Vec::new(),
             arches: Vec::new(),
@@ -109,6 +152,9 @@ impl Draft {
             place: None,
             notes: Vec::new(),
             helps: Vec::new(),
+            what,
+            listed: Vec::new(),
+            also: Vec::new(),
         })
     }
 
@@ -119,6 +165,16 @@ impl Draft {
 
     pub(crate) fn named(mut self, name: Name) -> Self {
         self.0.names.push(name);
+        self
+    }
+
+    /// The syscalls that the message lists at its end, each with a call that shows it.
+    pub(crate) fn listing(mut self, arch: Arch, items: &[(Name, Option<Call>)]) -> Self {
+        let names = items.iter().map(|(name, _)| *name).collect();
+        self.0.names.extend(missing(&self.0.names, names));
+        self.0.listed.extend(items.iter().map(|(name, _)| (*name, vec![arch])));
+        let calls = items.iter().filter_map(|(_, call)| *call);
+        self.0.also.extend(calls.map(|(action, call)| Shown { call, action }));
         self
     }
 
@@ -161,9 +217,10 @@ impl Findings {
     /// finding.
     pub(crate) fn add(&mut self, ground: &Ground<'_>, draft: Draft) {
         let Draft(mut new) = draft;
-        if let Some(known) = self.0.iter_mut().find(|known| known.is_same(&new)) {
-            let more = new.arches.into_iter().filter(|arch| !known.arches.contains(arch));
-            known.arches.extend(more.collect::<Vec<_>>());
+        // What is said of one architecture need not be so on another.
+        let is_said = |known: &&mut Finding| known.is_same(&new) && known.what == new.what;
+        if let Some(known) = self.0.iter_mut().find(is_said) {
+            known.merge(new);
             return;
         }
         if let (None, Some(shown)) = (new.place, new.shown.first()) {
@@ -176,6 +233,12 @@ impl Findings {
         self.0.push(new);
     }
 
+    pub(crate) fn extend(&mut self, ground: &Ground<'_>, draft: Option<Draft>) {
+        if let Some(draft) = draft {
+            self.add(ground, draft);
+        }
+    }
+
     /// The same without a place to look up.
     pub(crate) fn add_plain(&mut self, Draft(new): Draft) {
         if !self.0.iter().any(|known| known.is_same(&new)) {
@@ -185,6 +248,9 @@ impl Findings {
 
     /// All, the worst first, then by code.
     pub(crate) fn sorted(mut self) -> Vec<Finding> {
+        for finding in self.0.iter_mut().filter(|finding| !finding.listed.is_empty()) {
+            finding.message = format!("{}: {}", finding.what, finding.list());
+        }
         self.0.sort_by(|a, b| (a.severity, a.code, &a.about).cmp(&(b.severity, b.code, &b.about)));
         self.0
     }

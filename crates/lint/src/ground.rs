@@ -267,6 +267,12 @@ impl<'s> Ground<'s> {
         self.state(arch, name) == Some(state)
     }
 
+    /// Syscalls, each with a call of it that is made.
+    pub(crate) fn made_of(&self, arch: Arch, names: &[Name]) -> Vec<(Name, Option<Call>)> {
+        let made = |name: Name| self.answer(arch, name).and_then(Answer::made);
+        names.iter().map(|&name| (name, made(name))).collect()
+    }
+
     /// Everything that is known about an architecture.
     pub(crate) fn answers(&self, arch: Arch) -> impl Iterator<Item = (Name, &Answer)> {
         let all = self.answers.iter().filter(move |((of, _), _)| *of == arch);
@@ -381,6 +387,11 @@ pub(crate) fn arg_is(index: usize, value: u64) -> Condition {
 /// The condition that an argument has these bits of a mask, and nothing in the bits that no constant reaches.
 pub(crate) fn arg_bits(index: usize, mask: u64, value: u64) -> Condition {
     compare(index, mask, Operator::Eq, value)
+}
+
+/// The condition that an argument of 32 bits is another value.
+pub(crate) fn arg_is_not(index: usize, value: u64) -> Condition {
+    compare(index, u32::MAX.into(), Operator::Ne, value)
 }
 
 fn compare(index: usize, mask: u64, operator: Operator, value: u64) -> Condition {

@@ -51,8 +51,12 @@ fn write_and_execute(ground: &mut Ground<'_>, findings: &mut Findings, arch: Arc
         {
             continue;
         }
+        let what = match refused_name {
+            names::MMAP | names::MMAP2 => "PROT_WRITE|PROT_EXEC",
+            _ => "PROT_EXEC",
+        };
         let message = format!(
-            "{refused_name} is refused with PROT_EXEC, and {name} makes writable memory executable"
+            "{refused_name} is refused with {what}, and {name} makes writable memory executable"
         );
         let draft = Draft::new("L0411", "write-and-execute", message).named(name).on(arch);
         findings.add(ground, draft.show(made).show(refused));

@@ -123,8 +123,14 @@ impl Report {
     pub fn against(mut self, base: &Self, decide: impl Fn(&SeccompData) -> Action) -> Self {
         let known = |finding: &Finding| base.findings.iter().any(|other| other.is_same(finding));
         let made = |action: Action| action.kind().may_execute();
-        let as_before = |shown: &Shown| made(decide(&shown.call)) == made(shown.action);
-        self.findings.retain(|found| !known(found) || !found.shown.iter().all(as_before));
+        let is_as_before = |found: &Finding| {
+            found.witnesses().all(|shown| match decide(&shown.call) {
+                // To findings about answers it matters how a call is refused.
+                action if found.code.as_str().starts_with("L05") => action == shown.action,
+                action => made(action) == made(shown.action),
+            })
+        };
+        self.findings.retain(|found| !known(found) || !is_as_before(found));
         self
     }
 }

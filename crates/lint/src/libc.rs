@@ -4,9 +4,8 @@ use callgate_facts::{Confidence, Drift, Fallback, Groups, ReleaseKind};
 use callgate_syscalls::{Action, ActionKind, Arch, Name, SeccompData, names};
 
 use crate::finding::{Draft, Findings};
-use crate::ground::{Ground, State, runs_programs};
+use crate::ground::{Call, Ground, State, runs_programs};
 use crate::process::enosys;
-use crate::words;
 
 /// The most rows of history that a finding shows.
 const ROWS_MAX: usize = 4;
@@ -14,8 +13,7 @@ const ROWS_MAX: usize = 4;
 /// What a filter does to callers, by code.
 #[derive(Default)]
 struct Harm {
-    names: Vec<Name>,
-    shown: Option<(Action, SeccompData)>,
+    calls: Vec<(Name, Option<Call>)>,
     rows: Vec<String>,
 }
 
@@ -31,6 +29,10 @@ pub(crate) fn check(ground: &mut Ground<'_>, findings: &mut Findings) {
             for &name in row.syscalls() {
                 // The kernel makes these whatever filters say, since it has them.
                 if matches!(name, names::URETPROBE | names::UPROBE) {
+                    continue;
+                }
+                // C libraries take for the number of the thread what this returns, an error too.
+                if name == names::SET_TID_ADDRESS {
                     continue;
                 }
                 let Some((action, call)) = refused(ground, arch, name) else { continue };
@@ -102,11 +104,10 @@ fn has_way(ground: &Ground<'_>, arch: Arch, name: Name, row: Drift) -> bool {
 }
 
 impl Harm {
-    fn add(&mut self, name: Name, call: (Action, SeccompData), row: Drift) {
-        if !self.names.contains(&name) {
-            self.names.push(name);
+    fn add(&mut self, name: Name, call: Call, row: Drift) {
+        if self.calls.iter().all(|(known, _)| *known != name) {
+            self.calls.push((name, Some(call)));
         }
-        self.shown.get_or_insert(call);
         let text =
             format!("{} {} calls {} in {}", row.part(), row.since(), row.call(), row.caller());
         if self.rows.len() < ROWS_MAX && !self.rows.contains(&text) {
@@ -121,9 +122,9 @@ impl Harm {
         arch: Arch,
         (code, what): (&'static str, &str),
     ) {
-        let Some(shown) = self.shown else { return };
-        let message = format!("{what}: {}", words::names(&self.names));
-        let draft = Draft::new(code, "callers", message).named(self.names[0]).on(arch).show(shown);
+        let Some(&(_, first)) = self.calls.first() else { return };
+        let draft = Draft::new(code, "callers", what).listing(arch, &self.calls).on(arch);
+        let draft = draft.show_if_any(first);
         findings.add(ground, self.rows.into_iter().fold(draft, Draft::note));
     }
 }

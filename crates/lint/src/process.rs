@@ -4,7 +4,7 @@ use callgate_policy::Condition;
 use callgate_syscalls::{Action, Arch, Errno, Name, names};
 
 use crate::finding::{Draft, Findings};
-use crate::ground::{Answer, Ground, State, arg_bits, arg_is, clone_flags, constant};
+use crate::ground::{Answer, Call, Ground, State, arg_bits, arg_is, clone_flags, constant};
 
 /// The flags that make namespaces, by the name of each.
 const NAMESPACES: [&str; 7] = [
@@ -17,6 +17,10 @@ const NAMESPACES: [&str; 7] = [
     "CLONE_NEWCGROUP",
 ];
 
+/// The flags with which `clone` makes processes and threads: none, a signal at the end, as fork, vfork and
+/// `pthread_create` of glibc have them.
+const PLAIN: [u64; 5] = [0, 0x11, 0x0120_0011, 0x4111, 0x003d_0f00];
+
 pub(crate) fn check(ground: &mut Ground<'_>, findings: &mut Findings) {
     for arch in ground.arches.clone() {
         clone3(ground, findings, arch);
@@ -28,10 +32,7 @@ pub(crate) fn check(ground: &mut Ground<'_>, findings: &mut Findings) {
 }
 
 /// A namespace flag that `clone` is refused with, and the call.
-fn refused_flag(
-    ground: &mut Ground<'_>,
-    arch: Arch,
-) -> Option<(&'static str, u64, crate::ground::Call)> {
+fn refused_flag(ground: &mut Ground<'_>, arch: Arch) -> Option<(&'static str, u64, Call)> {
     if ground.is(arch, names::CLONE, State::Open) {
         return None;
     }
@@ -82,22 +83,40 @@ pub(crate) fn enosys(arch: Arch) -> Action {
     Errno::from_name("ENOSYS", arch).unwrap_or(Errno::ENOSYS).action()
 }
 
-/// A call of `clone` or `unshare` with a flag, and without those that the kernel takes beside it for
-/// an error: then it makes no namespace. (`copy_process` and `copy_ipcs`, kernel/fork.c and
-/// ipc/namespace.c; `unshare` has no such company.)
-fn with_flag(arch: Arch, name: Name, flag: &str, bit: u64) -> Condition {
+/// A call of `clone` or `unshare` with a flag that is made, and that the kernel takes: beside some
+/// flags it answers with EINVAL, and no namespace is there. (`copy_process` and `copy_ipcs`,
+/// kernel/fork.c and ipc/namespace.c; `unshare` has no such company.)
+fn made_with(
+    ground: &mut Ground<'_>,
+    (arch, name): (Arch, Name),
+    flag: &str,
+    bit: u64,
+) -> Option<Call> {
     if name != names::CLONE {
-        return arg_bits(0, bit, bit);
+        return ground.made_where(arch, name, &arg_bits(0, bit, bit));
     }
-    let not_beside: &[&str] = match flag {
-        "CLONE_NEWUSER" => &["CLONE_THREAD", "CLONE_FS"],
-        "CLONE_NEWPID" => &["CLONE_THREAD"],
-        "CLONE_NEWNS" => &["CLONE_FS"],
-        "CLONE_NEWIPC" => &["CLONE_SYSVSEM"],
-        _ => &[],
+    let bits = |names: &[&str]| {
+        names.iter().filter_map(|name| constant(name, arch)).fold(0, |all, bit| all | bit)
     };
-    let others = not_beside.iter().filter_map(|other| constant(other, arch));
-    arg_bits(clone_flags(arch), others.fold(bit, |mask, other| mask | other), bit)
+    let never = match flag {
+        "CLONE_NEWUSER" => bits(&["CLONE_THREAD", "CLONE_FS"]),
+        "CLONE_NEWPID" => bits(&["CLONE_THREAD"]),
+        "CLONE_NEWNS" => bits(&["CLONE_FS"]),
+        "CLONE_NEWIPC" => bits(&["CLONE_SYSVSEM"]),
+        _ => 0,
+    };
+    // A thread shares handlers with its process, and with them memory.
+    let shared = bits(&["CLONE_VM", "CLONE_SIGHAND"]);
+    let thread = bits(&["CLONE_THREAD"]);
+    let takes = [
+        (bits(&["CLONE_SIGHAND"]) | thread, 0),
+        (shared | thread, shared),
+        (shared | thread, shared | thread),
+    ];
+    takes.into_iter().filter(|(_, with)| with & never == 0).find_map(|(mask, with)| {
+        let condition = arg_bits(clone_flags(arch), mask | never | bit, with | bit);
+        ground.made_where(arch, name, &condition)
+    })
 }
 
 /// Flags that are refused alone and made in company.
@@ -108,8 +127,12 @@ fn whole_flags(ground: &mut Ground<'_>, findings: &mut Findings, arch: Arch) {
             let Some(alone) = ground.refused_for(arch, name, &[index], &arg_is(index, bit)) else {
                 continue;
             };
-            let with_others = with_flag(arch, name, flag, bit);
-            let Some(company) = ground.made_where(arch, name, &with_others) else { continue };
+            // Everybody can make a user namespace, whatever flag has to be beside it. The others need privileges, and
+            // a filter that is about something else, such as threads alone, has compared nothing whole.
+            if flag != "CLONE_NEWUSER" && !is_refused_for(ground, &alone, (index, bit)) {
+                continue;
+            }
+            let Some(company) = made_with(ground, (arch, name), flag, bit) else { continue };
             let message = format!(
                 "{name} is refused with {flag} alone, and made with {flag} and another flag"
             );
@@ -118,6 +141,18 @@ fn whole_flags(ground: &mut Ground<'_>, findings: &mut Findings, arch: Arch) {
             break;
         }
     }
+}
+
+/// Whether a call is refused for a flag in particular, and not because it lacks another one: without the flag it is made.
+fn is_refused_for(ground: &mut Ground<'_>, refused: &Call, (index, bit): (usize, u64)) -> bool {
+    PLAIN.into_iter().any(|plain| {
+        let mut executes = |flags: u64| {
+            let mut call = refused.1;
+            call.args[index] = flags;
+            ground.decide(&call).is_some_and(|action| action.kind().executes())
+        };
+        executes(plain) && !executes(plain | bit)
+    })
 }
 
 /// On s390 the flags are the second argument of clone.
@@ -144,10 +179,7 @@ fn wrong_argument(ground: &mut Ground<'_>, findings: &mut Findings, arch: Arch) 
 fn unshare(ground: &mut Ground<'_>, findings: &mut Findings, arch: Arch) {
     for flag in NAMESPACES {
         let Some(bit) = constant(flag, arch) else { continue };
-        let by_clone = |ground: &mut Ground<'_>| {
-            let with_others = with_flag(arch, names::CLONE, flag, bit);
-            ground.made_where(arch, names::CLONE, &with_others)
-        };
+        let by_clone = |ground: &mut Ground<'_>| made_with(ground, (arch, names::CLONE), flag, bit);
         let by_unshare =
             |ground: &mut Ground<'_>| ground.made_where(arch, names::UNSHARE, &arg_is(0, bit));
         let refused = match (by_clone(ground), by_unshare(ground)) {

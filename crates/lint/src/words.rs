@@ -4,7 +4,7 @@ use callgate_facts::{Constants, Form};
 use callgate_syscalls::{Arch, Name, SeccompData};
 
 /// The most that is listed of anything.
-const LISTED_MAX: usize = 8;
+pub(crate) const LISTED_MAX: usize = 8;
 
 /// A call as a reader would write it, with constants by name: `socket(AF_ALG, 0x5) on x86_64`.
 pub(crate) fn call(call: &SeccompData) -> String {

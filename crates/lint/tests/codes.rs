@@ -222,6 +222,69 @@ fn a_change_shows_what_it_brought() {
     assert!(same.findings.is_empty(), "{same:?}");
 }
 
+/// What a change brought may be on one more architecture, or one more call of a list.
+#[test]
+fn a_change_that_adds_to_a_finding_shows_it() {
+    let brought = |old: &str, new: &str, code: &str| {
+        let policy = policy_of(old);
+        let report = of_gate(new).against(&of_gate(old), |call| policy.decide(call));
+        codes(&report).contains(code)
+    };
+    let clone = |arches: &str| {
+        format!(
+            "policy 1\narch {arches}\nforeign kill\ndefault allow\n\
+             errno EPERM clone where clone_flags any CLONE_NEWUSER\n"
+        )
+    };
+    for (old, new) in [("x86", "x86, x86_64"), ("x86_64", "x86, x86_64")] {
+        assert!(brought(&clone(old), &clone(new), "L0401"), "{old} to {new}");
+        assert!(!brought(&clone(new), &clone(new), "L0401"), "{new}");
+    }
+    let kill = |names: &str| {
+        format!(
+            "policy 1\narch x86_64\ndefault enosys\n\
+             allow {{ write, mmap, exit_group, clone }}\nkill {{ {names} }}\n"
+        )
+    };
+    for (old, new) in
+        [("membarrier", "membarrier, pidfd_open"), ("pidfd_open", "membarrier, pidfd_open")]
+    {
+        assert!(brought(&kill(old), &kill(new), "L0504"), "{old} to {new}");
+        assert!(!brought(&kill(new), &kill(old), "L0504"), "{new} to {old}");
+    }
+}
+
+/// What is so on one architecture is not said of others.
+#[test]
+fn calls_are_listed_for_the_architectures_that_have_them() {
+    let of = |lines: &str, code: &str| {
+        let text = format!("policy 1\narch x86_64, x86\nforeign kill\ndefault allow\n{lines}\n");
+        let report = of_gate(&text);
+        let found = report.findings.iter().filter(|finding| finding.code.as_str() == code);
+        found.map(|finding| finding.diagnostic().message).collect::<Vec<_>>()
+    };
+    let [killed] = &of("kill-thread { getpid, socketcall }", "L0508")[..] else { panic!() };
+    assert!(killed.contains("getpid, socketcall (x86), on x86, x86_64"), "{killed}");
+    // The call that is refused is not the same on both.
+    let found = of("on x86 { errno EPERM chown32 }\non x86_64 { errno EPERM fchownat }", "L0408");
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].ends_with("on x86") && found[1].ends_with("on x86_64"), "{found:?}");
+}
+
+/// Who keeps other architectures out has refused something.
+#[test]
+fn what_refuses_other_architectures_alone_is_said_to() {
+    let of = |arches: &str, foreign: &str| {
+        let text = format!("policy 1\narch {arches}\nforeign {foreign}\ndefault allow\n");
+        let found = of_gate(&text).findings;
+        let found = found.iter().find(|finding| finding.code.as_str() == "L0518");
+        found.map(|finding| finding.diagnostic().message).unwrap_or_default()
+    };
+    assert!(of("x86_64", "kill").contains("but those of architectures"));
+    assert!(of("x86_64, x86, x32", "kill").contains("keeps nobody"));
+    assert!(of("x86_64", "allow").contains("keeps nobody"));
+}
+
 #[test]
 fn a_text_allows_findings_with_a_reason() {
     let text = "policy 1\narch x86_64\ndefault errno EPERM # allow(L0513): pinned kernel\nallow { read, exit }\n\
@@ -263,6 +326,16 @@ fn flags_that_exclude_each_other_are_no_company() {
     assert_eq!(named("clone_flags any CLONE_THREAD", "CLONE_NEWUSER"), 0);
     assert_eq!(named("clone_flags any CLONE_FS", "CLONE_NEWUSER"), 0);
     assert_eq!(named("clone_flags any CLONE_VM", "CLONE_NEWUSER"), 1);
+}
+
+/// What `set_tid_address` returns is taken for a number, ENOSYS too: nobody goes on without it.
+#[test]
+fn no_error_may_be_told_to_set_tid_address() {
+    let text = "policy 1\narch x86_64\ndefault kill\nallow { write, mmap, exit_group, clone, newfstatat }\n";
+    let report = of_gate(text);
+    let found = report.findings.iter().find(|finding| finding.code.as_str() == "L0504").unwrap();
+    let message = found.diagnostic().message;
+    assert!(!message.contains("set_tid_address"), "{message}");
 }
 
 /// What is refused for another argument is not refused for its flags.

@@ -24,309 +24,309 @@ p(), usleep(), thrd_sleep()error (program may spin)clock_nanosleep3537ecb49c; El
 afor waitpidclock_gettime64, clock_getres_time64, clock_nanosleep_time64, clock_settime64, ppoll_time64, timer_getti\
 me64, timer_settime64, utimensat_time64the functions without the suffixfallback to the 32-bit calleach time64 twinne\
 w names at glibc-2.31; libseccomp #228, docker/for-win #8326twins2.32clock_adjtime64, mq_timedreceive_time64, mq_tim\
-edsend_time64, sched_rr_get_interval_time64, timerfd_gettime64, timerfd_settime64sameeach twinnew names at glibc-2.3\
-22.33futex_time64, pselect6_time64, recvmmsg_time64, rt_sigtimedwait_time64, semtimedop_time64same; 2.34+ uses the 6\
-4-bit call only where the value needs it (select)fallback, or EOVERFLOW for futexnew names at glibc-2.33; 4c3df0eba5\
-; nptl/futex-internal.cnewfstatat (fd, \"\", AT_EMPTY_PATH) instead of fstat; newfstatat instead of stat, lstatstat(),\
-\x20lstat(), fstat() and so fgets(), fopen(), the dynamic loadernewfstatat (x86_64), fstatat64 (32-bit)30f1c74394; fran\
-cma/wob #62, kristapsdz/kcgi #95for stat lstat fstatfaccessat2faccessat(), access with flags, euidaccess(), eaccess(\
-); test -w/-x, make, bash, winefaccessat, or emulation with staterror: \"test -x\" lies3d3ab573a5; crun #646, fwupd #3\
-223, moby #41704, sysbox #273for faccessatstat familyaa03f722f3, 5b980d4809for newfstatat2.34clone3pthread_create()c\
-lonepthread_create fails with EPERMclone3, or ERRNO(ENOSYS)c25c32165d, d8ea0d0168; moby #42680, snapd #10845, electr\
-on #31091for cloneclose_rangeclosefrom(), posix_spawn file action closefromfallback by /proc/self/fdsame fallback (a\
-ny error)607449506f, 882d6e17bcsched_getaffinityget_nprocs(), malloc arena countcount from /sys, then 2903bc7dcc2, 3\
-3099d72e4 (2.35), e1d32b8364 (2.36)set_tid_address, set_robust_list, prlimit64every process at start, because libpth\
-read is part of libcignoredthese three442e8a40da, d03511f48f; strace here on 2.36startgetrandom (GRND_NONBLOCK)mallo\
-c: tcache key, at the first mallocfalls to a random_bits mixsame fallbackfc859c3048; strace here: appears with threa\
-ds/stdiomprotectstart-up of nearly every program (stack permission code moved to ld.so)abortsystemd PR #21350 (moved\
-\x20it to @default)2.35rseqstart of the process and of each threadignored: cpu_id says not registeredrseq (or GLIBC_TUN\
-ABLES glibc.pthread.rseq=0)95e114a091, e3e589829d; killed under SIGSYS filters: cloud-hypervisor #4004, zathura #318\
-, DMOJ #1031, snapd #11357epoll_pwait2epoll_pwait2() functionepoll_pwait with roundingnew at glibc-2.35futex (FUTEX_\
-LOCK_PI2)pthread_mutex_clocklock on PI mutexesprobe, FUTEX_LOCK_PIfutex op 13dd5adb515c, 8352b6df37futex.op=FUTEX_LO\
-CK_PI2madvise (MADV_HUGEPAGE)malloc, only with glibc.malloc.hugetlb=1madvise value 145f6d8d97c6madvise.behavior=MADV\
-_HUGEPAGE2.36getrandom; else /dev/random + /dev/urandom with pollarc4random()fallback to /dev/urandomabort: \"cannot \
-get entropy for arc4random\"6f4e0fcfa2, eaad4f9e8f; stdlib/arc4random.cfsmount, mount_setattr, move_mount, open_tree,\
-\x20pidfd_getfd, pidfd_open, pidfd_send_signal, process_madvise, process_mreleasewrappers onlynew at glibc-2.362.37fchm\
-odat, linkat, mkdirat ... replace chmod, link, mkdirno change on x86*at twins\"new\" names at glibc-2.37 are refactori\
-ng2.38clone3 (CLONE_CLEAR_SIGHAND|CLONE_VM|CLONE_VFORK)posix_spawn(), hence system(), popen()clone with the same fla\
-gs less CLEAR_SIGHAND; also on EINVALposix_spawn fails with EPERM2053c11331; aarch64 1e442efd57, riscv a1950a0758, l\
-oongarch 45955fe618for clone vfork2.39pthread_create(), posix_spawn()b56f7fe79e, e7d1c58664fstat again for fstat()fs\
-tat(); stat()/lstat() keep newfstatatfstat (and newfstatat)551101e824; cloud-hypervisor #8832 (2026) still meets new\
-fstatatfchmodat2fchmodat() and lchmod() with flags != 0: tar, cp -a, nix, installopenat(O_PATH) + chmod of /proc/sel\
-f/fderror: \"Cannot change mode\"65341f7bbe; systemd #31469, NixOS/nix #10585for fchmodatclone3 (CLONE_PIDFD, CLONE_IN\
-TO_CGROUP)pidfd_spawn(), posix_spawnattr_setcgroup_np()ENOSYS/ENOTSUP to callerclone3, waitid0d6f9f6265, ce2bfb8569p\
-rctl (PR_SET_VMA, PR_SET_VMA_ANON_NAME)thread stacks, malloc arenas, loader; only with tunable glibc.mem.decorate_ma\
-ps=1prctl option 0x53564d4178ed8bdf4f, 6afce56c19prctl.option=PR_SET_VMAarch_prctl (ARCH_SHSTK_*), map_shadow_stacks\
-tart-up when CET is enabled; contextsignored / -ENOSYSarch_prctl values 0x5001.., map_shadow_stack541641a3de; older \
-builds (2.28-2.38) probe arch_prctl(0x3001)2.40riscv_hwprobe__riscv_hwprobe(), ifunc selectionENOSYS to callernew at\
-\x20glibc-2.402.41getrandom (vgetrandom_alloc probe through vDSO), mmap(MAP_DROPPABLE|...), munmapgetrandom(), arc4rand\
-om() by vDSOsyscall getrandommmap flag MAP_DROPPABLE (0x08)461cab1de7for getrandommmap.prot=PROT_READ|PROT_WRITE mma\
-p.flags=MAP_DROPPABLE|MAP_ANONYMOUSrseq size from AT_RSEQ_*same call, len may be > 32do not compare rseq's len with \
-32c813c1490d, 93d0bfbe8fsched_setattr, sched_getattrwrappersnew at glibc-2.412.42madvise (MADV_GUARD_INSTALL = 102)p\
-thread_create: guard pages of thread stacksany failure: mprotect(PROT_NONE)any failure: mprotectmadvise value 102 (d\
-o not kill)a6fbe36b7f, 855bfa2566for clone clone3madvise.behavior=MADV_GUARD_INSTALL2.43mseal, openat2wrappers (msea\
-l(), openat2())3d52fd274e, openat2.c in HEAD of 2026-01-20malloc by defaultNEWS 2.43musl1.1.20getrandom(), getentrop\
-y()bminor/musl e20658201.1.21fexecve()/proc/self/fde36f80cb1.1.22membarrier (and tkill signalling when absent)dynami\
-c TLS set-up, dlopen in threaded programsemulated by signalserror ignored at registrationmembarrierba18c1ecrename(),\
-\x20renameat()54316a521.1.24all *_time64, clock_*64every time function; 1.2.0 makes 64-bit time_t the ABIfallback to 32\
--bit callerror: date prints year 1900tag v1.1.24; docker-alpine #150, #135; rabbitmq #462stat(), fstat(), lstat()fst\
-atatdfc81828for fstatat64 newfstatat stat641.2.2faccessat() with flags (eaccess, make, bash)child process with setre\
-*id + faccessat55fb9a17; backplane/conex #101.2.5fchmodat() with flagsopenat(O_PATH) + fchmodat of /proc/self/fdd0ed\
-307estatx() functionb817541fwrappers; flags 0 falls to preadv/pwritevtag v1.2.5Go1.15io.Copy between filesgeneric co\
-pygeneric copy (also EXDEV, EINVAL, EIO, EOPNOTSUPP)src/internal/poll/copy_file_range_linux.go; golang #408931.17 + \
-glibc 2.34 (cgo)cgo thread creation\"pthread_create failed: Operation not permitted\"clone3 or ENOSYScanonical/snapd #\
-108451.23pidfd_open, waitid(P_PIDFD), pidfd_send_signal(…,0), clone(CLONE_PIDFD)first os/exec start; a probe runs on\
-ceany error: old pathany error: old path; SIGSYS killspidfd_open pidfd_send_signal waitid (or errno, never kill/trap\
-)src/os/pidfd_linux.go; golang #69065 (Android SIGSYS), PR #69543, #69245for execve1.22+clone3 (CgroupFD, UseCgroupF\
-D)SysProcAttr onlygolang #51246allmadvise (MADV_FREE, MADV_DONTNEED, MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_COLLAPSE)g\
-arbage collectorMADV_FREE: DONTNEED; ENOSYS: stoptreated like \"not supported\"madvise values 4, 8, 14, 15, 25src/runt\
-ime/mem_linux.gomadvise.behavior=MADV_DONTNEEDsched_getaffinity, epoll_create1, eventfd2 or pipe2, epoll_pwait, tgki\
-ll, rt_sigreturn, sigaltstack, nanosleep, futex, mincore (old)runtimecrashall of themruntime/os_linux.go, netpoll_ep\
-oll.goRust std1.40statx (probe with null pointers)fs::metadatastat64treated as absent after a probe that must give E\
-FAULT (since 1.40)rust-lang/rust #65094, #656621.28copy_file_range (then sendfile, splice since 1.50)fs::copy, io::c\
-opynext methodcopy_file_range sendfile splicerust-lang/rust #51266 (EPERM broke 1.27 nightlies in Docker)1.80, debug\
-\x20buildsfcntl(F_GETFD)debug assertion before each close()fcntl command 1cloud-hypervisor #6694fcntl.cmd=F_GETFD1.33si\
-galtstack / rt_sigaction set changedstart-upSIGSYS, exit code 148 in Firecrackerbrk, as reportedfirecracker #919 (1.\
-32: brk), #997 (1.33)2024-2026close_range, pidfd_open, pidfd_send_signal, clone3 via posix_spawn, getresuid/getresgi\
-d (bash)process::Command childrenper libcclose_range etc.librefang #6221 (2026)rustix / getrandom2022, 0.2statx; get\
-randomcratesrustix turns EPERM into ENOSYS; getrandom 0.2 falls to /dev/urandom on EPERMrustix #357; rust-random/get\
-random #229libuv1.27uv_fs_statstat, rememberedEPERM also means absent since 1.34libuv 19d8eb0c9, 96cfa783afor stat n\
-ewfstatat1.39uv_fs_copyfile, sendfilesendfileerror except on CIFSca10e3614, 0f696da5fuv_random/dev/urandomnext sourc\
-e4ed2a78f01.45io_uring_setup, io_uring_enter, io_uring_registerfile operations and epoll_ctl batchingno ringnot need\
-ed: errno is enoughd2c31f429, 6e073ef5d1.50io_uring_setup always at loop start (epoll batching), whatever UV_USE_IO_\
-URING saysevery event loop: Node 23+, 25epollepoll; SIGSYS kills at startnever kill io_uring_setup69bad8201; uv__use\
-_io_uring in linux.c; stacklok/go-microvm #76 (Node 25, Gemini CLI killed in 200 ms)OpenJDK17.0.x, 21statx, copy_fil\
-e_rangejava.nio.filestat; sendfileIOException \"Operation not permitted\" with Docker < 18.04statx copy_file_rangeopen\
-jdk/jdk #20484, jdk21u-dev #951Swift Foundation5.2file attributeslstat, rememberedswift-corelibs-foundation #2546sys\
-temd244+pidfd_open, pidfd_send_signal, clone3, close_range, openat2, faccessat2, name_to_handle_at, statx, kcmp, mou\
-nt_setattr, fsopen ...pid 1, udev, nspawnfallback for mostERRNO_IS_PRIVILEGE often treated as \"no access\", kcmp fall\
-s to fstatper unitsystemd #9960 (kcmp), #6876 (keyctl, name_to_handle_at), sysbox #273util-linuxfsopen, fsconfig, fs\
-mount, move_mount, open_tree, mount_setattrmount(8), libmountmount(2) (ENOSYS only)misleading error such as \"mount p\
-oint is not a directory\"the six calls or ENOSYSutil-linux #2413, PR #2197; lkrg #458 (2026)for mountcoreutils/tarwit\
-h glibc 2.39 / gnulibfchmodat2, copy_file_range, openat2 (tar 1.36+ uses gnulib openat2) [openat2 K]cp, install, tar\
-systemd #31469bash, makeglibc 2.33+test -x, PATH search\"/bin/bash: Operation not permitted\"conex #10, php #1178numac\
-tl, jemalloc, MySQL, ClickHouseanyget_mempolicy, set_mempolicy, mbindNUMA probingquietlog spam; numactl treats EPERM\
-\x20as absent since 2024ERRNO(ENOSYS) or allownumactl #232, docker-library/mysql #303, #422, containerd #13610Wine/Prot\
-on7+futex_waitv, modify_ldt, personality, arch_prctl, set_thread_area, userfaultfd (some)fsync, 16-bitfallback or fa\
-ilurefutex_waitvcontainers profiles list futex_waitv since 5.16: containerd #6494brk, mmap, munmap, mprotect, openat\
-, read, close, exit_groupthe dynamic loader and the start of a programdoes not startthese eightstrace of an empty pr\
-ogram with glibc 2.36arch_prctl (ARCH_SET_FS)the start of a programarch_prctlarch_prctl.option=ARCH_SET_FSpread64the\
-\x20dynamic loader, for some librariestgkillabort(), raise(), pthread_kill()strace of abort(3) with glibc 2.36for tkill\
-clone (SIGCHLD)fork()strace of fork(2) with glibc 2.36for forkclone.clone_flags=CLONE_CHILD_CLEARTID|CLONE_CHILD_SET\
-TID|SIGCHLDwritestdiostrace of puts(3) with glibc 2.36for writevbrk, mmap, mprotect, exit_groupthese fourstrace of a\
-n empty program with musl 1.2.3set_tid_addressthe start of a program, for the thread's numberlocks take the error fo\
-r a threadpthread_create(), posix_spawn(), system(), popen(): never clone3strace of these with musl 1.2.3for clone3f\
-orkstrace of fork(2) with musl 1.2.3nanosleepnanosleep(), sleep(), usleep()strace of nanosleep(2) with musl 1.2.3for\
-\x20clock_nanosleepopenopen(), fopen()strace of fopen(3) with musl 1.2.3for openatstat, lstat, fstatthe functions of th\
-ese namesstat lstat fstatwriteverror: nothing is printedstrace of puts(3) with musl 1.2.3for writereadverror: nothin\
-g is readsrc/stdio/__stdio_read.cfor readtkillstrace of abort(3) with musl 1.2.3for tgkillrunc1.1close, openat, writ\
-e, fstatfs, getdents64, execverunc init, between its filter and the program, with no_new_privsthe container does not\
-\x20startthese sixstrace of runc 1.1.5epoll_ctl, getpidGo's runtime in runc initgoes onrunc-privilegedcapget, capset, c\
-hdir, fcntl, fstat, getppid, prctl, read, setgid, setgroups, setuid, ...runc init, between its filter and the progra\
-m, without no_new_privsthesefaccessat2, newfstatat, getcwd, ...Go's runtime and checks in runc initcrun1.8close, exe\
-cvecrun, between its filter and the program, with no_new_privsthese twostrace of crun 1.8.1crun-privilegedcapset, cl\
-ose, execve, prctl, setresgid, setresuidcrun, between its filter and the program, without no_new_privsrt_sigaction, \
-rt_sigprocmask, writekernel6.11uretprobe (335), uprobe (336, 6.18)kernel-made trampolines when a probe is activeprob\
-e breaksprocess diessince 6.14 (and stables) the kernel always allows; before: allowsystemd #34615, PR #34713, libse\
-ccomp #438; restart_syscall(2)restart_syscallafter a stop or signal during nanosleep, poll, futexcall fails with EPE\
-RMrestart_syscall whenever nanosleep/poll/futex/ppoll is allowedrestart_syscall(2)for nanosleep clock_nanosleep poll\
-\x20futex ppollgo1.52openjdk1721rust1.80244257\"pthread_create failed: Operation not permitted\", \"getaddrinfo() thread f\
-ailed to start\", \"runtime/cgo: pthread_create failed\"clone3(args*, 88)glibc 2.34+ pthread_create (x86), 2.38+ posix_\
-spawnfatalfalls to cloneERRNO(ENOSYS) for clone3, keep flag tests on clonenamespace flags hidden behind pointermoby \
-#42680, snapd #10845, oasis-core #4687, electron #31091system(), popen(), make, perl backticks fail with EPERM after\
-\x20distro upgradeclone3(CLONE_CLEAR_SIGHAND|VM|VFORK)glibc 2.38+glibc 2053c11331\"test -x\", \"[ -w ]\" false; make: \"/bin\
-/bash: Operation not permitted\"; wine \"cannot get path to ntdll.so\"faccessat2(…, AT_EACCESS)glibc 2.33+, musl 1.2.2+\
-wrong answerfaccessatallowharmlessconex #10, fwupd #3223, moby #41704, php #1178, lxqt-panel #1562, crun #646systemd\
-\x20in container: \"Failed to create /init.scope control group: Operation not permitted\"systemd 247+oksysbox #273tar, cp\
-\x20-a, install: \"Cannot change mode to rwxr-xr-x: Operation not permitted\"fchmodat2(…, flags)glibc 2.39+, musl 1.2.5+e\
-mulatedallow where fchmodat is; else ENOSYSsetuid bits: same test as fchmodatsystemd #31469, NixOS/nix #10585crash w\
-ith SIGSYS in fgets/fopen/stat after glibc upgradenewfstatat(fd, \"\", …, AT_EMPTY_PATH)glibc 2.33-2.38 for fstat; sta\
-t family since 2.33allow newfstatat beside fstatpath lookup: allow only if stat is allowedwob #62, kcgi #95, zathura\
-, cloud-hypervisor #8832 (2026)browser image decoder killed, WSL2newfstatatlibc fstatSIGSYSallow AT_EMPTY_PATH form \
-or trap and rewriteLadybirdBrowser #11143 (2026)Electron 6/7 devtools crash \"seccomp-bpf failure in syscall 0230\"gli\
-bc 2.31+ for nanosleepallow with nanosleepelectron #22291, #22338, pagraphcontrol #18process killed at start after F\
-edora 36 / Ubuntu 22.04glibc 2.35+cloud-hypervisor #4004, snapd #11357, zathura #318, DMOJ #1031, sio2jail #34, beat\
-s #30620\"Fatal glibc error: rseq registration failed\" (cgo programs)glibc 2.35 inside a thread where the main thread\
-\x20had registeredabort if only some threads filteredload the filter on all threads or allowthread coverageelastic/beat\
-s #30620dynamic programs fail in early init under a tight systemd unitglibc 2.34.9000+W^X tests stay possiblesystemd\
-\x20PR #21350date shows \"Sun Jan 0 00:100:4174038 1900\"; \"clock_gettime(MONOTONIC) failed\"clock_gettime64 (403 on 32-bi\
-t)musl 1.2 (Alpine 3.13+), glibc 2.31+ on 32-bitclock_gettimeallow all time64 twinsdocker-alpine #150, rabbitmq #462\
-, raspberrypi/userland #675, docker/for-win #8326touch, futimens fails in 32-bit binariesutimensat_time64 (412)glibc\
-\x202.31+utimensatallow twinlibseccomp #228Rust toolchain: \"failed to find a codegen-backends folder\"; Julia, Node: sta\
-t errorsRust 1.40, libuv 1.27, Qt, glibc statx()error (Rust, libuv later tolerate)statmetadata onlyrust #65094, runc\
-\x20#2151, JuliaLang/libuv #7, rustix #357Java: Files.readAttributes \"Operation not permitted\"OpenJDK 17.0.x, 21IOExcep\
-tionjdk #20484, jdk21u-dev #951xwallpaper, small tools: \"Bad system call\"coreutils/glibc/Qtxwallpaper #35, firejail \
-#1738rustc: \"could not copy …: Operation not permitted\"Rust 1.28+, Go 1.15+, coreutils 9, JDKerror (early Rust)both \
-fds already openrust #51266, golang #40893\"close_range: Permission denied\", terminals (VTE), podman-in-docker, crung\
-libc 2.34 closefrom, VTE, crun, CPython, bash childrenerror in callers without fallbackpodman #10130, #10337, crun #\
-672, docker/for-linux #1262test runtime killed when spawning /bin/sh (bash)close_range, getresuid, getresgidRust Com\
-mand + bashGo program dies with SIGSYS in os.checkPidfdpidfd_openGo 1.23+old pathany errno, never killpid handles: o\
-nly own childrengolang #69065, PR #69245, #69543\"pidfd_open: Operation not permitted\", signal deliverypidfd_open, pi\
-dfd_send_signalsystemd, Go, wayland, user codefallback usualsame reach as killdocker/for-linux #1142, containers/com\
-mon #381Node 25 / Gemini CLI dies in 200 ms without outputio_uring_setuplibuv 1.50+ always; 1.45 optionalerrno (ENOS\
-YS best), never killio_uring passes later calls past the filterstacklok/go-microvm #76 (2026), libuv 69bad8201\"faile\
-d to create io_uring ring fd Operation not permitted\", MariaDB/feldera/cnpg warnings or crash loopio_uring_setup/ent\
-er/registerMariaDB 10.6+, PostgreSQL 18 io_method=io_uring, netty, eio, tigerbeetlekeep denied; if needed, own profi\
-le; PostgreSQL: io_method=workerbypass familymoby #39396, #46762, #47532, liburing #1078, cnpg #10446, feldera #3193\
-, for-mac #7707, eio #691\"mbind: Operation not permitted\" floods MySQL logmbindMySQL 8.0 (fixed in 8.0.13 upstream),\
-\x20Percona, Cassandralog spamENOSYS, or allow without MPOL_MF_MOVE_ALLown memory onlydocker-library/mysql #303, #422, \
-#779, cassandra #203\"get_mempolicy: Operation not permitted\" (ClickHouse), numactl fails, hwloc-bind fails, PyTorch \
-NUMA bindingget_mempolicy, set_mempolicynumactl < 2.0.19, jemalloc, MongoDB, ArangoDBerror texttreated as no NUMAENO\
-SYS or allownumactl #232, moby #37241, containerd #13610 (2026), #7167gdb: \"Error disabling address space randomizat\
-ion: Operation not permitted\"; setarch -R failspersonality(0x0040000)gdb, setarch, rr, sanitizers, SBCLwarning (gdb)\
-, failure (setarch)allow value 0x0040000 (and 0x0040008) for debug profileweakens ASLR of own childrenmoby #43011, s\
-ysbox #241, container-libs #75, pwndbg #1116\"personality change failure 1\", 32-bit shellspersonality(PER_LINUX32=8, \
-0x20000, …)linux32, old installersfailureallow 0,8,0x20000,0x20008,0xffffffff (Docker's list)lowmoby #23514, systemd\
-\x20#6737strace/gdb: \"ptrace: Operation not permitted\" in containerptracedebuggers, CRIU, sanitizers (LSan)allow on ker\
-nel >= 4.8 (Docker minKernel), or CAP_SYS_PTRACEother processes of same uidmoby profile minKernel 4.8 rule; codex #1\
-6011 (2026)bwrap/Chrome: \"Failed to move to new namespace\", \"No usable sandbox!\", buildah \"Error during unshare(CLON\
-E_NEWUSER)\", nix \"does not support the kernel namespaces\"clone/unshare(CLONE_NEWUSER…)bubblewrap, Chrome zygote, bui\
-ldah, nix, flatpakallow flag set only in a nested-sandbox profile; or run the inner sandbox outsidekernel attack sur\
-facebubblewrap #505, dockerfiles #65, phantomas #800, buildah #1901, podman #29430 (2026)bwrap: \"Can't mount proc on\
-\x20/newroot/proc: Operation not permitted\" although CAP_SYS_ADMINmount(proc), and masked /proc rule of the kernelbubbl\
-ewrap in Docker/K8snot seccomp alone: unmasked /proc needed; say sonamespacesandbox-runtime #214 (2026)mount: \"mount\
-\x20point is not a directory\" and other misleading textopen_tree, move_mount, fsopen, fsconfig, fsmount, mount_setattru\
-til-linux 2.39+misleading errormount(2)ENOSYS for fsopen+fsconfig (enough), or allow with CAP_SYS_ADMINmount APIutil\
--linux #2413, PR #2197, incus #3070 (2026), lkrg #458, sysbox-fs #96su, pam, kinit fail; rkt \"Bad system call\"keyctl\
-, add_key, request_keypam_keyinit, krb5 KEYRING ccache, systemdignored by mostEPERM or ENOSYS, never kill; fscrypt/e\
-cryptfs need allowkeyring is not namespacedrkt #3557, #3820, systemd #6876, moby #19059perf, bpftrace, JVM async-pro\
-filer: \"perf_event_open … Operation not permitted\"perf_event_openprofilers, glibc noneCAP_PERFMON in profile; also s\
-ysctl perf_event_paranoidtaskcluster #5800, moby default profilename_to_handle_at EPERM with CAP_DAC_READ_SEARCHname\
-_to_handle_atsystemd, NFS servers, fanotify userstolerated by systemdtoleratedallow name_to_handle_at; guard open_by\
-_handle_atopen_by_handle_at is the dangerous onemoby #45518, #45766Mesa/GPU: kcmp EPERM; systemd fd comparekcmp(…, K\
-CMP_FILE)Mesa (radv, radeonsi), systemdfstat fallbackallow (kernel checks ptrace rights)moby #45621, systemd #9960MP\
-I/UCX: \"CMA: process_vm_readv … Operation not permitted\"process_vm_readv/writevOpenMPI vader, UCX, gdb, CRIUfalls ba\
-ck to copyallow with ptrace, or set transport offreads other processesmoby profile minKernel 4.8 rule lists thembpft\
-race uretprobe kills traced containersuretprobekernel trampoline 6.11-6.13diesallow on those kernels; nothing from 6\
-.14nonesystemd #34615, libseccomp #438QEMU/libvirt, gVisor: userfaultfd EPERMuserfaultfdCRIU, QEMU postcopy, Android\
-\x20GCCAP_SYS_PTRACE gate or allow UFFD_USER_MODE_ONLY (flag 1)exploit helperDocker blocks it (docs table)chrony/ntpd: \
-\"adjtimex: Operation not permitted\"clock_adjtime, adjtimex (modes != 0), clock_settimetime daemonsCAP_SYS_TIME gate;\
-\x20reading with modes 0 is harmlesssystem clockbottlerocket #786 (needs.md N2)sshd kills pre-auth child on 32-bitclock\
-_gettime64glibc 2.31 / musl 1.2add twinsopenssh-portable #161, void-packages #18737 (needs.md N2)asyncio hangs: call\
-_soon_threadsafe never wakessendto(fd, buf, n, flags, NULL, 0)Python asyncio self-pipe is AF_UNIX socketpair; send()\
-\x20= sendto with NULLsilent hangallow sendto when dest_addr == 0connected sockets onlyopenai/codex #33793 (2026)every \
-Chromium aborts with SIGTRAP 1 ms after startsetsockopt(SOL_SOCKET, SO_PASSCRED)Crashpadallow level SOL_SOCKET for l\
-ocal optionsopenai/codex #47452 (2026)cargo clippy fails: socketpair EPERM, recvfrom EPERMsocketpair(AF_UNIX,…), rec\
-vfromrustc/cargo, Node, Pythonallow AF_UNIX pairs and recvfromanonymous pairs onlycodex #2309, #26625Playwright/SSH \
-agent/gpg-agent/MSBuild: \"socket() failed: Operation not permitted\"socket(AF_UNIX)IPC everywherepath decision: notif\
-y or Landlock (ABI 6+ scope for abstract), not BPFdocker.sock reachclaude-code #44180, #41817, codex #39140 (2026)SS\
-H/curl in sandbox: AF_NETLINK denied, getaddrinfo slow or wrongsocket(AF_NETLINK, …, NETLINK_ROUTE)glibc getaddrinfo\
-\x20(AI_ADDRCONFIG), Node os.networkInterfaces, ipfalls back, then no address filterallow protocol NETLINK_ROUTE onlyot\
-her netlink protocols are attack surfacesnapd template rule; jart/pledge \"netlink\"32-bit programs cannot open socket\
-s after a hardening releasesocketcallall i386 glibc < 2.23 kernels < 4.3, static 32-bit programsdo not deny whole so\
-cketcall to close one family; use LSM or notifymultiplexermoby/profiles 7158007 reverted by 3c28324; moby #52547Copy\
-\x20Fail mitigation: AF_ALG still reachablesocket(AF_ALG=38)kernel crypto users: cryptsetup, iwd, libkcapierror, user c\
-ode falls backallow-list families instead of three rangesCVE-2026-31431moby #52494, containerd #13327, container-lib\
-s #844, backend klangk #2916python/asyncio, PyTorch DataLoader: \"Operation not permitted\" for sched_setaffinity/sche\
-d_setattrsched_setaffinity, sched_setscheduler, sched_setattrOpenMP, torch, stress-ng, pipewire, GNOMEwarningallow s\
-ched_setaffinity; setscheduler only policies 0,3,5; sched_setattr hides policy behind pointer: ENOSYSrealtimesystemd\
-\x20RestrictRealtime covers sched_setscheduler onlyprctl(PR_SET_PDEATHSIG/NAME/SECCOMP/VMA) denied: threads unnamed, JV\
-M warningsprctl(option)glibc, JVM, Go, Chromemostly ignoredallow listed options; deny PR_SET_MM, PR_SET_TSC …per opt\
-ionchromium RestrictPrctl, minijail arg inspection, glibc 2.39Firecracker: \"Shutting down VM after intercepting a ba\
-d syscall (N)\", exit 148N variesown TRAP handler prints only a numbername, arch, thread neededfirecracker #997, #196\
-0, #919Docker: exit code 159; systemd: \"code=killed, status=31/SYS\"; bash: \"Bad system call\"; k8s: exitCode 159any k\
-illed callread audit 1326 or core siginfo128+31; kernel-seccomp.md 3.2sem_open/shm: EPERM or ENOSYS in flatpak/snaps\
-emget, shmget, mq_open, memfd_createdatabases, Python multiprocessing (mq/sem), Electronallow memfd_create; SysV per\
-\x20needIPC namespacesnapd interfaces, firejail @memfd groupV8/Chrome: crash in pkey_alloc or pkey_mprotectpkey_alloc, \
-pkey_free, pkey_mprotectV8 (Node 22+, Chrome) on CPUs with PKUfallback when refusedW^X tests must cover pkey_mprotec\
-tchromium baseline: RestrictPkeyAllocFlagsmadvise(102) refused or killed: thread creation breaks under KILL default \
-with value listmadvise(…, MADV_GUARD_INSTALL)glibc 2.42+do not list madvise values with KILL; errno is safeglibc a6f\
-be36b7f; gVisor/sandbox2 lists of advice valuesgetrandom refused: \"cannot get entropy for arc4random\", Python \"Fatal\
-\x20Python error: _Py_HashRandomization_Init\"glibc 2.36+, CPython 3.6+, OpenSSL, Go, Rustabort (glibc), fallback (getra\
-ndom 0.2)glibc arc4random.c; rust-random/getrandom #229openat2 refused: runc/youki/systemd/Samba errorsopenat2runc 1\
-.2+, systemd 248+, Samba 4.15+, tar with new gnulib, glibc 2.43 wrapperfailure in nested containersallow where opena\
-t is; cannot test flags: ENOSYS if O_CREAT modes are filteredflags behind pointerrunc #4984 (needs.md N1); systemd R\
-estrictSUIDSGID denies itlandlock_* refused: sandboxed tools start unsandboxed or abortlandlock_create_ruleset/add_r\
-ule/restrict_selfcodex, pacman, xz, sandlock, sydabort or silenttreated as not supportedallow alwaysonly narrowscont\
-ainerd #6494seccomp() refused inside a sandboxseccomp, prctl(PR_SET_SECCOMP)Chrome, OpenSSH, systemd-nspawn, file(1)\
-, man-dbkills or falls to prctlprctlfirejail, snapd templatefutex_waitv, futex_wait/wake/requeue refused: Proton slo\
-w, DPDK-like appsfutex_waitv, futex_*Wine 8+, telco workloadsfutex family bug historycontainer-libs #678 (2026), mob\
-y #47341mseal, statmount, listmount, setxattrat… unknown to profilemseal 462, statmount 457, listmount 458, *xattrat\
-\x20463-466glibc 2.43 mseal(), systemd 257+, util-linux 2.41+ENOSYS by baselinenew attack surfacesystemd-analyze 252 li\
-sts 15 calls of kernel 6.18 as unlisted (run here)\"fincore: Operation not permitted\", gpg secmem warnings, oomd erro\
-rscachestat, process_mrelease, quotactl_fd, memfd_secretfincore, oomd, quota tools, gnupgcachestat and memfd_secret \
-harmless; others with capabilitymoby #47341, containerd #6494, #9684restart after Ctrl-Z/SIGCONT: nanosleep/poll ret\
-urns EPERM or diesallow with nanosleep/poll/futexkernel-seccomp.md 2.3signal handler return kills the processrt_sigr\
-eturn (sigreturn on 32-bit)kernel vDSO/libc restorerloop or SEGValways allowall profilestime() via vsyscall page kil\
-ledtime/gettimeofday/getcpu at 0xffffffffff600000very old static binariesallow by number (ip test breaks)x32 numbers\
-\x20denied although allowed by namenr | 0x40000000x32 programs, scannersKILL in mostdecide x32 explicitlyseccompiler #7\
-4arm64 \"unknown syscall\": open, stat, fork, poll, select, dup2, pipe, epoll_wait, getdents, mkdir, unlink, rename, c\
-hmod, access, readlink, symlink, link, mknod, utimes, alarm, time, getpgrp not foundnames absent on generic-table ar\
-chesprofiles written on x86profile fails to load or rule lostclose over *at / p* twins: openat, newfstatat, clone, p\
-poll, pselect6, dup3, pipe2, epoll_pwait, getdents64, …atlibrefang #2817 (2026), needs.md N14audit flood \"type=1326 \
-… comm=runc:[2:INIT]\"55, 56, 21 on aarch64container runtime startstart recording after the last install stepruntime \
-callsSPO #780K8s tutorial profile: \"ensure /proc/self/fd is on procfs: operation not permitted\"fstatfs, openat2, fac\
-cessat2, epoll_pwait, getdents64 …runc >= 1.1 init after filter loadcontainer does not startadd the runtime's set as\
-\x20separate layerkubernetes/website #45460Docker: \"cannot start a stopped process: unknown\"any of the runtime's own ca\
-llsrunc initantitree/syscall2seccomp #1\"error loading seccomp filter into kernel: invalid argument\"load of foreign a\
-rch filterarmhf with old library/kernelcheck arch list, kernel configmoby #19217\"invalid seccomp syscall 'close_rang\
-e'\"name unknown to libseccompruntime with old librarytable update, or ignore allow-rules with warningpodman #10337do\
-cker-in-docker / gitpod: random \"operation not permitted\" from notify agentmount family through USER_NOTIFworkspace \
-agentsENOENT race on notifynotify race rulesgitpod #15660Android/termux: SIGSYS for Go, Rust, Node binariesfaccessat\
-2, pidfd_open, clone3, openat2, rseq, statx (old Android)app zygote filter killsnothing on the user's side: build wi\
-th fallback by SIGSYS handlergolang #69065QNAP Container Station: getrandom EPERMRust getrandom 0.2file fallbackfile\
-update profilerust-random/getrandom #229LXC/Incus container with mount interception: new mount API bypasses itfsopen\
-, fsconfigmount(8)ENOSYS for these two, allow the restincus #3070 (2026)\
+edsend_time64, sched_rr_get_interval_time64, timerfd_gettime64, timerfd_settime64each twinnew names at glibc-2.322.3\
+3futex_time64, pselect6_time64, recvmmsg_time64, rt_sigtimedwait_time64, semtimedop_time64the functions without the \
+suffix; select of 2.34+ only where the value needs itfallback, or EOVERFLOW for futexnew names at glibc-2.33; 4c3df0\
+eba5; nptl/futex-internal.cnewfstatat (fd, \"\", AT_EMPTY_PATH) instead of fstat; newfstatat instead of stat, lstatsta\
+t(), lstat(), fstat() and so fgets(), fopen(), the dynamic loadernewfstatat (x86_64), fstatat64 (32-bit)30f1c74394; \
+francma/wob #62, kristapsdz/kcgi #95for stat lstat fstatfaccessat2faccessat(), access with flags, euidaccess(), eacc\
+ess(); test -w/-x, make, bash, winefaccessat, or emulation with staterror: \"test -x\" lies3d3ab573a5; crun #646, fwup\
+d #3223, moby #41704, sysbox #273for faccessatstat familyaa03f722f3, 5b980d4809for newfstatat2.34clone3pthread_creat\
+e()clonepthread_create fails with EPERMclone3, or ERRNO(ENOSYS)c25c32165d, d8ea0d0168; moby #42680, snapd #10845, el\
+ectron #31091for cloneclose_rangeclosefrom(), posix_spawn file action closefromfallback by /proc/self/fdsame fallbac\
+k (any error)607449506f, 882d6e17bcsched_getaffinityget_nprocs(), malloc arena countcount from /sys, then 2same903bc\
+7dcc2, 33099d72e4 (2.35), e1d32b8364 (2.36)set_tid_address, set_robust_list, prlimit64every process at start, becaus\
+e libpthread is part of libcignoredthese three442e8a40da, d03511f48f; strace here on 2.36startgetrandom (GRND_NONBLO\
+CK)malloc: tcache key, at the first mallocfalls to a random_bits mixsame fallbackfc859c3048; strace here: appears wi\
+th threads/stdiomprotectstart-up of nearly every program (stack permission code moved to ld.so)abortsystemd PR #2135\
+0 (moved it to @default)2.35rseqstart of the process and of each threadignored: cpu_id says not registeredrseq (or G\
+LIBC_TUNABLES glibc.pthread.rseq=0)95e114a091, e3e589829d; killed under SIGSYS filters: cloud-hypervisor #4004, zath\
+ura #318, DMOJ #1031, snapd #11357epoll_pwait2epoll_pwait2() functionepoll_pwait with roundingnew at glibc-2.35futex\
+\x20(FUTEX_LOCK_PI2)pthread_mutex_clocklock on PI mutexesprobe, FUTEX_LOCK_PIfutex op 13dd5adb515c, 8352b6df37futex.op=\
+FUTEX_LOCK_PI2madvise (MADV_HUGEPAGE)malloc, only with glibc.malloc.hugetlb=1madvise value 145f6d8d97c6madvise.behav\
+ior=MADV_HUGEPAGE2.36getrandom; else /dev/random + /dev/urandom with pollarc4random()fallback to /dev/urandomabort: \
+\"cannot get entropy for arc4random\"6f4e0fcfa2, eaad4f9e8f; stdlib/arc4random.cfsmount, mount_setattr, move_mount, op\
+en_tree, pidfd_getfd, pidfd_open, pidfd_send_signal, process_madvise, process_mreleasewrappers onlynew at glibc-2.36\
+2.37fchmodat, linkat, mkdirat ... replace chmod, link, mkdirno change on x86*at twins\"new\" names at glibc-2.37 are r\
+efactoring2.38clone3 (CLONE_CLEAR_SIGHAND|CLONE_VM|CLONE_VFORK)posix_spawn(), hence system(), popen()clone with the \
+same flags less CLEAR_SIGHAND; also on EINVALposix_spawn fails with EPERM2053c11331; aarch64 1e442efd57, riscv a1950\
+a0758, loongarch 45955fe618for clone vfork2.39pthread_create(), posix_spawn()b56f7fe79e, e7d1c58664fstat again for f\
+stat()fstat(); stat()/lstat() keep newfstatatfstat (and newfstatat)551101e824; cloud-hypervisor #8832 (2026) still m\
+eets newfstatatfchmodat2fchmodat() and lchmod() with flags != 0: tar, cp -a, nix, installopenat(O_PATH) + chmod of /\
+proc/self/fderror: \"Cannot change mode\"65341f7bbe; systemd #31469, NixOS/nix #10585for fchmodatclone3 (CLONE_PIDFD, \
+CLONE_INTO_CGROUP)pidfd_spawn(), posix_spawnattr_setcgroup_np()ENOSYS/ENOTSUP to callerclone3, waitid0d6f9f6265, ce2\
+bfb8569prctl (PR_SET_VMA, PR_SET_VMA_ANON_NAME)thread stacks, malloc arenas, loader; only with tunable glibc.mem.dec\
+orate_maps=1prctl option 0x53564d4178ed8bdf4f, 6afce56c19prctl.option=PR_SET_VMAarch_prctl (ARCH_SHSTK_*), map_shado\
+w_stackstart-up when CET is enabled; contextsignored / -ENOSYSarch_prctl values 0x5001.., map_shadow_stack541641a3de\
+; older builds (2.28-2.38) probe arch_prctl(0x3001)2.40riscv_hwprobe__riscv_hwprobe(), ifunc selectionENOSYS to call\
+ernew at glibc-2.402.41getrandom (vgetrandom_alloc probe through vDSO), mmap(MAP_DROPPABLE|...), munmapgetrandom(), \
+arc4random() by vDSOsyscall getrandommmap flag MAP_DROPPABLE (0x08)461cab1de7for getrandommmap.prot=PROT_READ|PROT_W\
+RITE mmap.flags=MAP_DROPPABLE|MAP_ANONYMOUSrseq size from AT_RSEQ_*same call, len may be > 32do not compare rseq's l\
+en with 32c813c1490d, 93d0bfbe8fsched_setattr, sched_getattrwrappersnew at glibc-2.412.42madvise (MADV_GUARD_INSTALL\
+\x20= 102)pthread_create: guard pages of thread stacksany failure: mprotect(PROT_NONE)any failure: mprotectmadvise valu\
+e 102 (do not kill)a6fbe36b7f, 855bfa2566for clone clone3madvise.behavior=MADV_GUARD_INSTALL2.43mseal, openat2wrappe\
+rs (mseal(), openat2())3d52fd274e, openat2.c in HEAD of 2026-01-20malloc by defaultNEWS 2.43musl1.1.20getrandom(), g\
+etentropy()bminor/musl e20658201.1.21fexecve()/proc/self/fde36f80cb1.1.22membarrier (and tkill signalling when absen\
+t)dynamic TLS set-up, dlopen in threaded programsemulated by signalserror ignored at registrationmembarrierba18c1ecr\
+ename(), renameat()54316a521.1.24all *_time64, clock_*64every time function; 1.2.0 makes 64-bit time_t the ABIfallba\
+ck to 32-bit callerror: date prints year 1900tag v1.1.24; docker-alpine #150, #135; rabbitmq #462stat(), fstat(), ls\
+tat()fstatatdfc81828for fstatat64 newfstatat stat641.2.2faccessat() with flags (eaccess, make, bash)child process wi\
+th setre*id + faccessat55fb9a17; backplane/conex #101.2.5fchmodat() with flagsopenat(O_PATH) + fchmodat of /proc/sel\
+f/fdd0ed307estatx() functionb817541fwrappers; flags 0 falls to preadv/pwritevtag v1.2.5Go1.15io.Copy between filesge\
+neric copygeneric copy (also EXDEV, EINVAL, EIO, EOPNOTSUPP)src/internal/poll/copy_file_range_linux.go; golang #4089\
+31.17 + glibc 2.34 (cgo)cgo thread creation\"pthread_create failed: Operation not permitted\"clone3 or ENOSYScanonical\
+/snapd #108451.23pidfd_open, waitid(P_PIDFD), pidfd_send_signal(…,0), clone(CLONE_PIDFD)first os/exec start; a probe\
+\x20runs onceany error: old pathany error: old path; SIGSYS killspidfd_open pidfd_send_signal waitid (or errno, never k\
+ill/trap)src/os/pidfd_linux.go; golang #69065 (Android SIGSYS), PR #69543, #69245for execve1.22+clone3 (CgroupFD, Us\
+eCgroupFD)SysProcAttr onlygolang #51246allmadvise (MADV_FREE, MADV_DONTNEED, MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_CO\
+LLAPSE)garbage collectorMADV_FREE: DONTNEED; ENOSYS: stoptreated like \"not supported\"madvise values 4, 8, 14, 15, 25\
+src/runtime/mem_linux.gomadvise.behavior=MADV_DONTNEEDsched_getaffinity, epoll_create1, eventfd2 or pipe2, epoll_pwa\
+it, tgkill, rt_sigreturn, sigaltstack, nanosleep, futex, mincore (old)runtimecrashall of themruntime/os_linux.go, ne\
+tpoll_epoll.goRust std1.40statx (probe with null pointers)fs::metadatastat64treated as absent after a probe that mus\
+t give EFAULT (since 1.40)rust-lang/rust #65094, #656621.28copy_file_range (then sendfile, splice since 1.50)fs::cop\
+y, io::copynext methodcopy_file_range sendfile splicerust-lang/rust #51266 (EPERM broke 1.27 nightlies in Docker)1.8\
+0, debug buildsfcntl(F_GETFD)debug assertion before each close()fcntl command 1cloud-hypervisor #6694fcntl.cmd=F_GET\
+FD1.33sigaltstack / rt_sigaction set changedstart-upSIGSYS, exit code 148 in Firecrackerbrk, as reportedfirecracker \
+#919 (1.32: brk), #997 (1.33)2024-2026close_range, pidfd_open, pidfd_send_signal, clone3 via posix_spawn, getresuid/\
+getresgid (bash)process::Command childrenper libcclose_range etc.librefang #6221 (2026)rustix / getrandom2022, 0.2st\
+atx; getrandomcratesrustix turns EPERM into ENOSYS; getrandom 0.2 falls to /dev/urandom on EPERMrustix #357; rust-ra\
+ndom/getrandom #229libuv1.27uv_fs_statstat, rememberedEPERM also means absent since 1.34libuv 19d8eb0c9, 96cfa783afo\
+r stat newfstatat1.39uv_fs_copyfile, sendfilesendfileerror except on CIFSca10e3614, 0f696da5fuv_random/dev/urandomne\
+xt source4ed2a78f01.45io_uring_setup, io_uring_enter, io_uring_registerfile operations and epoll_ctl batchingno ring\
+not needed: errno is enoughd2c31f429, 6e073ef5d1.50io_uring_setup always at loop start (epoll batching), whatever UV\
+_USE_IO_URING saysevery event loop: Node 23+, 25epollepoll; SIGSYS kills at startnever kill io_uring_setup69bad8201;\
+\x20uv__use_io_uring in linux.c; stacklok/go-microvm #76 (Node 25, Gemini CLI killed in 200 ms)OpenJDK17.0.x, 21statx, \
+copy_file_rangejava.nio.filestat; sendfileIOException \"Operation not permitted\" with Docker < 18.04statx copy_file_r\
+angeopenjdk/jdk #20484, jdk21u-dev #951Swift Foundation5.2file attributeslstat, rememberedswift-corelibs-foundation \
+#2546systemd244+pidfd_open, pidfd_send_signal, clone3, close_range, openat2, faccessat2, name_to_handle_at, statx, k\
+cmp, mount_setattr, fsopen ...pid 1, udev, nspawnfallback for mostERRNO_IS_PRIVILEGE often treated as \"no access\", k\
+cmp falls to fstatper unitsystemd #9960 (kcmp), #6876 (keyctl, name_to_handle_at), sysbox #273util-linuxfsopen, fsco\
+nfig, fsmount, move_mount, open_tree, mount_setattrmount(8), libmountmount(2) (ENOSYS only)misleading error such as \
+\"mount point is not a directory\"the six calls or ENOSYSutil-linux #2413, PR #2197; lkrg #458 (2026)for mountcoreutil\
+s/tarwith glibc 2.39 / gnulibfchmodat2, copy_file_range, openat2 (tar 1.36+ uses gnulib openat2) [openat2 K]cp, inst\
+all, tarsystemd #31469bash, makeglibc 2.33+test -x, PATH search\"/bin/bash: Operation not permitted\"conex #10, php #1\
+178numactl, jemalloc, MySQL, ClickHouseanyget_mempolicy, set_mempolicy, mbindNUMA probingquietlog spam; numactl trea\
+ts EPERM as absent since 2024ERRNO(ENOSYS) or allownumactl #232, docker-library/mysql #303, #422, containerd #13610W\
+ine/Proton7+futex_waitv, modify_ldt, personality, arch_prctl, set_thread_area, userfaultfd (some)fsync, 16-bitfallba\
+ck or failurefutex_waitvcontainers profiles list futex_waitv since 5.16: containerd #6494brk, mmap, munmap, mprotect\
+, openat, read, close, exit_groupthe dynamic loader and the start of a programdoes not startthese eightstrace of an \
+empty program with glibc 2.36arch_prctl (ARCH_SET_FS)the start of a programarch_prctlarch_prctl.option=ARCH_SET_FSpr\
+ead64the dynamic loader, for some librariestgkillabort(), raise(), pthread_kill()strace of abort(3) with glibc 2.36f\
+or tkillclone (SIGCHLD)fork()strace of fork(2) with glibc 2.36for forkclone.clone_flags=CLONE_CHILD_CLEARTID|CLONE_C\
+HILD_SETTID|SIGCHLDwritestdiostrace of puts(3) with glibc 2.36for writevbrk, mmap, mprotect, exit_groupthese fourstr\
+ace of an empty program with musl 1.2.3set_tid_addressthe start of a program, for the thread's numberlocks take the \
+error for a threadpthread_create(), posix_spawn(), system(), popen(): never clone3strace of these with musl 1.2.3for\
+\x20clone3forkstrace of fork(2) with musl 1.2.3nanosleepnanosleep(), sleep(), usleep()strace of nanosleep(2) with musl \
+1.2.3for clock_nanosleepopenopen(), fopen()strace of fopen(3) with musl 1.2.3for openatstat, lstat, fstatthe functio\
+ns of these namesstat lstat fstatwriteverror: nothing is printedstrace of puts(3) with musl 1.2.3for writereadverror\
+: nothing is readsrc/stdio/__stdio_read.cfor readtkillstrace of abort(3) with musl 1.2.3for tgkillrunc1.1close, open\
+at, write, fstatfs, getdents64, execverunc init, between its filter and the program, with no_new_privsthe container \
+does not startthese sixstrace of runc 1.1.5epoll_ctl, getpidGo's runtime in runc initgoes onrunc-privilegedcapget, c\
+apset, chdir, fcntl, fstat, getppid, prctl, read, setgid, setgroups, setuid, ...runc init, between its filter and th\
+e program, without no_new_privsthesefaccessat2, newfstatat, getcwd, ...Go's runtime and checks in runc initcrun1.8cl\
+ose, execvecrun, between its filter and the program, with no_new_privsthese twostrace of crun 1.8.1crun-privilegedca\
+pset, close, execve, prctl, setresgid, setresuidcrun, between its filter and the program, without no_new_privsrt_sig\
+action, rt_sigprocmask, writekernel6.11uretprobe (335), uprobe (336, 6.18)kernel-made trampolines when a probe is ac\
+tiveprobe breaksprocess diessince 6.14 (and stables) the kernel always allows; before: allowsystemd #34615, PR #3471\
+3, libseccomp #438; restart_syscall(2)restart_syscallafter a stop or signal during nanosleep, poll, futexcall fails \
+with EPERMrestart_syscall whenever nanosleep/poll/futex/ppoll is allowedrestart_syscall(2)for nanosleep clock_nanosl\
+eep poll futex ppollgo1.52openjdk1721rust1.80244257\"pthread_create failed: Operation not permitted\", \"getaddrinfo() \
+thread failed to start\", \"runtime/cgo: pthread_create failed\"clone3(args*, 88)glibc 2.34+ pthread_create (x86), 2.38\
++ posix_spawnfatalfalls to cloneERRNO(ENOSYS) for clone3, keep flag tests on clonenamespace flags hidden behind poin\
+termoby #42680, snapd #10845, oasis-core #4687, electron #31091system(), popen(), make, perl backticks fail with EPE\
+RM after distro upgradeclone3(CLONE_CLEAR_SIGHAND|VM|VFORK)glibc 2.38+glibc 2053c11331\"test -x\", \"[ -w ]\" false; mak\
+e: \"/bin/bash: Operation not permitted\"; wine \"cannot get path to ntdll.so\"faccessat2(…, AT_EACCESS)glibc 2.33+, mus\
+l 1.2.2+wrong answerfaccessatallowharmlessconex #10, fwupd #3223, moby #41704, php #1178, lxqt-panel #1562, crun #64\
+6systemd in container: \"Failed to create /init.scope control group: Operation not permitted\"systemd 247+oksysbox #27\
+3tar, cp -a, install: \"Cannot change mode to rwxr-xr-x: Operation not permitted\"fchmodat2(…, flags)glibc 2.39+, musl\
+\x201.2.5+emulatedallow where fchmodat is; else ENOSYSsetuid bits: same test as fchmodatsystemd #31469, NixOS/nix #1058\
+5crash with SIGSYS in fgets/fopen/stat after glibc upgradenewfstatat(fd, \"\", …, AT_EMPTY_PATH)glibc 2.33-2.38 for fs\
+tat; stat family since 2.33allow newfstatat beside fstatpath lookup: allow only if stat is allowedwob #62, kcgi #95,\
+\x20zathura, cloud-hypervisor #8832 (2026)browser image decoder killed, WSL2newfstatatlibc fstatSIGSYSallow AT_EMPTY_PA\
+TH form or trap and rewriteLadybirdBrowser #11143 (2026)Electron 6/7 devtools crash \"seccomp-bpf failure in syscall \
+0230\"glibc 2.31+ for nanosleepallow with nanosleepelectron #22291, #22338, pagraphcontrol #18process killed at start\
+\x20after Fedora 36 / Ubuntu 22.04glibc 2.35+cloud-hypervisor #4004, snapd #11357, zathura #318, DMOJ #1031, sio2jail #\
+34, beats #30620\"Fatal glibc error: rseq registration failed\" (cgo programs)glibc 2.35 inside a thread where the mai\
+n thread had registeredabort if only some threads filteredload the filter on all threads or allowthread coverageelas\
+tic/beats #30620dynamic programs fail in early init under a tight systemd unitglibc 2.34.9000+W^X tests stay possibl\
+esystemd PR #21350date shows \"Sun Jan 0 00:100:4174038 1900\"; \"clock_gettime(MONOTONIC) failed\"clock_gettime64 (403 \
+on 32-bit)musl 1.2 (Alpine 3.13+), glibc 2.31+ on 32-bitclock_gettimeallow all time64 twinsdocker-alpine #150, rabbi\
+tmq #462, raspberrypi/userland #675, docker/for-win #8326touch, futimens fails in 32-bit binariesutimensat_time64 (4\
+12)glibc 2.31+utimensatallow twinlibseccomp #228Rust toolchain: \"failed to find a codegen-backends folder\"; Julia, N\
+ode: stat errorsRust 1.40, libuv 1.27, Qt, glibc statx()error (Rust, libuv later tolerate)statmetadata onlyrust #650\
+94, runc #2151, JuliaLang/libuv #7, rustix #357Java: Files.readAttributes \"Operation not permitted\"OpenJDK 17.0.x, 2\
+1IOExceptionjdk #20484, jdk21u-dev #951xwallpaper, small tools: \"Bad system call\"coreutils/glibc/Qtxwallpaper #35, f\
+irejail #1738rustc: \"could not copy …: Operation not permitted\"Rust 1.28+, Go 1.15+, coreutils 9, JDKerror (early Ru\
+st)both fds already openrust #51266, golang #40893\"close_range: Permission denied\", terminals (VTE), podman-in-docke\
+r, crunglibc 2.34 closefrom, VTE, crun, CPython, bash childrenerror in callers without fallbackpodman #10130, #10337\
+, crun #672, docker/for-linux #1262test runtime killed when spawning /bin/sh (bash)close_range, getresuid, getresgid\
+Rust Command + bashGo program dies with SIGSYS in os.checkPidfdpidfd_openGo 1.23+old pathany errno, never killpid ha\
+ndles: only own childrengolang #69065, PR #69245, #69543\"pidfd_open: Operation not permitted\", signal deliverypidfd_\
+open, pidfd_send_signalsystemd, Go, wayland, user codefallback usualsame reach as killdocker/for-linux #1142, contai\
+ners/common #381Node 25 / Gemini CLI dies in 200 ms without outputio_uring_setuplibuv 1.50+ always; 1.45 optionalerr\
+no (ENOSYS best), never killio_uring passes later calls past the filterstacklok/go-microvm #76 (2026), libuv 69bad82\
+01\"failed to create io_uring ring fd Operation not permitted\", MariaDB/feldera/cnpg warnings or crash loopio_uring_s\
+etup/enter/registerMariaDB 10.6+, PostgreSQL 18 io_method=io_uring, netty, eio, tigerbeetlekeep denied; if needed, o\
+wn profile; PostgreSQL: io_method=workerbypass familymoby #39396, #46762, #47532, liburing #1078, cnpg #10446, felde\
+ra #3193, for-mac #7707, eio #691\"mbind: Operation not permitted\" floods MySQL logmbindMySQL 8.0 (fixed in 8.0.13 up\
+stream), Percona, Cassandralog spamENOSYS, or allow without MPOL_MF_MOVE_ALLown memory onlydocker-library/mysql #303\
+, #422, #779, cassandra #203\"get_mempolicy: Operation not permitted\" (ClickHouse), numactl fails, hwloc-bind fails, \
+PyTorch NUMA bindingget_mempolicy, set_mempolicynumactl < 2.0.19, jemalloc, MongoDB, ArangoDBerror texttreated as no\
+\x20NUMAENOSYS or allownumactl #232, moby #37241, containerd #13610 (2026), #7167gdb: \"Error disabling address space ra\
+ndomization: Operation not permitted\"; setarch -R failspersonality(0x0040000)gdb, setarch, rr, sanitizers, SBCLwarni\
+ng (gdb), failure (setarch)allow value 0x0040000 (and 0x0040008) for debug profileweakens ASLR of own childrenmoby #\
+43011, sysbox #241, container-libs #75, pwndbg #1116\"personality change failure 1\", 32-bit shellspersonality(PER_LIN\
+UX32=8, 0x20000, …)linux32, old installersfailureallow 0,8,0x20000,0x20008,0xffffffff (Docker's list)lowmoby #23514,\
+\x20systemd #6737strace/gdb: \"ptrace: Operation not permitted\" in containerptracedebuggers, CRIU, sanitizers (LSan)allo\
+w on kernel >= 4.8 (Docker minKernel), or CAP_SYS_PTRACEother processes of same uidmoby profile minKernel 4.8 rule; \
+codex #16011 (2026)bwrap/Chrome: \"Failed to move to new namespace\", \"No usable sandbox!\", buildah \"Error during unsh\
+are(CLONE_NEWUSER)\", nix \"does not support the kernel namespaces\"clone/unshare(CLONE_NEWUSER…)bubblewrap, Chrome zyg\
+ote, buildah, nix, flatpakallow flag set only in a nested-sandbox profile; or run the inner sandbox outsidekernel at\
+tack surfacebubblewrap #505, dockerfiles #65, phantomas #800, buildah #1901, podman #29430 (2026)bwrap: \"Can't mount\
+\x20proc on /newroot/proc: Operation not permitted\" although CAP_SYS_ADMINmount(proc), and masked /proc rule of the ker\
+nelbubblewrap in Docker/K8snot seccomp alone: unmasked /proc needed; say sonamespacesandbox-runtime #214 (2026)mount\
+: \"mount point is not a directory\" and other misleading textopen_tree, move_mount, fsopen, fsconfig, fsmount, mount_\
+setattrutil-linux 2.39+misleading errormount(2)ENOSYS for fsopen+fsconfig (enough), or allow with CAP_SYS_ADMINmount\
+\x20APIutil-linux #2413, PR #2197, incus #3070 (2026), lkrg #458, sysbox-fs #96su, pam, kinit fail; rkt \"Bad system cal\
+l\"keyctl, add_key, request_keypam_keyinit, krb5 KEYRING ccache, systemdignored by mostEPERM or ENOSYS, never kill; f\
+scrypt/ecryptfs need allowkeyring is not namespacedrkt #3557, #3820, systemd #6876, moby #19059perf, bpftrace, JVM a\
+sync-profiler: \"perf_event_open … Operation not permitted\"perf_event_openprofilers, glibc noneCAP_PERFMON in profile\
+; also sysctl perf_event_paranoidtaskcluster #5800, moby default profilename_to_handle_at EPERM with CAP_DAC_READ_SE\
+ARCHname_to_handle_atsystemd, NFS servers, fanotify userstolerated by systemdtoleratedallow name_to_handle_at; guard\
+\x20open_by_handle_atopen_by_handle_at is the dangerous onemoby #45518, #45766Mesa/GPU: kcmp EPERM; systemd fd comparek\
+cmp(…, KCMP_FILE)Mesa (radv, radeonsi), systemdfstat fallbackallow (kernel checks ptrace rights)moby #45621, systemd\
+\x20#9960MPI/UCX: \"CMA: process_vm_readv … Operation not permitted\"process_vm_readv/writevOpenMPI vader, UCX, gdb, CRIU\
+falls back to copyallow with ptrace, or set transport offreads other processesmoby profile minKernel 4.8 rule lists \
+thembpftrace uretprobe kills traced containersuretprobekernel trampoline 6.11-6.13diesallow on those kernels; nothin\
+g from 6.14nonesystemd #34615, libseccomp #438QEMU/libvirt, gVisor: userfaultfd EPERMuserfaultfdCRIU, QEMU postcopy,\
+\x20Android GCCAP_SYS_PTRACE gate or allow UFFD_USER_MODE_ONLY (flag 1)exploit helperDocker blocks it (docs table)chron\
+y/ntpd: \"adjtimex: Operation not permitted\"clock_adjtime, adjtimex (modes != 0), clock_settimetime daemonsCAP_SYS_TI\
+ME gate; reading with modes 0 is harmlesssystem clockbottlerocket #786 (needs.md N2)sshd kills pre-auth child on 32-\
+bitclock_gettime64glibc 2.31 / musl 1.2add twinsopenssh-portable #161, void-packages #18737 (needs.md N2)asyncio han\
+gs: call_soon_threadsafe never wakessendto(fd, buf, n, flags, NULL, 0)Python asyncio self-pipe is AF_UNIX socketpair\
+; send() = sendto with NULLsilent hangallow sendto when dest_addr == 0connected sockets onlyopenai/codex #33793 (202\
+6)every Chromium aborts with SIGTRAP 1 ms after startsetsockopt(SOL_SOCKET, SO_PASSCRED)Crashpadallow level SOL_SOCK\
+ET for local optionsopenai/codex #47452 (2026)cargo clippy fails: socketpair EPERM, recvfrom EPERMsocketpair(AF_UNIX\
+,…), recvfromrustc/cargo, Node, Pythonallow AF_UNIX pairs and recvfromanonymous pairs onlycodex #2309, #26625Playwri\
+ght/SSH agent/gpg-agent/MSBuild: \"socket() failed: Operation not permitted\"socket(AF_UNIX)IPC everywherepath decisio\
+n: notify or Landlock (ABI 6+ scope for abstract), not BPFdocker.sock reachclaude-code #44180, #41817, codex #39140 \
+(2026)SSH/curl in sandbox: AF_NETLINK denied, getaddrinfo slow or wrongsocket(AF_NETLINK, …, NETLINK_ROUTE)glibc get\
+addrinfo (AI_ADDRCONFIG), Node os.networkInterfaces, ipfalls back, then no address filterallow protocol NETLINK_ROUT\
+E onlyother netlink protocols are attack surfacesnapd template rule; jart/pledge \"netlink\"32-bit programs cannot ope\
+n sockets after a hardening releasesocketcallall i386 glibc < 2.23 kernels < 4.3, static 32-bit programsdo not deny \
+whole socketcall to close one family; use LSM or notifymultiplexermoby/profiles 7158007 reverted by 3c28324; moby #5\
+2547Copy Fail mitigation: AF_ALG still reachablesocket(AF_ALG=38)kernel crypto users: cryptsetup, iwd, libkcapierror\
+, user code falls backallow-list families instead of three rangesCVE-2026-31431moby #52494, containerd #13327, conta\
+iner-libs #844, backend klangk #2916python/asyncio, PyTorch DataLoader: \"Operation not permitted\" for sched_setaffin\
+ity/sched_setattrsched_setaffinity, sched_setscheduler, sched_setattrOpenMP, torch, stress-ng, pipewire, GNOMEwarnin\
+gallow sched_setaffinity; setscheduler only policies 0,3,5; sched_setattr hides policy behind pointer: ENOSYSrealtim\
+esystemd RestrictRealtime covers sched_setscheduler onlyprctl(PR_SET_PDEATHSIG/NAME/SECCOMP/VMA) denied: threads unn\
+amed, JVM warningsprctl(option)glibc, JVM, Go, Chromemostly ignoredallow listed options; deny PR_SET_MM, PR_SET_TSC \
+…per optionchromium RestrictPrctl, minijail arg inspection, glibc 2.39Firecracker: \"Shutting down VM after intercept\
+ing a bad syscall (N)\", exit 148N variesown TRAP handler prints only a numbername, arch, thread neededfirecracker #9\
+97, #1960, #919Docker: exit code 159; systemd: \"code=killed, status=31/SYS\"; bash: \"Bad system call\"; k8s: exitCode \
+159any killed callread audit 1326 or core siginfo128+31; kernel-seccomp.md 3.2sem_open/shm: EPERM or ENOSYS in flatp\
+ak/snapsemget, shmget, mq_open, memfd_createdatabases, Python multiprocessing (mq/sem), Electronallow memfd_create; \
+SysV per needIPC namespacesnapd interfaces, firejail @memfd groupV8/Chrome: crash in pkey_alloc or pkey_mprotectpkey\
+_alloc, pkey_free, pkey_mprotectV8 (Node 22+, Chrome) on CPUs with PKUfallback when refusedW^X tests must cover pkey\
+_mprotectchromium baseline: RestrictPkeyAllocFlagsmadvise(102) refused or killed: thread creation breaks under KILL \
+default with value listmadvise(…, MADV_GUARD_INSTALL)glibc 2.42+do not list madvise values with KILL; errno is safeg\
+libc a6fbe36b7f; gVisor/sandbox2 lists of advice valuesgetrandom refused: \"cannot get entropy for arc4random\", Pytho\
+n \"Fatal Python error: _Py_HashRandomization_Init\"glibc 2.36+, CPython 3.6+, OpenSSL, Go, Rustabort (glibc), fallbac\
+k (getrandom 0.2)glibc arc4random.c; rust-random/getrandom #229openat2 refused: runc/youki/systemd/Samba errorsopena\
+t2runc 1.2+, systemd 248+, Samba 4.15+, tar with new gnulib, glibc 2.43 wrapperfailure in nested containersallow whe\
+re openat is; cannot test flags: ENOSYS if O_CREAT modes are filteredflags behind pointerrunc #4984 (needs.md N1); s\
+ystemd RestrictSUIDSGID denies itlandlock_* refused: sandboxed tools start unsandboxed or abortlandlock_create_rules\
+et/add_rule/restrict_selfcodex, pacman, xz, sandlock, sydabort or silenttreated as not supportedallow alwaysonly nar\
+rowscontainerd #6494seccomp() refused inside a sandboxseccomp, prctl(PR_SET_SECCOMP)Chrome, OpenSSH, systemd-nspawn,\
+\x20file(1), man-dbkills or falls to prctlprctlfirejail, snapd templatefutex_waitv, futex_wait/wake/requeue refused: Pr\
+oton slow, DPDK-like appsfutex_waitv, futex_*Wine 8+, telco workloadsfutex family bug historycontainer-libs #678 (20\
+26), moby #47341mseal, statmount, listmount, setxattrat… unknown to profilemseal 462, statmount 457, listmount 458, \
+*xattrat 463-466glibc 2.43 mseal(), systemd 257+, util-linux 2.41+ENOSYS by baselinenew attack surfacesystemd-analyz\
+e 252 lists 15 calls of kernel 6.18 as unlisted (run here)\"fincore: Operation not permitted\", gpg secmem warnings, o\
+omd errorscachestat, process_mrelease, quotactl_fd, memfd_secretfincore, oomd, quota tools, gnupgcachestat and memfd\
+_secret harmless; others with capabilitymoby #47341, containerd #6494, #9684restart after Ctrl-Z/SIGCONT: nanosleep/\
+poll returns EPERM or diesallow with nanosleep/poll/futexkernel-seccomp.md 2.3signal handler return kills the proces\
+srt_sigreturn (sigreturn on 32-bit)kernel vDSO/libc restorerloop or SEGValways allowall profilestime() via vsyscall \
+page killedtime/gettimeofday/getcpu at 0xffffffffff600000very old static binariesallow by number (ip test breaks)x32\
+\x20numbers denied although allowed by namenr | 0x40000000x32 programs, scannersKILL in mostdecide x32 explicitlyseccom\
+piler #74arm64 \"unknown syscall\": open, stat, fork, poll, select, dup2, pipe, epoll_wait, getdents, mkdir, unlink, r\
+ename, chmod, access, readlink, symlink, link, mknod, utimes, alarm, time, getpgrp not foundnames absent on generic-\
+table archesprofiles written on x86profile fails to load or rule lostclose over *at / p* twins: openat, newfstatat, \
+clone, ppoll, pselect6, dup3, pipe2, epoll_pwait, getdents64, …atlibrefang #2817 (2026), needs.md N14audit flood \"ty\
+pe=1326 … comm=runc:[2:INIT]\"55, 56, 21 on aarch64container runtime startstart recording after the last install step\
+runtime callsSPO #780K8s tutorial profile: \"ensure /proc/self/fd is on procfs: operation not permitted\"fstatfs, open\
+at2, faccessat2, epoll_pwait, getdents64 …runc >= 1.1 init after filter loadcontainer does not startadd the runtime'\
+s set as separate layerkubernetes/website #45460Docker: \"cannot start a stopped process: unknown\"any of the runtime'\
+s own callsrunc initantitree/syscall2seccomp #1\"error loading seccomp filter into kernel: invalid argument\"load of f\
+oreign arch filterarmhf with old library/kernelcheck arch list, kernel configmoby #19217\"invalid seccomp syscall 'cl\
+ose_range'\"name unknown to libseccompruntime with old librarytable update, or ignore allow-rules with warningpodman \
+#10337docker-in-docker / gitpod: random \"operation not permitted\" from notify agentmount family through USER_NOTIFwo\
+rkspace agentsENOENT race on notifynotify race rulesgitpod #15660Android/termux: SIGSYS for Go, Rust, Node binariesf\
+accessat2, pidfd_open, clone3, openat2, rseq, statx (old Android)app zygote filter killsnothing on the user's side: \
+build with fallback by SIGSYS handlergolang #69065QNAP Container Station: getrandom EPERMRust getrandom 0.2file fall\
+backfileupdate profilerust-random/getrandom #229LXC/Incus container with mount interception: new mount API bypasses \
+itfsopen, fsconfigmount(8)ENOSYS for these two, allow the restincus #3070 (2026)\
 ";
 
 pub(crate) static WORD_STARTS: [u16; 971] = [
 0, 0, 5, 9, 18, 43, 58, 138, 141, 160, 213, 218, 227, 262, 281, 285, 302, 364, 372, 388, 432, 456, 491, 494, 500,
 536, 544, 548, 563, 643, 675, 711, 719, 757, 779, 801, 836, 902, 924, 931, 969, 973, 978, 1023, 1044, 1064, 1094,
 1104, 1108, 1143, 1184, 1206, 1228, 1242, 1288, 1292, 1302, 1323, 1333, 1337, 1375, 1419, 1443, 1458, 1522, 1535,
-1561, 1570, 1598, 1603, 1625, 1636, 1779, 1811, 1838, 1854, 1916, 1921, 1925, 2053, 2057, 2066, 2089, 2093, 2182,
-2253, 2285, 2343, 2429, 2497, 2536, 2584, 2604, 2614, 2699, 2732, 2753, 2813, 2826, 2837, 2859, 2873, 2877, 2883,
-2899, 2904, 2935, 2959, 3025, 3034, 3045, 3091, 3116, 3141, 3163, 3180, 3212, 3235, 3283, 3326, 3384, 3391, 3402,
-3445, 3450, 3475, 3514, 3540, 3553, 3604, 3612, 3683, 3688, 3728, 3732, 3736, 3775, 3810, 3855, 3970, 3982, 4005,
-4030, 4047, 4069, 4106, 4126, 4137, 4159, 4182, 4205, 4245, 4261, 4271, 4301, 4305, 4357, 4369, 4393, 4435, 4478,
-4602, 4615, 4632, 4636, 4692, 4708, 4717, 4758, 4762, 4811, 4849, 4909, 4937, 5007, 5022, 5026, 5057, 5079, 5102,
-5141, 5163, 5227, 5236, 5301, 5340, 5367, 5411, 5423, 5462, 5507, 5531, 5545, 5567, 5607, 5688, 5711, 5733, 5756,
-5799, 5837, 5854, 5898, 5959, 5963, 5976, 6010, 6026, 6043, 6047, 6127, 6160, 6177, 6207, 6217, 6230, 6299, 6323,
-6349, 6382, 6404, 6432, 6440, 6457, 6461, 6495, 6539, 6571, 6592, 6623, 6645, 6661, 6696, 6700, 6714, 6743, 6786,
-6803, 6812, 6816, 6822, 6847, 6867, 6873, 6882, 6895, 6903, 6909, 6954, 7001, 7020, 7049, 7059, 7067, 7087, 7095,
-7101, 7124, 7178, 7201, 7229, 7281, 7305, 7312, 7320, 7351, 7356, 7400, 7439, 7468, 7473, 7494, 7536, 7544, 7560,
-7568, 7609, 7619, 7621, 7625, 7646, 7658, 7708, 7765, 7788, 7807, 7855, 7871, 7893, 7897, 7970, 8008, 8027, 8060,
-8123, 8195, 8205, 8210, 8240, 8256, 8269, 8272, 8353, 8370, 8403, 8431, 8462, 8486, 8516, 8648, 8655, 8660, 8671,
-8708, 8716, 8720, 8752, 8764, 8770, 8836, 8865, 8869, 8919, 8937, 8948, 8979, 9039, 9057, 9071, 9106, 9121, 9143,
-9160, 9164, 9202, 9210, 9246, 9262, 9303, 9312, 9406, 9431, 9439, 9455, 9477, 9495, 9504, 9520, 9526, 9602, 9641,
-9646, 9650, 9660, 9676, 9710, 9736, 9755, 9759, 9783, 9791, 9811, 9831, 9840, 9852, 9863, 9872, 9876, 9925, 9963,
-9970, 9997, 10017, 10021, 10104, 10134, 10139, 10167, 10192, 10294, 10301, 10311, 10333, 10346, 10360, 10417, 10438,
-10473, 10489, 10492, 10507, 10524, 10555, 10562, 10566, 10696, 10715, 10732, 10800, 10808, 10876, 10886, 10949,
-10967, 10989, 11046, 11069, 11113, 11122, 11135, 11159, 11238, 11254, 11268, 11278, 11289, 11309, 11345, 11365,
-11401, 11404, 11439, 11451, 11456, 11507, 11529, 11593, 11604, 11606, 11691, 11704, 11723, 11734, 11799, 11859,
-11904, 11918, 11929, 11971, 11995, 12017, 12027, 12056, 12063, 12101, 12107, 12139, 12173, 12182, 12197, 12203,
-12236, 12244, 12309, 12314, 12319, 12352, 12362, 12393, 12403, 12445, 12460, 12507, 12540, 12604, 12635, 12645,
-12649, 12682, 12691, 12721, 12759, 12778, 12782, 12797, 12831, 12841, 12859, 12887, 12903, 12909, 12934, 12967,
-12976, 12981, 13003, 13027, 13035, 13040, 13074, 13084, 13088, 13091, 13140, 13204, 13232, 13241, 13261, 13278,
-13303, 13310, 13325, 13414, 13481, 13486, 13521, 13557, 13561, 13564, 13577, 13636, 13645, 13665, 13680, 13730,
-13792, 13827, 13833, 13837, 13872, 13918, 13930, 13942, 14006, 14068, 14083, 14135, 14156, 14218, 14236, 14282,
-14284, 14288, 14295, 14297, 14299, 14303, 14307, 14310, 14313, 14439, 14456, 14507, 14512, 14526, 14576, 14613,
-14673, 14749, 14785, 14796, 14812, 14917, 14944, 14968, 14980, 14989, 14994, 15002, 15077, 15168, 15180, 15182,
-15193, 15272, 15293, 15317, 15325, 15361, 15395, 15427, 15484, 15522, 15571, 15600, 15642, 15699, 15733, 15743,
-15753, 15759, 15803, 15832, 15897, 15922, 15942, 15985, 16039, 16050, 16140, 16200, 16263, 16298, 16337, 16352,
-16372, 16434, 16450, 16473, 16490, 16567, 16598, 16644, 16657, 16679, 16761, 16801, 16823, 16834, 16843, 16853,
-16868, 16952, 16992, 17026, 17030, 17043, 17099, 17151, 17169, 17180, 17207, 17249, 17267, 17297, 17349, 17387,
-17405, 17426, 17452, 17525, 17580, 17613, 17669, 17717, 17750, 17769, 17813, 17823, 17831, 17839, 17860, 17890,
-17922, 17976, 18005, 18036, 18050, 18068, 18114, 18164, 18178, 18211, 18242, 18285, 18332, 18436, 18465, 18537,
-18602, 18615, 18711, 18760, 18765, 18821, 18829, 18870, 18885, 18938, 19046, 19074, 19119, 19129, 19147, 19162,
-19220, 19313, 19335, 19369, 19401, 19456, 19484, 19542, 19587, 19627, 19650, 19657, 19709, 19712, 19738, 19796,
-19802, 19836, 19896, 19923, 19975, 20137, 20168, 20216, 20297, 20318, 20403, 20493, 20541, 20565, 20613, 20622,
-20649, 20714, 20777, 20793, 20809, 20817, 20881, 20890, 20962, 21004, 21032, 21073, 21088, 21144, 21169, 21213,
-21294, 21309, 21330, 21385, 21424, 21472, 21489, 21525, 21545, 21554, 21602, 21640, 21659, 21699, 21719, 21749,
-21763, 21798, 21824, 21884, 21907, 21936, 21954, 21993, 22014, 22056, 22098, 22107, 22134, 22138, 22179, 22183,
-22214, 22253, 22264, 22295, 22352, 22366, 22395, 22443, 22494, 22506, 22557, 22569, 22600, 22635, 22650, 22671,
-22680, 22737, 22784, 22818, 22891, 22902, 22934, 22956, 22982, 23033, 23068, 23076, 23116, 23142, 23194, 23227,
-23252, 23284, 23304, 23323, 23405, 23420, 23434, 23504, 23521, 23568, 23633, 23671, 23735, 23769, 23802, 23844,
-23886, 23947, 23957, 24016, 24083, 24094, 24148, 24192, 24209, 24255, 24282, 24325, 24339, 24412, 24509, 24561,
-24602, 24609, 24717, 24725, 24780, 24858, 24871, 24893, 24907, 24959, 24969, 25028, 25106, 25114, 25151, 25176,
-25205, 25309, 25324, 25355, 25384, 25429, 25466, 25518, 25551, 25564, 25603, 25650, 25686, 25724, 25745, 25779,
-25820, 25909, 25941, 25952, 26003, 26059, 26170, 26214, 26253, 26299, 26347, 26354, 26431, 26459, 26537, 26557,
-26617, 26679, 26725, 26757, 26772, 26796, 26808, 26820, 26836, 26870, 26900, 26948, 26971, 26976, 27000, 27073,
-27093, 27117, 27141, 27180, 27241, 27298, 27348, 27366, 27384, 27456, 27524, 27578, 27611, 27670, 27706, 27772,
-27803, 27824, 27863, 27897, 27922, 27934, 27946, 27958, 27989, 28035, 28059, 28091, 28134, 28149, 28171, 28183,
-28204, 28219, 28418, 28454, 28477, 28511, 28625, 28661, 28707, 28728, 28751, 28794, 28807, 28815, 28897, 28954,
-28988, 29012, 29051, 29076, 29125, 29155, 29164, 29191, 29251, 29278, 29307, 29337, 29348, 29387, 29413, 29437,
-29485, 29498, 29575, 29606, 29622, 29643, 29660, 29673, 29723, 29789, 29812, 29877, 29890, 29929, 29947, 29960,
-29964, 29978, 30004, 30074, 30090, 30098, 30134, 30152,
+1561, 1570, 1598, 1603, 1625, 1636, 1779, 1811, 1838, 1854, 1916, 1921, 1925, 2053, 2062, 2085, 2089, 2178, 2257,
+2289, 2347, 2433, 2501, 2540, 2588, 2608, 2618, 2703, 2736, 2757, 2817, 2830, 2841, 2863, 2877, 2881, 2887, 2903,
+2908, 2939, 2963, 3029, 3038, 3049, 3095, 3120, 3145, 3167, 3184, 3216, 3239, 3243, 3291, 3334, 3392, 3399, 3410,
+3453, 3458, 3483, 3522, 3548, 3561, 3612, 3620, 3691, 3696, 3736, 3740, 3744, 3783, 3818, 3863, 3978, 3990, 4013,
+4038, 4055, 4077, 4114, 4134, 4145, 4167, 4190, 4213, 4253, 4269, 4279, 4309, 4313, 4365, 4377, 4401, 4443, 4486,
+4610, 4623, 4640, 4644, 4700, 4716, 4725, 4766, 4770, 4819, 4857, 4917, 4945, 5015, 5030, 5034, 5065, 5087, 5110,
+5149, 5171, 5235, 5244, 5309, 5348, 5375, 5419, 5431, 5470, 5515, 5539, 5553, 5575, 5615, 5696, 5719, 5741, 5764,
+5807, 5845, 5862, 5906, 5967, 5971, 5984, 6018, 6034, 6051, 6055, 6135, 6168, 6185, 6215, 6225, 6238, 6307, 6331,
+6357, 6390, 6412, 6440, 6448, 6465, 6469, 6503, 6547, 6579, 6600, 6631, 6653, 6669, 6704, 6708, 6722, 6751, 6794,
+6811, 6820, 6824, 6830, 6855, 6875, 6881, 6890, 6903, 6911, 6917, 6962, 7009, 7028, 7057, 7067, 7075, 7095, 7103,
+7109, 7132, 7186, 7209, 7237, 7289, 7313, 7320, 7328, 7359, 7364, 7408, 7447, 7476, 7481, 7502, 7544, 7552, 7568,
+7576, 7617, 7627, 7629, 7633, 7654, 7666, 7716, 7773, 7796, 7815, 7863, 7879, 7901, 7905, 7978, 8016, 8035, 8068,
+8131, 8203, 8213, 8218, 8248, 8264, 8277, 8280, 8361, 8378, 8411, 8439, 8470, 8494, 8524, 8656, 8663, 8668, 8679,
+8716, 8724, 8728, 8760, 8772, 8778, 8844, 8873, 8877, 8927, 8945, 8956, 8987, 9047, 9065, 9079, 9114, 9129, 9151,
+9168, 9172, 9210, 9218, 9254, 9270, 9311, 9320, 9414, 9439, 9447, 9463, 9485, 9503, 9512, 9528, 9534, 9610, 9649,
+9654, 9658, 9668, 9684, 9718, 9744, 9763, 9767, 9791, 9799, 9819, 9839, 9848, 9860, 9871, 9880, 9884, 9933, 9971,
+9978, 10005, 10025, 10029, 10112, 10142, 10147, 10175, 10200, 10302, 10309, 10319, 10341, 10354, 10368, 10425, 10446,
+10481, 10497, 10500, 10515, 10532, 10563, 10570, 10574, 10704, 10723, 10740, 10808, 10816, 10884, 10894, 10957,
+10975, 10997, 11054, 11077, 11121, 11130, 11143, 11167, 11246, 11262, 11276, 11286, 11297, 11317, 11353, 11373,
+11409, 11412, 11447, 11459, 11464, 11515, 11537, 11601, 11612, 11614, 11699, 11712, 11731, 11742, 11807, 11867,
+11912, 11926, 11937, 11979, 12003, 12025, 12035, 12064, 12071, 12109, 12115, 12147, 12181, 12190, 12205, 12211,
+12244, 12252, 12317, 12322, 12327, 12360, 12370, 12401, 12411, 12453, 12468, 12515, 12548, 12612, 12643, 12653,
+12657, 12690, 12699, 12729, 12767, 12786, 12790, 12805, 12839, 12849, 12867, 12895, 12911, 12917, 12942, 12975,
+12984, 12989, 13011, 13035, 13043, 13048, 13082, 13092, 13096, 13099, 13148, 13212, 13240, 13249, 13269, 13286,
+13311, 13318, 13333, 13422, 13489, 13494, 13529, 13565, 13569, 13572, 13585, 13644, 13653, 13673, 13688, 13738,
+13800, 13835, 13841, 13845, 13880, 13926, 13938, 13950, 14014, 14076, 14091, 14143, 14164, 14226, 14244, 14290,
+14292, 14296, 14303, 14305, 14307, 14311, 14315, 14318, 14321, 14447, 14464, 14515, 14520, 14534, 14584, 14621,
+14681, 14757, 14793, 14804, 14820, 14925, 14952, 14976, 14988, 14997, 15002, 15010, 15085, 15176, 15188, 15190,
+15201, 15280, 15301, 15325, 15333, 15369, 15403, 15435, 15492, 15530, 15579, 15608, 15650, 15707, 15741, 15751,
+15761, 15767, 15811, 15840, 15905, 15930, 15950, 15993, 16047, 16058, 16148, 16208, 16271, 16306, 16345, 16360,
+16380, 16442, 16458, 16481, 16498, 16575, 16606, 16652, 16665, 16687, 16769, 16809, 16831, 16842, 16851, 16861,
+16876, 16960, 17000, 17034, 17038, 17051, 17107, 17159, 17177, 17188, 17215, 17257, 17275, 17305, 17357, 17395,
+17413, 17434, 17460, 17533, 17588, 17621, 17677, 17725, 17758, 17777, 17821, 17831, 17839, 17847, 17868, 17898,
+17930, 17984, 18013, 18044, 18058, 18076, 18122, 18172, 18186, 18219, 18250, 18293, 18340, 18444, 18473, 18545,
+18610, 18623, 18719, 18768, 18773, 18829, 18837, 18878, 18893, 18946, 19054, 19082, 19127, 19137, 19155, 19170,
+19228, 19321, 19343, 19377, 19409, 19464, 19492, 19550, 19595, 19635, 19658, 19665, 19717, 19720, 19746, 19804,
+19810, 19844, 19904, 19931, 19983, 20145, 20176, 20224, 20305, 20326, 20411, 20501, 20549, 20573, 20621, 20630,
+20657, 20722, 20785, 20801, 20817, 20825, 20889, 20898, 20970, 21012, 21040, 21081, 21096, 21152, 21177, 21221,
+21302, 21317, 21338, 21393, 21432, 21480, 21497, 21533, 21553, 21562, 21610, 21648, 21667, 21707, 21727, 21757,
+21771, 21806, 21832, 21892, 21915, 21944, 21962, 22001, 22022, 22064, 22106, 22115, 22142, 22146, 22187, 22191,
+22222, 22261, 22272, 22303, 22360, 22374, 22403, 22451, 22502, 22514, 22565, 22577, 22608, 22643, 22658, 22679,
+22688, 22745, 22792, 22826, 22899, 22910, 22942, 22964, 22990, 23041, 23076, 23084, 23124, 23150, 23202, 23235,
+23260, 23292, 23312, 23331, 23413, 23428, 23442, 23512, 23529, 23576, 23641, 23679, 23743, 23777, 23810, 23852,
+23894, 23955, 23965, 24024, 24091, 24102, 24156, 24200, 24217, 24263, 24290, 24333, 24347, 24420, 24517, 24569,
+24610, 24617, 24725, 24733, 24788, 24866, 24879, 24901, 24915, 24967, 24977, 25036, 25114, 25122, 25159, 25184,
+25213, 25317, 25332, 25363, 25392, 25437, 25474, 25526, 25559, 25572, 25611, 25658, 25694, 25732, 25753, 25787,
+25828, 25917, 25949, 25960, 26011, 26067, 26178, 26222, 26261, 26307, 26355, 26362, 26439, 26467, 26545, 26565,
+26625, 26687, 26733, 26765, 26780, 26804, 26816, 26828, 26844, 26878, 26908, 26956, 26979, 26984, 27008, 27081,
+27101, 27125, 27149, 27188, 27249, 27306, 27356, 27374, 27392, 27464, 27532, 27586, 27619, 27678, 27714, 27780,
+27811, 27832, 27871, 27905, 27930, 27942, 27954, 27966, 27997, 28043, 28067, 28099, 28142, 28157, 28179, 28191,
+28212, 28227, 28426, 28462, 28485, 28519, 28633, 28669, 28715, 28736, 28759, 28802, 28815, 28823, 28905, 28962,
+28996, 29020, 29059, 29084, 29133, 29163, 29172, 29199, 29259, 29286, 29315, 29345, 29356, 29395, 29421, 29445,
+29493, 29506, 29583, 29614, 29630, 29651, 29668, 29681, 29731, 29797, 29820, 29885, 29898, 29937, 29955, 29968,
+29972, 29986, 30012, 30082, 30098, 30106, 30142, 30160,
 ];
 
 pub(crate) static SYSCALLS: [Name; 376] = [
@@ -413,17 +413,17 @@ pub(crate) static DRIFT: [(u32, u16, u16, Fallback, Confidence, [u16; 10]); 107]
 (0x7fffff, 14, 15, Fallback::None, Confidence::Source, [1, 58, 59, 60, 22, 61, 62, 63, 64, 0]),
 (0x7fffff, 15, 16, Fallback::None, Confidence::Source, [1, 58, 65, 66, 67, 10, 68, 69, 70, 0]),
 (0x68a1c9, 16, 24, Fallback::Enosys, Confidence::Source, [1, 58, 71, 72, 73, 10, 74, 75, 76, 0]),
-(0x68a1c9, 24, 30, Fallback::Enosys, Confidence::Source, [1, 77, 78, 79, 17, 10, 80, 81, 76, 0]),
-(0x68a1c9, 30, 35, Fallback::Enosys, Confidence::Source, [1, 82, 83, 84, 85, 10, 80, 86, 76, 0]),
-(0x7fffff, 35, 36, Fallback::None, Confidence::Source, [1, 82, 87, 88, 22, 10, 89, 90, 91, 0]),
-(0x7fffff, 36, 37, Fallback::Enosys, Confidence::Source, [1, 82, 92, 93, 94, 95, 92, 96, 97, 0]),
-(0x620, 37, 38, Fallback::Enosys, Confidence::Source, [1, 82, 41, 98, 17, 10, 41, 99, 100, 0]),
-(0x3, 38, 39, Fallback::Enosys, Confidence::Source, [1, 101, 102, 103, 104, 105, 106, 107, 108, 0]),
-(0x7fffff, 39, 40, Fallback::Any, Confidence::Source, [1, 101, 109, 110, 111, 112, 109, 113, 7, 0]),
-(0x7fffff, 40, 41, Fallback::Any, Confidence::Source, [1, 101, 114, 115, 116, 79, 114, 117, 7, 0]),
-(0x7fffff, 41, 44, Fallback::Ignored, Confidence::Source, [1, 101, 118, 119, 120, 120, 121, 122, 123, 0]),
-(0x7fffff, 44, 45, Fallback::Any, Confidence::Source, [1, 101, 124, 125, 126, 127, 3, 128, 123, 0]),
-(0x7fffff, 45, 46, Fallback::Abort, Confidence::Report, [1, 101, 129, 130, 22, 131, 129, 132, 123, 0]),
+(0x68a1c9, 24, 30, Fallback::Enosys, Confidence::Source, [1, 77, 78, 72, 17, 10, 79, 80, 76, 0]),
+(0x68a1c9, 30, 35, Fallback::Enosys, Confidence::Source, [1, 81, 82, 83, 84, 10, 79, 85, 76, 0]),
+(0x7fffff, 35, 36, Fallback::None, Confidence::Source, [1, 81, 86, 87, 22, 10, 88, 89, 90, 0]),
+(0x7fffff, 36, 37, Fallback::Enosys, Confidence::Source, [1, 81, 91, 92, 93, 94, 91, 95, 96, 0]),
+(0x620, 37, 38, Fallback::Enosys, Confidence::Source, [1, 81, 41, 97, 17, 10, 41, 98, 99, 0]),
+(0x3, 38, 39, Fallback::Enosys, Confidence::Source, [1, 100, 101, 102, 103, 104, 105, 106, 107, 0]),
+(0x7fffff, 39, 40, Fallback::Any, Confidence::Source, [1, 100, 108, 109, 110, 111, 108, 112, 7, 0]),
+(0x7fffff, 40, 41, Fallback::Any, Confidence::Source, [1, 100, 113, 114, 115, 116, 113, 117, 7, 0]),
+(0x7fffff, 41, 44, Fallback::Ignored, Confidence::Source, [1, 100, 118, 119, 120, 120, 121, 122, 123, 0]),
+(0x7fffff, 44, 45, Fallback::Any, Confidence::Source, [1, 100, 124, 125, 126, 127, 3, 128, 123, 0]),
+(0x7fffff, 45, 46, Fallback::Abort, Confidence::Report, [1, 100, 129, 130, 22, 131, 129, 132, 123, 0]),
 (0x7fffff, 46, 47, Fallback::Ignored, Confidence::Source, [1, 133, 134, 135, 136, 120, 137, 138, 123, 0]),
 (0x7fffff, 47, 48, Fallback::Enosys, Confidence::Source, [1, 133, 139, 140, 141, 10, 139, 142, 7, 0]),
 (0x7fffff, 48, 49, Fallback::Enosys, Confidence::Source, [1, 133, 143, 144, 145, 10, 146, 147, 7, 148]),
@@ -431,9 +431,9 @@ pub(crate) static DRIFT: [(u32, u16, u16, Fallback, Confidence, [u16; 10]); 107]
 (0x7fffff, 50, 51, Fallback::Abort, Confidence::Source, [1, 154, 155, 156, 157, 158, 3, 159, 7, 0]),
 (0x7fffff, 51, 60, Fallback::None, Confidence::Source, [1, 154, 160, 161, 10, 10, 38, 162, 7, 0]),
 (0x40030, 60, 63, Fallback::None, Confidence::Source, [1, 163, 164, 165, 22, 10, 166, 167, 7, 0]),
-(0x40033, 63, 64, Fallback::Enosys, Confidence::Source, [1, 168, 169, 170, 171, 172, 106, 173, 174, 0]),
-(0x1f88, 64, 65, Fallback::Enosys, Confidence::Source, [1, 175, 102, 176, 104, 10, 106, 177, 108, 0]),
-(0x7fffff, 65, 66, Fallback::None, Confidence::Source, [1, 175, 178, 179, 22, 10, 180, 181, 100, 0]),
+(0x40033, 63, 64, Fallback::Enosys, Confidence::Source, [1, 168, 169, 170, 171, 172, 105, 173, 174, 0]),
+(0x1f88, 64, 65, Fallback::Enosys, Confidence::Source, [1, 175, 101, 176, 103, 10, 105, 177, 107, 0]),
+(0x7fffff, 65, 66, Fallback::None, Confidence::Source, [1, 175, 178, 179, 22, 10, 180, 181, 99, 0]),
 (0x7fffff, 66, 67, Fallback::Enosys, Confidence::Source, [1, 175, 182, 183, 184, 185, 182, 186, 187, 0]),
 (0x7fffff, 67, 68, Fallback::None, Confidence::Source, [1, 175, 188, 189, 190, 10, 191, 192, 7, 0]),
 (0x7fffff, 68, 69, Fallback::Ignored, Confidence::Source, [1, 175, 193, 194, 120, 120, 195, 196, 7, 197]),
@@ -451,14 +451,14 @@ pub(crate) static DRIFT: [(u32, u16, u16, Fallback, Confidence, [u16; 10]); 107]
 (0x40030, 85, 86, Fallback::None, Confidence::Source, [238, 246, 8, 253, 10, 10, 11, 254, 13, 0]),
 (0x68a1c9, 86, 106, Fallback::Enosys, Confidence::Source, [238, 255, 256, 257, 258, 259, 74, 260, 76, 0]),
 (0x68a1c9, 106, 107, Fallback::Enosys, Confidence::Source, [238, 255, 41, 261, 262, 10, 41, 263, 264, 0]),
-(0x7fffff, 107, 108, Fallback::Enosys, Confidence::Source, [238, 265, 92, 266, 267, 10, 92, 268, 97, 0]),
+(0x7fffff, 107, 108, Fallback::Enosys, Confidence::Source, [238, 265, 91, 266, 267, 10, 91, 268, 96, 0]),
 (0x7fffff, 108, 109, Fallback::Enosys, Confidence::Source, [238, 269, 182, 270, 271, 10, 182, 272, 187, 0]),
 (0x7fffff, 109, 110, Fallback::Enosys, Confidence::Source, [238, 269, 41, 273, 262, 10, 41, 274, 7, 0]),
 (0x7fffff, 110, 112, Fallback::Enosys, Confidence::Source, [238, 269, 15, 275, 17, 10, 38, 276, 7, 0]),
 (0x7fffff, 112, 113, Fallback::Any, Confidence::Source, [277, 278, 27, 279, 280, 281, 27, 282, 7, 0]),
-(0x3, 113, 114, Fallback::Enosys, Confidence::Report, [277, 283, 102, 284, 104, 285, 286, 287, 108, 0]),
+(0x3, 113, 114, Fallback::Enosys, Confidence::Report, [277, 283, 101, 284, 103, 285, 286, 287, 107, 0]),
 (0x7fffff, 114, 118, Fallback::Probe, Confidence::Source, [277, 288, 289, 290, 291, 292, 293, 294, 295, 0]),
-(0x7fffff, 118, 119, Fallback::None, Confidence::Report, [277, 296, 297, 298, 10, 10, 102, 299, 7, 0]),
+(0x7fffff, 118, 119, Fallback::None, Confidence::Report, [277, 296, 297, 298, 10, 10, 101, 299, 7, 0]),
 (0x7fffff, 119, 120, Fallback::Any, Confidence::Source, [277, 300, 301, 302, 303, 304, 305, 306, 123, 307]),
 (0x7fffff, 120, 130, Fallback::None, Confidence::Known, [277, 300, 308, 309, 22, 310, 311, 312, 123, 0]),
 (0x7fffff, 130, 131, Fallback::Probe, Confidence::Report, [313, 314, 315, 316, 317, 318, 41, 319, 7, 0]),
@@ -477,23 +477,23 @@ pub(crate) static DRIFT: [(u32, u16, u16, Fallback, Confidence, [u16; 10]); 107]
 (0x7fffff, 153, 164, Fallback::Any, Confidence::Report, [392, 393, 394, 395, 396, 397, 398, 399, 7, 0]),
 (0x7fffff, 164, 170, Fallback::Enosys, Confidence::Report, [400, 175, 401, 402, 403, 404, 405, 406, 407, 0]),
 (0x7fffff, 170, 173, Fallback::Enosys, Confidence::Report, [408, 409, 410, 411, 17, 10, 182, 412, 7, 0]),
-(0x7fffff, 173, 174, Fallback::Enosys, Confidence::Report, [413, 414, 92, 415, 17, 416, 92, 417, 7, 0]),
+(0x7fffff, 173, 174, Fallback::Enosys, Confidence::Report, [413, 414, 91, 415, 17, 416, 91, 417, 7, 0]),
 (0x7fffff, 174, 177, Fallback::Any, Confidence::Report, [418, 419, 420, 421, 422, 423, 424, 425, 7, 0]),
 (0x7fffff, 177, 183, Fallback::Enosys, Confidence::Known, [426, 427, 428, 429, 17, 430, 431, 432, 7, 0]),
 (0x170632, 183, 191, Fallback::None, Confidence::Source, [1, 300, 433, 434, 435, 435, 436, 437, 123, 0]),
 (0x2, 191, 192, Fallback::None, Confidence::Source, [1, 300, 438, 439, 435, 435, 440, 437, 123, 441]),
 (0x7fffff, 192, 193, Fallback::None, Confidence::Source, [1, 300, 442, 443, 10, 10, 442, 437, 123, 0]),
 (0x7fffff, 193, 194, Fallback::None, Confidence::Source, [1, 300, 444, 445, 10, 10, 444, 446, 447, 0]),
-(0x7fffff, 194, 195, Fallback::None, Confidence::Source, [1, 300, 448, 449, 10, 10, 104, 450, 451, 452]),
+(0x7fffff, 194, 195, Fallback::None, Confidence::Source, [1, 300, 448, 449, 10, 10, 103, 450, 451, 452]),
 (0x7fffff, 195, 196, Fallback::None, Confidence::Source, [1, 300, 453, 454, 10, 10, 453, 455, 456, 0]),
 (0x170632, 196, 200, Fallback::None, Confidence::Source, [238, 300, 457, 434, 435, 435, 458, 459, 123, 0]),
 (0x2, 200, 201, Fallback::None, Confidence::Source, [238, 300, 438, 439, 435, 435, 440, 459, 123, 441]),
 (0x7fffff, 201, 202, Fallback::None, Confidence::Source, [238, 300, 460, 461, 462, 462, 460, 459, 123, 0]),
-(0x7fffff, 202, 203, Fallback::None, Confidence::Source, [238, 300, 104, 463, 10, 10, 104, 464, 465, 0]),
+(0x7fffff, 202, 203, Fallback::None, Confidence::Source, [238, 300, 103, 463, 10, 10, 103, 464, 465, 0]),
 (0x7b9fcf, 203, 204, Fallback::None, Confidence::Source, [238, 300, 466, 449, 10, 10, 466, 467, 230, 0]),
 (0x170632, 204, 205, Fallback::None, Confidence::Source, [238, 300, 468, 469, 10, 61, 468, 470, 471, 0]),
 (0x2, 205, 206, Fallback::None, Confidence::Source, [238, 300, 472, 473, 10, 10, 472, 474, 475, 0]),
-(0x2, 206, 209, Fallback::None, Confidence::Source, [238, 300, 476, 477, 10, 10, 478, 464, 100, 0]),
+(0x2, 206, 209, Fallback::None, Confidence::Source, [238, 300, 476, 477, 10, 10, 478, 464, 99, 0]),
 (0x7fffff, 209, 210, Fallback::None, Confidence::Source, [238, 300, 479, 454, 480, 480, 479, 481, 482, 0]),
 (0x7fffff, 210, 211, Fallback::None, Confidence::Source, [238, 300, 483, 454, 484, 484, 483, 485, 486, 0]),
 (0x7fffff, 211, 212, Fallback::None, Confidence::Source, [238, 300, 487, 445, 10, 10, 487, 488, 489, 0]),
@@ -521,7 +521,7 @@ pub(crate) static DENIALS: [(u16, u16, u16, Confidence, [u16; 8]); 75] = [
 (1, 256, 257, Confidence::Report, [539, 540, 541, 542, 543, 544, 545, 546]),
 (2, 257, 258, Confidence::Source, [547, 548, 549, 542, 543, 544, 545, 550]),
 (3, 258, 259, Confidence::Report, [551, 552, 553, 554, 555, 556, 557, 558]),
-(4, 259, 260, Confidence::Report, [559, 92, 560, 542, 561, 556, 557, 562]),
+(4, 259, 260, Confidence::Report, [559, 91, 560, 542, 561, 556, 557, 562]),
 (5, 260, 261, Confidence::Report, [563, 564, 565, 10, 566, 567, 568, 569]),
 (6, 261, 262, Confidence::Report, [570, 571, 572, 10, 10, 573, 574, 575]),
 (7, 262, 263, Confidence::Report, [576, 577, 578, 579, 10, 580, 574, 581]),
@@ -535,7 +535,7 @@ pub(crate) static DENIALS: [(u16, u16, u16, Confidence, [u16; 8]); 75] = [
 (15, 270, 271, Confidence::Report, [617, 41, 618, 619, 614, 556, 615, 620]),
 (16, 271, 272, Confidence::Report, [621, 41, 622, 579, 561, 556, 615, 623]),
 (17, 272, 273, Confidence::Report, [624, 27, 625, 626, 323, 556, 627, 628]),
-(18, 273, 274, Confidence::Report, [629, 109, 630, 631, 17, 556, 557, 632]),
+(18, 273, 274, Confidence::Report, [629, 108, 630, 631, 17, 556, 557, 632]),
 (19, 274, 277, Confidence::Report, [633, 634, 635, 579, 561, 556, 557, 343]),
 (20, 277, 278, Confidence::Report, [636, 637, 638, 639, 639, 640, 641, 642]),
 (21, 278, 280, Confidence::Report, [643, 644, 645, 10, 646, 556, 647, 648]),
@@ -543,7 +543,7 @@ pub(crate) static DENIALS: [(u16, u16, u16, Confidence, [u16; 8]); 75] = [
 (23, 281, 284, Confidence::Report, [655, 656, 657, 430, 430, 658, 659, 660]),
 (24, 284, 285, Confidence::Report, [661, 662, 663, 664, 422, 665, 666, 667]),
 (25, 285, 287, Confidence::Report, [668, 669, 670, 671, 672, 673, 666, 674]),
-(26, 287, 288, Confidence::Report, [675, 676, 677, 678, 79, 679, 680, 681]),
+(26, 287, 288, Confidence::Report, [675, 676, 677, 678, 116, 679, 680, 681]),
 (27, 288, 289, Confidence::Report, [682, 683, 684, 685, 685, 686, 687, 688]),
 (28, 289, 290, Confidence::Source, [689, 690, 691, 685, 685, 692, 693, 694]),
 (29, 290, 292, Confidence::Report, [695, 696, 697, 685, 685, 698, 699, 700]),
@@ -562,7 +562,7 @@ pub(crate) static DENIALS: [(u16, u16, u16, Confidence, [u16; 8]); 75] = [
 (42, 314, 315, Confidence::Report, [779, 780, 781, 542, 542, 782, 687, 783]),
 (43, 315, 317, Confidence::Report, [784, 785, 786, 685, 685, 787, 788, 789]),
 (44, 317, 318, Confidence::Report, [790, 791, 792, 685, 685, 793, 794, 795]),
-(45, 318, 319, Confidence::Source, [796, 797, 798, 799, 79, 800, 801, 802]),
+(45, 318, 319, Confidence::Source, [796, 797, 798, 799, 116, 800, 801, 802]),
 (46, 319, 320, Confidence::Source, [803, 804, 805, 685, 685, 806, 807, 808]),
 (47, 320, 321, Confidence::Report, [809, 810, 811, 812, 10, 813, 814, 815]),
 (48, 321, 324, Confidence::Known, [816, 817, 818, 819, 819, 820, 821, 822]),
@@ -580,7 +580,7 @@ pub(crate) static DENIALS: [(u16, u16, u16, Confidence, [u16; 8]); 75] = [
 (60, 344, 351, Confidence::Source, [886, 887, 888, 10, 17, 889, 890, 891]),
 (61, 351, 355, Confidence::Report, [892, 893, 894, 10, 10, 895, 0, 896]),
 (62, 355, 356, Confidence::Source, [897, 524, 516, 10, 10, 898, 753, 899]),
-(63, 356, 358, Confidence::Known, [900, 901, 902, 903, 79, 904, 753, 905]),
+(63, 356, 358, Confidence::Known, [900, 901, 902, 903, 116, 904, 753, 905]),
 (64, 358, 361, Confidence::Source, [906, 907, 908, 579, 22, 909, 753, 899]),
 (65, 361, 361, Confidence::Report, [910, 911, 912, 913, 0, 914, 659, 915]),
 (66, 361, 361, Confidence::Report, [916, 917, 918, 919, 0, 920, 753, 921]),

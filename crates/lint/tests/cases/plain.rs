@@ -304,6 +304,15 @@ pub(crate) const ANSWERS: &[Case] = &[
         good: allow!("allow { write, mmap, exit_group, mprotect, getrandom }"),
     },
     Case { code: "L0508", bad: deny!("kill-thread getpid"), good: deny!("kill getpid") },
+    Case {
+        code: "L0508",
+        bad: gate!("arch x86_64, x86" "default allow" "on x86 { kill-thread getpid }"),
+        // No thread makes the calls of an architecture that is kept out.
+        good: Filter::Asm(&[
+            "ld [4]\njeq #0x40000003, dead\njne #0xc000003e, kill\nld [0]\njge #0x40000000, kill\n\
+             jeq #101, kill\nret #0x7fff0000\nkill: ret #0x80000000\ndead: ret #0\n",
+        ]),
+    },
     Case { code: "L0509", bad: deny!("trace 1 getpid"), good: deny!("trap 1 getpid") },
     Case {
         code: "L0510",
@@ -334,6 +343,12 @@ pub(crate) const ANSWERS: &[Case] = &[
         code: "L0515",
         bad: allow!("allow rt_sigaction"),
         good: allow!("allow { rt_sigaction, rt_sigreturn }"),
+    },
+    // abort() sets SIGABRT back to its default, and no handler.
+    Case {
+        code: "L0515",
+        bad: allow!("allow rt_sigaction where sig in {SIGABRT, SIGUSR1}"),
+        good: allow!("allow rt_sigaction where sig == SIGABRT"),
     },
     Case {
         code: "L0516",

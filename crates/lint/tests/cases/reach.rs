@@ -53,6 +53,12 @@ pub(crate) const PROCESSES: &[Case] = &[
         bad: deny!("errno EPERM unshare where unshare_flags == CLONE_NEWUSER"),
         good: deny!("errno EPERM unshare where unshare_flags any CLONE_NEWUSER"),
     },
+    // Who allows threads alone has not refused namespaces by their value.
+    Case {
+        code: "L0403",
+        bad: deny!("errno EPERM clone where clone_flags in {CLONE_NEWNS, CLONE_NEWNS|SIGCHLD}"),
+        good: allow!("allow clone where clone_flags has CLONE_THREAD"),
+    },
     Case {
         code: "L0404",
         bad: gate!("arch s390x" "default allow" "errno EPERM clone where full(arg0) any 0x10000000"),
