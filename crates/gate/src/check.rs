@@ -9,7 +9,7 @@ mod words;
 use std::collections::{BTreeMap, BTreeSet};
 
 use callgate_policy::{Action, ArchPolicy, Condition, Policy, RuleId};
-use callgate_prover::{Options, Prover, Scope};
+use callgate_prover::{Options, Prover};
 use callgate_rules::{
     Applies, Diagnostic, Origin, Provenance, Rule, Severity, Span, SubjectKind, Target,
 };
@@ -293,7 +293,9 @@ impl<'a> Check<'a> {
 pub(crate) fn reached(questions: impl Iterator<Item = Question>) -> Option<Reached> {
     const NOTHING: Action = Action::LOG;
     let mut arches: BTreeMap<Arch, ArchPolicy> = BTreeMap::new();
+    let mut places = Vec::new();
     for (place, (arch, rules)) in questions.enumerate() {
+        places.push((arch, SyscallNr::new(number_at(arch, place))));
         let policy = arches.entry(arch).or_insert_with(|| ArchPolicy::new(NOTHING));
         let nr = SyscallNr::new(number_at(arch, place));
         for (condition, answer) in rules {
@@ -303,27 +305,18 @@ pub(crate) fn reached(questions: impl Iterator<Item = Question>) -> Option<Reach
     if arches.is_empty() {
         return Some(Reached::new());
     }
-    let build = |arches: BTreeMap<Arch, ArchPolicy>| {
-        let builder = Policy::builder(NOTHING);
-        arches
-            .into_iter()
-            .fold(builder, |builder, (arch, policy)| builder.arch(arch, policy))
-            .build()
-    };
-    let silent = arches.keys().map(|arch| (*arch, ArchPolicy::new(NOTHING))).collect();
-    let (asked, silent) = (build(arches).ok()?, build(silent).ok()?);
+    let builder = Policy::builder(NOTHING);
+    let asked =
+        arches.into_iter().fold(builder, |builder, (arch, policy)| builder.arch(arch, policy));
+    let asked = asked.build().ok()?;
     let mut prover = Prover::new(Options::default());
-    let [asked, silent] = [prover.policy(&asked).ok()?, prover.policy(&silent).ok()?];
-    let differences = prover.differences(&asked, &silent, Scope::Exact).ok()?;
+    let asked = prover.policy(&asked).ok()?;
     let mut reached = Reached::new();
-    for difference in differences {
-        for (first, last) in &difference.numbers {
-            for nr in first.raw()..=last.raw() {
-                if let Some(arch) = Arch::of_call(difference.first_token, SyscallNr::new(nr)) {
-                    reached.insert((arch, nr, difference.left.data()));
-                }
-            }
-        }
+    for (arch, nr) in places {
+        // One walk over the calls of a number finds all answers; the condition of each would take another walk.
+        let found = prover.actions_where(&asked, (arch, nr), &Condition::always()).ok()?;
+        let answers = found.into_iter().filter(|(action, _)| *action != NOTHING);
+        reached.extend(answers.map(|(action, _)| (arch, nr.raw(), action.data())));
     }
     Some(reached)
 }

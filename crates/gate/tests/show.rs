@@ -1,7 +1,9 @@
 //! Policies shown in the language mean what they meant: proved, for thousands.
 
 use callgate_gate::{NotShown, Style, show};
-use callgate_policy::{Action, ArchPolicy, Comparison, Field, Known, Operator, Policy, Unknown};
+use callgate_policy::{
+    Action, ArchPolicy, Comparison, Condition, Field, Known, Operator, Policy, Unknown,
+};
 use callgate_syscalls::{Arch, SyscallNr};
 
 /// How many random policies have to be shown.
@@ -88,4 +90,26 @@ fn a_baseline_by_numbers_is_shown_as_one_number_or_one_for_each_architecture() {
     let one = "baseline x86_64 nr 462 else enosys";
     assert_eq!(numbers(&[(first, Some(462)), (second, None)]).as_deref(), Some(one));
     assert_eq!(numbers(&[(first, None)]), None);
+}
+
+/// Pairs of arguments, each a rule of its own or all an alternative of one: reading them back stays
+/// within the prover's limits.
+#[test]
+fn a_thousand_pairs_of_arguments_are_shown() {
+    let is = |field, value| Condition::from(Comparison::new(field, Operator::Eq, value));
+    let pair = |at: u64| Condition::all([is(Field::Arg1, 7919 * at), is(Field::Arg2, 13 * at)]);
+    let pairs = || (0..1000).map(|at| pair(at).unwrap());
+    let nr = SyscallNr::new(16);
+    let mut rules = ArchPolicy::new(Action::KILL_PROCESS);
+    for condition in pairs() {
+        rules.rule(nr, condition, Action::ALLOW);
+    }
+    let mut alternatives = ArchPolicy::new(Action::KILL_PROCESS);
+    alternatives.rule(nr, Condition::any(pairs()).unwrap(), Action::ALLOW);
+    let [text, same] = [rules, alternatives].map(|rules| {
+        let policy = Policy::builder(Action::KILL_PROCESS).arch(Arch::X86_64, rules).build();
+        show(&policy.unwrap(), Style::Folded).unwrap().text
+    });
+    assert_eq!(text, same);
+    assert_eq!(text.matches("and arg ==").count(), 1000);
 }

@@ -1,6 +1,6 @@
-//! Lists of rules whose conditions are equalities only, as diagrams made from the top.
+//! Lists of rules whose conditions are equalities only, or alternatives of such, as diagrams made from the top.
 //!
-//! Such a rule holds where some bits of a call have given values: a cube. What a list of cubes decides is found word by
+//! Each alternative holds where some bits of a call have given values: a cube. What a list of cubes decides is found word by
 //! word: cubes that want the same value of a word go together, in their order; those that leave the word open go with each
 //! of the others. So only nodes of the result are made, where joining rules makes many more on the way; for a thousand
 //! rules that is most of a proof's time. Lists whose cubes leave so much open that they would be copied over and over, or
@@ -12,7 +12,7 @@ use callgate_syscalls::Endian;
 
 use crate::budget::Halt;
 use crate::diagram::{Diagrams, FALSE, NodeId, Pattern, Rank, Segment, TRUE};
-use crate::policy::{Half, halves};
+use crate::policy::{Half, alternatives, halves};
 
 /// How often a cube may be looked at on average. Each of twelve words takes one look at least.
 const LOOKS_PER_CUBE: usize = 32;
@@ -86,9 +86,12 @@ impl Cubes {
     fn of(d: &mut Diagrams, rules: &[Rule], endian: Endian) -> Result<Option<Self>, Halt> {
         let mut cubes = Self::default();
         let mut open: Vec<&Condition> = Vec::new();
-        for rule in rules {
+        let each = rules.iter().flat_map(|rule| {
+            alternatives(rule).iter().map(move |condition| (condition, rule.action()))
+        });
+        for (condition, action) in each {
             let first = cubes.tests.len();
-            open.try_push(rule.condition())?;
+            open.try_push(condition)?;
             while let Some(condition) = open.pop() {
                 match condition.view() {
                     View::Compare(comparison) if comparison.operator() == Operator::Eq => {
@@ -104,7 +107,7 @@ impl Cubes {
                 }
             }
             if cubes.normalise(first) {
-                let action = d.action(rule.action())?;
+                let action = d.action(action)?;
                 cubes.cubes.try_push(Cube { action, first, end: cubes.tests.len() })?;
             } else {
                 cubes.tests.truncate(first);

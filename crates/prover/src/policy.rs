@@ -254,7 +254,8 @@ fn rules_node(
     endian: Endian,
     otherwise: NodeId,
 ) -> Result<NodeId, Halt> {
-    if let [only] = rules {
+    let count = rules.iter().map(|rule| alternatives(rule).len()).sum::<usize>();
+    if let ([only], 1) = (rules, count) {
         let action = d.action(only.action())?;
         return d.where_holds(only.condition(), endian, [action, otherwise]);
     }
@@ -264,10 +265,18 @@ fn rules_node(
     }
 }
 
-/// The same by joining what each rule decides.
+/// The conditions of a rule of which any suffices.
+pub(crate) fn alternatives(rule: &Rule) -> &[Condition] {
+    match rule.condition().view() {
+        View::Any(list) => list,
+        _ => std::slice::from_ref(rule.condition()),
+    }
+}
+
+/// The same by joining what each alternative of each rule decides.
 ///
-/// Each rule alone decides where it holds and leaves open what else there is. Joining neighbours first walks only along
-/// what two parts of the list have in common, where adding one rule after the other would walk along all of it each time.
+/// Each alone decides where it holds and leaves open what else there is. Joining neighbours first walks only along
+/// what two parts of the list have in common, where adding one part after the other would walk along all of it each time.
 pub(crate) fn joined(
     d: &mut Diagrams,
     rules: &[Rule],
@@ -284,7 +293,9 @@ pub(crate) fn joined(
     let mut parts = Vec::with_room(rules.len() + 1)?;
     for rule in rules {
         let action = d.action(rule.action())?;
-        parts.try_push(d.where_holds(rule.condition(), endian, [action, open])?)?;
+        for condition in alternatives(rule) {
+            parts.try_push(d.where_holds(condition, endian, [action, open])?)?;
+        }
     }
     parts.try_push(otherwise)?;
     while parts.len() > 1 {

@@ -29,8 +29,16 @@ fn both(rules: Vec<(u16, Condition)>, endian: Endian) -> (Option<NodeId>, NodeId
     }
     let mut d = Diagrams::new(Budget::new(&Options::default())).unwrap();
     let otherwise = d.action(Action::errno(2).unwrap()).unwrap();
-    let cubes = function(&mut d, list.rules_for(nr), endian, otherwise).unwrap();
-    (cubes, joined(&mut d, list.rules_for(nr), endian, otherwise).unwrap())
+    let rules = list.rules_for(nr);
+    let cubes = function(&mut d, rules, endian, otherwise).unwrap();
+    let joined = joined(&mut d, rules, endian, otherwise).unwrap();
+    // One rule after the other, the last first.
+    let one_by_one = rules.iter().rev().fold(otherwise, |rest, rule| {
+        let action = d.action(rule.action()).unwrap();
+        d.where_holds(rule.condition(), endian, [action, rest]).unwrap()
+    });
+    assert_eq!(joined, one_by_one);
+    (cubes, joined)
 }
 
 #[test]
@@ -48,16 +56,28 @@ fn cubes_and_joining_make_the_same_diagrams() {
     assert!(made > 1_900, "{made}");
 }
 
-/// Some have bits outside the mask, some contradict themselves, some hold always.
+/// Some are alternatives, some of which there are none.
 fn random_rule(rng: &mut Rng) -> (u16, Condition) {
     let errno = pick(rng, [1, 2, 3, 4]);
+    let condition = match rng.usize(..4) {
+        0 => {
+            let count = rng.usize(..4);
+            Condition::any((0..count).map(|_| random_cube(rng)).collect::<Vec<_>>()).unwrap()
+        }
+        _ => random_cube(rng),
+    };
+    (errno, condition)
+}
+
+/// Some have bits outside the mask, some contradict themselves, some hold always.
+fn random_cube(rng: &mut Rng) -> Condition {
     let count = rng.usize(..4);
     let equality = |_| {
         let field = pick(rng, [Field::Arg0, Field::Arg5, Field::InstructionPointer]);
         let mask = pick(rng, [u64::MAX, 0xffff_ffff, 7, 5 << 31, 0]);
         (field, mask, pick(rng, [0, 1, 2, 3]) << pick(rng, [0, 31, 62]))
     };
-    (errno, all((0..count).map(equality).collect::<Vec<Equality>>()))
+    all((0..count).map(equality).collect::<Vec<Equality>>())
 }
 
 #[test]
