@@ -55,6 +55,8 @@ pub enum Error {
         what: String,
         /// The limit in bytes.
         limit: u64,
+        /// Whether refused calls are logged in it, as far as it was read.
+        is_log: bool,
     },
     /// The input is in none of the forms of filters, or not right in the one it has.
     Decode {
@@ -196,7 +198,11 @@ impl fmt::Display for Error {
             Self::Usage(message) => f.write_str(message),
             Self::Read { what, reason } => write!(f, "cannot read {what}: {reason}"),
             Self::Empty { what } => write!(f, "{what} is empty: expected a filter"),
-            Self::TooLarge { what, limit } => {
+            Self::TooLarge { what, is_log: true, .. } => write!(
+                f,
+                "{what} is a log of refused calls, and a filter is wanted here: `callgate explain {what}` reads it"
+            ),
+            Self::TooLarge { what, limit, is_log: false } => {
                 write!(f, "{what} is longer than {limit} bytes, which no filter is")
             }
             // The place in a text follows the file's name as compilers write it.

@@ -112,7 +112,10 @@ pub fn bytes(source: &Source) -> Result<Vec<u8>, Error> {
     match bytes.len() {
         // Of some forms that is a policy without rules.
         0 if !matches!(source, Source::Formed(..)) => Err(Error::Empty { what: what() }),
-        len if len as u64 > INPUT_MAX => Err(Error::TooLarge { what: what(), limit: INPUT_MAX }),
+        len if len as u64 > INPUT_MAX => {
+            let is_log = door::is_log(&String::from_utf8_lossy(&bytes));
+            Err(Error::TooLarge { what: what(), limit: INPUT_MAX, is_log })
+        }
         _ => Ok(bytes),
     }
 }

@@ -116,7 +116,7 @@ fn found(bytes: &[u8]) -> Option<Found> {
     };
     let Ok(text) = std::str::from_utf8(bytes) else { return program() };
     let has = |word: &str| text.contains(word);
-    if ["type=SECCOMP", "type=1326", "SIGSYS {si_signo", "killed by SIGSYS"].into_iter().any(has) {
+    if is_log(text) {
         return Some(Found::Denials);
     }
     if text.trim_start().starts_with('{') && has("\"rules\"") && has("\"answer\"") {
@@ -129,6 +129,13 @@ fn found(bytes: &[u8]) -> Option<Found> {
         return Some(Found::Resource(kind));
     }
     program().or_else(|| policy(text).map(Found::Policy))
+}
+
+/// Whether a text, or the beginning of one, has refused calls as the kernel and strace log them.
+pub(super) fn is_log(text: &str) -> bool {
+    ["type=SECCOMP", "type=1326", "SIGSYS {si_signo", "killed by SIGSYS"]
+        .into_iter()
+        .any(|word| text.contains(word))
 }
 
 /// The form of a policy, where the content can be nothing else.
