@@ -24,7 +24,7 @@ use callgate_console::output;
 /// Profiles, programs of whatever tool, and the filters of a running process become a text with names: calls with the
 /// same rules together, sorted by verdict behind the default. The text is read again and proved to mean the filter,
 /// for every call, before it is printed; it can be edited and used like any other policy. What the language cannot
-/// say is shown as the program that it is, with the reason. Of a program that never asks for the architecture it says
+/// say, such as tests of some bits of the number (`nr & 1`), is shown as the program that it is, with the reason. Of a program that never asks for the architecture it says
 /// what becomes of the calls of --arch, or of this machine's.
 ///
 /// A profile of Docker's or Podman's that depends on the machine, the kernel or capabilities becomes one text that

@@ -34,11 +34,11 @@ fn the_wrong_file_is_recognised_and_named() {
     callgate(&["run", "--profile", &audit, "--", "true"]).fails(2, &["callgate explain"]);
     callgate(&["show", &audit]).fails(2, &["is a log of refused calls"]);
     // One that is longer than any filter is no less a log.
-    let long = folder.file("long.log", &AUDIT.repeat(9 * 1024 * 1024 / AUDIT.len()));
+    let long = folder.file("long.log", AUDIT.repeat(9 * 1024 * 1024 / AUDIT.len()));
     for command in ["lint", "check", "compile", "fmt"] {
         callgate(&[command, &long]).fails(2, &["is a log of refused calls", "callgate explain"]);
     }
-    let diary = folder.file("diary", &"dear diary, ".repeat(1024 * 1024));
+    let diary = folder.file("diary", "dear diary, ".repeat(1024 * 1024));
     callgate(&["lint", &diary]).fails(2, &["longer than 8388608 bytes"]);
     callgate(&["lint", &pod]).fails(2, &["is a Pod of Kubernetes", "localhostProfile"]);
     let nothing = callgate(&["explain", &unit]);
