@@ -16,18 +16,33 @@ pub(crate) struct Args {
     code: Option<String>,
 }
 
+/// The pages of the forms that others write filters in.
+const FORMS: &str = include_str!("explain_error/forms.md");
+
+/// Every code with its title and its page, sorted by code.
+fn codes() -> Vec<(&'static str, &'static str, &'static str)> {
+    let forms = FORMS.split("## ").filter_map(|page| {
+        let (heading, text) = page.split_once('\n')?;
+        let (code, title) = heading.split_once(": ")?;
+        Some((code, title, text.trim()))
+    });
+    let mut codes: Vec<_> = callgate_gate::codes().chain(forms).collect();
+    codes.sort_unstable();
+    codes
+}
+
 pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     let heading = output::HEADING;
     let Some(code) = &args.code else {
         output::text(|out| {
-            callgate_gate::codes().try_for_each(|(code, title, _)| {
+            codes().into_iter().try_for_each(|(code, title, _)| {
                 writeln!(out, "{heading}{code}{heading:#}  {title}")
             })
         })?;
         return Ok(Status::Success);
     };
     let wanted = code.to_ascii_uppercase();
-    let page = callgate_gate::codes().find(|(code, ..)| *code == wanted);
+    let page = codes().into_iter().find(|(code, ..)| *code == wanted);
     let Some((code, title, text)) = page else {
         return Err(Error::Usage(match callgate_lint::page(&wanted) {
             Some(_) => format!("{wanted} is a finding's: `callgate lint --explain {wanted}`"),
@@ -36,4 +51,30 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     };
     output::text(|out| writeln!(out, "{heading}{code}: {title}{heading:#}\n\n{text}"))?;
     Ok(Status::Success)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_of_a_form_has_a_page() {
+        let sources = [
+            include_str!("../../../formats/src/diagnose.rs"),
+            include_str!("../../../formats/src/kep.rs"),
+            include_str!("../../../dialects/src/context.rs"),
+        ];
+        let codes = codes();
+        let mut used = 0;
+        for source in sources {
+            for (at, _) in source.match_indices("\"E0") {
+                let code = &source[at + 1..at + 6];
+                let page = codes.iter().find(|(own, ..)| *own == code);
+                assert!(page.is_some_and(|(_, _, text)| !text.is_empty()), "{code} has no page");
+                used += 1;
+            }
+        }
+        assert!(used > 40, "{used}");
+        assert!(codes.windows(2).all(|pair| pair[0].0 < pair[1].0));
+    }
 }
