@@ -31,10 +31,12 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
     let asked = |name: &str| args.iter().any(|arg| arg == name);
     let all = !asked("deb") && !asked("rpm");
     let sources = Sources::export()?;
+    // One for all kinds, which compile the same programs.
+    let elsewhere = asked("--reproduce").then(|| sources.elsewhere()).transpose()?;
     for kind in [&DEB, &RPM].into_iter().filter(|kind| all || asked(kind.name)) {
         let packages = (kind.build)(&sources)?;
-        if asked("--reproduce") {
-            reproduce(kind, &sources, &packages)?;
+        if let Some(elsewhere) = &elsewhere {
+            reproduce(kind, elsewhere, &packages)?;
         }
         (kind.check)(&packages)?;
         if asked("--install") {
@@ -42,7 +44,8 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
         }
         packages.iter().for_each(|package| println!("package: {}", package.display()));
     }
-    Ok(())
+    // Nobody needs them twice, and what was built on the way takes a gigabyte.
+    elsewhere.map_or(Ok(()), |other| fs::remove_dir_all(other.folder)).map_err(|e| e.to_string())
 }
 
 /// A distribution's packages.
@@ -60,13 +63,10 @@ const RPM: Kind =
     Kind { name: "rpm", build: rpm::build, check: rpm::check, install: install::rpms };
 
 /// Builds packages again elsewhere, and holds them against those that there are.
-fn reproduce(kind: &Kind, sources: &Sources, packages: &[PathBuf]) -> Result<(), String> {
-    let elsewhere = sources.elsewhere()?;
+fn reproduce(kind: &Kind, elsewhere: &Sources, packages: &[PathBuf]) -> Result<(), String> {
     let (books, programs): (Vec<PathBuf>, Vec<PathBuf>) =
         packages.iter().cloned().partition(|path| deb::is_book(path));
-    same(&programs, &(kind.build)(&elsewhere)?)?;
-    // Nobody needs them twice, and what was built on the way takes a gigabyte.
-    fs::remove_dir_all(&elsewhere.folder).map_err(|error| error.to_string())?;
+    same(&programs, &(kind.build)(elsewhere)?)?;
     println!("package: {} packages came out the same twice", programs.len());
     for book in books {
         deb::is_this_book(&book)?;
