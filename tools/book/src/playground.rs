@@ -27,7 +27,7 @@ pub(crate) fn build(folder: &Path) -> Result<Option<PathBuf>, String> {
     let package = "playground";
     let build =
         ["build", "--quiet", "--profile", "command", "--target", TARGET, "--package", package];
-    house::output(&mut house::cargo(&build))?;
+    house::output(house::cargo(&build).env("RUSTFLAGS", nameless_folders()))?;
     let module = house::target().join(TARGET).join("command/playground.wasm");
     let glue = fresh(&folder.join("glue"))?;
     press::glue(&module, &glue)?;
@@ -44,6 +44,15 @@ pub(crate) fn build(folder: &Path) -> Result<Option<PathBuf>, String> {
         copy(&house::root().join("docs/guide/playground").join(part), &folder.join(part))?;
     }
     Ok(Some(folder))
+}
+
+/// What keeps the folders of this machine out of the module, which is the same wherever it is built.
+fn nameless_folders() -> String {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));
+    let cargo = home.unwrap_or_default();
+    let (cargo, root) = (cargo.display(), house::root());
+    format!("--remap-path-prefix={cargo}=/cargo --remap-path-prefix={}=/callgate", root.display())
 }
 
 /// Whether the compiler knows the target with its library.
