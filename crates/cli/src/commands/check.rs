@@ -78,6 +78,9 @@ pub(crate) struct Args {
     /// The form of a program or a policy, instead of the one that it looks like
     #[arg(long = "from", value_name = "FORM", value_parser = value::form())]
     form: Option<Named>,
+    /// Say nothing about what is odd in a profile; `callgate lint` says it all
+    #[arg(short, long)]
+    quiet: bool,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Status, Error> {
@@ -97,7 +100,9 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
         Input::Profile(_) => args.arches.as_slice(),
         _ => &[],
     };
-    if let Input::Profile(profile) = &input {
+    if let Input::Profile(profile) = &input
+        && !args.quiet
+    {
         profile.remark(&how, looked_at)?;
     }
     let is_artifact = if args.kep { artifact(&input, &source)? } else { true };

@@ -105,6 +105,13 @@ fn other_commands_say_what_matters_and_can_be_quiet() {
     let quiet = callgate(&[&compile[..], &["-q"]].concat());
     assert_eq!(quiet.stderr, "");
     assert_eq!(quiet.succeeds(), run.text());
+    let unit = folder.file("odd.service", "[Service]\nSystemCallFilter=read nosuchcall\n");
+    let run = callgate(&["check", &unit]);
+    run.succeeds();
+    run.says(&["nosuchcall"]);
+    let quiet = callgate(&["check", "-q", &unit]);
+    assert_eq!(quiet.stderr, "");
+    assert_eq!(quiet.succeeds(), run.text());
     // What is exported is read as by those that such files are for, and that is said shortly: what is worst,
     // how much more there is, and what was decided.
     let exported = folder.file("c.json", callgate(&["profiles", "show", "container"]).succeeds());
