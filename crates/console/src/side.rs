@@ -8,8 +8,8 @@ use crate::input::{self, Input, Resolved, Source, Subject, Unresolved};
 use callgate_bpf::{Listing, Stack, Style};
 use callgate_policy::{Decider, RuleId};
 use callgate_prover::Difference;
-use callgate_review::{Change, changes};
-use callgate_syscalls::{Arch, Name, SeccompData};
+use callgate_review::{Change, Decided, Folded, changes, folded};
+use callgate_syscalls::{Arch, Endian, Name, SeccompData};
 
 /// A filter that was read, with what it was read from.
 #[derive(Debug)]
@@ -88,6 +88,20 @@ impl Side {
         places
     }
 
+    /// What it does with a call, and who decides that.
+    pub fn decided(&self, call: &SeccompData) -> Decided {
+        let action = match self {
+            Self::Text(_, resolved) => resolved.policy.decisive(call).action,
+            Self::Stack(stack) => {
+                // What belongs to no architecture is read as this machine would.
+                let arch = Arch::of_call(call.arch, call.nr).or_else(Arch::native);
+                let endian = arch.map_or(Endian::native(), Arch::endian);
+                stack.run(call, endian).action
+            }
+        };
+        Decided { action, by: self.decider(call) }
+    }
+
     /// The rule with its place, or the instruction that returns.
     pub fn decider(&self, call: &SeccompData) -> Option<String> {
         match self {
@@ -111,6 +125,11 @@ pub fn changes_of(
         change.to_by = to.decider(&change.witness);
     }
     changes
+}
+
+/// The changes between two sides, put together.
+pub fn folded_of<'a>([from, to]: [&Side; 2], changes: &'a [Change]) -> Vec<Folded<'a>> {
+    folded(changes, |call| [from.decided(call), to.decided(call)])
 }
 
 /// The instruction that returns what counts. Where all of several filters allow a call, none does.

@@ -5,9 +5,9 @@ use callgate_gate::{Style, show, words_of};
 use callgate_lint::{Subject, Text};
 use callgate_policy::{Policy, SeccompData};
 use callgate_prover::{Meaning, Options, Prover, Scope};
-use callgate_review::{Layout, Report, Span, Tone, changes, folded, svg, text};
+use callgate_review::{Decided, Layout, Report, Span, Tone, changes, folded, svg, text};
 use callgate_rules::{Diagnostic, Severity, Source, Sources};
-use callgate_syscalls::{Arch, Endian, Name};
+use callgate_syscalls::{Action, Arch, Endian, Name};
 use serde::Serialize;
 
 use crate::read::{Failure, Filter, read};
@@ -199,8 +199,8 @@ fn compare(from: &Filter, to: &Filter, answer: &mut Answer) {
                 change.from_by = place(from, &change.witness);
                 change.to_by = place(to, &change.witness);
             }
-            let spans =
-                text(&folded(&changes), Layout { columns: COLUMNS, whole: true }).into_iter();
+            let folded = folded(&changes, |call| [decided(from, call), decided(to, call)]);
+            let spans = text(&folded, Layout { columns: COLUMNS, whole: true }).into_iter();
             answer.changes =
                 Some(spans.map(|Span { tone, text }| Change { tone: word(tone), text }).collect());
         }
@@ -215,6 +215,18 @@ fn meaning<'f>(prover: &mut Prover, filter: &'f Filter) -> Result<Meaning<'f>, S
         (None, Err(reason)) => return Err(reason.clone()),
     };
     meaning.map_err(|error| error.to_string())
+}
+
+/// What a filter does with a call.
+fn decided(filter: &Filter, call: &SeccompData) -> Decided {
+    let endian = Arch::of_call(call.arch, call.nr).map_or(Endian::Little, Arch::endian);
+    let action = match (&filter.stack, &filter.policy) {
+        (Some(stack), _) => stack.run(call, endian).action,
+        (None, Ok(policy)) => policy.decisive(call).action,
+        // What cannot be read was not compared.
+        (None, Err(_)) => Action::KILL_PROCESS,
+    };
+    Decided { action, by: place(filter, call) }
 }
 
 /// Where in a text stands who decides about a call.

@@ -16,7 +16,7 @@ mod text;
 mod words;
 
 pub use change::{Change, Direction, changes};
-pub use fold::{Folded, folded};
+pub use fold::{Decided, Folded, Tried, folded};
 pub use markdown::markdown;
 pub use readable::{Readable, readable};
 pub use report::{BlockRow, CallRow, FindingRow, Report, Verdict, html, markdown_report, svg};

@@ -40,8 +40,8 @@ pub(crate) fn code(text: &str) -> String {
 }
 
 fn row(text: &mut String, change: &Folded<'_>) {
-    let tried = change.tried;
-    let example = tried.and_then(|tried| tried.example.as_deref()).map_or(String::new(), code);
+    let tried = change.tried.as_ref();
+    let example = tried.map_or(String::new(), |tried| code(&tried.example));
     let by = |side: &str, by: Option<&String>| {
         by.map_or(String::new(), |by| format!("<br>{side}: {}", code(by)))
     };

@@ -139,11 +139,8 @@ fn write(spans: &mut Vec<Span>, change: &Folded<'_>, layout: Layout) {
 
 /// A call that was tried, and who decides about it on both sides.
 fn about(spans: &mut Vec<Span>, change: &Folded<'_>) {
-    let Some(tried) = change.tried else { return };
-    let mut about = Vec::new();
-    if let Some(example) = &tried.example {
-        about.push(format!("e.g. {example}"));
-    }
+    let Some(tried) = &change.tried else { return };
+    let mut about = vec![format!("e.g. {}", tried.example)];
     about.extend(tried.from_by.iter().map(|by| format!("A: {by}")));
     about.extend(tried.to_by.iter().map(|by| format!("B: {by}")));
     spans.extend(about.iter().map(|text| line(Tone::Faint, &format!("    {text}"))));

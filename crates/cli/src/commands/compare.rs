@@ -11,8 +11,8 @@ use callgate_console::circumstances;
 use callgate_console::error::{Error, Status};
 use callgate_console::input::{self, Source, Subject};
 use callgate_console::output;
-use callgate_console::side::Side;
-use callgate_review::{Change, Layout, Span, Tone, folded, sides};
+use callgate_console::side::{Side, folded_of};
+use callgate_review::{Change, Layout, Span, Tone};
 
 use crate::commands::test::policy_of;
 
@@ -78,6 +78,7 @@ impl Answer {
         yes: &str,
         why: &str,
         no: &str,
+        sides: &[Side; 2],
         against: &[Change],
     ) -> Result<Status, Error> {
         let is_yes = against.is_empty();
@@ -89,7 +90,8 @@ impl Answer {
             }
             Format::Text => {
                 output::text(|out| writeln!(out, "{bad}{no}{bad:#}"))?;
-                print(sides(&folded(against), self.whole.layout()))?;
+                let folded = folded_of(sides.each_ref(), against);
+                print(callgate_review::sides(&folded, self.whole.layout()))?;
             }
         }
         Ok(if is_yes { Status::Success } else { Status::No })

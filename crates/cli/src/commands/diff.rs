@@ -2,9 +2,9 @@
 
 use callgate_console::error::{Error, Status};
 use callgate_console::output;
-use callgate_console::side::{Side, changes_of};
+use callgate_console::side::{Side, changes_of, folded_of};
 use callgate_policy::Rule;
-use callgate_review::{Span, Tone, folded, markdown, text};
+use callgate_review::{Span, Tone, markdown, text};
 use callgate_syscalls::{Action, Arch, SeccompData, SyscallNr};
 use clap::ValueEnum;
 
@@ -61,7 +61,7 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     let scope = subjects.scope(args.count);
     let differences = prover.differences(&left, &right, scope).map_err(Error::Prover)?;
     let changes = changes_of(sides.each_ref(), &differences, args.pair.arches());
-    let folded = folded(&changes);
+    let folded = folded_of(sides.each_ref(), &changes);
     match args.format {
         Format::Text => {
             let mut spans = text(&folded, args.whole.layout());

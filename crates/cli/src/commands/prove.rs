@@ -55,6 +55,7 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
         "equal",
         &format!("{calls}, proved in {time:.1?}"),
         "different",
+        &sides,
         &changes,
     )?;
     if status == Status::Success {

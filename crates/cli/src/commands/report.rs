@@ -14,12 +14,12 @@ use callgate_console::output;
 use callgate_gate::{Style, show};
 use callgate_policy::Policy;
 use callgate_prover::{Options, Prover, Scope};
-use callgate_review::{Change, folded, html, markdown_report};
+use callgate_review::{Change, html, markdown_report};
 use callgate_syscalls::{Arch, Name};
 use clap::{ValueEnum, ValueHint};
 
 pub(crate) use about::report_of;
-use callgate_console::side::{Side, changes_of};
+use callgate_console::side::{Side, changes_of, folded_of};
 
 /// Write a report on a filter, to read and to hand on
 ///
@@ -87,7 +87,7 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
         let before = Side::read(against, &args.how, &args.arches)?;
         let (was, ..) = about::policy_of(&before, &args.arches)?;
         all = differences([&before, &filter], [&was, &is], &args.arches)?;
-        report.against = Some((against.to_string(), folded(&all)));
+        report.against = Some((against.to_string(), folded_of([&before, &filter], &all)));
         is_left_open |= before.is_left_open(&args.how, &args.arches);
     }
     if is_left_open {

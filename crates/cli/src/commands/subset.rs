@@ -43,7 +43,8 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     };
     let mut excess = changes_of(sides.each_ref(), &differences, args.pair.arches());
     excess.retain(|change: &Change| change.direction == Direction::Stricter);
-    let status = args.answer.give("subset", "A never permits more than B", "no subset", &excess)?;
+    let status =
+        args.answer.give("subset", "A never permits more than B", "no subset", &sides, &excess)?;
     if status == Status::Success {
         args.pair.remark_circumstances(&sides)?;
     }

@@ -174,6 +174,42 @@ fn syscalls_that_changed_alike_stand_together() {
 }
 
 #[test]
+fn every_group_of_changes_comes_with_a_call_of_its_own() {
+    let folder = Folder::new();
+    // One change on x86_64, whose calls are of two groups: aarch64 has no chmod, and has the calls
+    // with the lowest and with the highest of the numbers.
+    let refuse = |names: &str| {
+        format!(r#"{{"names": [{names}], "action": "SCMP_ACT_ERRNO", "errnoRet": 38}},"#)
+    };
+    let all = deny_list(&refuse(r#""read", "chmod", "mount""#));
+    let none = deny_list("");
+    let [a, b] = [("a.json", all), ("b.json", none)].map(|(name, text)| folder.file(name, text));
+    let both = ["--arch", "x86_64", "--arch", "aarch64"];
+    let examples = |text: &str, names: [&str; 2]| {
+        for name in names {
+            let call = text.lines().find(|line| line.contains("e.g. ") && line.contains(name));
+            assert!(call.is_some(), "{name}: {text}");
+        }
+        assert_eq!(text.matches("    A: ").count(), 2, "{text}");
+        assert_eq!(text.matches("    B: ").count(), 2, "{text}");
+    };
+    for (command, a, b) in [("diff", &a, &b), ("subset", &b, &a), ("prove", &a, &b)] {
+        let run = callgate(&[&[command, a, b][..], &both].concat());
+        assert_eq!(run.code, Some(1), "{run:?}");
+        examples(run.text(), ["chmod(0, 0) on x86_64", "read("]);
+    }
+    // The same of programs, where instructions decide.
+    let [a, b] = [&a, &b].map(|text| {
+        let program = format!("{text}.bpf");
+        callgate(&[&["compile", text, "-o", &program][..], &both].concat()).succeeds();
+        program
+    });
+    let run = callgate(&[&["diff", &a, &b][..], &both].concat());
+    examples(run.text(), ["chmod(0, 0) on x86_64", "read("]);
+    assert_eq!(run.text().matches("A: instruction ").count(), 2, "{run:?}");
+}
+
+#[test]
 fn subsets_have_a_direction() {
     let folder = Folder::new();
     let [a, b] = pair(&folder);

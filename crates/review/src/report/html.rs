@@ -88,7 +88,7 @@ fn compared(base: &str, changes: &[Folded<'_>]) -> Markup {
 }
 
 fn change_row(change: &Folded<'_>) -> Markup {
-    let tried = change.tried;
+    let tried = change.tried.as_ref();
     markup! {
         tr {
             th scope="row" { code { (what(change, usize::MAX, usize::MAX)) } }
@@ -96,8 +96,8 @@ fn change_row(change: &Folded<'_>) -> Markup {
             td { (change.from) }
             td { (change.to) }
             td {
-                @if let Some(example) = tried.and_then(|tried| tried.example.as_ref()) {
-                    code { (example) }
+                @if let Some(tried) = tried {
+                    code { (tried.example) }
                 }
                 @if let Some(by) = tried.and_then(|tried| tried.from_by.as_ref()) {
                     div.by { "A: " (by) }
