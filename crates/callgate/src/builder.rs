@@ -6,7 +6,7 @@ use callgate_rules::{
 };
 use callgate_syscalls::Name;
 
-use crate::{Error, Filter};
+use crate::{Calls, Error, Filter, words};
 
 /// Collects the rules of a [`Filter`]; made by [`Filter::builder`].
 ///
@@ -16,13 +16,24 @@ use crate::{Error, Filter};
 #[must_use]
 pub struct FilterBuilder {
     arches: Option<Vec<Arch>>,
-    rules: Rules,
+    header: Header,
+    parts: Vec<Part>,
+}
+
+/// Rules in the order in which they are asked.
+#[derive(Clone, Debug)]
+enum Part {
+    Rule(Rule),
+    /// Calls or families by words that are not looked up yet.
+    Word(String, Action),
+    /// Blocks that are taken together.
+    Blocks(Vec<String>),
 }
 
 impl FilterBuilder {
     pub(crate) fn new(default: Action) -> Self {
         let header = Header::new(Verdict::from(default));
-        Self { arches: None, rules: Rules { header, rules: Vec::new() } }
+        Self { arches: None, header, parts: Vec::new() }
     }
 
     /// Sets the architectures the filter is for, instead of this machine's own.
@@ -36,7 +47,7 @@ impl FilterBuilder {
     /// Sets the action for calls through architectures the filter is not for, instead of killing
     /// the process.
     pub fn foreign(mut self, action: Action) -> Self {
-        self.rules.header.foreign = Answer::new(Verdict::from(action));
+        self.header.foreign = Answer::new(Verdict::from(action));
         self
     }
 
@@ -47,33 +58,74 @@ impl FilterBuilder {
     /// older one, where `ERRNO(EPERM)` would make it fail.
     pub fn unknown(mut self, baseline: KernelVersion, action: Action) -> Self {
         let answer = Answer::new(Verdict::from(action));
-        self.rules.header.unknown =
-            Some(UnknownAnswer { baseline: Baseline::Kernel(baseline), answer });
+        self.header.unknown = Some(UnknownAnswer { baseline: Baseline::Kernel(baseline), answer });
         self
     }
 
-    /// Allows these syscalls, whatever their arguments.
-    pub fn allow(self, names: impl IntoIterator<Item = Name>) -> Self {
-        self.answer(Action::ALLOW, names)
+    /// Allows these syscalls, whatever their arguments: `allow([names::READ, names::WRITE])`, or one
+    /// alone, `allow("read")`.
+    pub fn allow<Kind: ?Sized>(self, calls: impl Calls<Kind>) -> Self {
+        self.answer(Action::ALLOW, calls)
     }
 
     /// Answers `action` to these syscalls, whatever their arguments.
-    pub fn answer(mut self, action: Action, names: impl IntoIterator<Item = Name>) -> Self {
-        let rule = |name| Rule::new(name, None, Verdict::from(action));
-        self.rules.rules.extend(names.into_iter().map(rule));
+    pub fn answer<Kind: ?Sized>(mut self, action: Action, calls: impl Calls<Kind>) -> Self {
+        calls.each(&mut |call| {
+            self.parts.push(match call {
+                Ok(name) => Part::Rule(Rule::new(name, None, Verdict::from(action))),
+                Err(word) => Part::Word(word, action),
+            });
+        });
+        self
+    }
+
+    /// Answers `action` to all syscalls of a family, such as `open`: one operation in all its
+    /// variants. `callgate groups` lists the families.
+    pub fn family(mut self, action: Action, name: &str) -> Self {
+        self.parts.push(Part::Word(format!("~{name}"), action));
+        self
+    }
+
+    /// Allows what a block such as `threads`, or all blocks of a role such as `cli-tool`, have a
+    /// program do, under the block's own conditions. `callgate groups` lists them.
+    ///
+    /// Blocks that are added one after another are taken together: what one of them allows is
+    /// allowed.
+    ///
+    /// # Examples
+    /// ```
+    /// use callgate::{Action, Arch, Filter, SeccompData, arg, consts, names};
+    ///
+    /// let filter = Filter::builder(Action::KILL_PROCESS)
+    ///     .arches([Arch::X86_64])
+    ///     .block("startup.static")
+    ///     .block("exit")
+    ///     .allow("getppid")
+    ///     .rule(names::SOCKET, arg("family").eq(consts::AF_UNIX), Action::ALLOW)
+    ///     .build()?;
+    /// let call = Arch::X86_64.syscall(names::EXIT_GROUP).expect("everywhere");
+    /// assert_eq!(filter.decide(&SeccompData::new(Arch::X86_64, call.nr)), Action::ALLOW);
+    /// # Ok::<(), callgate::Error>(())
+    /// ```
+    pub fn block(mut self, name: &str) -> Self {
+        match self.parts.last_mut() {
+            Some(Part::Blocks(blocks)) => blocks.push(name.to_owned()),
+            _ => self.parts.push(Part::Blocks(vec![name.to_owned()])),
+        }
         self
     }
 
     /// Answers `action` to a syscall where a condition on its arguments holds.
     pub fn rule(mut self, name: Name, condition: Cond, action: Action) -> Self {
-        self.rules.rules.push(Rule::new(name, Some(condition), Verdict::from(action)));
+        self.parts.push(Part::Rule(Rule::new(name, Some(condition), Verdict::from(action))));
         self
     }
 
     /// The policy these rules make, without compiling it.
     ///
     /// # Errors
-    /// [`Error`] names the rule's syscall and argument that cannot be resolved.
+    /// [`Error`] names the rule's syscall and argument that cannot be resolved, or the word that
+    /// names no syscall, family or block.
     pub fn policy(&self) -> Result<Policy, Error> {
         let target = match &self.arches {
             Some(arches) => {
@@ -83,8 +135,26 @@ impl FilterBuilder {
             }
             None => Target::new(Arch::native().ok_or(Error::NativeUnknown)?),
         };
-        let (policy, _) = resolve(&self.rules, &target).map_err(first)?;
+        let (policy, _) = resolve(&self.rules(&target)?, &target).map_err(first)?;
         Ok(policy)
+    }
+
+    fn rules(&self, target: &Target) -> Result<Rules, Error> {
+        let native = [target.native];
+        let arches = target.arches.as_deref().unwrap_or(&native);
+        let mut rules = Vec::new();
+        for part in &self.parts {
+            match part {
+                Part::Rule(rule) => rules.push(rule.clone()),
+                Part::Word(word, action) => {
+                    let verdict = Verdict::from(*action);
+                    let found = words::rules("allow ", std::slice::from_ref(word), arches)?;
+                    rules.extend(found.into_iter().map(|rule| Rule { verdict, ..rule }));
+                }
+                Part::Blocks(names) => rules.extend(words::rules("use @", names, arches)?),
+            }
+        }
+        Ok(Rules { header: self.header.clone(), rules })
     }
 
     /// Compiles the rules and proves the program equal to them.

@@ -13,6 +13,8 @@ pub enum Error {
     NativeUnknown,
     /// A rule cannot be resolved on an architecture of the filter.
     Rule(Mistake),
+    /// A word names no syscall, family or block; the text says what may be meant.
+    UnknownWord(String),
     /// The parts do not make a policy.
     Policy(callgate_policy::Error),
     /// The policy could not be compiled.
@@ -38,6 +40,7 @@ impl fmt::Display for Error {
                 "this machine's architecture is unknown; name the filter's architectures with `arches`",
             ),
             Self::Rule(mistake) => write!(f, "{mistake}"),
+            Self::UnknownWord(text) => f.write_str(text),
             Self::Policy(error) => write!(f, "{error}"),
             Self::Compile(error) => write!(f, "{error}"),
             Self::Proof(error) => write!(f, "{error}"),
@@ -60,7 +63,11 @@ impl std::error::Error for Error {
             Self::Profile(error) => error.source(),
             Self::Kernel(error) => error.source(),
             Self::Supervise(error) => error.source(),
-            Self::NativeUnknown | Self::Rule(_) | Self::Text(_) | Self::UnknownBuiltin(_) => None,
+            Self::NativeUnknown
+            | Self::Rule(_)
+            | Self::UnknownWord(_)
+            | Self::Text(_)
+            | Self::UnknownBuiltin(_) => None,
         }
     }
 }

@@ -8,12 +8,12 @@
 //! # A filter in five lines
 //!
 //! ```
-//! use callgate::{arg, names, Action, Errno, Filter, Scope};
+//! use callgate::{arg, consts, names, Action, Errno, Filter, Scope};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let filter = Filter::builder(Errno::EPERM.action())
 //!     .allow([names::READ, names::WRITE, names::CLOSE, names::EXIT_GROUP])
-//!     .rule(names::SOCKET, arg("family").is_in([1, 2, 10]), Action::ALLOW) // AF_UNIX, AF_INET, AF_INET6
+//!     .rule(names::SOCKET, arg("family").is_in([consts::AF_UNIX, consts::AF_INET]), Action::ALLOW)
 //!     .build()?;
 //!
 //! # let ending = callgate::kernel::child::run(|| {
@@ -29,7 +29,8 @@
 //! ```
 //!
 //! - **Names are checked when you compile.** [`names::SOCKET`] is a constant; a typo is an error of
-//!   rustc. A name from outside goes through [`Name::parse`].
+//!   rustc, and so are [`consts::AF_INET`] and the others, with each architecture's own value. A
+//!   name from outside goes through [`Name::parse`].
 //! - **Conditions read what the kernel reads.** [`arg`]`("family")` compares 32 bits, because the
 //!   kernel takes an `int`. A 64-bit comparison there could be evaded, or could refuse a good call,
 //!   by garbage in the high half of the register. Order is that of the kernel's type:
@@ -113,13 +114,16 @@
 #![forbid(unsafe_code)]
 
 mod builder;
+mod constants;
 mod error;
 mod filter;
 mod filter_stack;
+mod generated;
 mod machine;
 mod optimize;
 mod proof;
 pub mod testing;
+mod words;
 
 pub use callgate_bpf::Program;
 pub use callgate_kernel::{Scope, report};
@@ -132,9 +136,11 @@ pub use builder::FilterBuilder;
 pub use error::Error;
 pub use filter::Filter;
 pub use filter_stack::FilterStack;
+pub use generated::consts;
 pub use machine::this_machine;
 pub use optimize::{merge, optimize};
 pub use proof::{Unproved, UnprovedStack};
+pub use words::Calls;
 
 /// Compiling policies: how often calls are made, what the passes make: [`callgate_compiler`].
 pub use callgate_compiler as compiler;

@@ -3,7 +3,9 @@
 
 use callgate::kernel::child::{Call, Ending, Outcome, Signal, outcomes};
 use callgate::rules::MistakeKind;
-use callgate::{Action, Arch, Cond, Errno, Error, Filter, KernelVersion, SeccompData, arg, names};
+use callgate::{
+    Action, Arch, Cond, Errno, Error, Filter, KernelVersion, SeccompData, arg, consts, names,
+};
 
 const EPERM: Action = Errno::EPERM.action();
 
@@ -113,6 +115,77 @@ fn a_value_must_fit_what_the_kernel_reads() {
 fn unknown_arguments_list_the_known_ones() {
     let text = socket_rule(arg("famly").eq(1)).unwrap_err().to_string();
     assert!(text.contains("\"famly\"") && text.contains("family type protocol"), "{text}");
+}
+
+/// The generated items are what the language knows by these names.
+#[test]
+fn constants_have_each_architectures_value() {
+    assert_eq!(consts::AF_INET.on(Arch::Mips), Some(2));
+    assert_eq!(consts::AT_FDCWD.on(Arch::X86), Some(-100));
+    let create = |arch| consts::O_CREAT.on(arch);
+    assert_eq!([Arch::X86_64, Arch::Mips].map(create), [Some(0o100), Some(0o400)]);
+    assert_eq!(consts::MAP_32BIT.on(Arch::Aarch64), None);
+    assert_eq!(consts::AF_DECnet.name(), "AF_DECnet");
+    let named = socket_rule(arg("family").is_in([consts::AF_UNIX, consts::AF_INET])).unwrap();
+    let numbers = socket_rule(arg("family").is_in([1, 2])).unwrap();
+    assert_eq!(named.program(), numbers.program());
+}
+
+#[test]
+fn one_call_a_family_and_blocks_by_name() {
+    let arches = [Arch::X86_64, Arch::Aarch64, Arch::Mips];
+    let built = Filter::builder(EPERM)
+        .arches(arches)
+        .allow("read")
+        .allow(names::WRITE)
+        .family(Errno::EACCES.action(), "open")
+        .block("sockets.unix")
+        .block("startup.dynamic")
+        .build()
+        .unwrap();
+    let text = "policy 1\narch x86_64, aarch64, mips\ndefault errno EPERM\nallow { read, write }\n\
+                errno EACCES ~open\nuse @sockets.unix, @startup.dynamic\n";
+    let written = Filter::parse(text).unwrap();
+    for arch in arches {
+        for syscall in arch.syscalls() {
+            for first in [0, 1, 2, u64::MAX] {
+                let call = SeccompData::new(arch, syscall.nr).with_args([first; 6]);
+                assert_eq!(built.decide(&call), written.decide(&call), "{call:?}");
+            }
+        }
+    }
+}
+
+/// A call's name is that of the architecture through which it came.
+#[test]
+fn a_call_knows_its_name() {
+    for arch in Arch::ALL {
+        for syscall in arch.syscalls() {
+            let call = SeccompData::new(arch, syscall.nr);
+            assert_eq!(call.name(), Some(syscall.name), "{call:?}");
+        }
+        assert_eq!(SeccompData::new(arch, callgate::SyscallNr::new(0x3fff_ffff)).name(), None);
+    }
+}
+
+#[test]
+fn words_that_name_nothing_are_told_apart() {
+    let text = |change: fn(callgate::FilterBuilder) -> callgate::FilterBuilder| {
+        let builder = Filter::builder(EPERM).arches([Arch::X86_64]);
+        change(builder).build().unwrap_err().to_string()
+    };
+    let near = "no syscall is called `raed`; did you mean `read` or `readv`?";
+    assert_eq!(text(|builder| builder.allow("raed")), near);
+    assert!(text(|builder| builder.family(EPERM, "opn")).contains("`~open`"));
+    assert!(text(|builder| builder.block("thread")).contains("`@threads`"));
+    assert!(text(|builder| builder.block("cli-tol")).contains("`@cli-tool`"));
+    for more in ["", "exit\nallow ptrace", "exit, @debug", "read where fd == 1", "#"] {
+        let told = |builder: callgate::FilterBuilder| builder.build().unwrap_err().to_string();
+        let builder = || Filter::builder(EPERM).arches([Arch::X86_64]);
+        let expected = format!("{more:?} is no name of syscalls");
+        assert_eq!(told(builder().block(more)), expected);
+        assert_eq!(told(builder().allow(more)), expected);
+    }
 }
 
 #[test]

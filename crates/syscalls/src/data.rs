@@ -2,7 +2,7 @@
 //!
 //! References: `include/uapi/linux/seccomp.h`, seccomp(2).
 
-use crate::{Arch, ArchToken, SyscallNr};
+use crate::{Arch, ArchToken, Name, SyscallNr};
 
 /// One call: the 64 bytes that a filter can read. Nothing else influences a filter's result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,5 +30,11 @@ impl SeccompData {
     pub const fn with_args(mut self, args: [u64; 6]) -> Self {
         self.args = args;
         self
+    }
+
+    /// The name of the syscall, where the architecture that made the call has one of that number.
+    #[must_use]
+    pub fn name(&self) -> Option<Name> {
+        Some(Arch::of_call(self.arch, self.nr)?.syscall_at(self.nr)?.name)
     }
 }

@@ -39,6 +39,9 @@ const GENERATED: &str = "crates/syscalls/src/generated";
 /// Where those of `callgate-facts` are.
 const FACTS: &str = "crates/facts/src/generated";
 
+/// The library's constants.
+const ITEMS: &str = "crates/callgate/src/generated/consts.rs";
+
 fn main() -> std::process::ExitCode {
     house::main("codegen", run)
 }
@@ -82,6 +85,7 @@ fn render_all(root: &Path) -> Result<BTreeMap<PathBuf, String>, String> {
         files.into_iter().map(|(name, text)| (folder.join(name), text)).collect();
     let folder = root.join(FACTS);
     files.extend(of_facts.into_iter().map(|(name, text)| (folder.join(name), text)));
+    files.insert(root.join(ITEMS), constants::render_items(&root.join("data"), &facts)?);
     files.extend(editors::render(root));
     Ok(files)
 }

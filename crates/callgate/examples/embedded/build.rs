@@ -1,22 +1,38 @@
 //! Compiles the application's filter for the target and proves it. A filter that is not proved
-//! fails the build.
+//! fails the build, and so does a mistake in its text, with file, line and column.
+#![expect(clippy::print_stderr, reason = "cargo shows what a build script that fails has written")]
 
-use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::{env, fs};
 
-use callgate::{Arch, Errno, Filter, arg, names};
+use callgate::rules::{Source, Target};
+use callgate::{Arch, Error, Filter, gate};
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
+    println!("cargo::rerun-if-changed=filter.gate");
     println!("cargo::rerun-if-changed=build.rs");
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        // An error that main returns would be shown by its fields, not by its text.
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn std::error::Error>> {
     // The machine that builds may be another one.
     let target: Arch = env::var("CARGO_CFG_TARGET_ARCH")?.parse()?;
-    let filter = Filter::builder(callgate::Action::ALLOW)
-        .arches([target])
-        .answer(Errno::EPERM.action(), [names::UNSHARE, names::SETNS, names::PTRACE])
-        .rule(names::SOCKET, !arg("family").eq(1), Errno::EACCES.action()) // AF_UNIX
-        .build()?;
+    let filter = filter(Path::new("filter.gate"), target)?;
     let path = PathBuf::from(env::var("OUT_DIR")?).join("filter.rs");
     fs::write(path, filter.to_rust("FILTER", target.endian()))?;
     Ok(())
+}
+
+fn filter(path: &Path, target: Arch) -> Result<Filter, Error> {
+    let source = Source::load(path).map_err(gate::Refused::from)?;
+    let written = gate::read(source, &mut gate::from_folder)?;
+    Filter::from_text(&written, &Target::new(target))
 }

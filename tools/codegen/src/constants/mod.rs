@@ -15,7 +15,7 @@ use std::path::Path;
 
 pub(super) use import::run as import;
 pub(super) use layout::{arches_named, takes};
-pub(super) use render::render;
+pub(super) use render::{render, render_items};
 
 use crate::facts::{self, TABLES};
 use house::lines;

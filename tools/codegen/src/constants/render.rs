@@ -35,15 +35,42 @@ pub(crate) fn render(data: &Path, facts: &Facts) -> Result<String, String> {
     Ok(text)
 }
 
+/// The constants of the library `callgate`: an item each, as Rust code names them.
+pub(crate) fn render_items(data: &Path, facts: &Facts) -> Result<String, String> {
+    let layout = Layout::new(&parts(data)?, &read(data)?, &uses(data)?, facts)?;
+    let mut text = header("Constants of the kernel's interface under their names in C.");
+    text.push_str("use callgate_syscalls::Arch;\n\nuse crate::constants::{differing, equal};\n\n");
+    let all: Vec<String> = each_arch().collect();
+    let _ = writeln!(text, "const ARCHES: [Arch; {}] = [{}];\n", all.len(), all.join(", "));
+    let (mut equal, mut differing) = (String::new(), String::new());
+    for (name, bounds) in layout.names.iter().zip(layout.starts.windows(2)) {
+        let values = &layout.values[bounds[0]..bounds[1]];
+        let count: u32 = values.iter().map(|(arches, _)| arches.count_ones()).sum();
+        let _ = match values {
+            [(_, value)] if count as usize == all.len() => writeln!(equal, "{name} = {value};"),
+            _ => {
+                let pair = |(arches, value): &(u32, i64)| format!("({arches:#x}, {value})");
+                let pairs = column(values, pair).join(", ");
+                writeln!(differing, "{name} on {count} = [{pairs}];")
+            }
+        };
+    }
+    let _ = write!(text, "equal! {{\n{equal}}}\n\ndiffering! {{ ARCHES:\n{differing}}}\n");
+    Ok(text)
+}
+
 fn column<T, U>(rows: &[T], of: impl Fn(&T) -> U) -> Vec<U> {
     rows.iter().map(of).collect()
 }
 
 /// The architectures in the order of the bits of `VALUE_ARCHES`.
 fn arches(text: &mut String) {
-    let arches: Vec<String> =
-        TABLES.iter().flat_map(|table| table.arches).map(|arch| format!("Arch::{arch}")).collect();
+    let arches: Vec<String> = each_arch().collect();
     array(text, "ARCHES", "Arch", &arches);
+}
+
+fn each_arch() -> impl Iterator<Item = String> {
+    TABLES.iter().flat_map(|table| table.arches).map(|arch| format!("Arch::{arch}"))
 }
 
 fn kind(kind: Kind) -> String {
