@@ -1,5 +1,7 @@
 //! What the language knows by name beside syscalls: constants, families and blocks.
 
+pub(crate) mod about;
+
 use callgate_facts::{Allowance, Block, Constants, Family, GroupMember, Groups, PartKind, Role};
 use callgate_syscalls::{Arch, Name};
 

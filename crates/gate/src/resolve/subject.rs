@@ -194,9 +194,15 @@ impl Reader<'_, '_> {
                 let help = format!("did you mean `@{near}`?");
                 diagnostic.help_with_edit(help, span, format!("@{near}"))
             }
-            None => diagnostic.help(
-                "`callgate groups` lists the blocks; a group of your own is `group NAME { ... }`",
-            ),
+            None => {
+                let list = "`callgate groups` lists the blocks; a group of your own is `group NAME { ... }`";
+                let told = known::about::unknown_block(name);
+                let diagnostic = told.into_iter().fold(diagnostic, Diagnostic::help);
+                match known::about::others_set(name) {
+                    Some(set) => diagnostic.help(format!("`callgate groups {set}` lists that set")),
+                    None => diagnostic.help(list),
+                }
+            }
         };
         self.report(diagnostic);
     }
