@@ -39,8 +39,10 @@ pub(super) struct Watch {
     stops: bool,
     /// Threads that have stopped and were not looked at yet.
     backlog: VecDeque<(Tid, Stand)>,
-    /// What was seen last of calls and of SIGSYS, and of whom.
-    last: Option<(Tid, Last)>,
+    /// The call that was made last, and who has made it.
+    last: Option<(Tid, SeccompData)>,
+    /// Who has sent a SIGSYS to the command, if it has made no call since.
+    sent: Option<Option<Tid>>,
     /// How many filters the command's process had when it began.
     filters_at_start: Option<u32>,
     /// Whether the filter in force has only handed calls over, and no longer to anybody.
@@ -50,8 +52,9 @@ pub(super) struct Watch {
 impl Watch {
     pub(super) const fn new(filters: Stack) -> Self {
         let backlog = VecDeque::new();
-        let (begun, stops, last, took_over, filters_at_start) = (false, false, None, false, None);
-        Self { filters, begun, stops, backlog, last, filters_at_start, took_over }
+        let (begun, stops, took_over) = (false, false, false);
+        let (last, sent, filters_at_start) = (None, None, None);
+        Self { filters, begun, stops, backlog, last, sent, filters_at_start, took_over }
     }
 
     /// Of a command that runs, under a filter whose listener is gone.
@@ -98,7 +101,7 @@ impl Watch {
         let Some(call) = steer::call(thread)? else {
             return steer::go_to_call(thread).map(|()| None);
         };
-        self.last = Some((thread, Last::Call(call)));
+        self.last = Some((thread, call));
         if self.took_over && mark::can_be_marked(&call, &self.filters) {
             let stand = hand::make_marked(thread, &call)?;
             self.backlog.extend(stand.map(|stand| (thread, stand)));
@@ -113,12 +116,13 @@ impl Watch {
 }
 
 impl Enforcer {
-    /// What the command did or got last, where it is traced and nobody else has done or got
-    /// anything since.
+    /// What the command did or got last, where it is traced; of a call, if nobody else has made one
+    /// since.
     #[must_use]
     pub fn last(&self) -> Option<Last> {
         let Means::Watch(watch) = &self.means else { return None };
-        watch.last.filter(|(thread, _)| *thread == self.command).map(|(_, last)| last)
+        let made = watch.last.filter(|(thread, _)| *thread == self.command);
+        watch.sent.map(Last::Sent).or(made.map(|(_, call)| Last::Call(call)))
     }
 
     /// Whether the caller has loaded filters since the command began: as strict as these or
@@ -173,6 +177,7 @@ impl Enforcer {
         let Means::Watch(watch) = &mut self.means else { return Ok(None) };
         if is_command {
             watch.stops = stand == Stand::WithAll;
+            watch.sent = watch.sent.filter(|_| stand != Stand::AtCall);
         }
         let gone = |reason: &Errno| *reason == errno(libc::ESRCH);
         let done = match stand {
@@ -197,8 +202,8 @@ impl Enforcer {
             Stand::AtEvent => steer::go_to_call(thread),
             Stand::AtSignal(signal) => {
                 let sent = signals::of(thread).ok().filter(|it| !it.is_of_kernel());
-                if let Some(sent) = sent.filter(|_| signal == libc::SIGSYS) {
-                    watch.last = Some((thread, Last::Sent(sent.sender())));
+                if is_command && signal == libc::SIGSYS {
+                    watch.sent = sent.map(|sent| sent.sender());
                 }
                 self.passing.deliver(thread, signal)
             }

@@ -291,6 +291,3 @@ fn tried(
         false => Err(Error::Disagreement { call, expected, actual }),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -23,6 +23,14 @@ pub(crate) fn command(args: &[&str]) -> Command {
     command
 }
 
+/// The binary with signals as they are by default: whoever runs the tests may ignore some.
+pub(crate) fn command_with_signals(args: &[&str]) -> Command {
+    let mut command = Command::new("env");
+    command.args(["--default-signal", env!("CARGO_BIN_EXE_callgate")]).args(args);
+    command.stdin(Stdio::null()).env_remove("NO_COLOR");
+    command
+}
+
 /// Runs the binary.
 pub(crate) fn callgate(args: &[&str]) -> Run {
     Run::from(command(args).output().unwrap())

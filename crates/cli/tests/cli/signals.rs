@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-use crate::harness::{Folder, Run, command};
+use crate::harness::{Folder, Run, command_with_signals as command};
 
 /// Handles three signals, of which the last is the end, and says who has sent them.
 const HANDLES: &str = r#"

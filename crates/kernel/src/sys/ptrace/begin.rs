@@ -29,7 +29,9 @@ pub unsafe fn start(exec: impl FnOnce() -> Error) -> Result<(Tid, Held), Error> 
     // and ending.
     match unsafe { fork() }.map_err(|errno| kernel("fork", errno))? {
         Fork::Child => {
-            // Without a word from the parent, which has gone, nothing is run.
+            // Without a word from the parent, which has gone, nothing is run. Its end is open here as
+            // well, and would keep the answer from coming.
+            drop(here);
             let code = match there.read_exact(&mut [0]) {
                 Ok(()) => {
                     held.give_back();

@@ -1,8 +1,10 @@
 //! Questions, on policies whose answers are plain.
 
-use callgate_policy::{ArchPolicy, Comparison, Operator, Policy};
+#![expect(clippy::unwrap_used, reason = "also what the tests share may panic")]
 
-use super::*;
+use callgate_policy::{ArchPolicy, Comparison, Condition, Field, Operator, Policy};
+use callgate_prover::{Prover, Spelling};
+use callgate_syscalls::{Action, Arch, SeccompData, SyscallNr};
 
 fn getpgid(operator: Operator, value: u64) -> Policy {
     let mut policy = ArchPolicy::new(Action::ALLOW);
