@@ -14,7 +14,7 @@ use std::fmt::Write as _;
 use callgate_bpf::Program;
 use callgate_formats::{Error, Options, Profile, Reading};
 use callgate_policy::{ArchPolicy, Comparison, Condition, Field, Operator, Policy};
-use callgate_prover::{Difference, Prover, Scope, freedom};
+use callgate_prover::{Difference, Prover, Scope};
 use callgate_syscalls::{Action, Arch, KernelVersion, Name, SyscallNr, names};
 
 use super::driver::{Answer, Driver, Whose};
@@ -175,7 +175,7 @@ fn compare(
     }
     let theirs = theirs.program()?;
     let found = sample.differing(&by_library, &theirs)?;
-    let looser = |difference: &&Difference| freedom(difference.left) > freedom(difference.right);
+    let looser = |difference: &&Difference| difference.left.freedom() > difference.right.freedom();
     match found.iter().find(looser) {
         None if found.is_empty() => counts.same += 1,
         None => counts.stricter += 1,

@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use callgate_policy::Policy;
 use callgate_raise::{
-    Agreement, Call, Clause, Differing, Raised, Refusals, compare, freedom, permits_no_more, raise,
-    stricter,
+    Agreement, Call, Clause, Differing, Raised, Refusals, compare, permits_no_more, raise, stricter,
 };
 use callgate_syscalls::{Arch, Name};
 
@@ -180,7 +179,7 @@ fn nearest_keeping(
 
 /// A call that is permitted and was not, in words.
 fn excess(differing: &[Differing]) -> String {
-    let found = differing.iter().find(|found| freedom(found.read) > freedom(found.meant));
+    let found = differing.iter().find(|found| found.read.freedom() > found.meant.freedom());
     found.map_or_else(String::new, |found| format!(": {}", difference_text(found)))
 }
 

@@ -6,7 +6,7 @@ use callgate_syscalls::{Action, Arch, Argument, ArgumentWidth, Endian, SeccompDa
 
 use crate::budget::Halt;
 use crate::compare::where_holds;
-use crate::diagram::{Diagrams, FALSE, NodeId, OUTSIDE, Order, Pattern, Rank, TRUE, freedom};
+use crate::diagram::{Diagrams, FALSE, NodeId, OUTSIDE, Order, Pattern, Rank, TRUE};
 use crate::meaning::{Meaning, endian_of};
 use crate::numbers::Interval;
 use crate::policy::words_of;
@@ -38,6 +38,12 @@ pub enum Spelling {
     Signs,
 }
 
+impl Spelling {
+    const fn of(is_signed: bool) -> &'static [Self] {
+        if is_signed { &[Self::Zeros, Self::Signs] } else { &[Self::Zeros] }
+    }
+}
+
 impl Prover {
     /// The actions that calls of a syscall get which meet a condition, ascending, each with a call.
     ///
@@ -49,7 +55,7 @@ impl Prover {
         (arch, nr): (Arch, SyscallNr),
         condition: &Condition,
     ) -> Result<Vec<(Action, SeccompData)>, Error> {
-        let node = self.node_at(meaning, arch, nr)?;
+        let node = self.node_at(meaning, (arch, nr))?;
         let d = &mut self.diagrams;
         let holds = d.where_holds(condition, arch.endian(), [TRUE, FALSE])?;
         let node = d.ite(holds, node, OUTSIDE)?;
@@ -71,7 +77,7 @@ impl Prover {
         (arch, nr): (Arch, SyscallNr),
         is_signed: impl Fn(Argument) -> bool,
     ) -> Result<Vec<Ambiguity>, Error> {
-        let node = self.node_at(meaning, arch, nr)?;
+        let node = self.node_at(meaning, (arch, nr))?;
         let signature = arch.syscall_at(nr).and_then(|syscall| arch.signature(syscall.name));
         let Some(signature) = signature.filter(|_| !self.diagrams.is_leaf(node)) else {
             return Ok(Vec::new());
@@ -89,10 +95,7 @@ impl Prover {
             // Calls of 32-bit programs have no signs there.
             let is_signed =
                 is_signed(argument) && arch.word_bits() == 64 && register.read[1] == u32::MAX;
-            for spelling in [Spelling::Zeros, Spelling::Signs] {
-                if spelling == Spelling::Signs && !is_signed {
-                    continue;
-                }
+            for &spelling in Spelling::of(is_signed) {
                 let at = At { arch, nr, node, freest };
                 found.extend(self.ambiguity(meaning, at, &register, spelling)?);
             }
@@ -113,20 +116,17 @@ impl Prover {
         condition: &Condition,
     ) -> Result<Option<Ambiguity>, Error> {
         let Ok(field) = Field::arg(argument) else { return Ok(None) };
-        let node = self.node_at(meaning, arch, nr)?;
+        let node = self.node_at(meaning, (arch, nr))?;
         let holds = self.diagrams.where_holds(condition, arch.endian(), [TRUE, FALSE])?;
         let node = self.diagrams.ite(holds, node, OUTSIDE)?;
         let ranks = words_of(field, arch.endian()).map(|word| self.diagrams.order.rank(word));
         let (high, low) = ((bits >> 32) as u32, (bits & 0xffff_ffff) as u32);
         let register = Register { argument, ranks, read: [!high, !low] };
         let freest = self.freest(node, &register)?;
-        for spelling in [Spelling::Zeros, Spelling::Signs] {
-            let is_sensible = spelling == Spelling::Zeros || high == u32::MAX;
+        for &spelling in Spelling::of(high == u32::MAX) {
             let at = At { arch, nr, node, freest };
-            let found =
-                if is_sensible { self.ambiguity(meaning, at, &register, spelling)? } else { None };
-            if found.is_some() {
-                return Ok(found);
+            if let Some(found) = self.ambiguity(meaning, at, &register, spelling)? {
+                return Ok(Some(found));
             }
         }
         Ok(None)
@@ -152,9 +152,9 @@ impl Prover {
         let spelled = register.spelled(d, spelling)?;
         let functions = where_holds(d, spelled, [freest, node])?;
         let calls = pairs(d, functions[0], functions[1], start(arch, nr))?.calls;
-        let freer = calls.into_iter().filter(|((had, got), _)| freedom(*had) > freedom(*got));
+        let freer = calls.into_iter().filter(|((had, got), _)| had.freedom() > got.freedom());
         let Some(((had, got), words)) =
-            freer.max_by_key(|((had, got), _)| (freedom(*had), std::cmp::Reverse(freedom(*got))))
+            freer.max_by_key(|((had, got), _)| (had.freedom(), std::cmp::Reverse(got.freedom())))
         else {
             return Ok(None);
         };
@@ -172,12 +172,8 @@ impl Prover {
     }
 
     /// The function of the rest of the call for an architecture and number.
-    fn node_at(
-        &mut self,
-        meaning: &Meaning<'_>,
-        arch: Arch,
-        nr: SyscallNr,
-    ) -> Result<NodeId, Error> {
+    fn node_at(&mut self, meaning: &Meaning<'_>, at: (Arch, SyscallNr)) -> Result<NodeId, Error> {
+        let (arch, nr) = at;
         self.own(meaning)?;
         let (token, nr) = (arch.token().raw(), nr.raw());
         let class = meaning.classes.iter().find(|class| class.tokens.contains(token));
@@ -237,29 +233,32 @@ impl Register {
                 [(high, all(u32::MAX)), (low, Pattern { mask: SIGN, value: SIGN })]
             }
         };
-        let mut holds = TRUE;
-        for (rank, pattern) in parts.into_iter().filter(|(_, pattern)| pattern.mask != 0) {
-            let here = d.choice(rank, pattern, TRUE, FALSE)?;
-            holds = d.and(here, holds)?;
-        }
-        Ok(holds)
+        all_of(d, parts)
     }
 }
 
 /// The condition that a call has these words, but for the bits of a register that the kernel does not read.
 fn same_but(d: &mut Diagrams, register: &Register, words: &Words) -> Result<NodeId, Error> {
-    let mut holds = TRUE;
     let fields = std::iter::once(Field::InstructionPointer).chain(Field::ARGS);
     let arch = callgate_syscalls::ArchToken::new(words[1]);
-    for word in fields.flat_map(|field| words_of(field, endian_of(arch))) {
-        let rank = d.order.rank(word);
-        let mask = match register.ranks.iter().position(|own| *own == rank) {
-            Some(own) if register.read[own] == 0 => continue,
-            Some(own) => register.read[own],
-            None => u32::MAX,
-        };
-        let value = words[usize::from(word.index())] & mask;
-        let here = d.choice(rank, Pattern { mask, value }, TRUE, FALSE)?;
+    let order = d.order.clone();
+    let same = fields.flat_map(|field| words_of(field, endian_of(arch))).map(|word| {
+        let rank = order.rank(word);
+        let own = register.ranks.iter().position(|own| *own == rank);
+        let mask = own.map_or(u32::MAX, |own| register.read[own]);
+        (rank, Pattern { mask, value: words[usize::from(word.index())] & mask })
+    });
+    all_of(d, same)
+}
+
+/// The condition that words have these patterns.
+fn all_of(
+    d: &mut Diagrams,
+    patterns: impl IntoIterator<Item = (Rank, Pattern)>,
+) -> Result<NodeId, Error> {
+    let mut holds = TRUE;
+    for (rank, pattern) in patterns.into_iter().filter(|(_, pattern)| pattern.mask != 0) {
+        let here = d.choice(rank, pattern, TRUE, FALSE)?;
         holds = d.and(here, holds)?;
     }
     Ok(holds)

@@ -7,7 +7,7 @@ use callgate_policy::Condition;
 use callgate_syscalls::{Action, ArchToken, SeccompData, SyscallNr};
 
 use crate::budget::Halt;
-use crate::diagram::{DEPENDS, Diagrams, NodeId, OUTSIDE, freedom};
+use crate::diagram::{DEPENDS, Diagrams, NodeId, OUTSIDE};
 use crate::meaning::{Meaning, endian_of};
 use crate::numbers::Interval;
 use crate::prover::{Common, for_each_common};
@@ -175,7 +175,7 @@ impl Prover {
             let Pairs { calls, depends } =
                 pairs(d, l, r, start_words(d, tokens, &numbers, [l, r]))?;
             depending |= depends;
-            let found = calls.into_iter().find(|((l, r), _)| freedom(*l) > freedom(*r));
+            let found = calls.into_iter().find(|((l, r), _)| l.freedom() > r.freedom());
             if let Some(((from, to), words)) = found {
                 let witness = call_of(&words);
                 replay(left, Scope::Exact, &witness, from)?;

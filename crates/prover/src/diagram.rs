@@ -55,7 +55,6 @@ use crate::budget::{Budget, Halt};
 
 pub(crate) use build::{Segment, WordTest};
 pub(crate) use operations::Combine;
-pub use operations::freedom;
 pub(crate) use word::{Fields, Loads, Order, Rank};
 
 /// A node of a diagram, and by that the function of the diagram below it.

@@ -54,7 +54,6 @@ pub use ask::{Ambiguity, Spelling};
 pub use attribute::{Attribution, attribute};
 pub use budget::{Options, Undecided, WideShift};
 pub use compare::{Difference, Scope};
-pub use diagram::freedom;
 pub use error::Error;
 pub use meaning::Meaning;
 pub use pieces::{Body, prove_pieces};

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use callgate_policy::{Action, ArchPolicy, Condition, Known, Policy, SyscallNr, Unknown};
-use callgate_prover::{Options, Prover, Scope, freedom};
+use callgate_prover::{Options, Prover, Scope};
 use callgate_syscalls::Arch;
 
 /// How two policies become one.
@@ -264,7 +264,7 @@ impl Algebra {
     pub fn apply(self, left: Action, right: Action) -> Action {
         let right_wins = match self {
             Self::Intersect => right.precedence() < left.precedence(),
-            Self::Union => freedom(right) > freedom(left),
+            Self::Union => right.freedom() > left.freedom(),
         };
         if right_wins { right } else { left }
     }

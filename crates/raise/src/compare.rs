@@ -4,8 +4,6 @@ use callgate_policy::{Action, ArchPolicy, Policy, Rule, SyscallNr};
 use callgate_prover::{Error, Options, Prover, Scope};
 use callgate_syscalls::{Arch, Name, SeccompData};
 
-use crate::freedom;
-
 /// How far two policies agree.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "callers decide on each")]
@@ -174,7 +172,7 @@ impl Refusals {
 
 /// Whether the call is not made, and nobody is told that it was.
 pub(crate) fn is_refusal(action: Action) -> bool {
-    !action.kind().may_execute() && !freedom(action).1
+    !action.kind().may_execute() && !action.freedom().1
 }
 
 /// Whether a policy permits no more than another: then where it permits less, and what both refuse
@@ -195,7 +193,7 @@ pub fn permits_no_more(
             match kind(&one, than) {
                 Some(Kind::Foreign) => refusals.foreign.push(one.0.refusal()),
                 Some(Kind::Number) => refusals.numbers.push(one.0.refusal()),
-                _ if !is_subset && freedom(one.0.read) > freedom(one.0.meant) => return Ok(None),
+                _ if !is_subset && one.0.read.freedom() > one.0.meant.freedom() => return Ok(None),
                 Some(Kind::Syscall) => refusals.syscalls.push(one.0.refusal()),
                 None => less.push(one.0),
             }

@@ -28,7 +28,6 @@ mod stricter;
 mod test;
 mod vocabulary;
 
-pub use callgate_prover::freedom;
 pub use clause::Clause;
 pub use combine::{Algebra, CombineError, combine};
 pub use compare::{Agreement, Differing, Refusal, Refusals, compare, permits_no_more};

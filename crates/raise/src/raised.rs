@@ -9,7 +9,6 @@ use crate::Clause;
 use crate::ask::{self, List};
 use crate::call::{self, Draft};
 use crate::compare::is_refusal;
-use crate::freedom;
 use crate::part::Part;
 
 /// A policy as rules that people write.
@@ -225,7 +224,7 @@ fn smallest(mut parts: Vec<Vec<Part>>) -> Vec<Vec<Part>> {
     for list in &mut parts {
         list.retain(|part| !part.clauses.is_empty());
         list.iter_mut().for_each(|part| part.clauses.sort_by_cached_key(Clause::order));
-        list.sort_by_key(|part| (std::cmp::Reverse(freedom(part.action)), part.action.raw()));
+        list.sort_by_key(|part| (std::cmp::Reverse(part.action.freedom()), part.action.raw()));
     }
     parts
 }

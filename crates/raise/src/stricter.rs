@@ -3,7 +3,7 @@
 use callgate_policy::{Action, ActionKind};
 use callgate_syscalls::{Arch, Name};
 
-use crate::{Clause, Part, Raised, Test, Vocabulary, freedom};
+use crate::{Clause, Part, Raised, Test, Vocabulary};
 
 /// What a format can say of a syscall's arguments on an architecture.
 pub type Says<'a> = &'a dyn Fn(Arch, Option<Name>, &Test) -> bool;
@@ -60,7 +60,7 @@ fn nearest(action: Action, has_action: &dyn Fn(Action) -> bool) -> Action {
     };
     others
         .into_iter()
-        .find(|other| freedom(*other) <= freedom(action) && has_action(*other))
+        .find(|other| other.freedom() <= action.freedom() && has_action(*other))
         .unwrap_or(action)
 }
 
@@ -69,7 +69,7 @@ fn nearest(action: Action, has_action: &dyn Fn(Action) -> bool) -> Action {
 fn sayable(parts: &[Part], default: Action, vocabulary: &Vocabulary<'_>) -> Vec<Part> {
     let mut kept: Vec<Part> = Vec::new();
     let mut sorted: Vec<&Part> = parts.iter().filter(|part| part.action != default).collect();
-    sorted.sort_by_key(|part| freedom(part.action));
+    sorted.sort_by_key(|part| part.action.freedom());
     for part in sorted {
         let mut clauses = part.clauses.clone();
         for stronger in &kept {
@@ -77,7 +77,7 @@ fn sayable(parts: &[Part], default: Action, vocabulary: &Vocabulary<'_>) -> Vec<
                 clauses = crate::clause::without(clauses, &stronger.clauses).unwrap_or_default();
             }
         }
-        let permits_less = freedom(part.action) < freedom(default);
+        let permits_less = part.action.freedom() < default.freedom();
         let clauses: Vec<Clause> = clauses
             .iter()
             .filter_map(|clause| match vocabulary.express(std::slice::from_ref(clause)) {

@@ -1,7 +1,7 @@
 //! Differences as a reader thinks of them: per architecture, by the names of syscalls.
 
 use callgate_policy::Condition;
-use callgate_prover::{Difference, freedom};
+use callgate_prover::Difference;
 use callgate_syscalls::{Action, Arch, ArchToken, SeccompData, SyscallNr, X32_BIT};
 use serde::Serialize;
 
@@ -206,11 +206,11 @@ fn change(
 /// Which side permits more. Two refusals permit the same, nothing, however they differ in what they
 /// do to the caller; to tell it of success that there was none is no refusal.
 fn direction(from: Action, to: Action) -> Direction {
-    let is_refusal = |action: Action| !action.kind().may_execute() && !freedom(action).1;
+    let is_refusal = |action: Action| !action.kind().may_execute() && !action.freedom().1;
     if is_refusal(from) && is_refusal(to) {
         return Direction::Other;
     }
-    match freedom(from).cmp(&freedom(to)) {
+    match from.freedom().cmp(&to.freedom()) {
         std::cmp::Ordering::Less => Direction::Looser,
         std::cmp::Ordering::Greater => Direction::Stricter,
         std::cmp::Ordering::Equal => Direction::Other,

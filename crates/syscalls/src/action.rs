@@ -152,6 +152,19 @@ impl Action {
     pub const fn precedence(self) -> i32 {
         i32::from_ne_bytes((self.0 & ACTION_MASK).to_ne_bytes())
     }
+
+    /// How much an action permits, by what the kernel does: more is a higher number.
+    ///
+    /// A call that fails with errno 0 has not failed as far as its caller can tell, so that is more
+    /// than any other errno. The kernel kills the process on an action that it does not know.
+    #[must_use]
+    pub const fn freedom(self) -> (i32, bool) {
+        match self.kind() {
+            ActionKind::Unknown => (Self::KILL_PROCESS.precedence(), false),
+            ActionKind::Errno => (self.precedence(), self.data() == 0),
+            _ => (self.precedence(), false),
+        }
+    }
 }
 
 impl fmt::Display for Action {

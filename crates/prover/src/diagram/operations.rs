@@ -1,7 +1,7 @@
 //! The operations on functions: what they are where no bit has to be asked about any more.
 
 use callgate_bpf::{DataWord, Test};
-use callgate_syscalls::{Action, ActionKind};
+use callgate_syscalls::Action;
 
 use super::apply::Operands;
 use super::{DEPENDS, Diagrams, FALSE, NodeId, Pattern, Rank, TRUE, View};
@@ -23,23 +23,10 @@ impl Combine {
     pub(crate) fn apply(self, left: Action, right: Action) -> Action {
         let right_wins = match self {
             Self::Strictest => right.precedence() < left.precedence(),
-            Self::Loosest => freedom(right) > freedom(left),
-            Self::Freest => (freedom(right), right.raw()) > (freedom(left), left.raw()),
+            Self::Loosest => right.freedom() > left.freedom(),
+            Self::Freest => (right.freedom(), right.raw()) > (left.freedom(), left.raw()),
         };
         if right_wins { right } else { left }
-    }
-}
-
-/// How much an action permits, by what the kernel does: more is a higher number.
-///
-/// A call that fails with errno 0 has not failed as far as its caller can tell, so that is more than any other errno.
-/// The kernel kills the process on an action that it does not know.
-#[must_use]
-pub const fn freedom(action: Action) -> (i32, bool) {
-    match action.kind() {
-        ActionKind::Unknown => (Action::KILL_PROCESS.precedence(), false),
-        ActionKind::Errno => (action.precedence(), action.data() == 0),
-        _ => (action.precedence(), false),
     }
 }
 
