@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use callgate_facts::Constant;
@@ -51,6 +52,7 @@ pub(crate) const KERNEL: &[&[&str]] = &[
     &["linux/time.h"],
     &["linux/hidraw.h", "linux/uinput.h"],
     &["asm/kvm.h", "linux/kvm.h", "linux/ioctl.h"],
+    &["drm/drm.h"],
 ];
 
 const MOST: &[&str] = &[
@@ -197,9 +199,11 @@ pub(crate) enum Answer {
 }
 
 impl Compiler {
-    /// Asks programs with these headers for the values: one answer for each constant.
+    /// Asks programs with these headers for the values: one answer for each constant. The kernel's
+    /// are looked for in a folder first, if there is one.
     pub(crate) fn ask(
         &self,
+        folder: Option<&Path>,
         programs: &[&[&str]],
         constants: &[(Constant, i64)],
     ) -> Result<Vec<Answer>, String> {
@@ -208,7 +212,7 @@ impl Compiler {
             let open: Vec<usize> =
                 (0..all.len()).filter(|place| all[*place] == Answer::Unknown).collect();
             let wanted: Vec<_> = open.iter().map(|place| constants[*place]).collect();
-            for (place, answer) in open.into_iter().zip(self.ask_one(headers, &wanted)?) {
+            for (place, answer) in open.into_iter().zip(self.ask_one(folder, headers, &wanted)?) {
                 all[place] = answer;
             }
         }
@@ -217,6 +221,7 @@ impl Compiler {
 
     fn ask_one(
         &self,
+        folder: Option<&Path>,
         headers: &[&str],
         constants: &[(Constant, i64)],
     ) -> Result<Vec<Answer>, String> {
@@ -228,7 +233,7 @@ impl Compiler {
         }
         text.push_str("#endif\n");
         // An assertion about a name that is nowhere costs a search for similar names.
-        let words = self.compile(&["-E", "-dD"], &text)?.0;
+        let words = self.compile(folder, &["-E", "-dD"], &text)?.0;
         let words: BTreeSet<&str> =
             words.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
         let first = text.lines().count() + 1;
@@ -240,7 +245,7 @@ impl Compiler {
                     writeln!(text, "_Static_assert((long long)({constant}) == {value}LL, \"\");");
             }
         }
-        let errors = self.compile(&["-fsyntax-only"], &text)?.1;
+        let errors = self.compile(folder, &["-fsyntax-only"], &text)?.1;
         let found = answers(&errors, first, asked.len())
             .map_err(|line| format!("{}: {line}", self.program))?;
         let mut all = vec![Answer::Unknown; constants.len()];
@@ -250,8 +255,25 @@ impl Compiler {
         Ok(all)
     }
 
+    /// Where the kernel's headers for this architecture are in an unpacked package of Debian.
+    fn below(&self, folder: &Path) -> [PathBuf; 2] {
+        let triplet = match self.arch {
+            Arch::X86_64 => "x86_64-linux-gnu",
+            Arch::X86 => "i386-linux-gnu",
+            Arch::X32 => "x86_64-linux-gnux32",
+            _ => self.program.trim_end_matches("-gcc"),
+        };
+        let include = folder.join("usr/include");
+        [include.join(triplet), include]
+    }
+
     /// What the compiler writes, and its messages.
-    fn compile(&self, mode: &[&str], text: &str) -> Result<(String, String), String> {
+    fn compile(
+        &self,
+        folder: Option<&Path>,
+        mode: &[&str],
+        text: &str,
+    ) -> Result<(String, String), String> {
         let failed = |error: std::io::Error| format!("{}: {error}", self.program);
         let stubs = house::target().join("conformance-constants");
         fs::create_dir_all(stubs.join("gnu")).map_err(failed)?;
@@ -259,6 +281,9 @@ impl Compiler {
             fs::write(stubs.join("gnu").join(stub), "").map_err(failed)?;
         }
         let mut command = Command::new(self.program);
+        for headers in folder.into_iter().flat_map(|folder| self.below(folder)) {
+            command.arg("-isystem").arg(headers);
+        }
         command.args(self.options).arg("-idirafter").arg(stubs).args(mode);
         command.args(["-w", "-fmax-errors=0", "-x", "c", "-"]);
         // The messages are read, so they are in English.

@@ -4,12 +4,15 @@
 //!
 //! Nothing is run: a C program asserts each value, and the compiler says which assertions fail and
 //! which names its headers do not have. Some programs have the kernel's headers, one has the C
-//! library's.
+//! library's. With `--headers FOLDER` the kernel's are those of Debian's package `linux-libc-dev`
+//! that is unpacked there: of the release that the constants are of, which this machine's may not be.
 //!
 //! Claim: C-CONSTANTS
 #![forbid(unsafe_code)]
 
 mod compiler;
+
+use std::path::Path;
 
 use callgate_facts::Constant;
 use house::{Request, timed};
@@ -42,19 +45,26 @@ fn main() -> std::process::ExitCode {
 
 /// Compares all architectures; the first constant that differs is an error.
 fn run(args: &[String]) -> Result<(), String> {
-    Request::parse(args)?;
+    let (folder, others) = match args {
+        [option, folder, others @ ..] if option == "--headers" => (Some(Path::new(folder)), others),
+        others => (None, others),
+    };
+    Request::parse(others)?;
+    if let Some(folder) = folder.filter(|folder| !folder.join("usr/include/linux").is_dir()) {
+        return Err(format!("--headers {}: it has no usr/include/linux", folder.display()));
+    }
     for compiler in compiler::ALL {
-        timed(compiler.arch.name(), || compare(compiler))?;
+        timed(compiler.arch.name(), || compare(compiler, folder))?;
     }
     Ok(())
 }
 
-fn compare(compiler: &Compiler) -> Result<String, String> {
+fn compare(compiler: &Compiler, folder: Option<&Path>) -> Result<String, String> {
     let constants: Vec<(Constant, i64)> = Constant::all()
         .filter_map(|constant| Some((constant, constant.on(compiler.arch)?)))
         .collect();
-    let kernel = compiler.ask(compiler::KERNEL, &constants)?;
-    let library = compiler.ask(compiler::LIBRARY, &constants)?;
+    let kernel = compiler.ask(folder, compiler::KERNEL, &constants)?;
+    let library = compiler.ask(folder, compiler::LIBRARY, &constants)?;
     let mut asked = 0;
     let mut wrong = Vec::new();
     for ((constant, value), answers) in constants.iter().zip(kernel.iter().zip(&library)) {
