@@ -85,7 +85,7 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     let all;
     if let Some(against) = &args.against {
         let before = Side::read(against, &args.how, &args.arches)?;
-        let (was, ..) = about::policy_of(&before, &args.arches)?;
+        let was = about::policy_of(&before, &args.arches)?.policy;
         all = differences([&before, &filter], [&was, &is], &args.arches)?;
         report.against = Some((against.to_string(), folded_of([&before, &filter], &all)));
         is_left_open |= before.is_left_open(&args.how, &args.arches);

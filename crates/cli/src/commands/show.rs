@@ -5,7 +5,7 @@ use callgate_convert::Format;
 use callgate_facts::{Block, Groups};
 use callgate_gate::{Style, show, words_of};
 use callgate_policy::Policy;
-use callgate_review::Readable;
+use callgate_review::{Readable, on_registers};
 use callgate_syscalls::{Arch, Name, SyscallNr};
 use clap::ValueHint;
 
@@ -96,6 +96,8 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
         Err(error) => return Err(error),
     };
     if let Some(call) = &args.call {
+        // Words are about calls that a machine can make.
+        let policy = on_registers(&policy).map_err(|error| Error::Usage(error.to_string()))?;
         for name in called(call, &policy)? {
             let words = words_of(&policy, name);
             let words = words.map_err(|error| Error::Usage(error.to_string()))?;

@@ -58,6 +58,26 @@ fn a_program_that_never_asks_for_the_architecture_is_reported_for_this_machines(
 }
 
 #[test]
+fn tests_of_high_halves_are_no_reason_to_report_nothing() {
+    let folder = Folder::new();
+    let tested = "ld [nr]\n jne #125, no\n ld [args[2].hi]\n jne #0, no\n ld [args[2].lo]\n jgt #3, no\n ret ALLOW\n\
+                  no: ret ERRNO(1)\n";
+    // One never asks for the architecture, the other goes on whatever it is.
+    let both_ways = format!("ld [arch]\n jeq #AUDIT_ARCH_X86_64, known, known\nknown: {tested}");
+    for (name, text) in [("never.asm", tested), ("both.asm", &both_ways)] {
+        let program = folder.file(name, text);
+        for arches in [&[][..], &["--arch", "x86"], &["--arch", "x86_64"], &["--arch", "arm"]] {
+            let run = callgate(&[&["report", &program], arches].concat());
+            let page = run.succeeds();
+            let has_halves = arches != ["--arch", "x86_64"];
+            assert_eq!(page.contains("where registers have 32 bits"), has_halves, "{arches:?}");
+        }
+        let run = callgate(&["show", &program, "mprotect", "--arch", "x86"]);
+        assert!(run.succeeds().contains("mprotect is executed where prot"), "{run:?}");
+    }
+}
+
+#[test]
 fn a_program_is_reported_for_the_architectures_that_are_asked_for() {
     let folder = Folder::new();
     let text = "policy 1\narch x86_64, aarch64\nforeign kill\ndefault allow\nerrno EPERM mount\n";

@@ -8,7 +8,9 @@ use callgate_console::input::{Source, Subject};
 use callgate_console::measure::Executed;
 use callgate_lint::{Finding, FindingPlace};
 use callgate_policy::Policy;
-use callgate_review::{FindingRow, Readable, Report, readable};
+use callgate_review::{
+    FindingRow, Readable, Report, on_registers, readable, tests_more_than_registers,
+};
 use callgate_rules::{Severity, Sources};
 use callgate_syscalls::Arch;
 
@@ -17,24 +19,35 @@ use callgate_console::side::Side;
 /// Numbers of which nothing is said where a program tells some of them apart.
 pub(crate) const NAMELESS: &str = "numbers from 0x80000000 to 0xfffffffe, which no syscall has,";
 
-/// What a filter means; the architectures that alone are reported of one that does not treat all
-/// others alike; and whether [`NAMELESS`] are left out.
+/// What is reported of a filter.
+pub(super) struct Reported {
+    /// What it means for calls that a machine can make.
+    pub(super) policy: Policy,
+    /// The architectures that alone are reported of a program that does not treat all others alike.
+    only: Option<Vec<Arch>>,
+    /// Whether [`NAMELESS`] are left out.
+    below: bool,
+    /// Whether tests of the high halves of 32-bit registers are left out.
+    registers: bool,
+}
+
+/// What a filter means.
 ///
 /// # Errors
 /// [`Error::Prover`] for programs that no policy means.
-pub(super) fn policy_of(
-    side: &Side,
-    arches: &[Arch],
-) -> Result<(Policy, Option<Vec<Arch>>, bool), Error> {
-    match side.subject() {
-        Subject::Policy(policy) => Ok((policy, None, false)),
+pub(super) fn policy_of(side: &Side, arches: &[Arch]) -> Result<Reported, Error> {
+    let (policy, only, below) = match side.subject() {
+        Subject::Policy(policy) => (policy, None, false),
         Subject::Stack(stack) => {
             let read = readable_here(&stack, arches).map_err(Error::Prover)?;
             let policy =
                 if arches.is_empty() { read.policy } else { narrowed(&read.policy, arches)? };
-            Ok((policy, read.only, read.below))
+            (policy, read.only, read.below)
         }
-    }
+    };
+    let registers = tests_more_than_registers(&policy);
+    let policy = on_registers(&policy).map_err(|error| Error::Usage(error.to_string()))?;
+    Ok(Reported { policy, only, below, registers })
 }
 
 /// What is said of some architectures alone.
@@ -90,7 +103,7 @@ pub(crate) fn report_of<'a>(
     source: &Source,
     arches: &[Arch],
 ) -> Result<(Policy, Report<'a>), Error> {
-    let (policy, only, below) = policy_of(side, arches)?;
+    let Reported { policy, only, below, registers } = policy_of(side, arches)?;
     let report = Report::of(&policy, source.to_string());
     let mut report = report.map_err(|error| Error::Usage(error.to_string()))?;
     if let Some(only) = only {
@@ -106,6 +119,11 @@ pub(crate) fn report_of<'a>(
     if below {
         let fact = format!("{NAMELESS} are told apart, and taken here as killed");
         report.facts.push(("Other numbers".to_owned(), fact));
+    }
+    if registers {
+        let fact = "the filter tests high halves of arguments also where registers have 32 bits: they are taken as the \
+                    zeros that the kernel shows there";
+        report.facts.push(("Arguments".to_owned(), fact.to_owned()));
     }
     report.facts.extend(match side.subject() {
         Subject::Policy(policy) => of_policy(&policy),
