@@ -5,6 +5,7 @@ use callgate_formats::Options;
 use callgate_gate::Written;
 use callgate_rules::CapSet;
 use callgate_syscalls::Arch;
+use serde::Serialize;
 
 use crate::args::group::ProfileArgs;
 use crate::error::Error;
@@ -17,6 +18,16 @@ pub fn left_open<'a>(text: &'a Unresolved, how: &ProfileArgs, arches: &[Arch]) -
     if !how.leaves_open() || !arches.is_empty() {
         return None;
     }
+    open(text, how)
+}
+
+/// Whether a text depends on the machine, the kernel or capabilities, be they given or not.
+#[must_use]
+pub fn depends(text: &Unresolved, how: &ProfileArgs) -> bool {
+    open(text, how).is_some_and(|filter| filter.depends())
+}
+
+fn open<'a>(text: &'a Unresolved, how: &ProfileArgs) -> Option<Open<'a>> {
     let profile = text.container_profile();
     let rules = || text.written().map(|written| Open::Rules(&written.rules));
     profile.map(|profile| Open::Profile(profile, how.reading())).or_else(rules)
@@ -41,6 +52,31 @@ pub fn is_text_left_open(text: &Unresolved, how: &ProfileArgs, arches: &[Arch]) 
 #[must_use]
 pub fn is_policy_left_open(written: &Written, how: &ProfileArgs, arches: &[Arch]) -> bool {
     how.leaves_open() && arches.is_empty() && Open::Rules(&written.rules).depends()
+}
+
+/// The machine, kernel and capabilities for which an answer holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Under {
+    /// The machine, by its architecture.
+    pub machine: String,
+    /// The release of Linux.
+    pub kernel: String,
+    /// The capabilities that the process has.
+    pub capabilities: Vec<String>,
+}
+
+/// Under which circumstances filters are read here, whether they were given or not.
+///
+/// # Errors
+/// As [`ProfileArgs::options`].
+pub fn under(how: &ProfileArgs, arches: &[Arch]) -> Result<Under, Error> {
+    let options = how.options(arches)?;
+    Ok(Under {
+        machine: options.native.name().to_owned(),
+        kernel: options.kernel.to_string(),
+        capabilities: options.caps.iter().map(|cap| cap.to_string()).collect(),
+    })
 }
 
 /// The circumstances under which a filter is read that leaves them open: `on x86_64 and Linux 6.12 without

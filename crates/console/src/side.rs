@@ -63,6 +63,14 @@ impl Side {
         }
     }
 
+    /// Whether it depends on the machine, the kernel or capabilities, be they given or not.
+    pub fn depends(&self, how: &ProfileArgs) -> bool {
+        match self {
+            Self::Text(text, _) => circumstances::depends(text, how),
+            Self::Stack(_) => false,
+        }
+    }
+
     /// The texts that it was read from: their names, and what is in them.
     pub fn texts(&self) -> Vec<(String, String)> {
         let Self::Text(text, _) = self else { return Vec::new() };

@@ -2,7 +2,7 @@
 
 use callgate_policy::Condition;
 use callgate_prover::Difference;
-use callgate_syscalls::{Action, Arch, ArchToken, SeccompData, SyscallNr, X32_BIT};
+use callgate_syscalls::{Action, Arch, ArchToken, Endian, SeccompData, SyscallNr, X32_BIT};
 use serde::Serialize;
 
 use crate::{condition, words};
@@ -32,8 +32,11 @@ pub struct Change {
     pub arch: String,
     /// The names of the syscalls.
     pub syscalls: Vec<&'static str>,
-    /// Numbers that belong to no syscall: first and last.
+    /// Numbers that belong to no syscall of the architecture: first and last.
     pub other_numbers: Vec<(u32, u32)>,
+    /// All numbers, where `arch` are several architectures, on each of which they have names of its
+    /// own, or none.
+    pub numbers: Vec<(u32, u32)>,
     /// What the arguments have to be, or that this takes more than a line; none where they do not
     /// matter.
     pub when: Option<String>,
@@ -97,14 +100,22 @@ fn changes_of(difference: &Difference, arches: &[Arch]) -> Vec<(Place, Change)> 
     });
     let rest = others.then(|| {
         let mut rest = difference.clone();
-        let free = |token: &u32| !apart.contains(&ArchToken::new(*token));
-        if let Some(token) = (first.raw()..=last.raw()).find(free) {
-            rest.witness.arch = ArchToken::new(token);
-        }
+        rest.witness.arch = one_of_others(first, last, &apart).unwrap_or(rest.witness.arch);
         let side = Side::Tokens(first.raw(), last.raw());
         change(&rest, side, tokens_text(first, last, &apart), &ranges(difference))
     });
     single.chain(rest).collect()
+}
+
+/// A token of a range but for some: of an architecture, so that the call has a name, where it lays
+/// out arguments as most do.
+fn one_of_others(first: ArchToken, last: ArchToken, apart: &[ArchToken]) -> Option<ArchToken> {
+    let inside =
+        |arch: &&Arch| (first..=last).contains(&arch.token()) && !apart.contains(&arch.token());
+    let named = Arch::ALL.iter().filter(inside).find(|arch| arch.endian() == Endian::Little);
+    let free = |token: &u32| !apart.contains(&ArchToken::new(*token));
+    let unassigned = || (first.raw()..=last.raw()).find(free).map(ArchToken::new);
+    named.map(|arch| arch.token()).or_else(unassigned)
 }
 
 /// The tokens of a range of which more is said: of the architectures that are asked for, or else of
@@ -163,9 +174,9 @@ fn change(
     ranges: &[(u32, u32)],
 ) -> (Place, Change) {
     let first = ranges.first().map_or(0, |range| range.0);
-    let (syscalls, other_numbers) = match side {
-        Side::Arch(arch) => named(arch, ranges),
-        Side::Tokens(..) => (Vec::new(), ranges.to_vec()),
+    let ((syscalls, other_numbers), numbers) = match side {
+        Side::Arch(arch) => (named(arch, ranges), Vec::new()),
+        Side::Tokens(..) => ((Vec::new(), Vec::new()), ranges.to_vec()),
     };
     let witness = &difference.witness;
     let inside = ranges.iter().any(|&(first, last)| (first..=last).contains(&witness.nr.raw()));
@@ -189,6 +200,7 @@ fn change(
         arch,
         syscalls,
         other_numbers,
+        numbers,
         when,
         from: words::action(difference.left, witness),
         to: words::action(difference.right, witness),
@@ -310,7 +322,11 @@ mod tests {
         let others = all.iter().filter(|change| change.machine.is_none());
         assert!(others.clone().count() > 0);
         for change in others {
-            assert_eq!(Arch::of_call(change.witness.arch, SyscallNr::new(0)), None, "{change:?}");
+            let arch = Arch::of_call(change.witness.arch, SyscallNr::new(0));
+            assert!(arch.is_none_or(|arch| change.arch.contains(arch.name())), "{change:?}");
+            // Each of the architectures has names of its own for these.
+            assert!(change.syscalls.is_empty() && change.other_numbers.is_empty(), "{change:?}");
+            assert!(!change.numbers.is_empty(), "{change:?}");
         }
         assert!(all.iter().any(|change| change.arch.contains("arm")), "{all:?}");
     }

@@ -13,6 +13,7 @@ mod markdown;
 mod readable;
 mod registers;
 mod report;
+mod telling;
 mod text;
 mod words;
 

@@ -7,7 +7,7 @@ use clap::{ValueEnum, ValueHint};
 
 use callgate_console::args::group::ProfileArgs;
 use callgate_console::args::value;
-use callgate_console::circumstances;
+use callgate_console::circumstances::{self, Under};
 use callgate_console::error::{Error, Status};
 use callgate_console::input::{self, Source, Subject};
 use callgate_console::output;
@@ -64,7 +64,8 @@ enum Format {
     /// Lines to read
     #[default]
     Text,
-    /// An object: the answer, and each difference
+    /// An object: the answer, each difference, and for which machine, kernel and capabilities it is
+    /// so, where a filter depends on any
     Json,
 }
 
@@ -80,11 +81,14 @@ impl Answer {
         no: &str,
         sides: &[Side; 2],
         against: &[Change],
+        under: Option<&Under>,
     ) -> Result<Status, Error> {
         let is_yes = against.is_empty();
         let (good, bad) = (output::GOOD, output::BAD);
         match self.format {
-            Format::Json => output::json(&serde_json::json!({ yes: is_yes, "calls": against }))?,
+            Format::Json => output::json(&serde_json::json!({
+                yes: is_yes, "calls": against, "circumstances": under
+            }))?,
             Format::Text if is_yes => {
                 output::text(|out| writeln!(out, "{good}{yes}{good:#}  {why}"))?;
             }
@@ -159,6 +163,15 @@ impl Pair {
     pub(crate) fn remark_circumstances(&self, sides: &[Side; 2]) -> Result<(), Error> {
         let is_left_open = |side: &Side| side.is_left_open(&self.how, &self.arches);
         circumstances::remark("what is compared", &self.how, sides.iter().any(is_left_open))
+    }
+
+    /// For which machine, kernel and capabilities an answer holds; none where no side depends on any.
+    ///
+    /// # Errors
+    /// As [`ProfileArgs::options`].
+    pub(crate) fn circumstances(&self, sides: &[Side; 2]) -> Result<Option<Under>, Error> {
+        let depends = sides.iter().any(|side| side.depends(&self.how));
+        depends.then(|| circumstances::under(&self.how, &self.arches)).transpose()
     }
 
     /// The architectures that were asked for.

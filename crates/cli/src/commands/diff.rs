@@ -47,7 +47,8 @@ enum Format {
     /// Lines to read
     #[default]
     Text,
-    /// A list of objects
+    /// An object: each difference, and for which machine, kernel and capabilities it is so, where a
+    /// filter depends on any
     Json,
     /// Tables for a review
     Markdown,
@@ -70,7 +71,10 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
             spans.splice(1..1, defaults.map(line));
             print(spans)?;
         }
-        Format::Json => output::json(&changes)?,
+        Format::Json => {
+            let under = args.pair.circumstances(&sides)?;
+            output::json(&serde_json::json!({ "calls": changes, "circumstances": under }))?;
+        }
         Format::Markdown => {
             let defaults = headlines(&sides, args.pair.arches());
             output::text(|out| {

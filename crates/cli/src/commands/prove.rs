@@ -51,13 +51,9 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
             format!("for every call on {}", names.join(", "))
         }
     };
-    let status = args.answer.give(
-        "equal",
-        &format!("{calls}, proved in {time:.1?}"),
-        "different",
-        &sides,
-        &changes,
-    )?;
+    let under = args.pair.circumstances(&sides)?;
+    let why = format!("{calls}, proved in {time:.1?}");
+    let status = args.answer.give("equal", &why, "different", &sides, &changes, under.as_ref())?;
     if status == Status::Success {
         args.pair.remark_circumstances(&sides)?;
     }

@@ -43,8 +43,9 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     };
     let mut excess = changes_of(sides.each_ref(), &differences, args.pair.arches());
     excess.retain(|change: &Change| change.direction == Direction::Stricter);
-    let status =
-        args.answer.give("subset", "A never permits more than B", "no subset", &sides, &excess)?;
+    let under = args.pair.circumstances(&sides)?;
+    let (why, no) = ("A never permits more than B", "no subset");
+    let status = args.answer.give("subset", why, no, &sides, &excess, under.as_ref())?;
     if status == Status::Success {
         args.pair.remark_circumstances(&sides)?;
     }

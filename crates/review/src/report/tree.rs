@@ -55,7 +55,7 @@ pub(crate) fn branches(calls: &[CallRow]) -> Vec<Branch> {
             .into_iter()
             .map(|((verdict, says), names)| {
                 let (says, count) = (says.to_vec(), names.len());
-                Outcome { verdict, says, calls: named(names, &of), count }
+                Outcome { verdict, says, calls: named(names, &of, |_| ()), count }
             })
             .collect();
         // What depends on something is what one looks for.
