@@ -9,6 +9,7 @@ pub mod gate;
 pub(crate) mod seen;
 mod source;
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::string::FromUtf8Error;
@@ -331,21 +332,16 @@ impl Unresolved {
         }
     }
 
-    /// The architectures to read the profile for instead of its own, so that it is for that one:
-    /// none where it is already. Says so where it is not.
+    /// The other machine as on which the profile has to be read, so that it is for an architecture; none where it
+    /// is for that already.
     ///
     /// # Errors
     /// As [`Unresolved::resolve`].
-    pub fn covering(&self, args: &ProfileArgs, arch: Arch) -> Result<Vec<Arch>, Error> {
-        let Covers::No(foreign) = self.covers(args, arch)? else { return Ok(Vec::new()) };
-        // Also where nothing is to be said of the profile: the answer is another one here.
-        let name = self.name();
-        let here =
-            foreign.map_or_else(String::new, |action| format!(", where its calls get {action}"));
-        output::note(&format_args!(
-            "{name} is not for {arch} on this machine{here}: read as on a machine of that architecture"
-        ));
-        Ok(vec![arch])
+    pub fn elsewhere(&self, args: &ProfileArgs, arch: Arch) -> Result<Option<Elsewhere>, Error> {
+        Ok(match self.covers(args, arch)? {
+            Covers::Yes => None,
+            Covers::No(here) => Some(Elsewhere { filter: self.name(), arch, here }),
+        })
     }
 
     /// Whether the profile, read for this machine, is for that architecture too.
@@ -375,6 +371,28 @@ impl Unresolved {
             Some(_) => Covers::Yes,
             None => Covers::No(Some(policy.foreign())),
         })
+    }
+}
+
+/// Another machine, as on which a profile is read that is not for an architecture here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Elsewhere {
+    /// The profile.
+    pub filter: String,
+    /// The architecture.
+    pub arch: Arch,
+    /// What calls of the architecture get on this machine, where that is known.
+    pub here: Option<Action>,
+}
+
+impl fmt::Display for Elsewhere {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is not for {} on this machine", self.filter, self.arch)?;
+        match self.here {
+            Some(action) => write!(f, ", where its calls get {action}"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -134,7 +134,11 @@ impl Known {
             other => return Ok(Self::Programs(other.subject(&args.how, &[])?.into_stack()?)),
         };
         let x86 = arch == Arch::X86 && Arch::native() == Some(Arch::X86_64);
-        let arches = if x86 { Vec::new() } else { profile.covering(&args.how, arch)? };
+        let elsewhere = if x86 { None } else { profile.elsewhere(&args.how, arch)? };
+        if let Some(elsewhere) = &elsewhere {
+            output::note(&format_args!("{elsewhere}: read as on a machine of that architecture"));
+        }
+        let arches: Vec<Arch> = elsewhere.into_iter().map(|it| it.arch).collect();
         let resolved = profile.resolve(&args.how, &arches)?;
         Ok(Self::Rules(profile, Box::new(resolved)))
     }

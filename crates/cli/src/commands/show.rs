@@ -10,7 +10,7 @@ use callgate_syscalls::{Arch, Name, SyscallNr};
 use clap::ValueHint;
 
 use crate::commands::convert;
-use crate::commands::report::about::{NAMELESS, readable_here};
+use crate::commands::report::about::{NAMELESS, narrowed, readable_here};
 use crate::commands::test::policy_of;
 use callgate_console::args::group::{ProfileArgs, ProgramFormat, ProgramOutput};
 use callgate_console::args::value;
@@ -96,7 +96,11 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
         Err(error) => return Err(error),
     };
     if let Some(call) = &args.call {
-        // Words are about calls that a machine can make.
+        // Of a program only what is asked for; words are about calls that a machine can make.
+        let policy = match programs.is_empty() || args.arches.is_empty() {
+            true => policy,
+            false => narrowed(&policy, &args.arches)?,
+        };
         let policy = on_registers(&policy).map_err(|error| Error::Usage(error.to_string()))?;
         for name in called(call, &policy)? {
             let words = words_of(&policy, name);
@@ -105,6 +109,9 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
         }
         circumstances::remark("the filter", &args.how, is_left_open)?;
         return Ok(Status::Success);
+    }
+    if !programs.is_empty() && !args.arches.is_empty() {
+        narrowed(&policy, &args.arches)?;
     }
     match show(&policy, args.style()) {
         Ok(shown) => {

@@ -11,13 +11,14 @@ use callgate_console::args::group::{FilterArgs, ProfileArgs};
 use callgate_console::args::value::{self, Number};
 use callgate_console::decider::said;
 use callgate_console::error::{Error, Status};
-use callgate_console::input::{self, Input, Resolved, Source, Subject, Unresolved};
+use callgate_console::input::{self, Elsewhere, Input, Resolved, Source, Subject, Unresolved};
 use callgate_console::output;
 
 /// Simulate a call under a filter
 ///
 /// Says what the filter returns for the call and what the kernel then does, without making the call. Several
-/// filters are combined as the kernel does.
+/// filters are combined as the kernel does. A profile that is not for the architecture of the call on
+/// this machine is read as on one of that architecture, and a line says so.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -91,7 +92,10 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
             let outcome = stack.outcome(call, arch.endian(), kernel);
             let by = decider(&filters, &stack, call, arch);
             let by = by.map_or_else(String::new, |by| format!(", by {by}"));
-            format!("{}: {action} ({outcome}){by}", callgate_review::call(call))
+            let elsewhere = elsewhere(&filters).next();
+            let on = elsewhere
+                .map_or_else(String::new, |it| format!(", as on a machine of {}", it.arch));
+            format!("{}: {action} ({outcome}){by}{on}", callgate_review::call(call))
         };
         output::text(|out| calls.iter().try_for_each(|call| writeln!(out, "{}", line(call))))?;
         return Ok(Status::Success);
@@ -103,12 +107,18 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
             write_traces(out, &stack, &call, arch)?;
         }
         write_decision(out, &stack, &call, arch, outcome)?;
-        match decider(&filters, &stack, &call, arch) {
-            Some(by) => writeln!(out, "by      {by}"),
-            None => Ok(()),
+        if let Some(by) = decider(&filters, &stack, &call, arch) {
+            writeln!(out, "by      {by}")?;
         }
+        elsewhere(&filters)
+            .try_for_each(|it| writeln!(out, "machine as on one of {}: {it}", it.arch))
     })?;
     Ok(Status::Success)
+}
+
+/// The other machines, as on which filters were read.
+fn elsewhere(filters: &[Filters]) -> impl Iterator<Item = &Elsewhere> {
+    filters.iter().filter_map(|filters| filters.elsewhere.as_ref())
 }
 
 /// What was read from one source.
@@ -116,6 +126,8 @@ struct Filters {
     stack: Stack,
     /// The rules, where they are known.
     rules: Option<(Box<Unresolved>, Resolved)>,
+    /// The machine that it was read for, if that is not this one.
+    elsewhere: Option<Elsewhere>,
 }
 
 impl Filters {
@@ -126,13 +138,14 @@ impl Filters {
             Input::Profile(profile) => profile,
             other => {
                 let stack = other.subject(&args.how, &[])?.into_stack()?;
-                return Ok(Self { stack, rules: None });
+                return Ok(Self { stack, rules: None, elsewhere: None });
             }
         };
-        let arches = profile.covering(&args.how, arch)?;
+        let elsewhere = profile.elsewhere(&args.how, arch)?;
+        let arches: Vec<Arch> = elsewhere.iter().map(|it| it.arch).collect();
         let resolved = profile.resolve(&args.how, &arches)?;
         let stack = Subject::Policy(resolved.policy.clone()).into_stack()?;
-        Ok(Self { stack, rules: Some((profile, resolved)) })
+        Ok(Self { stack, rules: Some((profile, resolved)), elsewhere })
     }
 }
 

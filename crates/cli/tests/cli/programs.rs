@@ -277,3 +277,27 @@ fn a_program_that_never_asks_for_the_architecture_is_shown_for_some() {
     let other = callgate(&["show", &blind, "--arch", "x86"]);
     assert!(other.succeeds().contains("errno EPERM ioperm"), "{other:?}");
 }
+
+#[test]
+fn a_program_is_not_shown_for_an_architecture_that_it_does_not_know() {
+    let folder = Folder::new();
+    let text = "ld [arch]\n jne #AUDIT_ARCH_X86_64, no\n ld [nr]\n jge #0x40000000, no\n jeq #1, no\n ret ALLOW\n\
+                no: ret KILL_PROCESS\n";
+    let program = folder.file("f.asm", text);
+    for call in [&["read"][..], &[]] {
+        let args = [&["show", &program][..], call].concat();
+        for arch in ["x32", "aarch64"] {
+            let run = callgate(&[&args[..], &["--arch", arch]].concat());
+            run.fails(2, &[&format!("does not know {arch}"), "get KILL_PROCESS", "all but x86_64"]);
+        }
+        assert!(
+            callgate(&[&args[..], &["--arch", "x86_64"]].concat()).succeeds().contains("x86_64")
+        );
+    }
+    // Of one that knows several, what is asked for is said.
+    let policy = folder.file("p.gate", "policy 1\narch x86_64, x32\ndefault allow\nkill mount\n");
+    let both = folder.at("p.bpf");
+    callgate(&["compile", &policy, "-o", &both]).succeeds();
+    let run = callgate(&["show", &both, "read", "--arch", "x32"]);
+    assert_eq!(run.succeeds(), "x32: read is executed\n");
+}

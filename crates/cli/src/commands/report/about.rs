@@ -54,14 +54,15 @@ pub(super) fn policy_of(side: &Side, arches: &[Arch]) -> Result<Reported, Error>
 ///
 /// # Errors
 /// [`Error::Usage`] for an architecture that the program does not know.
-fn narrowed(policy: &Policy, arches: &[Arch]) -> Result<Policy, Error> {
+pub(crate) fn narrowed(policy: &Policy, arches: &[Arch]) -> Result<Policy, Error> {
     let mut builder = Policy::builder(policy.foreign());
     for arch in arches {
         let own = policy.arch(*arch).ok_or_else(|| {
             let known: Vec<&str> = policy.arches().map(|(arch, _)| arch.name()).collect();
             Error::Usage(format!(
-                "the program does not know {}: its calls are foreign, as are those of all but {}",
+                "the program does not know {}: its calls are foreign and get {}, as do those of all but {}",
                 arch.name(),
+                policy.foreign(),
                 known.join(", ")
             ))
         })?;
