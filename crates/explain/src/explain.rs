@@ -29,6 +29,8 @@ pub struct Explanation {
     /// Capabilities with each of which the filter lets the call pass, as whoever resolves it for
     /// several knows; empty here.
     pub capabilities: Vec<String>,
+    /// The architecture of another machine, as on which the filter was read; none here.
+    pub machine: Option<String>,
     /// Whether nothing has to change: the callers were told that the kernel lacks the call, and take
     /// another way then.
     pub is_fine: bool,
@@ -58,6 +60,7 @@ pub fn explain(denial: &Denial, filter: Option<&Filter<'_>>) -> Explanation {
         has_filter: filter.is_some(),
         is_consistent,
         capabilities: Vec::new(),
+        machine: None,
         is_fine: changes.is_empty() && is_fine(denial, &intents, &rulings),
         intents,
         changes,

@@ -42,6 +42,8 @@ struct ExplanationJson {
     changes: Vec<ChangeJson>,
     /// Capabilities with each of which the filter lets the call pass.
     capabilities: Vec<String>,
+    /// The architecture of another machine, as on which the filter was read; null for this one.
+    machine: Option<String>,
     /// What the source can't know.
     unknown: Vec<&'static str>,
 }
@@ -164,6 +166,7 @@ impl Explanation {
             intents: self.intents.iter().map(IntentJson::from).collect(),
             changes: self.changes.iter().map(ChangeJson::from).collect(),
             capabilities: self.capabilities.clone(),
+            machine: self.machine.clone(),
             unknown: self.unknown.clone(),
         }
     }

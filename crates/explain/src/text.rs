@@ -47,6 +47,9 @@ impl fmt::Display for Explanation {
             let none = "none: the caller was told that there is no such call, and does without";
             line(f, "change", &none)?;
         }
+        if let Some(machine) = &self.machine {
+            line(f, "machine", &format_args!("the filter is read as on one of {machine}"))?;
+        }
         if !self.unknown.is_empty() {
             let source = self.denial.knowledge.words();
             line(f, "not said", &format_args!("by {source}: {}", self.unknown.join(", ")))?;

@@ -171,7 +171,11 @@ fn group<'a>(
         What::Call(_) => None,
         What::Nameless(ranges) => Some(format!("numbers without a syscall ({})", numbers(ranges))),
         What::Numbers([(0, u32::MAX)]) => Some("every call".to_owned()),
-        What::Numbers(ranges) => Some(format!("calls with the numbers {}", numbers(ranges))),
+        What::Numbers(ranges) => {
+            let is_one = matches!(ranges, [(first, last)] if first == last);
+            let word = if is_one { "number" } else { "numbers" };
+            Some(format!("calls with the {word} {}", numbers(ranges)))
+        }
     }));
     let arches = arches.iter().copied().collect();
     Folded { direction, subjects, arches, when, from, to, tried }

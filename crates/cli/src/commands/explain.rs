@@ -122,7 +122,8 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
 
 /// The filter as it was read.
 enum Known {
-    Rules(Box<Unresolved>, Box<Resolved>),
+    /// A text, what it says, and the machine that it was read for if that is not this one.
+    Rules(Box<Unresolved>, Box<Resolved>, Option<Arch>),
     Programs(callgate_bpf::Stack),
 }
 
@@ -135,18 +136,27 @@ impl Known {
         };
         let x86 = arch == Arch::X86 && Arch::native() == Some(Arch::X86_64);
         let elsewhere = if x86 { None } else { profile.elsewhere(&args.how, arch)? };
-        if let Some(elsewhere) = &elsewhere {
+        if let Some(elsewhere) = elsewhere.as_ref().filter(|_| !args.how.quiet) {
             output::note(&format_args!("{elsewhere}: read as on a machine of that architecture"));
         }
-        let arches: Vec<Arch> = elsewhere.into_iter().map(|it| it.arch).collect();
+        let machine = elsewhere.map(|it| it.arch);
+        let arches: Vec<Arch> = machine.into_iter().collect();
         let resolved = profile.resolve(&args.how, &arches)?;
-        Ok(Self::Rules(profile, Box::new(resolved)))
+        Ok(Self::Rules(profile, Box::new(resolved), machine))
+    }
+
+    /// The other machine, as on which it was read.
+    fn machine(&self) -> Option<String> {
+        match self {
+            Self::Rules(.., machine) => machine.map(|arch| arch.to_string()),
+            Self::Programs(_) => None,
+        }
     }
 
     /// Capabilities with each of which the filter lets a call pass that it refuses now.
     fn capabilities(&self, how: &ProfileArgs, explanation: &Explanation) -> Vec<String> {
         let refuses = !explanation.changes.is_empty() || explanation.is_fine;
-        let Self::Rules(text, resolved) = self else { return Vec::new() };
+        let Self::Rules(text, resolved, _) = self else { return Vec::new() };
         let profile = text.container_profile();
         let circumstances = match profile {
             Some(profile) => profile.circumstances(how.reading()),
@@ -168,14 +178,14 @@ impl Known {
 
     fn sources(&self) -> callgate_rules::Sources {
         match self {
-            Self::Rules(text, _) => text.sources(),
+            Self::Rules(text, ..) => text.sources(),
             Self::Programs(_) => callgate_rules::Sources::new(),
         }
     }
 
     fn filter<'f>(&'f self, sources: &'f callgate_rules::Sources) -> Filter<'f> {
         match self {
-            Self::Rules(_, resolved) => {
+            Self::Rules(_, resolved, _) => {
                 Filter::rules(&resolved.policy, &resolved.provenance, sources)
             }
             Self::Programs(stack) => Filter::programs(stack),
@@ -384,6 +394,7 @@ impl Told<'_> {
     fn show(&mut self, mut explanation: Explanation) -> Result<(), Error> {
         explanation.capabilities =
             self.known.map(|known| known.capabilities(self.how, &explanation)).unwrap_or_default();
+        explanation.machine = self.known.and_then(Known::machine);
         let explanation = &explanation;
         self.lines.shown += 1;
         let checked = if self.check { Some(check::of(explanation)?) } else { None };

@@ -170,3 +170,19 @@ fn capabilities_with_which_the_filter_allows_a_call_are_advice() {
     run.succeeds();
     run.says(&[&format!("`callgate show {program} > x.gate`")]);
 }
+
+#[test]
+fn a_filter_that_is_read_as_on_another_machine_says_so_with_the_answer() {
+    let folder = Folder::new();
+    let profile = folder.file(
+        "p.json",
+        r#"{"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["SCMP_ARCH_X86_64"], "syscalls": []}"#,
+    );
+    let args = ["explain", "-q", "--policy", &profile, "mount"];
+    let run = callgate(&[&args[..], &["--arch", "s390x"]].concat());
+    assert!(run.succeeds().contains("the filter is read as on one of s390x"), "{run:?}");
+    let run = callgate(&[&args[..], &["--arch", "s390x", "--json"]].concat());
+    assert!(run.succeeds().contains(r#""machine":"s390x""#), "{run:?}");
+    let run = callgate(&[&args[..], &["--arch", "x86_64", "--json"]].concat());
+    assert!(run.succeeds().contains(r#""machine":null"#), "{run:?}");
+}
