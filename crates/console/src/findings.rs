@@ -27,6 +27,7 @@ pub struct Material {
     sources: Sources,
     provenance: Provenance,
     warnings: Vec<Warning>,
+    remarks: Vec<Diagnostic>,
     listener: Listener,
     arches: Vec<Arch>,
     joined: bool,
@@ -62,6 +63,7 @@ impl Material {
             sources: Sources::new(),
             provenance: Provenance::default(),
             warnings: Vec::new(),
+            remarks: Vec::new(),
             listener: Listener::Unknown,
             arches: arches.to_vec(),
             joined: false,
@@ -73,9 +75,6 @@ impl Material {
         args: &ProfileArgs,
         arches: &[Arch],
     ) -> Result<Self, Error> {
-        if !args.quiet {
-            profile.remark(args, arches)?;
-        }
         let resolved = profile.resolve_quietly(args, arches)?;
         let listener = match (profile.is_container_profile(), &resolved.listener_path) {
             (false, _) => Listener::Unknown,
@@ -87,6 +86,7 @@ impl Material {
             sources: profile.sources(),
             provenance: resolved.provenance,
             warnings: resolved.warnings,
+            remarks: resolved.remarks,
             listener,
             arches: arches.to_vec(),
             joined: profile.is_joined(),
@@ -144,6 +144,7 @@ impl Material {
             });
         }
         subject.warnings = &self.warnings;
+        subject.remarks = &self.remarks;
         subject.listener = self.listener;
         subject
     }
@@ -250,16 +251,17 @@ pub fn json(looked: &Looked) -> Vec<serde_json::Value> {
         .collect()
 }
 
-/// Looks at filters; leaves out what a base has too, and what is allowed.
+/// Looks at filters; leaves out what a base has too, and what is allowed. A filter that cannot be looked at takes nothing
+/// from the others.
 ///
 /// # Errors
-/// As `read` and [`Material::lint`].
+/// As [`Material::lint`], of the base.
 pub fn look(
     filters: &[Source],
     base: Option<&Material>,
     allow: &[Class],
     read: impl Fn(&Source) -> Result<Material, Error>,
-) -> Result<Vec<Looked>, Error> {
+) -> Result<(Vec<Looked>, Vec<Error>), Error> {
     let base = base.map(|base| base.lint().map(|found| (base, found))).transpose()?;
     let look = |source: &Source| {
         let material = read(source)?;
@@ -271,7 +273,14 @@ pub fn look(
         let sources = material.sources().clone();
         Ok(Looked { name: source.to_string(), sources, report })
     };
-    filters.iter().map(look).collect()
+    let (mut looked, mut failed) = (Vec::new(), Vec::new());
+    for source in filters {
+        match look(source) {
+            Ok(one) => looked.push(one),
+            Err(error) => failed.push(error),
+        }
+    }
+    Ok((looked, failed))
 }
 
 /// Whether anything was found that is an error, or of these classes.

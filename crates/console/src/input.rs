@@ -21,7 +21,7 @@ use callgate_formats::{Flag, Notice, Profile, Warning};
 use callgate_gate::{Lowered, Refused, Written};
 use callgate_observe::filters_of;
 use callgate_policy::Policy;
-use callgate_rules::{Provenance, Sources, Span};
+use callgate_rules::{Diagnostic, Provenance, Sources, Span};
 use callgate_syscalls::{Action, Arch, Endian};
 
 use crate::args::group::ProfileArgs;
@@ -79,6 +79,8 @@ pub struct Resolved {
     pub listener_metadata: Option<String>,
     /// What is legal in a container profile but hardly meant.
     pub warnings: Vec<Warning>,
+    /// What the reader of any other form finds remarkable about the text.
+    pub remarks: Vec<Diagnostic>,
     notices: Vec<Notice>,
 }
 
@@ -249,7 +251,11 @@ impl Unresolved {
             }
             Text::Gate(written) => {
                 let target = gate::target(args, arches)?;
-                Ok(written.lower(&target).map_err(Error::text)?.into())
+                let mut resolved: Resolved = written.lower(&target).map_err(Error::text)?.into();
+                if self.embedded {
+                    resolved.remarks.clear();
+                }
+                Ok(resolved)
             }
             Text::Dialect(foreign) => Ok(foreign.lowered_quietly(args, arches)?.into()),
             Text::Code(code) => Ok(code.lowered(arches)?.into()),
@@ -405,7 +411,7 @@ enum Covers {
 
 impl From<Lowered> for Resolved {
     fn from(lowered: Lowered) -> Self {
-        let Lowered { policy, provenance, .. } = lowered;
+        let Lowered { policy, provenance, warnings: remarks } = lowered;
         Self {
             policy,
             provenance,
@@ -413,6 +419,7 @@ impl From<Lowered> for Resolved {
             listener_path: None,
             listener_metadata: None,
             warnings: Vec::new(),
+            remarks,
             notices: Vec::new(),
         }
     }
@@ -427,6 +434,7 @@ impl From<callgate_formats::Resolved> for Resolved {
             listener_path: resolved.listener_path,
             listener_metadata: resolved.listener_metadata,
             warnings: resolved.warnings,
+            remarks: Vec::new(),
             notices: resolved.notices,
         }
     }

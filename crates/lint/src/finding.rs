@@ -1,6 +1,6 @@
 //! What was found, and how it becomes a diagnostic.
 
-use callgate_rules::{Code, Diagnostic, Help, Severity};
+use callgate_rules::{Code, Diagnostic, Help, Label, Severity};
 use callgate_syscalls::{Action, Arch, Name, SeccompData};
 
 use crate::ground::{Call, Ground};
@@ -31,6 +31,8 @@ pub struct Finding {
     pub notes: Vec<String>,
     /// What to do about it.
     pub helps: Vec<Help>,
+    /// The places of a reader's remark, which says what each has to do with it.
+    labels: Vec<Label>,
     /// The message without the syscalls that it lists.
     what: String,
     /// The syscalls that it lists, and on which architectures each is one of them.
@@ -57,8 +59,11 @@ impl Finding {
             arches => format!("{}, on {}", self.message, words::arches(arches)),
         };
         let mut diagnostic = Diagnostic::new(self.severity, self.code, message);
-        if let Some(FindingPlace::Text(span)) = self.place {
-            diagnostic = diagnostic.primary(span, "");
+        match self.place {
+            Some(FindingPlace::Text(span)) if self.labels.is_empty() => {
+                diagnostic = diagnostic.primary(span, "");
+            }
+            _ => diagnostic.labels.clone_from(&self.labels),
         }
         if let Some(FindingPlace::Instruction { filter, instruction }) = self.place {
             diagnostic =
@@ -152,10 +157,22 @@ impl Draft {
             place: None,
             notes: Vec::new(),
             helps: Vec::new(),
+            labels: Vec::new(),
             what,
             listed: Vec::new(),
             also: Vec::new(),
         })
+    }
+
+    /// What a reader says of a text.
+    pub(crate) fn of_remark(remark: &Diagnostic) -> Self {
+        let Self(mut found) = Self::new(remark.code.as_str(), &*remark.message, &*remark.message);
+        found.severity = remark.severity;
+        found.place = remark.labels.first().map(|label| FindingPlace::Text(label.span));
+        found.labels.clone_from(&remark.labels);
+        found.notes.clone_from(&remark.notes);
+        found.helps.clone_from(&remark.helps);
+        Self(found)
     }
 
     /// A finding about one syscall.
@@ -237,6 +254,11 @@ impl Findings {
         if let Some(draft) = draft {
             self.add(ground, draft);
         }
+    }
+
+    /// Adds a finding that is another one at another place.
+    pub(crate) fn add_each(&mut self, Draft(new): Draft) {
+        self.0.push(new);
     }
 
     /// The same without a place to look up.

@@ -104,6 +104,7 @@ const CHECKS: &[Check] = &[
 /// [`Error::Undecided`] where the prover's limits do not reach, and whatever else of [`Error`] is a bug.
 pub fn lint(subject: &Subject<'_>, options: &Options) -> Result<Report, Error> {
     let mut findings = Findings::default();
+    profile::remarks(subject.remarks, &mut findings);
     match Ground::new(subject, options) {
         Ok(mut ground) => {
             for check in CHECKS {

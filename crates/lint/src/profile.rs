@@ -1,11 +1,18 @@
-//! What the readers of profiles found remarkable.
+//! What the readers of profiles and policies found remarkable.
 
 use callgate_formats::WarningKind;
-use callgate_rules::Help;
+use callgate_rules::{Diagnostic, Help};
 
 use crate::FindingPlace;
 use crate::finding::{Draft, Findings};
 use crate::ground::Ground;
+
+/// What readers warn of is so whatever the filter means, and each place counts.
+pub(crate) fn remarks(remarks: &[Diagnostic], findings: &mut Findings) {
+    for remark in remarks {
+        findings.add_each(Draft::of_remark(remark));
+    }
+}
 
 pub(crate) fn check(ground: &mut Ground<'_>, findings: &mut Findings) {
     for warning in ground.subject.warnings {

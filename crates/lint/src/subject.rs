@@ -3,7 +3,7 @@
 use callgate_bpf::Stack;
 use callgate_formats::Warning;
 use callgate_policy::Policy;
-use callgate_rules::{Provenance, Sources};
+use callgate_rules::{Diagnostic, Provenance, Sources};
 use callgate_syscalls::Arch;
 
 /// A filter, and what is known about it.
@@ -14,6 +14,8 @@ pub struct Subject<'a> {
     pub text: Option<Text<'a>>,
     /// What was remarkable when a profile was read.
     pub warnings: &'a [Warning],
+    /// What the reader of a text in any other form warns of: each is a finding of its own code.
+    pub remarks: &'a [Diagnostic],
     /// Who answers the calls that are handed over.
     pub listener: Listener,
 }
@@ -71,6 +73,6 @@ impl<'a> Subject<'a> {
     }
 
     const fn of(what: What<'a>) -> Self {
-        Self { what, text: None, warnings: &[], listener: Listener::Unknown }
+        Self { what, text: None, warnings: &[], remarks: &[], listener: Listener::Unknown }
     }
 }

@@ -36,7 +36,7 @@ pub(crate) fn anchored(text: &str) -> String {
 
 /// Whether this is a code: a letter and four digits.
 fn is_code(word: &str) -> bool {
-    matches!(word.as_bytes(), [b'E' | b'L', digits @ ..]
+    matches!(word.as_bytes(), [b'E' | b'L' | b'W', digits @ ..]
         if digits.len() == 4 && digits.iter().all(u8::is_ascii_digit))
 }
 

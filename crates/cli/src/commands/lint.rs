@@ -11,6 +11,7 @@ use callgate_console::circumstances;
 use callgate_console::error::{Error, Status};
 use callgate_console::findings::{self, Class, Format, Material, print};
 use callgate_console::input::{self, Source};
+use callgate_console::output;
 
 /// Look for what is wrong with filters that load and equal their policy
 ///
@@ -30,7 +31,7 @@ Examples:
 Exit status:
   0  no error, and nothing that --deny names
   1  found
-  2  a filter could not be read
+  2  a filter could not be read; the others are looked at
   3  undecided within the limits
 ")]
 pub(crate) struct Args {
@@ -49,7 +50,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "CODE", value_parser = Class::parse)]
     deny: Vec<Class>,
     /// Leave these out: a code, `warning` or `note`; may be repeated
-    #[arg(long, value_name = "CODE", value_parser = Class::parse)]
+    #[arg(long, value_name = "CODE", value_parser = Class::parse_allowed)]
     allow: Vec<Class>,
     /// Print the page of a code, and nothing else
     #[arg(long, value_name = "CODE", conflicts_with = "filters")]
@@ -84,8 +85,12 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
         Material::of(&input, &args.how, &args.arches)
     };
     let base = args.against.as_ref().map(read).transpose()?;
-    let looked = findings::look(&args.filters, base.as_ref(), &args.allow, read)?;
-    print::findings(&looked, args.format)?;
+    let (looked, failed) = findings::look(&args.filters, base.as_ref(), &args.allow, read)?;
+    failed.iter().for_each(output::error);
+    print::findings(&looked, &failed, args.format)?;
     circumstances::remark("what is looked at", &args.how, is_left_open.get())?;
+    if let Some(error) = failed.first() {
+        return Ok(error.status());
+    }
     Ok(if findings::is_found(&looked, &args.deny) { Status::No } else { Status::Success })
 }

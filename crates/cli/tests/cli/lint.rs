@@ -79,6 +79,77 @@ fn codes_are_denied_allowed_and_explained() {
     callgate(&["lint"]).fails(2, &["FILTER"]);
 }
 
+/// What a reader says of a text that has no effect is found as everything else is.
+#[test]
+fn what_readers_warn_of_is_found() {
+    let folder = Folder::new();
+    let unit = "[Service]\nSystemCallFilter=~@mount @mout\nSystemCallFiler=@clock\n";
+    let unit = folder.file("u.service", unit);
+    // The baseline comes before the call, in the language.
+    let new = "policy 1\narch x86_64\nbaseline linux 5.10 else enosys\ndefault errno EPERM\nallow { exit, cachestat }\n";
+    let new = folder.file("new.gate", new);
+    for (file, codes) in [(&unit, &["W0401", "W0402"][..]), (&new, &["E0342"])] {
+        for code in codes {
+            let run = callgate(&["lint", file, "-q"]);
+            assert!(run.succeeds().contains(&format!("warning[{code}]")), "{run:?}");
+            assert!(!run.stderr.contains(code), "{run:?}");
+            assert_eq!(callgate(&["lint", file, "--deny", code]).code, Some(1));
+            assert_eq!(callgate(&["lint", file, "--deny", "warning"]).code, Some(1));
+            let without = callgate(&["lint", file, "--allow", code]).text().to_owned();
+            assert!(!without.contains(&format!("[{code}]")), "{without}");
+            assert!(callgate(&["lint", "--explain", code]).succeeds().contains(code));
+            assert!(callgate(&["lint", "--codes"]).succeeds().contains(code));
+            let list = callgate(&["lint", file, "--format", "json"]).succeeds().to_owned();
+            let list: serde_json::Value = serde_json::from_str(&list).unwrap();
+            let list = list.as_array().unwrap();
+            let found = list.iter().find(|found| found["code"] == *code).unwrap();
+            assert!(found["labels"][0]["line"].as_u64() > Some(1), "{found}");
+            let log = callgate(&["lint", file, "--format", "sarif"]).succeeds().to_owned();
+            assert!(log.contains(&format!("\"ruleId\": \"{code}\"")), "{log}");
+            assert!(log.contains(&format!("\"id\": \"{code}\"")), "{log}");
+        }
+    }
+    // Each place is a finding.
+    let twice = "[Service]\nSystemCallFilter=~@mount\nSystemCallFiler=@a\nSystemCallFiler=@b\n";
+    let text = callgate(&["lint", &folder.file("t.service", twice)]).succeeds().to_owned();
+    assert!(text.contains("t.service:3") && text.contains("t.service:4"), "{text}");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_takes_nothing_from_the_others() {
+    let folder = Folder::new();
+    let file = folder.file("a b#%.gate", CLONE);
+    let missing = format!("{file}.not");
+    let run = callgate(&["lint", &missing, &file]);
+    assert!(run.text().contains("L0401") && run.stderr.contains("cannot read"), "{run:?}");
+    assert_eq!(run.code, Some(2));
+    let run = callgate(&["lint", &file, &missing, "--format", "json"]);
+    assert_eq!(run.code, Some(2));
+    let list: serde_json::Value = serde_json::from_str(run.text()).unwrap();
+    assert_ne!(list, serde_json::json!([]));
+    let run = callgate(&["lint", &file, &missing, "--format", "sarif"]);
+    assert_eq!(run.code, Some(2));
+    let log: serde_json::Value = serde_json::from_str(run.text()).unwrap();
+    let invocation = &log["runs"][0]["invocations"][0];
+    assert_eq!(invocation["executionSuccessful"], false);
+    let told = invocation["toolExecutionNotifications"][0]["message"]["text"].as_str().unwrap();
+    assert!(told.contains("cannot read"), "{told}");
+    let place = &log["runs"][0]["results"][0]["locations"][0]["physicalLocation"];
+    let uri = place["artifactLocation"]["uri"].as_str().unwrap();
+    assert!(uri.ends_with("/a%20b%23%25.gate"), "{uri}");
+    let run = callgate(&["lint", &file, "--format", "sarif"]);
+    assert!(run.text().contains("\"executionSuccessful\": true"), "{run:?}");
+}
+
+#[test]
+fn errors_are_left_out_by_their_codes_alone() {
+    let folder = Folder::new();
+    let file = folder.file("p.gate", CLONE);
+    assert_eq!(callgate(&["lint", &file]).code, Some(1));
+    callgate(&["lint", &file, "--allow", "error"]).fails(2, &["codes"]);
+    callgate(&["lint", &file, "--allow", "L0401"]).succeeds();
+}
+
 #[test]
 fn check_fails_for_errors_where_that_is_asked_for() {
     let folder = Folder::new();

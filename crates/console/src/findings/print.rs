@@ -3,17 +3,17 @@
 use callgate_lint::World;
 use callgate_rules::Severity;
 
-use super::class::Format;
+use super::class::{self, Format};
 use super::looked::Looked;
 use super::{Material, sarif};
 use crate::error::{Error, Status};
 use crate::output;
 
-/// Writes what was found.
+/// Writes what was found, and which filters could not be looked at, where the form has a place for it.
 ///
 /// # Errors
 /// As [`output::text`].
-pub fn findings(looked: &[Looked], format: Format) -> Result<(), Error> {
+pub fn findings(looked: &[Looked], failed: &[Error], format: Format) -> Result<(), Error> {
     match format {
         Format::Text => looked.iter().try_for_each(|looked| {
             let text = super::rendered(&looked.report, &looked.sources);
@@ -26,7 +26,7 @@ pub fn findings(looked: &[Looked], format: Format) -> Result<(), Error> {
             let list: Vec<_> = looked.iter().flat_map(super::json).collect();
             output::json(&list)
         }
-        Format::Sarif => output::json(&sarif::log(looked)),
+        Format::Sarif => output::json(&sarif::log(looked, failed)),
     }
 }
 
@@ -35,7 +35,7 @@ pub fn findings(looked: &[Looked], format: Format) -> Result<(), Error> {
 /// # Errors
 /// [`Error::Usage`] where there is none; as [`output::text`].
 pub fn page(code: &str) -> Result<Status, Error> {
-    let page = callgate_lint::page(&code.to_ascii_uppercase()).ok_or_else(|| {
+    let page = class::page(code).ok_or_else(|| {
         Error::Usage(format!(
             "no finding has the code {code:?}: `callgate lint --codes` lists them"
         ))
@@ -54,7 +54,7 @@ pub fn page(code: &str) -> Result<Status, Error> {
 pub fn codes() -> Result<Status, Error> {
     let heading = output::HEADING;
     output::text(|out| {
-        callgate_lint::pages().try_for_each(|page| {
+        class::pages().try_for_each(|page| {
             writeln!(out, "{heading}{}{heading:#}  {:<7}  {}", page.code, page.severity, page.title)
         })
     })?;
@@ -88,6 +88,6 @@ pub fn against_world(
 ) -> Result<bool, Error> {
     let (report, sources) = (material.against_world(world)?, material.sources().clone());
     let looked = [Looked { name: name.to_owned(), sources, report }];
-    findings(&looked, format)?;
+    findings(&looked, &[], format)?;
     Ok(super::is_found(&looked, &[]))
 }

@@ -6,17 +6,19 @@ use callgate_lint::{Finding, FindingPlace, Page};
 use callgate_rules::{Severity, Sources, Span};
 use serde_json::{Value, json};
 
+use super::class::pages;
 use super::looked::Looked;
+use crate::error::Error;
 
-/// What was found, in one run.
-pub fn log(looked: &[Looked]) -> Value {
+/// What was found, in one run, and what could not be looked at.
+pub fn log(looked: &[Looked], failed: &[Error]) -> Value {
     let results: Vec<Value> = looked
         .iter()
         .flat_map(|looked| {
             looked.report.findings.iter().map(move |finding| result(looked, finding))
         })
         .collect();
-    let rules: Vec<Value> = callgate_lint::pages().map(rule).collect();
+    let rules: Vec<Value> = pages().map(rule).collect();
     json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -28,8 +30,17 @@ pub fn log(looked: &[Looked]) -> Value {
                 "rules": rules,
             }},
             "columnKind": "unicodeCodePoints",
+            "invocations": [invocation(failed)],
             "results": results,
         }],
+    })
+}
+
+fn invocation(failed: &[Error]) -> Value {
+    let told = |error: &Error| json!({"level": "error", "message": {"text": error.to_string()}});
+    json!({
+        "executionSuccessful": failed.is_empty(),
+        "toolExecutionNotifications": failed.iter().map(told).collect::<Vec<_>>(),
     })
 }
 
@@ -57,7 +68,7 @@ fn result(looked: &Looked, finding: &Finding) -> Value {
         "level": level(finding.severity),
         "message": {"text": text.join("\n")},
         "locations": [{
-            "physicalLocation": {"artifactLocation": {"uri": uri}, "region": region},
+            "physicalLocation": {"artifactLocation": {"uri": encoded(&uri)}, "region": region},
         }],
         "partialFingerprints": {"callgate/v1": format!("{}/{}", finding.code, finding.about)},
     })
@@ -73,6 +84,18 @@ fn region(span: Span, sources: &Sources) -> Option<(String, Value)> {
         "endColumn": last.column,
     });
     Some((source.name().to_owned(), region))
+}
+
+/// A path as a URI has it: all but what every part of one may hold is in percents.
+fn encoded(path: &str) -> String {
+    path.bytes().fold(String::new(), |mut uri, byte| {
+        match byte {
+            b'/' | b'-' | b'.' | b'_' | b'~' => uri.push(byte.into()),
+            _ if byte.is_ascii_alphanumeric() => uri.push(byte.into()),
+            _ => uri.push_str(&format!("%{byte:02X}")),
+        }
+        uri
+    })
 }
 
 const fn level(severity: Severity) -> &'static str {

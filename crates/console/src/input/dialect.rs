@@ -103,13 +103,14 @@ impl Foreign {
     /// # Errors
     /// [`Error::Text`], and as [`ProfileArgs::options`].
     pub(super) fn lowered(&self, args: &ProfileArgs, arches: &[Arch]) -> Result<Lowered, Error> {
-        gate::warn(&self.written.warnings, &self.written.sources);
-        let lowered = self.lowered_quietly(args, arches)?;
+        let lowered = self.lowered_quietly(args, arches).inspect_err(|_| {
+            gate::warn(&self.written.warnings, &self.written.sources);
+        })?;
         gate::warn(&lowered.warnings, &self.written.sources);
         Ok(lowered)
     }
 
-    /// The same without warnings.
+    /// The same, and the warnings are not written.
     ///
     /// # Errors
     /// As [`Foreign::lowered`].
@@ -137,6 +138,7 @@ impl Foreign {
         })?;
         let lowered = written.lower(part, &target).map_err(refused)?;
         let callgate_dialects::Lowered { policy, provenance, warnings } = lowered;
+        let warnings = written.warnings.iter().cloned().chain(warnings).collect();
         Ok(Lowered { policy, provenance, warnings })
     }
 }
