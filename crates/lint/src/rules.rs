@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use callgate_policy::{ArchPolicy, Condition, Policy, Rule, RuleId};
+use callgate_policy::{ArchPolicy, Condition, Decider, Policy, Rule, RuleId};
 use callgate_prover::{Error, Prover, Scope};
 use callgate_rules::{Origin, WrittenRule};
 use callgate_syscalls::{Action, Arch, Name, SeccompData, SyscallNr};
@@ -150,7 +150,9 @@ fn cancelled(
     list: &[Rule],
 ) {
     let Some(name) = arch.syscall_at(nr).map(|syscall| syscall.name) else { return };
-    let [first, _, ..] = list else { return };
+    if list.len() < 2 {
+        return;
+    }
     let is_conditional = list.iter().all(|rule| !rule.condition().is_always());
     let all_execute = list.iter().all(|rule| rule.action().kind().executes());
     if !(is_conditional && all_execute && ground.is(arch, name, State::Open))
@@ -158,13 +160,21 @@ fn cancelled(
     {
         return;
     }
+    // The order in which a policy tries its rules is not that of the text.
+    let span = |index: usize| ground.span(Decider::Rule(RuleId { arch, nr, index }));
+    let first =
+        (0..list.len()).min_by_key(|&index| span(index).map(|it| (it.source(), it.start())));
+    let Some((first, at)) = first.map(|index| (&list[index], span(index))) else { return };
     let outside = ground.made_where(arch, name, &first.condition().clone().negated());
     let message = format!(
         "the rules about {name} let every call through: what one does not allow, another does"
     );
     let draft = Draft::of("L0304", name, message).on(arch).show_if_any(outside);
-    findings
-        .add(ground, draft.note(format!("the first of them allows {} alone", first.condition())));
+    let sources = ground.subject.text.map(|text| text.sources);
+    let at = at.and_then(|span| sources?.place(ground.narrowed(span, Some(name))));
+    let at = at.map_or_else(String::new, |place| format!(", {place},"));
+    let note = format!("the first of them{at} allows {} alone", first.condition());
+    findings.add(ground, draft.note(note));
 }
 
 /// A condition that holds for every call.

@@ -44,7 +44,7 @@ fn json_and_sarif_hold_the_same_findings() {
     let cancelled = list.iter().find(|finding| finding["code"] == "L0304").unwrap();
     assert_eq!(cancelled["severity"], "error");
     assert_eq!(cancelled["calls"][0]["action"], "ALLOW");
-    assert_eq!(cancelled["labels"][0]["line"], 2);
+    assert_eq!(cancelled["labels"][0]["line"], 3);
     let run = callgate(&["lint", &file, "--format", "sarif"]);
     assert_eq!(run.code, Some(1));
     let log = parse(run.text());
@@ -113,6 +113,31 @@ fn what_readers_warn_of_is_found() {
     let twice = "[Service]\nSystemCallFilter=~@mount\nSystemCallFiler=@a\nSystemCallFiler=@b\n";
     let text = callgate(&["lint", &folder.file("t.service", twice)]).succeeds().to_owned();
     assert!(text.contains("t.service:3") && text.contains("t.service:4"), "{text}");
+}
+
+/// The rule of the first line allows all but 38, whichever the policy tries first.
+#[test]
+fn what_cancels_is_told_with_its_own_values() {
+    let folder = Folder::new();
+    for (first, other) in [("0x26", "0x28"), ("0x28", "0x26")] {
+        let rule = |value: &str| {
+            let value = u32::from_str_radix(&value[2..], 16).unwrap();
+            format!(
+                r#"{{"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{{"index": 0, "op": "SCMP_CMP_NE", "value": {value}}}]}}"#
+            )
+        };
+        let profile = format!(
+            "{{\"defaultAction\": \"SCMP_ACT_ERRNO\", \"architectures\": [\"SCMP_ARCH_X86_64\"], \"syscalls\": [\n{},\n{}]}}",
+            rule(first),
+            rule(other)
+        );
+        let run = callgate(&["lint", &folder.file("p.json", profile)]);
+        let text = run.text();
+        let of_first = format!("p.json:2:13, allows args[0] != {first} alone");
+        assert!(text.contains(&of_first), "{of_first}: {text}");
+        let shown = if first == "0x26" { "socket(AF_ALG" } else { "socket(AF_VSOCK" };
+        assert!(text.contains(shown) && text.contains("p.json:3:"), "{shown}: {text}");
+    }
 }
 
 #[test]
