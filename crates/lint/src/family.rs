@@ -1,7 +1,7 @@
 //! Variants of one operation that get different answers.
 
 use callgate_facts::{Family, Groups};
-use callgate_syscalls::{Arch, Name, names};
+use callgate_syscalls::{ActionKind, Arch, Name, names};
 
 use crate::finding::{Draft, Findings};
 use crate::ground::{Answer, Ground, State};
@@ -63,6 +63,89 @@ const BROTHERS: [&[Name]; 7] = [
     ],
 ];
 
+/// Calls of which each that is refused means the others behind it, in groups that are told of once.
+///
+/// The order is one of reach: who refuses `sendto` means `sendmsg`, but who refuses `sendmsg` may mean descriptors, which
+/// `sendto` does not send.
+///
+/// Rejected: `setrlimit` beside `prlimit64`, by which C libraries also read limits; systemd's `@resources` leaves it out
+/// for that; and `nice` beside `setpriority`, since Podman's default refuses it as what nobody calls any more.
+const REACHING: &[&[(&[Name], &[Name])]] = &[
+    &[(&[names::OPEN, names::OPENAT], &[names::OPEN, names::OPENAT, names::OPENAT2, names::CREAT])],
+    &[
+        (
+            &[names::SEND, names::SENDTO],
+            &[names::SEND, names::SENDTO, names::SENDMSG, names::SENDMMSG],
+        ),
+        (&[names::SENDMSG], &[names::SENDMMSG]),
+    ],
+    &[
+        (
+            &[names::RECV, names::RECVFROM],
+            &[
+                names::RECV,
+                names::RECVFROM,
+                names::RECVMSG,
+                names::RECVMMSG,
+                names::RECVMMSG_TIME64,
+            ],
+        ),
+        (&[names::RECVMSG], &[names::RECVMMSG, names::RECVMMSG_TIME64]),
+    ],
+    &[(
+        &[names::KILL, names::TKILL, names::TGKILL],
+        &[
+            names::KILL,
+            names::TKILL,
+            names::TGKILL,
+            names::RT_SIGQUEUEINFO,
+            names::RT_TGSIGQUEUEINFO,
+            names::PIDFD_SEND_SIGNAL,
+        ],
+    )],
+    &[
+        (&[names::FORK, names::VFORK], &[names::FORK, names::VFORK, names::CLONE, names::CLONE3]),
+        (&[names::CLONE], &[names::FORK, names::VFORK, names::CLONE3]),
+    ],
+    &[(
+        &[names::SETUID, names::SETREUID, names::SETRESUID],
+        &[names::SETUID, names::SETREUID, names::SETRESUID],
+    )],
+    &[(
+        &[names::SETUID32, names::SETREUID32, names::SETRESUID32],
+        &[names::SETUID32, names::SETREUID32, names::SETRESUID32],
+    )],
+    &[(
+        &[names::SETGID, names::SETREGID, names::SETRESGID],
+        &[names::SETGID, names::SETREGID, names::SETRESGID],
+    )],
+    &[(
+        &[names::SETGID32, names::SETREGID32, names::SETRESGID32],
+        &[names::SETGID32, names::SETREGID32, names::SETRESGID32],
+    )],
+    &[(
+        &[names::SCHED_SETSCHEDULER, names::SCHED_SETPARAM],
+        &[names::SCHED_SETSCHEDULER, names::SCHED_SETATTR],
+    )],
+    &[(&[names::ACCEPT, names::ACCEPT4], &[names::ACCEPT, names::ACCEPT4])],
+    &[(&[names::DUP2, names::DUP3], &[names::DUP2, names::DUP3])],
+    &[(&[names::PIPE, names::PIPE2], &[names::PIPE, names::PIPE2])],
+    &[(&[names::GETDENTS, names::GETDENTS64], &[names::GETDENTS, names::GETDENTS64])],
+    &[(&[names::EPOLL_CREATE, names::EPOLL_CREATE1], &[names::EPOLL_CREATE, names::EPOLL_CREATE1])],
+    &[(&[names::INOTIFY_INIT, names::INOTIFY_INIT1], &[names::INOTIFY_INIT, names::INOTIFY_INIT1])],
+    &[(&[names::MLOCK, names::MLOCK2], &[names::MLOCK, names::MLOCK2])],
+    &[(&[names::UMOUNT, names::UMOUNT2], &[names::UMOUNT, names::UMOUNT2])],
+    &[(&[names::QUOTACTL, names::QUOTACTL_FD], &[names::QUOTACTL, names::QUOTACTL_FD])],
+    &[(
+        &[names::SETXATTR, names::LSETXATTR],
+        &[names::SETXATTR, names::LSETXATTR, names::SETXATTRAT],
+    )],
+    &[(
+        &[names::REMOVEXATTR, names::LREMOVEXATTR],
+        &[names::REMOVEXATTR, names::LREMOVEXATTR, names::REMOVEXATTRAT],
+    )],
+];
+
 /// What the names of newer forms of a call end in, which differ in the size of what is behind pointers.
 const NEWER: [&str; 3] = ["_time64", "64", "32"];
 
@@ -92,8 +175,12 @@ pub(crate) fn check(ground: &mut Ground<'_>, findings: &mut Findings) {
         for &family in families.iter().filter(|family| ALIKE.contains(&family.name())) {
             let members: Vec<Name> =
                 family.members_on(arch).filter(|name| !OTHERS.contains(name)).collect();
-            hole(ground, findings, (arch, family), &members);
+            hole(ground, findings, (arch, family.name()), (&members, &members));
             untested(ground, findings, arch, family.name(), &members);
+        }
+        for rows in REACHING {
+            let about = rows[0].1[0].as_str();
+            rows.iter().any(|&row| hole(ground, findings, (arch, about), row));
         }
         for members in BROTHERS {
             untested(ground, findings, arch, members[0].as_str(), members);
@@ -116,29 +203,41 @@ fn forms(arch: Arch) -> impl Iterator<Item = [Name; 2]> {
     })
 }
 
-/// A member is refused on purpose, and another one is not.
+/// One of these is refused on purpose, and another one, that reaches as much, is not. Says whether that is so.
 fn hole(
     ground: &mut Ground<'_>,
     findings: &mut Findings,
-    (arch, family): (Arch, Family),
-    members: &[Name],
-) {
-    let refused = members.iter().copied().find(|&name| {
-        let is_meant = ground.is(arch, name, State::Shut) && ground.is_restricted(arch, name);
-        // ENOSYS says that the kernel does not have the variant: callers then take the other one, as is meant.
-        let answer = ground.answer(arch, name).and_then(Answer::refused);
-        is_meant && answer.is_some_and(|(action, _)| action != crate::process::enosys(arch))
-    });
-    let Some(refused) = refused else { return };
+    (arch, about): (Arch, &str),
+    (meant, members): (&[Name], &[Name]),
+) -> bool {
+    let refused = meant.iter().copied().find(|&name| is_refused(ground, arch, name));
+    let Some(refused) = refused else { return false };
     let open: Vec<Name> =
         members.iter().copied().filter(|&name| ground.is(arch, name, State::Open)).collect();
-    let Some(&first) = open.first() else { return };
+    let Some(&first) = open.first() else { return false };
     let message = format!("{refused} is refused, and its variants are made");
-    let mut draft = Draft::new("L0408", family.name(), message).on(arch);
+    let mut draft = Draft::new("L0408", about, message).on(arch);
     draft = draft.listing(arch, &ground.made_of(arch, &open));
     draft = draft.show_if_any(ground.answer(arch, first).and_then(Answer::made));
     draft = draft.show_if_any(ground.answer(arch, refused).and_then(Answer::refused));
     findings.add(ground, draft);
+    true
+}
+
+/// Whether a call is refused on purpose, and with it what it does.
+fn is_refused(ground: &mut Ground<'_>, arch: Arch, name: Name) -> bool {
+    let answer = ground.answer(arch, name).and_then(Answer::refused);
+    let Some((action, _)) = answer.filter(|_| ground.is(arch, name, State::Shut)) else {
+        return false;
+    };
+    // ENOSYS says that the kernel does not have the variant: callers then take the other one, as is meant.
+    if action == crate::process::enosys(arch) || !ground.is_restricted(arch, name) {
+        return false;
+    }
+    // An allow list that kills spares callers of the old form by an errno: they go on with the one that it has.
+    let unlisted = ground.unlisted(arch).map(|(action, _)| action.kind());
+    let kills = unlisted.is_some_and(|kind| !kind.may_execute() && kind != ActionKind::Errno);
+    !(kills && action.kind() == ActionKind::Errno)
 }
 
 /// The arguments of a member are tested, and those of another one are not.

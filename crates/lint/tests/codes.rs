@@ -272,6 +272,67 @@ fn calls_are_listed_for_the_architectures_that_have_them() {
     assert!(found[0].ends_with("on x86") && found[1].ends_with("on x86_64"), "{found:?}");
 }
 
+/// Who refuses one call of a kind means those that reach as much, and not those that reach less.
+#[test]
+fn what_reaches_as_much_is_a_variant() {
+    let of = |arch: &str, refused: &str| {
+        let text =
+            format!("policy 1\narch {arch}\nforeign kill\ndefault allow\nerrno EPERM {refused}\n");
+        let found = of_gate(&text).findings;
+        let found = found.iter().filter(|finding| finding.code.as_str() == "L0408");
+        let names = found.map(|finding| finding.names.iter().map(|name| name.as_str()).collect());
+        names.collect::<Vec<Vec<&str>>>()
+    };
+    let all: [(&str, &str, &[&str]); 20] = [
+        (
+            "x86_64",
+            "kill",
+            &["tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_send_signal"],
+        ),
+        (
+            "x86_64",
+            "{ kill, tkill, tgkill }",
+            &["rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_send_signal"],
+        ),
+        ("x86_64", "{ open, openat }", &["openat2", "creat"]),
+        ("aarch64", "openat", &["openat2"]),
+        ("x86_64", "sendto", &["sendmsg", "sendmmsg"]),
+        ("x86_64", "sendmsg", &["sendmmsg"]),
+        ("x86_64", "recvfrom", &["recvmsg", "recvmmsg"]),
+        ("x86_64", "recvmsg", &["recvmmsg"]),
+        ("x86_64", "fork", &["vfork", "clone", "clone3"]),
+        ("x86_64", "{ fork, vfork, clone }", &["clone3"]),
+        ("x86_64", "setuid", &["setreuid", "setresuid"]),
+        ("x86", "setgid32", &["setregid32", "setresgid32"]),
+        ("x86_64", "sched_setscheduler", &["sched_setattr"]),
+        ("x86_64", "accept", &["accept4"]),
+        ("x86_64", "dup3", &["dup2"]),
+        ("x86_64", "pipe", &["pipe2"]),
+        ("x86_64", "getdents64", &["getdents"]),
+        ("x86_64", "inotify_init", &["inotify_init1"]),
+        ("x86_64", "quotactl", &["quotactl_fd"]),
+        ("x86_64", "{ setxattr, lsetxattr }", &["setxattrat"]),
+    ];
+    for (arch, refused, made) in all {
+        assert_eq!(of(arch, refused), [made.to_vec()], "{refused} on {arch}");
+    }
+    let less = ["sendmmsg", "recvmmsg", "pidfd_send_signal", "openat2", "clone3", "setrlimit"];
+    for refused in less {
+        assert!(of("x86_64", refused).is_empty(), "{refused}");
+    }
+    // A kernel that does not have a call says so.
+    let text = "policy 1\narch x86_64\ndefault allow\nenosys { open, kill, fork }\n";
+    assert!(!codes(&of_gate(text)).contains("L0408"));
+    // A list that kills spares callers of the old form.
+    let text = |default: &str| {
+        format!(
+            "policy 1\narch x86_64\ndefault {default}\nerrno ENOENT open\nallow {{ openat, exit }}\n"
+        )
+    };
+    assert!(!codes(&of_gate(&text("kill"))).contains("L0408"));
+    assert!(codes(&of_gate(&text("errno EPERM"))).contains("L0408"));
+}
+
 /// Who keeps other architectures out has refused something.
 #[test]
 fn what_refuses_other_architectures_alone_is_said_to() {
