@@ -86,7 +86,7 @@ pub(crate) fn enosys(arch: Arch) -> Action {
 /// A call of `clone` or `unshare` with a flag that is made, and that the kernel takes: beside some
 /// flags it answers with EINVAL, and no namespace is there. (`copy_process` and `copy_ipcs`,
 /// kernel/fork.c and ipc/namespace.c; `unshare` has no such company.)
-fn made_with(
+pub(crate) fn made_with(
     ground: &mut Ground<'_>,
     (arch, name): (Arch, Name),
     flag: &str,

@@ -5,6 +5,7 @@ use callgate_syscalls::{Arch, Name, names};
 
 use crate::finding::{Draft, Findings};
 use crate::ground::{Ground, State, arg_is, constant};
+use crate::process;
 
 /// A call that reaches what the filter refuses elsewhere.
 struct Way {
@@ -85,13 +86,6 @@ const WAYS: &[Way] = &[
         reaches: "the keys of the kernel, which no namespace holds apart",
     },
     Way {
-        code: "L0610",
-        calls: &[names::UNSHARE],
-        with: Some((0, "CLONE_NEWUSER")),
-        beside: &[names::MOUNT, names::SETNS],
-        reaches: "makes a user namespace, with all capabilities inside and much kernel code behind them",
-    },
-    Way {
         code: "L0611",
         calls: &[names::PERF_EVENT_OPEN],
         with: None,
@@ -164,6 +158,7 @@ pub(crate) fn check(ground: &mut Ground<'_>, findings: &mut Findings) {
         for way in WAYS {
             open(ground, findings, arch, (way, is_allow_list));
         }
+        user_namespaces(ground, findings, arch, is_allow_list);
         tioclinux(ground, findings, arch);
         personality(ground, findings, arch);
     }
@@ -200,6 +195,41 @@ fn open(
             .add(ground, Draft::new(way.code, way.code, message).named(name).on(arch).show(made));
         return;
     }
+}
+
+/// Each of three calls makes a user namespace. Beside one that is refused on purpose the others have a code of their own.
+fn user_namespaces(
+    ground: &mut Ground<'_>,
+    findings: &mut Findings,
+    arch: Arch,
+    is_allow_list: bool,
+) {
+    let is_kept = |name: &Name| ground.state(arch, *name).is_some_and(|it| it != State::Open);
+    if !is_allow_list && ![names::MOUNT, names::SETNS].iter().any(is_kept) {
+        return;
+    }
+    let flag = "CLONE_NEWUSER";
+    let Some(bit) = constant(flag, arch) else { return };
+    let is_said = ground.is_restricted(arch, names::UNSHARE);
+    let (name, how, made) =
+        if let Some(made) = ground.made_where(arch, names::UNSHARE, &arg_is(0, bit)) {
+            (names::UNSHARE, " with CLONE_NEWUSER", made)
+        } else if is_said {
+            return;
+        } else if let Some(made) = process::made_with(ground, (arch, names::CLONE), flag, bit) {
+            (names::CLONE, " with CLONE_NEWUSER", made)
+        } else if let (Some(made), false) = (
+            ground.made_where(arch, names::CLONE3, &Condition::always()),
+            ground.is_restricted(arch, names::CLONE),
+        ) {
+            (names::CLONE3, ", whose flags are behind a pointer,", made)
+        } else {
+            return;
+        };
+    let message = format!(
+        "{name}{how} is made: makes a user namespace, with all capabilities inside and much kernel code behind them"
+    );
+    findings.add(ground, Draft::new("L0610", "L0610", message).named(name).on(arch).show(made));
 }
 
 /// The console has a request that does what TIOCSTI does.

@@ -333,6 +333,27 @@ fn what_reaches_as_much_is_a_variant() {
     assert!(codes(&of_gate(&text("errno EPERM"))).contains("L0408"));
 }
 
+/// A user namespace takes `unshare`, `clone` or `clone3`, whichever the list has.
+#[test]
+fn user_namespaces_are_told_of_by_whichever_call_makes_them() {
+    let of = |lines: &str| {
+        let text =
+            format!("policy 1\narch x86_64\ndefault errno EPERM\nallow exit_group\n{lines}\n");
+        let report = of_gate(&text);
+        let found = report.findings.iter().filter(|finding| finding.code.as_str() == "L0610");
+        found.map(|finding| finding.names[0].to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(of("allow { clone, unshare }"), ["unshare"]);
+    assert_eq!(of("allow { clone, clone3 }"), ["clone"]);
+    assert_eq!(of("allow clone3"), ["clone3"]);
+    assert_eq!(of("allow clone where clone_flags none CLONE_NEWNS"), ["clone"]);
+    assert_eq!(of("allow clone where clone_flags none CLONE_NEWUSER"), [""; 0]);
+    assert_eq!(of("allow clone where clone_flags has CLONE_THREAD"), [""; 0]);
+    // Where one is refused on purpose, that is another code's.
+    assert_eq!(of("allow clone where clone_flags none CLONE_NEWUSER\nallow clone3"), [""; 0]);
+    assert_eq!(of("errno EACCES unshare\nallow clone"), [""; 0]);
+}
+
 /// Who keeps other architectures out has refused something.
 #[test]
 fn what_refuses_other_architectures_alone_is_said_to() {
