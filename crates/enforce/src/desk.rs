@@ -10,6 +10,7 @@ use callgate_kernel::parts::errno;
 use callgate_syscalls::{ArchToken, Errno, SeccompData, SyscallNr};
 
 use super::Refused;
+use super::open::Open;
 
 /// A listener, and the calls that were received and not looked at yet.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub(super) struct Desk {
     listener: OwnedFd,
     format: Format,
     waiting: VecDeque<Refused>,
+    /// What is left to whoever takes over, once there is somebody.
+    open: Option<Open>,
 }
 
 /// Whether an answer reached its call.
@@ -29,7 +32,19 @@ pub(super) enum Reached {
 
 impl Desk {
     pub(super) const fn new(listener: OwnedFd, format: Format) -> Self {
-        Self { listener, format, waiting: VecDeque::new() }
+        Self { listener, format, waiting: VecDeque::new(), open: None }
+    }
+
+    /// Remembers calls without an answer in memory that processes share which are forked from now on.
+    pub(super) fn share_open(&mut self) -> Result<(), Errno> {
+        self.open = Some(Open::new()?);
+        Ok(())
+    }
+
+    /// The calls without an answer that others have received.
+    pub(super) fn left(&self) -> Vec<(u64, Option<Tid>)> {
+        let calls = self.open.iter().flat_map(Open::all);
+        calls.filter(|(id, _)| notify::id_valid(self.listener(), *id).is_ok()).collect()
     }
 
     pub(super) fn listener(&self) -> BorrowedFd<'_> {
@@ -78,7 +93,14 @@ impl Desk {
 
     fn received(&self) -> Result<Option<Refused>, Errno> {
         match self.format.receive(self.listener()) {
-            Ok(raw) => Ok(Some(Refused::of(&raw))),
+            Ok(raw) => {
+                let refused = Refused::of(&raw);
+                if let Some(open) = &self.open {
+                    let waits = |id| notify::id_valid(self.listener(), id).is_ok();
+                    open.add(refused.id, refused.thread, waits);
+                }
+                Ok(Some(refused))
+            }
             Err(reason) if [libc::ENOENT, libc::EINTR].map(errno).contains(&reason) => Ok(None),
             Err(reason) => Err(reason),
         }
@@ -102,11 +124,23 @@ impl Desk {
 
     /// Makes a call fail; with 0 it returns 0, as it does where a filter says so.
     pub(super) fn fail(&self, refused: &Refused, reason: Errno) -> Result<Reached, Errno> {
-        let error = -i32::from(reason.raw());
-        self.respond(Response { id: refused.id, val: 0, error, flags: 0 })
+        self.fail_at(refused.id, reason)
+    }
+
+    /// As [`fail`](Self::fail), for a call of which no more is known.
+    pub(super) fn fail_at(&self, id: u64, reason: Errno) -> Result<Reached, Errno> {
+        self.respond(Response { id, val: 0, error: -i32::from(reason.raw()), flags: 0 })
     }
 
     fn respond(&self, response: Response) -> Result<Reached, Errno> {
+        let reached = self.respond_once(response)?;
+        if let Some(open) = &self.open {
+            open.remove(response.id);
+        }
+        Ok(reached)
+    }
+
+    fn respond_once(&self, response: Response) -> Result<Reached, Errno> {
         loop {
             return match self.format.respond(self.listener(), response) {
                 Ok(()) => Ok(Reached::Yes),

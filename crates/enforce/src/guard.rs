@@ -2,7 +2,8 @@
 //!
 //! A listener that nobody holds lets every call fail with `ENOSYS`, where the filter may kill. So a
 //! child holds it too, and waits for the end of the enforcer. If that comes before the end of all
-//! that is under the filter, each call that is handed over from then on ends its process. Between
+//! that is under the filter, each call that is handed over from then on ends its process, and so
+//! does each that the enforcer has received and not answered. Between
 //! the command's start and the child's, a moment in which nothing is answered yet, nobody guards.
 
 use std::io::Read;
@@ -28,6 +29,7 @@ pub(super) struct Guarded {
 /// end it first.
 pub(super) fn start(desk: &mut Desk) -> Result<Guarded, Errno> {
     let (ours, theirs) = UnixStream::pair().map_err(|error| errno_of(&error))?;
+    desk.share_open()?;
     // SAFETY: this process has one thread (`Enforcer::start`), which goes on in the child with a
     // copy of all that it owns.
     match unsafe { parts::fork() }? {
@@ -50,6 +52,9 @@ fn guard(desk: &mut Desk, mut enforcer: UnixStream) -> ! {
     steer::close_input_and_output();
     // Nothing is ever sent.
     let _ = enforcer.read(&mut [0]);
+    for (id, thread) in desk.left() {
+        let _ = end_maker(desk, id, thread);
+    }
     while let Ok(true) = end_next(desk) {}
     parts::exit_now(0)
 }
@@ -65,9 +70,14 @@ fn end_next(desk: &mut Desk) -> Result<bool, Errno> {
     }
     desk.receive()?;
     let Some(refused) = desk.next_waiting() else { return Ok(true) };
-    let signals = refused.thread.and_then(SignalState::of);
-    if signals.is_none_or(|signals| parts::kill(signals.process).is_err()) {
-        desk.fail(&refused, errno(libc::ENOSYS))?;
+    end_maker(desk, refused.id, refused.thread).map(|()| true)
+}
+
+/// Ends the process of a thread whose call waits; where that can't be, the call fails.
+fn end_maker(desk: &Desk, id: u64, thread: Option<Tid>) -> Result<(), Errno> {
+    let signals = thread.and_then(SignalState::of);
+    match signals.is_none_or(|signals| parts::kill(signals.process).is_err()) {
+        true => desk.fail_at(id, errno(libc::ENOSYS)).map(drop),
+        false => Ok(()),
     }
-    Ok(true)
 }

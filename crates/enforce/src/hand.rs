@@ -2,7 +2,9 @@
 //! hands over, where nobody takes it any more.
 //!
 //! Such a call fails with `ENOSYS` by itself. An errno is put in place of that one; what kills is
-//! loaded as a filter, [as elsewhere](super::again), and so comes before the other.
+//! loaded as a filter, [as elsewhere](super::again), and so comes before the other. Where a filter of
+//! the program's own would [hand the call over](super::own) as well, to somebody who may let it pass,
+//! it is not made at all.
 
 use callgate_kernel::Tid;
 use callgate_kernel::parts::{self, errno};
@@ -15,6 +17,7 @@ use super::mark::MARK;
 use super::thread::SignalState;
 use super::trap::roll_back;
 use callgate_kernel::parts::steer::{self, Stand};
+use registers::Registers;
 
 /// What became of a thread.
 pub(super) enum Did {
@@ -23,6 +26,8 @@ pub(super) enum Did {
     Stands(Stand),
     /// Something else ends it.
     Instead(Instead),
+    /// It runs, and its call is to return this when it does.
+    Returns(u64),
 }
 
 impl From<Option<Stand>> for Did {
@@ -31,11 +36,24 @@ impl From<Option<Stand>> for Did {
     }
 }
 
-/// Does to a call what the profile says.
-pub(super) fn answer(thread: Tid, refused: &Refused, action: Action) -> Result<Did, Errno> {
+/// Does to a call what the profile says; without it, if it must not be made.
+pub(super) fn answer(
+    thread: Tid,
+    refused: &Refused,
+    action: Action,
+    is_made: bool,
+) -> Result<Did, Errno> {
+    if !is_made && !action.kind().may_execute() {
+        registers::change(thread, Registers::without_call)?;
+    }
     match action.kind() {
         ActionKind::Allow | ActionKind::Log | ActionKind::UserNotify | ActionKind::Trace => {
             steer::go_to_call(thread).map(|()| Did::Runs)
+        }
+        // Whoever is handed even what is no call may take its time, and be traced itself.
+        ActionKind::Errno if !is_made => {
+            let result = failed_with(action.normalised().data().into());
+            steer::go_to_call(thread).map(|()| Did::Returns(result))
         }
         ActionKind::Errno => fail(thread, action.normalised().data()).map(Did::from),
         ActionKind::Trap if SignalState::of(thread).is_some_and(|it| it.sigsys_is_handled) => {
@@ -57,11 +75,15 @@ pub(super) fn make_marked(thread: Tid, call: &SeccompData) -> Result<Option<Stan
     steer::go_to_call(thread).map(|()| None)
 }
 
+/// Has the call that a thread has made return something else.
+pub(super) fn make_return(thread: Tid, result: u64) -> Result<(), Errno> {
+    registers::change(thread, |it| it.returning(result))
+}
+
 fn fail(thread: Tid, reason: u16) -> Result<Option<Stand>, Errno> {
     if let ended @ Some(_) = go_out(thread)? {
         return Ok(ended);
     }
-    let failed_with = |reason: i64| u64::from_ne_bytes((-reason).to_ne_bytes());
     let handed_over = failed_with(libc::ENOSYS.into());
     registers::change(thread, |it| match it.result() == handed_over {
         true => it.returning(failed_with(reason.into())),
@@ -69,6 +91,10 @@ fn fail(thread: Tid, reason: u16) -> Result<Option<Stand>, Errno> {
         false => it,
     })?;
     steer::go_to_call(thread).map(|()| None)
+}
+
+fn failed_with(reason: i64) -> u64 {
+    u64::from_ne_bytes((-reason).to_ne_bytes())
 }
 
 fn trap(thread: Tid, refused: &Refused, action: Action) -> Result<Option<Stand>, Errno> {
@@ -155,6 +181,10 @@ mod registers {
         }
 
         pub(super) const fn returning(self, _: u64) -> Self {
+            self
+        }
+
+        pub(super) const fn without_call(self) -> Self {
             self
         }
 

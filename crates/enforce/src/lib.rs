@@ -30,6 +30,8 @@ mod guard;
 mod halt;
 mod hand;
 mod mark;
+mod open;
+mod own;
 mod scan;
 mod takeover;
 mod thread;

@@ -4,7 +4,7 @@
 //! A tracer stops a thread on its way into a call before the filters are asked. So what they will
 //! say can be told, and then happens by itself.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs;
 use std::os::fd::AsFd;
 
@@ -17,6 +17,7 @@ use callgate_syscalls::{Action, ActionKind, Endian, Errno, SeccompData};
 
 use super::desk::Reached;
 use super::hand::Did;
+use super::own::OwnListeners;
 use super::{Answered, Enforcer, Event, Means, Refused, hand, kernel, mark};
 
 /// What a traced command did or got last.
@@ -47,14 +48,26 @@ pub(super) struct Watch {
     filters_at_start: Option<u32>,
     /// Whether the filter in force has only handed calls over, and no longer to anybody.
     took_over: bool,
+    /// Who may take such calls since.
+    own: OwnListeners,
+    /// Threads whose call was not made, and what it is to return.
+    returns: BTreeMap<Tid, u64>,
 }
 
 impl Watch {
     pub(super) const fn new(filters: Stack) -> Self {
-        let backlog = VecDeque::new();
-        let (begun, stops, took_over) = (false, false, false);
-        let (last, sent, filters_at_start) = (None, None, None);
-        Self { filters, begun, stops, backlog, last, sent, filters_at_start, took_over }
+        Self {
+            filters,
+            begun: false,
+            stops: false,
+            backlog: VecDeque::new(),
+            last: None,
+            sent: None,
+            filters_at_start: None,
+            took_over: false,
+            own: OwnListeners(Vec::new()),
+            returns: BTreeMap::new(),
+        }
     }
 
     /// Of a command that runs, under a filter whose listener is gone.
@@ -68,13 +81,18 @@ impl Watch {
             return Self::let_go(refused).map(Answered::from);
         }
         let thread = refused.thread.ok_or(errno(libc::ESRCH))?;
-        match hand::answer(thread, refused, action) {
+        let is_made = !self.own.take(&refused.call);
+        match hand::answer(thread, refused, action, is_made) {
             Ok(Did::Runs) => Ok(Answered::AsTheFilter),
             Ok(Did::Stands(stand)) => {
                 self.backlog.push_back((thread, stand));
                 Ok(Answered::AsTheFilter)
             }
             Ok(Did::Instead(instead)) => Ok(Answered::Instead(instead)),
+            Ok(Did::Returns(result)) => {
+                self.returns.insert(thread, result);
+                Ok(Answered::AsTheFilter)
+            }
             Err(reason) if reason == errno(libc::ESRCH) => Ok(Answered::Gone),
             Err(reason) => Err(reason),
         }
@@ -99,10 +117,14 @@ impl Watch {
     /// thread goes on.
     fn refused(&mut self, thread: Tid) -> Result<Option<Refused>, Errno> {
         let Some(call) = steer::call(thread)? else {
+            if let Some(result) = self.returns.remove(&thread) {
+                hand::make_return(thread, result)?;
+            }
             return steer::go_to_call(thread).map(|()| None);
         };
         self.last = Some((thread, call));
         if self.took_over && mark::can_be_marked(&call, &self.filters) {
+            self.own.add(thread, &call);
             let stand = hand::make_marked(thread, &call)?;
             self.backlog.extend(stand.map(|stand| (thread, stand)));
             return Ok(None);
@@ -186,7 +208,10 @@ impl Enforcer {
                 self.has_ended(how);
                 return Ok(Some(Event::Ended(how)));
             }
-            Stand::Ended(_) => Ok(()),
+            Stand::Ended(_) => {
+                watch.returns.remove(&thread);
+                Ok(())
+            }
             Stand::AtCall => match watch.refused(thread) {
                 Ok(Some(refused)) => return Ok(Some(Event::Refused(refused))),
                 Ok(None) => Ok(()),

@@ -348,6 +348,10 @@ errno EPERM { socket, clone3, kill }
     assert!(text.to_string().contains(without), "{text}");
     let text = explained(refusing, &denial(Arch::X86_64, names::SOCKET, &[16, 3], eperm()));
     assert!(text.to_string().contains("before p.gate:6: the first rule"), "{text}");
+    // A rule that kills has as much left to decide as any other.
+    let kills = "policy 1\narch x86_64\ndefault allow\nkill socket\n";
+    let text = explained(kills, &denial(Arch::X86_64, names::SOCKET, &[16, 3], eperm()));
+    assert!(text.to_string().contains("before p.gate:4: the first rule"), "{text}");
     // Behind a default there is nothing to stand before.
     let by_default = explained(POLICY, &denial(Arch::X86_64, names::KILL, &[1, 9], eperm()));
     assert!(by_default.changes.iter().all(|change| change.before.is_none()), "{by_default}");

@@ -118,7 +118,9 @@ fn are_same<'r>(
         nr: SyscallNr,
         rules: impl Iterator<Item = &'r Rule>,
     ) -> Option<Policy> {
-        let mut own = ArchPolicy::new(Action::KILL_PROCESS);
+        // Where no rule holds, what no rule says: else one that says it would seem to do nothing.
+        let none = Action::trace(0x5eed);
+        let mut own = ArchPolicy::new(none);
         for rule in rules {
             own.rule(nr, rule.condition().clone(), rule.action());
         }

@@ -258,6 +258,92 @@ fn what_is_refused_is_ended_once_callgate_was_killed() {
     assert_eq!(rest.lines().last(), Some("end 137"), "{rest}");
 }
 
+/// At whatever moment: also while it looks at a call that it has received, which nobody is handed
+/// again.
+#[test]
+fn nothing_waits_for_ever_for_a_callgate_that_was_killed() {
+    let folder = Folder::new();
+    let profile = folder.file("p.gate", "policy 1\ndefault allow\nerrno EPERM getppid\n");
+    let script = format!("import os\nwhile True: os.getppid() # {}", std::process::id());
+    let options = ["run", "--explain", "--profile", &profile, "--", "python3", "-c", &script];
+    for moment in 1..20 {
+        let mut child = command(&options).stderr(std::process::Stdio::null()).spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(5) * moment);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let is_left = || {
+            let entries = std::fs::read_dir("/proc").unwrap().flatten();
+            let mut lines = entries.filter_map(|it| std::fs::read(it.path().join("cmdline")).ok());
+            lines.any(|line| String::from_utf8_lossy(&line).contains(&script))
+        };
+        let until = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        while is_left() && std::time::Instant::now() < until {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        assert!(!is_left(), "killed after {} ms", 5 * moment);
+    }
+}
+
+/// Supervises itself: mkdir and rmdir of its child are handed to it, and it lets them pass.
+const SUPERVISES_ITSELF: &str = r#"
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+int main(int count, char **words) {
+    struct sock_filter filter[] = {
+        {0x20, 0, 0, 0}, {0x15, 1, 0, SYS_mkdir}, {0x15, 0, 1, SYS_rmdir},
+        {6, 0, 0, SECCOMP_RET_USER_NOTIF}, {6, 0, 0, SECCOMP_RET_ALLOW}};
+    struct sock_fprog program = {5, filter};
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    int listener = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER,
+                           &program);
+    if (listener < 0) return 1;
+    pid_t child = fork();
+    if (!child) {
+        close(listener);
+        int made = syscall(SYS_mkdir, words[1], 0777) ? errno : 0;
+        int gone = syscall(SYS_rmdir, words[2]) ? errno : 0;
+        printf("mkdir %d, rmdir %d\n", made, gone);
+        return 0;
+    }
+    // Two calls are handed over, of which the profile refuses one.
+    for (int left = words[3][0] - '0'; left; left--) {
+        struct seccomp_notif call = {0};
+        if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &call)) return 2;
+        struct seccomp_notif_resp answer = {call.id, 0, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE};
+        if (ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer)) return 3;
+    }
+    int status;
+    waitpid(child, &status, 0);
+    return 7;
+}
+"#;
+
+/// What a profile refuses never reaches a program's own supervisor, which can let it pass.
+#[test]
+fn a_program_that_supervises_itself_lets_nothing_pass_that_is_refused() {
+    let folder = Folder::new();
+    let (source, program) = (folder.file("s.c", SUPERVISES_ITSELF), folder.at("s"));
+    let built = std::process::Command::new("cc").args(["-o", &program, &source]).status();
+    assert!(built.unwrap().success());
+    let text = "policy 1\ndefault allow\nerrno EACCES mkdir\n";
+    let profile = folder.file("p.gate", text);
+    let (made, gone) = (folder.at("made"), folder.at("gone"));
+    for way in [&["run"][..], &["run", "--explain"], &["run", "--explain", "--trace"]] {
+        std::fs::create_dir(&gone).unwrap();
+        let options = ["--profile", &profile, "--", &program, &made, &gone, "1"];
+        let run = callgate(&[way, &options].concat());
+        assert_eq!((run.code, run.text()), (Some(7), "mkdir 13, rmdir 0\n"), "{way:?}: {run:?}");
+        assert!(!std::path::Path::new(&made).exists(), "{way:?} made it");
+    }
+}
+
 #[test]
 fn a_traced_retry_lets_calls_go_on_too() {
     let folder = Folder::new();

@@ -87,6 +87,13 @@ impl Registers {
         self
     }
 
+    /// The same in front of no call, which fails with `ENOSYS`: the one in front of which the
+    /// thread stands is not made.
+    pub const fn without_call(mut self) -> Self {
+        self.0.orig_rax = NO_CALL;
+        self
+    }
+
     /// The same, with another first argument of a call of 64 bits.
     pub const fn with_first(mut self, first: u64) -> Self {
         self.0.rdi = first;
