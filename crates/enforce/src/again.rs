@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 
 use callgate_kernel::Tid;
 use callgate_kernel::parts::errno;
+use callgate_kernel::parts::steer::{self, Stand};
 use callgate_syscalls::{Action, Errno};
 
 use super::Refused;
 use super::desk::Desk;
-use callgate_kernel::parts::steer::{self, Stand};
 
 /// How long a thread may take to stop or to make a call.
 const TIME_MAX: Duration = Duration::from_secs(5);

@@ -1,5 +1,6 @@
 //! What happens to a refused call: what the filter says, no more and no less.
 
+use callgate_kernel::parts::steer;
 use callgate_kernel::parts::{self, errno};
 use callgate_kernel::{Error, Tid};
 use callgate_syscalls::{Action, ActionKind, Errno};
@@ -7,7 +8,6 @@ use callgate_syscalls::{Action, ActionKind, Errno};
 use super::desk::{Desk, Reached};
 use super::thread::SignalState;
 use super::{Enforcer, Means, Refused, again, kernel, trap};
-use callgate_kernel::parts::steer;
 
 /// What became of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use callgate_kernel::child::Ending;
 use callgate_kernel::parts::Fork;
+use callgate_kernel::parts::{signals, steer};
 use callgate_kernel::{Error, Tid, notify, parts};
 
 use super::halt::{self, Sign};
 use super::{Enforcer, Means, kernel};
-use callgate_kernel::parts::{signals, steer};
 
 /// Which of two processes this one is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,12 +10,12 @@ use std::io::Read;
 use std::os::unix::net::UnixStream;
 
 use callgate_kernel::Tid;
+use callgate_kernel::parts::steer;
 use callgate_kernel::parts::{self, Fork, errno, errno_of};
 use callgate_syscalls::Errno;
 
 use super::desk::Desk;
 use super::thread::SignalState;
-use callgate_kernel::parts::steer;
 
 /// The child, and the end of a connection that closes with the last process that enforces.
 #[derive(Debug)]

@@ -7,6 +7,7 @@
 //! it is not made at all.
 
 use callgate_kernel::Tid;
+use callgate_kernel::parts::steer::{self, Stand};
 use callgate_kernel::parts::{self, errno};
 use callgate_syscalls::{Action, ActionKind, Errno, SeccompData};
 
@@ -16,7 +17,6 @@ use super::answer::Instead;
 use super::mark::MARK;
 use super::thread::SignalState;
 use super::trap::roll_back;
-use callgate_kernel::parts::steer::{self, Stand};
 use registers::Registers;
 
 /// What became of a thread.

@@ -118,7 +118,7 @@ impl Enforcer {
         let format = Format::of_kernel().map_err(|errno| kernel("notifications", errno))?;
         let format = format.ok_or_else(|| kernel("notifications", errno(libc::EINVAL)))?;
         // Before the start: what comes meanwhile is the command's, too.
-        let held = Held::all().map_err(|errno| kernel("sigprocmask", errno))?;
+        let held = Held::all()?;
         let interruption = Interruption::fewest();
         let started = command.spawn_supervised_holding(program, options, interruption, &held)?;
         let Supervised { child, listener, .. } = started;

@@ -9,7 +9,7 @@ use callgate_syscalls::{ActionKind, Endian, SeccompData};
 
 /// The filters that were loaded, by whomever.
 #[derive(Debug, Default)]
-pub(super) struct OwnListeners(pub(super) Vec<Option<Program>>);
+pub(super) struct OwnListeners(Vec<Option<Program>>);
 
 impl OwnListeners {
     /// Takes in the filter of a load that is about to be made. One that can't be read hands

@@ -14,14 +14,14 @@ use std::time::{Duration, Instant};
 
 use callgate_bpf::Stack;
 use callgate_kernel::parts::errno;
+use callgate_kernel::parts::steer::{self, Stand};
+use callgate_kernel::parts::trace;
 use callgate_kernel::{Error, Tid};
 use callgate_syscalls::{Errno, SeccompData};
 
 use super::mark::can_be_marked;
 use super::watch::Watch;
 use super::{Enforcer, Means, Refused, guard, kernel};
-use callgate_kernel::parts::steer::{self, Stand};
-use callgate_kernel::parts::trace;
 
 /// What became of a take-over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

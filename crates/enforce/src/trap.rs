@@ -6,13 +6,13 @@
 
 use callgate_kernel::Tid;
 use callgate_kernel::parts::errno;
+use callgate_kernel::parts::steer::{self, Stand};
 use callgate_syscalls::{Action, Arch, Errno, SeccompData};
 
 use super::Refused;
 use super::again::wait_for_stop;
 use super::desk::Desk;
 use super::thread::SignalState;
-use callgate_kernel::parts::steer::{self, Stand};
 
 pub(super) fn send(
     desk: &mut Desk,

@@ -5,14 +5,13 @@
 //! say can be told, and then happens by itself.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fs;
 use std::os::fd::AsFd;
 
 use callgate_bpf::Stack;
 use callgate_kernel::child::Ending;
 use callgate_kernel::parts::steer::{self, Stand};
 use callgate_kernel::parts::{errno, signals};
-use callgate_kernel::{Error, Tid, notify};
+use callgate_kernel::{Error, Tid, notify, status_of};
 use callgate_syscalls::{Action, ActionKind, Endian, Errno, SeccompData};
 
 use super::desk::Reached;
@@ -55,7 +54,7 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) const fn new(filters: Stack) -> Self {
+    pub(super) fn new(filters: Stack) -> Self {
         Self {
             filters,
             begun: false,
@@ -65,7 +64,7 @@ impl Watch {
             sent: None,
             filters_at_start: None,
             took_over: false,
-            own: OwnListeners(Vec::new()),
+            own: OwnListeners::default(),
             returns: BTreeMap::new(),
         }
     }
@@ -243,9 +242,7 @@ impl Enforcer {
     }
 }
 
-/// How many filters a thread runs under; kernels before 5.10 do not say.
+/// How many filters a thread runs under, where the kernel counts them.
 fn count_of_filters(thread: Tid) -> Option<u32> {
-    let status = fs::read_to_string(format!("/proc/{thread}/status")).ok()?;
-    let count = status.lines().find_map(|line| line.strip_prefix("Seccomp_filters:"))?;
-    count.trim().parse().ok()
+    status_of(thread).ok()?.filters
 }

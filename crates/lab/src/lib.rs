@@ -31,7 +31,7 @@ use libc::c_long;
 
 use crate::sys::{self as lab, trap};
 use callgate_kernel::Tid;
-use callgate_kernel::child::{Ending, Signal, run};
+use callgate_kernel::child::{Ending, run};
 use callgate_kernel::parts::Shared;
 use callgate_kernel::parts::{self, Fork};
 
@@ -325,13 +325,8 @@ impl Drop for Child {
 
 /// How a process ended that has.
 fn ending(status: i32) -> Option<Ending> {
-    if libc::WIFEXITED(status) {
-        u8::try_from(libc::WEXITSTATUS(status)).ok().map(|code| Ending::Exited { code })
-    } else if libc::WIFSIGNALED(status) {
-        Some(Ending::Killed { signal: Signal::from_kernel(libc::WTERMSIG(status)) })
-    } else {
-        None
-    }
+    let has_ended = libc::WIFEXITED(status) || libc::WIFSIGNALED(status);
+    has_ended.then(|| Ending::of_status(status))
 }
 
 /// Numbers in memory that processes share.

@@ -49,8 +49,7 @@ impl Recorder for Notify {
         let format = Format::of_kernel().map_err(unsupported)?;
         let format = format.ok_or_else(|| unsupported(errno(libc::EINVAL)))?;
         let options = Options::default();
-        let held = Held::all();
-        let held = held.map_err(|errno| Error::Kernel { call: "sigprocmask", errno })?;
+        let held = Held::all()?;
         let interruption = Interruption::fewest();
         let supervised =
             command.spawn_supervised_holding(&self.program, &options, interruption, &held)?;

@@ -22,7 +22,7 @@ use crate::tid::Tid;
 /// This process has one thread, or `exec` neither allocates nor takes locks: another thread may have
 /// held any at the fork.
 pub unsafe fn start(exec: impl FnOnce() -> Error) -> Result<(Tid, Held), Error> {
-    let held = Held::all().map_err(|errno| kernel("sigprocmask", errno))?;
+    let held = Held::all()?;
     let (mut here, mut there) =
         UnixStream::pair().map_err(|error| kernel("socketpair", errno_of(&error)))?;
     // SAFETY: what the child does beside `exec`, for which the caller answers, is reading, writing

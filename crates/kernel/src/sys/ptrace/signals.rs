@@ -10,6 +10,7 @@ use callgate_syscalls::Errno;
 use libc::{c_int, c_long, signalfd_siginfo};
 
 use super::trace::request;
+use crate::Error;
 use crate::sys::{checked, errno};
 use crate::tid::Tid;
 
@@ -110,11 +111,12 @@ impl std::fmt::Debug for Held {
 
 impl Held {
     /// Holds all signals back from now on, for the thread that calls.
-    pub fn all() -> Result<Self, Errno> {
+    pub fn all() -> Result<Self, Error> {
         let (all, mut before) = (every_signal(), every_signal());
         // SAFETY: both pointers are to signal sets, of which the second is to be written.
         let held = unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const all, &raw mut before) };
-        checked(c_long::from(held)).map(|_| Self { before })
+        let refused = |errno| Error::Kernel { call: "sigprocmask", errno };
+        checked(c_long::from(held)).map(|_| Self { before }).map_err(refused)
     }
 
     /// Gives them back in a child, which has inherited that they are held.

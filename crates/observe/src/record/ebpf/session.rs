@@ -40,8 +40,7 @@ impl Session {
 
     /// Starts a command, and begins to listen to its signals.
     pub(super) fn start(watch: Watch, command: &Command) -> Result<(Self, Tid), Error> {
-        let held = Held::all();
-        let held = held.map_err(|errno| Error::Kernel { call: "sigprocmask", errno })?;
+        let held = Held::all()?;
         let child = start(command, watch.secret(), &held)?;
         let stopping = Stopping::of(child)?;
         Ok((Self { watch, stopping, until: None, told: HashMap::new() }, child))
