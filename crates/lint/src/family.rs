@@ -30,19 +30,22 @@ const ALIKE: [&str; 20] = [
     "write",
 ];
 
+/// Calls that send a signal.
+const SIGNALS: &[Name] = &[
+    names::KILL,
+    names::TKILL,
+    names::TGKILL,
+    names::RT_SIGQUEUEINFO,
+    names::RT_TGSIGQUEUEINFO,
+    names::PIDFD_SEND_SIGNAL,
+];
+
 /// Calls beside these families of which each does what another one's test refuses: one that is made with any arguments
 /// makes the test void. To refuse one of them as a whole leaves the others a use.
 const BROTHERS: [&[Name]; 7] = [
     &[names::OPEN, names::OPENAT, names::CREAT],
     &[names::SENDTO, names::SENDMSG, names::SENDMMSG],
-    &[
-        names::KILL,
-        names::TKILL,
-        names::TGKILL,
-        names::RT_SIGQUEUEINFO,
-        names::RT_TGSIGQUEUEINFO,
-        names::PIDFD_SEND_SIGNAL,
-    ],
+    SIGNALS,
     &[names::SETRLIMIT, names::PRLIMIT64],
     &[names::SCHED_SETSCHEDULER, names::SCHED_SETATTR],
     &[
@@ -63,6 +66,14 @@ const BROTHERS: [&[Name]; 7] = [
     ],
 ];
 
+/// Calls, and which others are meant by whoever refuses one of them.
+type Reach = (&'static [Name], &'static [Name]);
+
+/// Calls of which each means all others.
+const fn alike(names: &'static [Name]) -> Reach {
+    (names, names)
+}
+
 /// Calls of which each that is refused means the others behind it, in groups that are told of once.
 ///
 /// The order is one of reach: who refuses `sendto` means `sendmsg`, but who refuses `sendmsg` may mean descriptors, which
@@ -70,7 +81,7 @@ const BROTHERS: [&[Name]; 7] = [
 ///
 /// Rejected: `setrlimit` beside `prlimit64`, by which C libraries also read limits; systemd's `@resources` leaves it out
 /// for that; and `nice` beside `setpriority`, since Podman's default refuses it as what nobody calls any more.
-const REACHING: &[&[(&[Name], &[Name])]] = &[
+const REACHING: &[&[Reach]] = &[
     &[(&[names::OPEN, names::OPENAT], &[names::OPEN, names::OPENAT, names::OPENAT2, names::CREAT])],
     &[
         (
@@ -92,50 +103,28 @@ const REACHING: &[&[(&[Name], &[Name])]] = &[
         ),
         (&[names::RECVMSG], &[names::RECVMMSG, names::RECVMMSG_TIME64]),
     ],
-    &[(
-        &[names::KILL, names::TKILL, names::TGKILL],
-        &[
-            names::KILL,
-            names::TKILL,
-            names::TGKILL,
-            names::RT_SIGQUEUEINFO,
-            names::RT_TGSIGQUEUEINFO,
-            names::PIDFD_SEND_SIGNAL,
-        ],
-    )],
+    &[(&[names::KILL, names::TKILL, names::TGKILL], SIGNALS)],
     &[
         (&[names::FORK, names::VFORK], &[names::FORK, names::VFORK, names::CLONE, names::CLONE3]),
         (&[names::CLONE], &[names::FORK, names::VFORK, names::CLONE3]),
     ],
-    &[(
-        &[names::SETUID, names::SETREUID, names::SETRESUID],
-        &[names::SETUID, names::SETREUID, names::SETRESUID],
-    )],
-    &[(
-        &[names::SETUID32, names::SETREUID32, names::SETRESUID32],
-        &[names::SETUID32, names::SETREUID32, names::SETRESUID32],
-    )],
-    &[(
-        &[names::SETGID, names::SETREGID, names::SETRESGID],
-        &[names::SETGID, names::SETREGID, names::SETRESGID],
-    )],
-    &[(
-        &[names::SETGID32, names::SETREGID32, names::SETRESGID32],
-        &[names::SETGID32, names::SETREGID32, names::SETRESGID32],
-    )],
+    &[alike(&[names::SETUID, names::SETREUID, names::SETRESUID])],
+    &[alike(&[names::SETUID32, names::SETREUID32, names::SETRESUID32])],
+    &[alike(&[names::SETGID, names::SETREGID, names::SETRESGID])],
+    &[alike(&[names::SETGID32, names::SETREGID32, names::SETRESGID32])],
     &[(
         &[names::SCHED_SETSCHEDULER, names::SCHED_SETPARAM],
         &[names::SCHED_SETSCHEDULER, names::SCHED_SETATTR],
     )],
-    &[(&[names::ACCEPT, names::ACCEPT4], &[names::ACCEPT, names::ACCEPT4])],
-    &[(&[names::DUP2, names::DUP3], &[names::DUP2, names::DUP3])],
-    &[(&[names::PIPE, names::PIPE2], &[names::PIPE, names::PIPE2])],
-    &[(&[names::GETDENTS, names::GETDENTS64], &[names::GETDENTS, names::GETDENTS64])],
-    &[(&[names::EPOLL_CREATE, names::EPOLL_CREATE1], &[names::EPOLL_CREATE, names::EPOLL_CREATE1])],
-    &[(&[names::INOTIFY_INIT, names::INOTIFY_INIT1], &[names::INOTIFY_INIT, names::INOTIFY_INIT1])],
-    &[(&[names::MLOCK, names::MLOCK2], &[names::MLOCK, names::MLOCK2])],
-    &[(&[names::UMOUNT, names::UMOUNT2], &[names::UMOUNT, names::UMOUNT2])],
-    &[(&[names::QUOTACTL, names::QUOTACTL_FD], &[names::QUOTACTL, names::QUOTACTL_FD])],
+    &[alike(&[names::ACCEPT, names::ACCEPT4])],
+    &[alike(&[names::DUP2, names::DUP3])],
+    &[alike(&[names::PIPE, names::PIPE2])],
+    &[alike(&[names::GETDENTS, names::GETDENTS64])],
+    &[alike(&[names::EPOLL_CREATE, names::EPOLL_CREATE1])],
+    &[alike(&[names::INOTIFY_INIT, names::INOTIFY_INIT1])],
+    &[alike(&[names::MLOCK, names::MLOCK2])],
+    &[alike(&[names::UMOUNT, names::UMOUNT2])],
+    &[alike(&[names::QUOTACTL, names::QUOTACTL_FD])],
     &[(
         &[names::SETXATTR, names::LSETXATTR],
         &[names::SETXATTR, names::LSETXATTR, names::SETXATTRAT],
