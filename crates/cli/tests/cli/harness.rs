@@ -31,6 +31,13 @@ pub(crate) fn command_with_signals(args: &[&str]) -> Command {
     command
 }
 
+/// The processes whose command line, of words that each end in NUL, is one that is looked for.
+pub(crate) fn processes(is_one: impl Fn(&[u8]) -> bool) -> Vec<String> {
+    let entries = fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
+    let found = entries.filter(|path| fs::read(path.join("cmdline")).is_ok_and(|it| is_one(&it)));
+    found.filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect()
+}
+
 /// Runs the binary.
 pub(crate) fn callgate(args: &[&str]) -> Run {
     Run::from(command(args).output().unwrap())
@@ -128,6 +135,14 @@ impl Folder {
         let path = self.at(name);
         fs::write(&path, content).unwrap();
         path
+    }
+
+    /// Compiles a program of C there and returns its path.
+    pub(crate) fn compiled(&self, name: &str, source: &str) -> String {
+        let (source, program) = (self.file(&format!("{name}.c"), source), self.at(name));
+        let built = Command::new("cc").args(["-o", &program, &source]).status();
+        assert!(built.unwrap().success());
+        program
     }
 
     /// The names of the files in the folder.

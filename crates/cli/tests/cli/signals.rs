@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-use crate::harness::{Folder, Run, command_with_signals as command};
+use crate::harness::{Folder, Run, command_with_signals as command, processes};
 
 /// Handles three signals, of which the last is the end, and says who has sent them.
 const HANDLES: &str = r#"
@@ -83,17 +83,10 @@ fn send(signal: &str, process: u32) -> u32 {
     kill.id()
 }
 
-fn handles(folder: &Folder) -> String {
-    let (source, program) = (folder.file("handles.c", HANDLES), folder.at("handles"));
-    let built = Command::new("cc").args(["-o", &program, &source]).status();
-    assert!(built.unwrap().success());
-    program
-}
-
 #[test]
 fn they_reach_the_command_however_it_is_supervised() {
     let folder = Folder::new();
-    let program = handles(&folder);
+    let program = folder.compiled("handles", HANDLES);
     let profile = folder.at("learned.gate");
     let learn = ["learn", "--force", "-o", &profile];
     let ways: [(&[&str], bool); 5] = [
@@ -146,22 +139,12 @@ fn one_that_comes_while_the_command_is_started_is_for_both() {
             let id = started.id().to_string();
             assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
             started.wait().unwrap();
-            let left = sleepers(&mark);
+            let line = format!("sleep\0{mark}\0");
+            let left = processes(|it| it == line.as_bytes());
             left.iter().for_each(|id| drop(Command::new("kill").args(["-9", id]).status()));
             assert!(left.is_empty(), "{way:?} at moment {moment}: {left:?} sleep on");
         }
     }
-}
-
-/// The processes that sleep this long.
-fn sleepers(time: &str) -> Vec<String> {
-    let sleeps = format!("sleep\0{time}\0");
-    let entries = std::fs::read_dir("/proc").unwrap().flatten();
-    let is_one = |path: &std::path::Path| {
-        std::fs::read(path.join("cmdline")).is_ok_and(|line| line == sleeps.as_bytes())
-    };
-    let found = entries.map(|entry| entry.path()).filter(|path| is_one(path));
-    found.filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect()
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::harness::{Folder, Run, callgate, command, deny, deny_list};
+use crate::harness::{Folder, Run, callgate, command, deny, deny_list, processes};
 
 /// A profile whose second line refuses uname with an action, and its path.
 fn refusing(folder: &Folder, action: &str) -> String {
@@ -276,11 +276,8 @@ fn nothing_waits_for_ever_for_a_callgate_that_was_killed() {
         std::thread::sleep(std::time::Duration::from_millis(5) * moment);
         child.kill().unwrap();
         child.wait().unwrap();
-        let is_left = || {
-            let entries = std::fs::read_dir("/proc").unwrap().flatten();
-            let mut lines = entries.filter_map(|it| std::fs::read(it.path().join("cmdline")).ok());
-            lines.any(|line| String::from_utf8_lossy(&line).contains(&script))
-        };
+        let is_it = |line: &[u8]| String::from_utf8_lossy(line).contains(&script);
+        let is_left = || !processes(is_it).is_empty();
         let until = std::time::Instant::now() + std::time::Duration::from_secs(10);
         while is_left() && std::time::Instant::now() < until {
             std::thread::sleep(std::time::Duration::from_millis(5));
@@ -334,9 +331,7 @@ int main(int count, char **words) {
 #[test]
 fn a_program_that_supervises_itself_lets_nothing_pass_that_is_refused() {
     let folder = Folder::new();
-    let (source, program) = (folder.file("s.c", SUPERVISES_ITSELF), folder.at("s"));
-    let built = std::process::Command::new("cc").args(["-o", &program, &source]).status();
-    assert!(built.unwrap().success());
+    let program = folder.compiled("s", SUPERVISES_ITSELF);
     let text = "policy 1\ndefault allow\nerrno EACCES mkdir\n";
     let profile = folder.file("p.gate", text);
     let (made, gone) = (folder.at("made"), folder.at("gone"));
@@ -437,9 +432,7 @@ int main(int count, char **words) {
 #[test]
 fn an_end_by_a_filter_of_the_programs_own_is_told() {
     let folder = Folder::new();
-    let (source, program) = (folder.file("own.c", CONFINES_ITSELF), folder.at("own"));
-    let built = std::process::Command::new("cc").args(["-o", &program, &source]).status();
-    assert!(built.unwrap().success());
+    let program = folder.compiled("own", CONFINES_ITSELF);
     let profile = refusing(&folder, "SCMP_ACT_KILL_PROCESS");
     // Kill the process, kill the thread, trap.
     for action in ["0x80000000", "0", "0x30000"] {
@@ -476,9 +469,7 @@ fn an_end_by_a_filter_of_the_programs_own_is_told() {
 #[test]
 fn a_traced_call_of_a_program_with_filters_of_its_own_says_what_is_not_known() {
     let folder = Folder::new();
-    let (source, program) = (folder.file("own.c", CONFINES_ITSELF), folder.at("own"));
-    let built = std::process::Command::new("cc").args(["-o", &program, &source]).status();
-    assert!(built.unwrap().success());
+    let program = folder.compiled("own", CONFINES_ITSELF);
     let text = "policy 1\ndefault allow\nerrno EPERM { getppid, getpgrp }\n";
     let profile = folder.file("p.gate", text);
     let unknown = "not said  by a tracer: whether a filter that the program has loaded since";
