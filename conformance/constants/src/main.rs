@@ -39,6 +39,15 @@ const LIBRARY_DIFFERS: &[&str] = &[
     "__O_TMPFILE",
 ];
 
+/// Numbers that this machine's headers may have of an older release: a structure whose size is a
+/// part of them has grown since (Linux 6.6 and 6.16, include/uapi/drm/drm.h).
+const GREW: &[&str] = &[
+    "DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE",
+    "DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD",
+    "DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT",
+    "DRM_IOCTL_SYNCOBJ_WAIT",
+];
+
 fn main() -> std::process::ExitCode {
     house::main("conformance constants", run)
 }
@@ -69,7 +78,7 @@ fn compare(compiler: &Compiler, folder: Option<&Path>) -> Result<String, String>
     let mut wrong = Vec::new();
     for ((constant, value), answers) in constants.iter().zip(kernel.iter().zip(&library)) {
         let differs = match answers {
-            (Answer::Differs, _) => true,
+            (Answer::Differs, _) => folder.is_some() || !GREW.contains(&constant.name()),
             (_, Answer::Differs) => !LIBRARY_DIFFERS.contains(&constant.name()),
             _ => false,
         };
