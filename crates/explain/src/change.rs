@@ -1,5 +1,6 @@
 //! Changes of a filter that cure a denial, with what each permits beyond.
 
+mod edit;
 mod place;
 
 use callgate_facts::{Block, Groups, Hidden, Reading, Risk, Selector, selectors};
@@ -11,6 +12,7 @@ use callgate_syscalls::{Action, ActionKind, Arch, Argument, Errno, Name};
 use crate::call::read_part;
 use crate::intent::SHOWN_MAX;
 use crate::{Answer, Call, Cost, Denial, Effect, Filter, Intent, Ruling, partial};
+use edit::{Edited, Texts};
 use place::Place;
 
 /// A change of a filter, as a line of callgate's language.
@@ -24,6 +26,9 @@ pub struct Change {
     /// The line of the rule that refuses the call, before which the change has to stand: the first
     /// rule that holds decides. None where no rule refuses it but the default, after all of them.
     pub before: Option<Before>,
+    /// What has to go from the text for it, as it is never reached any more, which the language
+    /// refuses.
+    pub removals: Vec<Removal>,
     /// The same as a rule of a container profile, which goes into its `syscalls`; none for blocks,
     /// which profiles do not have.
     pub profile_rule: Option<String>,
@@ -41,12 +46,20 @@ pub struct Before {
     pub place: String,
     /// Whether that is in a container profile, where the order of rules is not that of lines.
     pub is_profile: bool,
-    /// The calls about which nothing is left for it to decide: they have to go from there, as the
-    /// language refuses what is never reached.
-    pub replaces: Vec<Name>,
-    /// Whether it says `always`, which no line before it may contradict: the call has to be taken
-    /// out of it there.
+    /// Whether it says `always`, which the change then goes against.
     pub is_always: bool,
+}
+
+/// What a change leaves nothing to decide in a statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Removal {
+    /// Where the statement begins: `FILE:LINE`.
+    pub place: String,
+    /// The calls that have to go from there, as they are named there.
+    pub calls: Vec<String>,
+    /// The statement, where it has to go as a whole.
+    pub whole: Option<String>,
 }
 
 /// The kinds of change, from that which permits least.
@@ -58,6 +71,50 @@ pub enum ChangeKind {
     Exact,
     /// All that belongs to the same intent is allowed.
     Block,
+}
+
+impl Change {
+    /// What has to be done in the text beside the line, in the order of importance: where it has to
+    /// stand, and what has to go.
+    #[must_use]
+    pub fn steps(&self) -> Vec<String> {
+        let mut steps = Vec::new();
+        let before = self.before.as_ref().filter(|before| !before.is_profile);
+        if let Some(Before { place, is_always, .. }) = before {
+            steps.push(match self.removed_before() {
+                None => format!("before {place}: the first rule that holds decides"),
+                Some(Removal { whole: Some(_), .. }) => {
+                    format!("in place of {place}, to which nothing is left to decide")
+                }
+                Some(Removal { calls, .. }) => {
+                    format!("before {place}, which then has to be without {}", calls.join(", "))
+                }
+            });
+            if *is_always {
+                steps.push(format!("against {place}, which says `always`"));
+            }
+        }
+        for Removal { place, calls, whole } in self.removed_elsewhere() {
+            steps.push(match whole {
+                Some(statement) => format!("and without {place}: {statement}"),
+                None => format!("and {place} without {}", calls.join(", ")),
+            });
+        }
+        steps
+    }
+
+    /// What has to go from the statement before which the line stands.
+    pub(crate) fn removed_before(&self) -> Option<&Removal> {
+        self.removals.iter().find(|removal| self.is_before(removal))
+    }
+
+    fn removed_elsewhere(&self) -> impl Iterator<Item = &Removal> {
+        self.removals.iter().filter(|removal| !self.is_before(removal))
+    }
+
+    fn is_before(&self, removal: &Removal) -> bool {
+        self.before.as_ref().is_some_and(|before| before.place == removal.place)
+    }
 }
 
 /// The changes that cure a denial, the narrowest first: none for a call without a name, or of an
@@ -81,7 +138,9 @@ pub(crate) fn of(
         return Vec::new();
     }
     let asked = asked(policy, rulings, (arch, name));
-    let around = Around { denial, arch, filter, place: Place::of(rulings), asked };
+    let texts = filter.and_then(|filter| filter.texts(arch));
+    let texts = texts.and_then(|(sources, target, policy)| Texts::of(sources, target, policy));
+    let around = Around { denial, arch, filter, texts, place: Place::of(rulings), asked };
     let mut changes = Vec::new();
     let shown = intents.get(..SHOWN_MAX).unwrap_or(intents);
     let hides = hides_what_it_does(arch, name, shown);
@@ -161,6 +220,8 @@ struct Around<'a> {
     denial: &'a Denial,
     arch: Arch,
     filter: Option<&'a Filter<'a>>,
+    /// The texts of the filter, where it is a policy in the language.
+    texts: Option<Texts<'a>>,
     place: Place,
     /// The arguments that the refusing rule looks at.
     asked: Vec<(usize, Argument)>,
@@ -215,19 +276,24 @@ impl Around<'_> {
     fn change(&self, kind: ChangeKind, line: String, rule: Option<String>) -> Option<Change> {
         let advice = lowered(&line, self.arch)?;
         let policy = self.filter.and_then(Filter::policy);
-        let changed = match policy {
-            Some(policy) => Some(self.changed(policy, &line)?),
-            None => None,
+        let edited = match policy {
+            Some(policy) => {
+                let policy = self.changed(policy, &line).filter(|it| self.cures(kind, it))?;
+                match &self.texts {
+                    // As it is done by hand: with all that the text's checks have to say.
+                    Some(texts) => texts.with(&self.place, &line, self.arch)?,
+                    None => Edited { line, removals: Vec::new(), policy },
+                }
+            }
+            None => Edited { line, removals: Vec::new(), policy: advice },
         };
-        if !self.cures(kind, changed.as_ref().unwrap_or(&advice)) {
+        if !self.cures(kind, &edited.policy) {
             return None;
         }
-        let cost = policy.zip(changed.as_ref()).and_then(|(old, new)| Cost::between(old, new));
-        let before = self.place.line(self.filter).map(|before| Before {
-            replaces: self.place.replaced(policy, &advice, self.arch, self.filter),
-            ..before
-        });
-        Some(Change { kind, line, profile_rule: rule, before, cost, risks: &[] })
+        let cost = policy.and_then(|old| Cost::between(old, &edited.policy));
+        let Edited { line, removals, .. } = edited;
+        let before = self.place.line(self.filter);
+        Some(Change { kind, line, profile_rule: rule, before, removals, cost, risks: &[] })
     }
 
     /// Whether a policy does to the call what a change is for, whatever its unknown arguments are.

@@ -3,8 +3,8 @@
 use callgate_bpf::{Listing, Operation, Stack, Style};
 use callgate_policy::{Decider, Decision, Policy, RuleId};
 use callgate_prover::Prover;
-use callgate_rules::{Origin, Provenance, Sources, Span};
-use callgate_syscalls::{Action, Endian};
+use callgate_rules::{Origin, Provenance, Source, Sources, Span, Target};
+use callgate_syscalls::{Action, Arch, Endian};
 
 use crate::ruling::Ruling;
 use crate::{Denial, partial};
@@ -15,8 +15,16 @@ pub struct Filter<'f>(Kind<'f>);
 
 #[derive(Debug)]
 enum Kind<'f> {
-    Rules { policy: &'f Policy, provenance: &'f Provenance, sources: &'f Sources },
-    Programs { stack: &'f Stack, policy: Option<Box<Policy>> },
+    Rules {
+        policy: &'f Policy,
+        provenance: &'f Provenance,
+        sources: &'f Sources,
+        target: Option<Target>,
+    },
+    Programs {
+        stack: &'f Stack,
+        policy: Option<Box<Policy>>,
+    },
 }
 
 impl<'f> Filter<'f> {
@@ -27,7 +35,17 @@ impl<'f> Filter<'f> {
         provenance: &'f Provenance,
         sources: &'f Sources,
     ) -> Self {
-        Self(Kind::Rules { policy, provenance, sources })
+        Self(Kind::Rules { policy, provenance, sources, target: None })
+    }
+
+    /// The same filter, whose rules were lowered for that; it is a machine of the call's
+    /// architecture where it is not said.
+    #[must_use]
+    pub fn lowered_for(mut self, of_rules: Target) -> Self {
+        if let Kind::Rules { target, .. } = &mut self.0 {
+            *target = Some(of_rules);
+        }
+        self
     }
 
     /// The filters of a process, or one that was read without its rules.
@@ -53,6 +71,13 @@ impl<'f> Filter<'f> {
         matches!(self.0, Kind::Rules { .. })
     }
 
+    /// The texts that its rules are in, with what they mean and for what they were lowered.
+    pub(crate) fn texts(&self, arch: Arch) -> Option<(&'f Sources, Target, &'f Policy)> {
+        let Kind::Rules { policy, sources, target, .. } = &self.0 else { return None };
+        let target = target.clone().unwrap_or_else(|| Target::new(arch));
+        Some((sources, target, policy))
+    }
+
     /// Where a rule of the policy stands in a text.
     pub(crate) fn span(&self, id: RuleId) -> Option<Span> {
         let Kind::Rules { provenance, .. } = &self.0 else { return None };
@@ -62,13 +87,10 @@ impl<'f> Filter<'f> {
         }
     }
 
-    /// The line that a place is in, as `FILE:LINE`, and whether its text is a container profile.
-    pub(crate) fn line(&self, span: Span) -> Option<(String, bool)> {
+    /// The text that a rule stands in.
+    pub(crate) fn source(&self, span: Span) -> Option<&Source> {
         let Kind::Rules { sources, .. } = &self.0 else { return None };
-        let source = sources.get(span.source())?;
-        let is_profile = source.text().trim_start().starts_with(['{', '[', '/']);
-        let line = source.position(span.start()).line;
-        Some((format!("{}:{line}", source.name()), is_profile))
+        sources.get(span.source())
     }
 
     /// What the filter says of a call: several rulings where it depends on arguments that are not
@@ -76,7 +98,7 @@ impl<'f> Filter<'f> {
     #[must_use]
     pub fn rulings(&self, denial: &Denial) -> Vec<Ruling> {
         let mut rulings: Vec<Ruling> = match &self.0 {
-            Kind::Rules { policy, provenance, sources } => {
+            Kind::Rules { policy, provenance, sources, .. } => {
                 let decisions = partial::decisions(policy, denial);
                 decisions.into_iter().map(|one| written(one, provenance, sources)).collect()
             }

@@ -3,7 +3,7 @@
 use callgate_syscalls::{ActionKind, Errno};
 use serde::{Serialize, Serializer};
 
-use crate::{Answer, Change, ChangeKind, Explanation, Frame, Intent, Ruling};
+use crate::{Answer, Change, ChangeKind, Explanation, Frame, Intent, Removal, Ruling};
 
 /// An explanation as JSON has it. Fields are added, never renamed.
 #[derive(Debug, Serialize)]
@@ -118,8 +118,10 @@ struct ChangeJson {
     /// where no rule but the default does.
     before: Option<String>,
     /// The calls that have to go from that rule, which decides nothing about them any more.
-    replaces: Vec<&'static str>,
-    /// Whether that rule says `always`, so that it has to leave the call out itself.
+    replaces: Vec<String>,
+    /// All that has to go from the text for the line, there or elsewhere.
+    removes: Vec<RemovalJson>,
+    /// Whether that rule says `always`, which the line goes against.
     always: bool,
     /// The rule for a container profile, as JSON text.
     profile_rule: Option<String>,
@@ -129,6 +131,17 @@ struct ChangeJson {
     permits_unnamed: Option<u64>,
     /// What a program can do to others with it.
     risks: Vec<&'static str>,
+}
+
+/// What a line leaves nothing to decide.
+#[derive(Debug, Serialize)]
+struct RemovalJson {
+    /// `FILE:LINE` of the statement.
+    place: String,
+    /// The calls that have to go from it.
+    calls: Vec<String>,
+    /// The statement, where all of it has to go.
+    whole: Option<String>,
 }
 
 /// A syscall that is permitted beyond.
@@ -265,6 +278,13 @@ impl From<&Intent> for IntentJson {
     }
 }
 
+impl From<&Removal> for RemovalJson {
+    fn from(removal: &Removal) -> Self {
+        let Removal { place, calls, whole } = removal.clone();
+        Self { place, calls, whole }
+    }
+}
+
 impl From<&Change> for ChangeJson {
     fn from(change: &Change) -> Self {
         let permitted = |(arch, name, whole): &(callgate_syscalls::Arch, String, bool)| {
@@ -274,12 +294,8 @@ impl From<&Change> for ChangeJson {
             kind: change.kind.name(),
             line: change.line.clone(),
             before: change.before.as_ref().map(|before| before.place.clone()),
-            replaces: change
-                .before
-                .iter()
-                .flat_map(|it| &it.replaces)
-                .map(|it| it.as_str())
-                .collect(),
+            replaces: change.removed_before().into_iter().flat_map(|it| it.calls.clone()).collect(),
+            removes: change.removals.iter().map(RemovalJson::from).collect(),
             always: change.before.as_ref().is_some_and(|before| before.is_always),
             profile_rule: change.profile_rule.clone(),
             permits: change.cost.as_ref().map(|c| c.permits.iter().map(permitted).collect()),

@@ -52,7 +52,7 @@ mod text;
 mod time;
 
 pub use call::{Call, ShownArgument};
-pub use change::{Before, Change, ChangeKind};
+pub use change::{Before, Change, ChangeKind, Removal};
 pub use check::{Culprit, Repeatable, addresses, culprits, repeatable};
 pub use collect::Denials;
 pub use cost::Cost;

@@ -227,17 +227,8 @@ fn write_change(f: &mut fmt::Formatter<'_>, number: usize, change: &Change) -> f
     let word = format!("change {number}");
     let before = change.before.as_ref();
     line(f, &word, &change.line)?;
-    if let Some(before) = before.filter(|before| !before.is_profile) {
-        let place = &before.place;
-        let names: Vec<&str> = before.replaces.iter().map(|name| name.as_str()).collect();
-        let what = match &names[..] {
-            _ if before.is_always => format!(
-                "once {place} leaves that out: no line may contradict what it says `always`"
-            ),
-            [] => format!("before {place}: the first rule that holds decides"),
-            names => format!("before {place}, which then has to be without {}", names.join(", ")),
-        };
-        line(f, "", &what)?;
+    for step in change.steps() {
+        line(f, "", &step)?;
     }
     if let Some(rule) = &change.profile_rule {
         line(f, "", &format_args!("in a container profile: {rule}"))?;

@@ -18,7 +18,7 @@ use callgate_explain::{
     Denial, Denials, Ended, Explanation, Filter, Found, Knowledge, Reader, explain, read_core,
     read_line,
 };
-use callgate_rules::Capability;
+use callgate_rules::{Capability, Target};
 use callgate_syscalls::{Arch, Name};
 use clap::ValueHint;
 
@@ -123,7 +123,7 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
 /// The filter as it was read.
 enum Known {
     /// A text, what it says, and the machine that it was read for if that is not this one.
-    Rules(Box<Unresolved>, Box<Resolved>, Option<Arch>),
+    Rules(Box<Unresolved>, Box<(Resolved, Target)>, Option<Arch>),
     Programs(callgate_bpf::Stack),
 }
 
@@ -142,7 +142,8 @@ impl Known {
         let machine = elsewhere.map(|it| it.arch);
         let arches: Vec<Arch> = machine.into_iter().collect();
         let resolved = profile.resolve(&args.how, &arches)?;
-        Ok(Self::Rules(profile, Box::new(resolved), machine))
+        let target = input::gate::target(&args.how, &arches)?;
+        Ok(Self::Rules(profile, Box::new((resolved, target)), machine))
     }
 
     /// The other machine, as on which it was read.
@@ -156,7 +157,8 @@ impl Known {
     /// Capabilities with each of which the filter lets a call pass that it refuses now.
     fn capabilities(&self, how: &ProfileArgs, explanation: &Explanation) -> Vec<String> {
         let refuses = !explanation.changes.is_empty() || explanation.is_fine;
-        let Self::Rules(text, resolved, _) = self else { return Vec::new() };
+        let Self::Rules(text, rules, _) = self else { return Vec::new() };
+        let (resolved, _) = &**rules;
         let profile = text.container_profile();
         let circumstances = match profile {
             Some(profile) => profile.circumstances(how.reading()),
@@ -185,8 +187,10 @@ impl Known {
 
     fn filter<'f>(&'f self, sources: &'f callgate_rules::Sources) -> Filter<'f> {
         match self {
-            Self::Rules(_, resolved, _) => {
+            Self::Rules(_, rules, _) => {
+                let (resolved, target) = &**rules;
                 Filter::rules(&resolved.policy, &resolved.provenance, sources)
+                    .lowered_for(target.clone())
             }
             Self::Programs(stack) => Filter::programs(stack),
         }

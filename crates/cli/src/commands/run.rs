@@ -124,9 +124,9 @@ fn command(args: &Args) -> Result<Command, Error> {
 
 /// Runs the command with its refusals explained. Nothing is to be warned of beforehand that is said when it happens.
 fn run_explained(args: &Args) -> Result<Status, Error> {
-    let Wanted { policy, provenance, sources, flags, agent } = Wanted::read(args)?;
+    let Wanted { policy, provenance, sources, target, flags, agent } = Wanted::read(args)?;
     let options = options(args.log, &flags);
-    let rules = Enforced { policy: &policy, provenance: &provenance, sources: &sources };
+    let rules = Enforced { policy: &policy, provenance: &provenance, sources: &sources, target };
     let start = Starting { agent, interruption: interruption(&flags), options };
     explain::run(&args.explain, &rules, &command(args)?, start)
 }

@@ -30,17 +30,8 @@ impl Cure {
 
     /// The line, and as a comment what has to be done beside it.
     pub(super) fn line(&self) -> String {
-        let Change { line, before, .. } = &self.change;
-        let place = before.as_ref().filter(|before| !before.is_profile).map(|before| {
-            let place = &before.place;
-            let names: Vec<&str> = before.replaces.iter().map(|name| name.as_str()).collect();
-            match &names[..] {
-                _ if before.is_always => format!("once {place} leaves it out"),
-                [] => format!("before {place}"),
-                names => format!("before {place}, without {} there", names.join(", ")),
-            }
-        });
-        let said: Vec<String> = place.into_iter().chain(self.then.clone()).collect();
+        let line = &self.change.line;
+        let said: Vec<String> = self.change.steps().into_iter().chain(self.then.clone()).collect();
         match said.is_empty() {
             true => line.clone(),
             false => format!("{line}  # {}", said.join("; ")),

@@ -13,7 +13,7 @@ use callgate_explain::Filter;
 use callgate_kernel::{Command, Interruption, Options, action_supported, running_kernel};
 use callgate_policy::{Comparison, Condition, Decision, Field, Operator, Policy};
 use callgate_recorder::refusals::{End, Record, Report, Seen};
-use callgate_rules::{Provenance, Sources};
+use callgate_rules::{Provenance, Sources, Target};
 use callgate_syscalls::{Action, ActionKind, Arch, KernelVersion, names};
 use clap::ValueHint;
 
@@ -64,9 +64,20 @@ pub(super) struct Enforced<'r> {
     pub(super) policy: &'r Policy,
     pub(super) provenance: &'r Provenance,
     pub(super) sources: &'r Sources,
+    /// What the text was lowered for.
+    pub(super) target: Option<Target>,
 }
 
-impl Enforced<'_> {
+impl<'r> Enforced<'r> {
+    /// The same for who explains.
+    fn filter(&self) -> Filter<'r> {
+        let filter = Filter::rules(self.policy, self.provenance, self.sources);
+        match &self.target {
+            Some(target) => filter.lowered_for(target.clone()),
+            None => filter,
+        }
+    }
+
     /// Whether the rules are those of a container profile.
     fn is_json(&self) -> bool {
         let first = self.sources.iter().next();
@@ -112,7 +123,7 @@ pub(super) fn run(
         }
         None => listening(rules.policy, command, &start.options)?,
     };
-    let filter = Filter::rules(rules.policy, rules.provenance, rules.sources);
+    let filter = rules.filter();
     let record = Record::default();
     Session {
         rules,

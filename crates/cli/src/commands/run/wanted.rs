@@ -4,7 +4,7 @@ use callgate_bpf::Stack;
 use callgate_formats::Flag;
 use callgate_policy::Policy;
 use callgate_review::Readable;
-use callgate_rules::{Provenance, Sources};
+use callgate_rules::{Provenance, Sources, Target};
 
 use callgate_console::error::Error;
 use callgate_console::input::{self, Input, Source, Unresolved};
@@ -20,6 +20,8 @@ pub(super) struct Wanted {
     /// Where its rules stand; nowhere for those of programs.
     pub(super) provenance: Provenance,
     pub(super) sources: Sources,
+    /// What the text was lowered for.
+    pub(super) target: Option<Target>,
     pub(super) flags: Vec<Flag>,
     pub(super) agent: Option<AgentAddress>,
 }
@@ -45,7 +47,9 @@ impl Wanted {
         }
         let metadata = resolved.listener_metadata;
         let agent = resolved.listener_path.map(|path| AgentAddress { path: path.into(), metadata });
-        Ok(Self { policy, provenance, sources: text.sources(), flags: resolved.flags, agent })
+        let target = Some(input::gate::target(&args.how, &args.arches)?);
+        let (sources, flags) = (text.sources(), resolved.flags);
+        Ok(Self { policy, provenance, sources, target, flags, agent })
     }
 
     /// What programs mean, to be compiled anew: no filter is loaded that was not proved.
@@ -66,7 +70,8 @@ impl Wanted {
             }
         }
         let (provenance, sources) = (Provenance::default(), Sources::new());
-        Ok(Self { policy, provenance, sources, flags: Vec::new(), agent: None })
+        let (target, flags) = (None, Vec::new());
+        Ok(Self { policy, provenance, sources, target, flags, agent: None })
     }
 }
 

@@ -495,14 +495,14 @@ fn what_a_retry_says_to_change_has_its_place_and_falls_back() {
     let run = callgate(&[&options[..], &["python3", "-c", script]].concat());
     run.succeeds();
     run.says(&[
-        &format!("allow uname  # before {policy}:3, without uname there"),
-        &format!("enosys clone3  # before {policy}:4, without clone3 there"),
+        &format!("allow uname  # before {policy}:3, which then has to be without uname"),
+        &format!("enosys clone3  # in place of {policy}:4"),
     ]);
     // All of it is refused that callers make instead.
     let policy = folder.file("q.gate", text.replace(" where clone_flags has CLONE_THREAD", ""));
     let options = ["run", "--explain", "--retry", "--profile", &policy, "--"];
     let run = callgate(&[&options[..], &["python3", "-c", script]].concat());
-    run.says(&["without clone3 there; its callers then make clone, which is refused as well"]);
+    run.says(&["left to decide; its callers then make clone, which is refused as well"]);
     let rules = r#"{"names": ["uname"], "action": "SCMP_ACT_ERRNO"},
         {"names": ["clone3"], "action": "SCMP_ACT_ERRNO"}"#;
     let profile = folder.file("p.json", deny_list(rules));

@@ -1,0 +1,219 @@
+//! Changes as they are said, done by hand in the texts of policies: what comes out is understood,
+//! cures the call, and permits what was said.
+#![expect(clippy::unwrap_used, reason = "a helper fails its test by panicking")]
+
+use callgate_explain::{
+    Answer, Change, ChangeKind, Cost, Denial, Explanation, Filter, Knowledge, explain,
+};
+use callgate_gate::{Refused, Written, read};
+use callgate_policy::Policy;
+use callgate_rules::{Source, SourceError, Target};
+use callgate_syscalls::{Action, Arch, Name, SeccompData, names};
+
+/// Files by their names, the policy first.
+type Files = Vec<(&'static str, String)>;
+
+fn written(files: &Files) -> Result<Written, Refused> {
+    let (name, text) = &files[0];
+    read(Source::new(*name, text.as_str()).unwrap(), &mut |path, _| {
+        let found = files.iter().find(|(name, _)| *name == path);
+        let missing = || SourceError::Unreadable { name: path.to_owned(), reason: String::new() };
+        Source::new(path, found.ok_or_else(missing)?.1.as_str())
+    })
+}
+
+fn policy(files: &Files) -> Policy {
+    let lowered = written(files).and_then(|it| it.lower(&Target::new(Arch::X86_64)));
+    lowered.unwrap_or_else(|refused| panic!("{refused}\n{files:?}")).policy
+}
+
+fn explained(files: &Files, denial: &Denial) -> Explanation {
+    let written = written(files).unwrap();
+    let lowered = written.lower(&Target::new(Arch::X86_64)).unwrap();
+    let filter = Filter::rules(&lowered.policy, &lowered.provenance, &written.sources);
+    explain(denial, Some(&filter))
+}
+
+fn denial(files: &Files, arch: Arch, name: Name, args: &[u64]) -> Denial {
+    let nr = arch.syscall(name).unwrap().nr;
+    let mut denial = Denial::new(arch.token(), nr, Knowledge::Notification);
+    denial.args = [Some(0); 6];
+    for (register, value) in denial.args.iter_mut().zip(args) {
+        *register = Some(*value);
+    }
+    denial.answer = Answer::Action(policy(files).decide(&call(&denial)));
+    denial
+}
+
+fn call(denial: &Denial) -> SeccompData {
+    let arch = denial.arch().unwrap();
+    SeccompData::new(arch, denial.nr).with_args(denial.args.map(|it| it.unwrap_or(0)))
+}
+
+/// Does what a change says, line by line, and nothing else.
+fn changed(files: &Files, change: &Change) -> Files {
+    let mut files = files.clone();
+    let at = |place: &str| {
+        let (name, line) = place.rsplit_once(':').unwrap();
+        (name.to_owned(), line.parse::<usize>().unwrap() - 1)
+    };
+    let mut edit = |place: &str, edit: &mut dyn FnMut(&mut String)| {
+        let (name, line) = at(place);
+        let (_, text) = files.iter_mut().find(|(known, _)| *known == name).unwrap();
+        let mut lines: Vec<String> = text.split('\n').map(str::to_owned).collect();
+        edit(&mut lines[line]);
+        *text = lines.join("\n");
+    };
+    for removal in &change.removals {
+        edit(&removal.place, &mut |line| match &removal.whole {
+            Some(statement) => *line = line.replacen(&**statement, "", 1),
+            None => {
+                for call in &removal.calls {
+                    let before = line.clone();
+                    *line =
+                        line.replace(&format!("{call}, "), "").replace(&format!(", {call}"), "");
+                    assert_ne!(*line, before, "{call}");
+                }
+            }
+        });
+    }
+    match &change.before {
+        // Behind the line break, so that other places stay where they are.
+        Some(before) => edit(&before.place, &mut |line| *line = format!("{}\n{line}", change.line)),
+        None => files[0].1 += &format!("{}\n", change.line),
+    }
+    files
+}
+
+/// Policies, a call that each refuses, and where the first change stands and what goes for it.
+fn cases() -> Vec<(Files, Denial, &'static [&'static str])> {
+    let one = |text: &str| vec![("p.gate", text.to_owned())];
+    let header = "policy 1\narch x86_64, aarch64\ndefault allow\n";
+    let with = |statements: &str| one(&format!("{header}{statements}"));
+    let kill = |files: Files, steps: &'static [&'static str]| {
+        let denial = denial(&files, Arch::X86_64, names::KILL, &[1, 9]);
+        (files, denial, steps)
+    };
+    let socket = |files: Files, args: &[u64], steps: &'static [&'static str]| {
+        let denial = denial(&files, Arch::X86_64, names::SOCKET, args);
+        (files, denial, steps)
+    };
+    let uname = |files: Files, steps: &'static [&'static str]| {
+        let denial = denial(&files, Arch::X86_64, names::UNAME, &[0]);
+        (files, denial, steps)
+    };
+    vec![
+        // Within a block, for its architectures alone.
+        kill(
+            with("on x86_64 {\n    errno EPERM kill\n}\nerrno EACCES kill\n"),
+            &["in place of p.gate:5, to which nothing is left to decide"],
+        ),
+        kill(
+            with("on x86_64 { errno EPERM { kill, tkill } }\nerrno EACCES kill\n"),
+            &["before p.gate:4, which then has to be without kill"],
+        ),
+        kill(
+            with("on x86_64 { on cap CAP_KILL { errno EPERM kill } }\nerrno EACCES kill\n"),
+            &["in place of p.gate:4, to which nothing is left to decide"],
+        ),
+        // What stands behind has nothing left to decide either.
+        uname(
+            with("errno EPERM uname where name == NULL\nerrno EACCES { uname, tkill }\n"),
+            &[
+                "in place of p.gate:4, to which nothing is left to decide",
+                "and p.gate:5 without uname",
+            ],
+        ),
+        uname(
+            with(
+                "errno EPERM uname where name == NULL\non aarch64 { errno EACCES uname }\n\
+                 on x86_64 { trap 3 uname }\n",
+            ),
+            &[
+                "in place of p.gate:4, to which nothing is left to decide",
+                "and without p.gate:5: errno EACCES uname",
+                "and without p.gate:6: trap 3 uname",
+            ],
+        ),
+        // What is said always can only be contradicted always.
+        socket(
+            with("always errno EPERM socket where family == 17\n"),
+            &[17, 3, 0],
+            &[
+                "before p.gate:4: the first rule that holds decides",
+                "against p.gate:4, which says `always`",
+            ],
+        ),
+        kill(
+            with("allow getpid\non x86_64 { always errno EPERM kill }\n"),
+            &[
+                "in place of p.gate:5, to which nothing is left to decide",
+                "against p.gate:5, which says `always`",
+            ],
+        ),
+        // In groups and other files.
+        kill(
+            with("group mine {\n  errno EPERM { kill, tkill }\n}\nuse @mine\n"),
+            &["before p.gate:5, which then has to be without kill"],
+        ),
+        kill(
+            vec![
+                (
+                    "p.gate",
+                    format!("{header}include \"q.gate\"\nerrno EACCES kill where sig == 3\n"),
+                ),
+                ("q.gate", "errno EACCES tkill\nerrno EPERM kill where sig > 3\n".to_owned()),
+            ],
+            &["before q.gate:2: the first rule that holds decides"],
+        ),
+        // The default decides.
+        kill(
+            one(
+                "policy 1\narch x86_64, aarch64\ndefault errno EPERM\non aarch64 { trap 3 kill }\n",
+            ),
+            &[],
+        ),
+        // A value that another architecture does not have.
+        {
+            let files = one("policy 1\narch x86_64, aarch64\ndefault errno EPERM\nallow read\n");
+            let denial = denial(&files, Arch::X86_64, names::ARCH_PRCTL, &[0x1002, 0x7000]);
+            (files, denial, &[])
+        },
+    ]
+}
+
+#[test]
+fn changes_are_applicable_as_they_are_said() {
+    for (files, denial, steps) in cases() {
+        let explanation = explained(&files, &denial);
+        assert!(!explanation.changes.is_empty(), "{files:?}\n{explanation}");
+        let before = policy(&files);
+        for change in &explanation.changes {
+            let after = policy(&changed(&files, change));
+            let decided = after.decide(&call(&denial));
+            match change.kind {
+                ChangeKind::Enosys => assert_eq!(decided, Action::errno(38).unwrap()),
+                _ => assert_eq!(decided, Action::ALLOW, "{}", change.line),
+            }
+            assert_eq!(change.cost, Cost::between(&before, &after), "{}", change.line);
+        }
+        // The exact change comes before the block.
+        let exact = explanation.changes.iter().find(|it| it.kind == ChangeKind::Exact).unwrap();
+        assert_eq!(exact.steps(), steps, "{files:?}\n{explanation}");
+    }
+}
+
+#[test]
+fn a_change_in_a_block_is_for_its_architectures_alone() {
+    let text = "policy 1\narch x86_64, aarch64\ndefault allow\n\
+                on x86_64 { errno EPERM kill }\nerrno EPERM kill\n";
+    let files = vec![("p.gate", text.to_owned())];
+    let explanation = explained(&files, &denial(&files, Arch::X86_64, names::KILL, &[1, 9]));
+    let change = &explanation.changes[0];
+    assert_eq!(change.line, "on x86_64 { allow kill }");
+    let cost = change.cost.as_ref().unwrap();
+    assert_eq!(cost.permits, [(Arch::X86_64, "kill".to_owned(), true)]);
+    let json: serde_json::Value = serde_json::from_str(&explanation.json_line()).unwrap();
+    assert_eq!(json["changes"][0]["replaces"], serde_json::json!(["kill"]));
+    assert_eq!(json["changes"][0]["removes"][0]["whole"], "errno EPERM kill");
+}
