@@ -94,10 +94,15 @@ impl fmt::Display for Call {
 /// The text of an argument that is not known.
 pub(crate) const UNKNOWN: &str = "?";
 
-/// The arguments of a syscall that is not known: the registers up to the last that is not 0.
+/// The arguments of a syscall that is not known: the registers up to the last that is not 0, or all
+/// where nothing is known of any.
 fn raw(denial: &Denial) -> Vec<ShownArgument> {
     let used = denial.args.iter().rposition(|arg| arg.is_some_and(|value| value != 0));
-    let registers = denial.args.iter().take(used.map_or(0, |last| last + 1));
+    let count = match denial.args.iter().all(Option::is_none) {
+        true => denial.args.len(),
+        false => used.map_or(0, |last| last + 1),
+    };
+    let registers = denial.args.iter().take(count);
     let shown = |value: &Option<u64>| {
         let text = value.map_or_else(|| UNKNOWN.to_owned(), number);
         ShownArgument { name: None, value: *value, text, is_named: false }
@@ -318,5 +323,7 @@ mod tests {
         let text = "syscall 0x3fffffff(1, ?, 0x10000) on x86_64";
         assert_eq!(unknown(Arch::X86_64.token().raw(), 0x3fff_ffff), text);
         assert_eq!(unknown(0xdead, 1), "syscall 1(1, ?, 0x10000) on architecture 0xdead");
+        let asked = Denial::new(Arch::X86_64.token(), SyscallNr::new(999), Knowledge::Asked);
+        assert_eq!(Call::of(&asked).to_string(), "syscall 999(…) on x86_64");
     }
 }

@@ -117,8 +117,8 @@ impl Change {
     }
 }
 
-/// The changes that cure a denial, the narrowest first: none for a call without a name, or of an
-/// architecture that the filter is not for. Each was tried: with it, the filter executes the call,
+/// The changes that cure a denial, the narrowest first: none for a call of an architecture that is
+/// not known, or that the filter is not for. Each was tried: with it, the filter executes the call,
 /// or answers it with ENOSYS, whatever is not known of its arguments.
 pub(crate) fn of(
     denial: &Denial,
@@ -127,7 +127,7 @@ pub(crate) fn of(
     rulings: &[Ruling],
     filter: Option<&Filter<'_>>,
 ) -> Vec<Change> {
-    let (Some(arch), Some(name)) = (call.arch, call.name) else { return Vec::new() };
+    let Some(arch) = call.arch else { return Vec::new() };
     let policy = filter.and_then(Filter::policy);
     if policy.is_some_and(|policy| policy.arch(arch).is_none()) {
         return Vec::new();
@@ -137,28 +137,14 @@ pub(crate) fn of(
     if !rulings.is_empty() && rulings.iter().all(executes) {
         return Vec::new();
     }
-    let asked = asked(policy, rulings, (arch, name));
     let texts = filter.and_then(|filter| filter.texts(arch));
     let texts = texts.and_then(|(sources, target, policy)| Texts::of(sources, target, policy));
+    let asked = call.name.map_or_else(Vec::new, |name| asked(policy, rulings, (arch, name)));
     let around = Around { denial, arch, filter, texts, place: Place::of(rulings), asked };
-    let mut changes = Vec::new();
-    let shown = intents.get(..SHOWN_MAX).unwrap_or(intents);
-    let hides = hides_what_it_does(arch, name, shown);
-    match is_told(denial, rulings, arch) {
-        // They take another way already.
-        true if hides => return changes,
-        false if enosys_helps(denial, intents) => changes.extend(around.enosys(name)),
-        true | false => {}
+    match call.name {
+        Some(name) => around.named(call, name, intents, rulings),
+        None => around.number().into_iter().collect(),
     }
-    if hides && !changes.is_empty() {
-        return changes;
-    }
-    let block = around.block(name);
-    // What no block permits can have risks of its own.
-    let risks = block.as_ref().map_or_else(|| risks_apart(denial, arch, name), |block| block.risks);
-    changes.extend(around.exact(call, name).map(|exact| Change { risks, ..exact }));
-    changes.extend(block);
-    changes
 }
 
 /// The risks of what an argument is by itself.
@@ -228,6 +214,52 @@ struct Around<'a> {
 }
 
 impl Around<'_> {
+    /// The changes for a syscall that has a name.
+    fn named(
+        &self,
+        call: &Call,
+        name: Name,
+        intents: &[Intent],
+        rulings: &[Ruling],
+    ) -> Vec<Change> {
+        let mut changes = Vec::new();
+        let shown = intents.get(..SHOWN_MAX).unwrap_or(intents);
+        let hides = hides_what_it_does(self.arch, name, shown);
+        match is_told(self.denial, rulings, self.arch) {
+            // They take another way already.
+            true if hides => return changes,
+            false if enosys_helps(self.denial, intents) => changes.extend(self.enosys(name)),
+            true | false => {}
+        }
+        if hides && !changes.is_empty() {
+            return changes;
+        }
+        let block = self.block(name);
+        // What no block permits can have risks of its own.
+        let risks = block
+            .as_ref()
+            .map_or_else(|| risks_apart(self.denial, self.arch, name), |block| block.risks);
+        changes.extend(self.exact(call, name).map(|exact| Change { risks, ..exact }));
+        changes.extend(block);
+        changes
+    }
+
+    /// The change for a number without a name: another architecture may have a call of that number.
+    fn number(&self) -> Option<Change> {
+        // By this number tracers skip a call, and nobody is to be allowed that.
+        if self.denial.nr.raw() == u32::MAX {
+            return None;
+        }
+        let line = format!("allow nr {}", self.denial.nr);
+        let policy = self.filter.and_then(Filter::policy);
+        let has_several = policy.is_some_and(|policy| policy.arches().nth(1).is_some());
+        let line = match has_several && matches!(self.place, Place::Last) {
+            true => format!("on {} {{ {line} }}", self.arch),
+            false => line,
+        };
+        self.change(ChangeKind::Exact, line, None)
+    }
+
     fn enosys(&self, name: Name) -> Option<Change> {
         let number = Errno::from_name("ENOSYS", self.arch)?.raw();
         let rule = format!(

@@ -270,9 +270,10 @@ impl fmt::Display for Cost {
             names.push(format!("{left} others"));
         }
         if self.unnamed > 0 {
-            names.push(format!("{} numbers without a name", number(self.unnamed)));
+            names.push(self.unnamed_numbers());
         }
         let calls = match calls.len() {
+            0 => return write!(f, "permits {} more", self.unnamed_numbers()),
             1 => "1 call".to_owned(),
             count => format!("{count} calls"),
         };
@@ -283,6 +284,15 @@ impl fmt::Display for Cost {
         match arches[..] {
             [] | [_] => Ok(()),
             _ => write!(f, "; on {}", arches.join(", ")),
+        }
+    }
+}
+
+impl Cost {
+    fn unnamed_numbers(&self) -> String {
+        match self.unnamed {
+            1 => "1 number without a name".to_owned(),
+            count => format!("{} numbers without a name", number(count)),
         }
     }
 }

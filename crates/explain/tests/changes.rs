@@ -8,7 +8,7 @@ use callgate_explain::{
 use callgate_gate::{Refused, Written, read};
 use callgate_policy::Policy;
 use callgate_rules::{Source, SourceError, Target};
-use callgate_syscalls::{Action, Arch, Name, SeccompData, names};
+use callgate_syscalls::{Action, Arch, Name, SeccompData, SyscallNr, names};
 
 /// Files by their names, the policy first.
 type Files = Vec<(&'static str, String)>;
@@ -216,4 +216,38 @@ fn a_change_in_a_block_is_for_its_architectures_alone() {
     let json: serde_json::Value = serde_json::from_str(&explanation.json_line()).unwrap();
     assert_eq!(json["changes"][0]["replaces"], serde_json::json!(["kill"]));
     assert_eq!(json["changes"][0]["removes"][0]["whole"], "errno EPERM kill");
+}
+
+#[test]
+fn numbers_without_a_name_are_allowed_by_number_where_they_were_made() {
+    let nr = SyscallNr::new(999);
+    for (text, line, cost) in [
+        (
+            "policy 1\narch x86_64\ndefault errno EPERM\nallow read\n",
+            "allow nr 999",
+            "permits 1 number without a name more",
+        ),
+        (
+            "policy 1\narch x86_64, aarch64\ndefault errno EPERM\nallow read\n",
+            "on x86_64 { allow nr 999 }",
+            "permits 1 number without a name more",
+        ),
+        (
+            "policy 1\narch x86_64, aarch64\ndefault allow\nerrno EPERM { read, nr 999 }\n",
+            "allow nr 999",
+            "permits 2 numbers without a name more",
+        ),
+    ] {
+        let files = vec![("p.gate", text.to_owned())];
+        let mut denial = Denial::new(Arch::X86_64.token(), nr, Knowledge::Asked);
+        denial.args = [Some(1); 6];
+        let explanation = explained(&files, &denial);
+        let [change] = &explanation.changes[..] else { panic!("{explanation}") };
+        assert_eq!((&*change.line, &change.profile_rule), (line, &None));
+        assert_eq!(change.cost.as_ref().unwrap().to_string(), cost);
+        let after = policy(&changed(&files, change));
+        assert_eq!(after.decide(&call(&denial)), Action::ALLOW);
+    }
+    let alone = explain(&Denial::new(Arch::X86_64.token(), nr, Knowledge::Asked), None);
+    assert_eq!(alone.changes[0].line, "allow nr 999");
 }

@@ -240,7 +240,7 @@ fn unreadable(what: &str, reason: io::Error) -> Error {
     Error::Read { what: what.to_owned(), reason }
 }
 
-/// The calls that the arguments are: names alone, or one with its arguments, as `socket 2,1,0`, `socket 2 1 0` or
+/// The calls that the arguments are: names alone, a number, or one with its arguments, as `socket 2,1,0`, `socket 2 1 0` or
 /// `'socket(2, 1, 0)'`; none where they are something else.
 fn asked(args: &Args, arch: Arch) -> Result<Vec<Denial>, Error> {
     let words: Vec<&str> = args.what.iter().map(String::as_str).collect();
@@ -254,6 +254,11 @@ fn asked(args: &Args, arch: Arch) -> Result<Vec<Denial>, Error> {
     }
     let (name, given) = match words[..] {
         [] => return Ok(Vec::new()),
+        // As an exit status it says that a process was killed by SIGSYS.
+        ["159"] => return Ok(Vec::new()),
+        [number] if value::syscall_number(number).is_ok_and(|nr| nr.is_some()) => {
+            return Ok(call(number, None, arch)?.into_iter().collect());
+        }
         [one] => match in_one(one).filter(|(name, _)| Name::parse(name).is_some()) {
             Some((name, given)) => (name, given.to_owned()),
             None => return Ok(Vec::new()),

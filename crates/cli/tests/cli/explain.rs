@@ -25,6 +25,9 @@ fn a_call_has_its_rule_and_what_would_allow_it() {
     assert!(text.contains("permits 1 call more: socket (in part)"), "{text}");
     let text = explain(&["ptrace"]);
     assert!(text.contains("p.gate:5:1: KILL_PROCESS"), "{text}");
+    let text = explain(&["999"]);
+    assert!(text.starts_with("syscall 999(…) on x86_64: fails with EPERM"), "{text}");
+    assert!(text.contains("change 1  on x86_64 { allow nr 999 }"), "{text}");
     let json = explain(&["--json", "ptrace"]);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["rulings"][0]["line"], "kill ptrace");

@@ -134,7 +134,15 @@ impl Report {
                 let places = places.join(", ");
                 output::aside(&format!("callgate: without the calls in the rules at {places}\n"));
             }
-            output::aside(&format!("callgate: all of it is allowed by\n{}\n", rules.join(",\n")));
+            if !rules.is_empty() {
+                let rules = rules.join(",\n");
+                output::aside(&format!("callgate: all of it is allowed by\n{rules}\n"));
+            }
+            let others = self.cures.iter().filter(|cure| cure.profile_rule().is_none());
+            for cure in others {
+                let line = cure.line();
+                output::aside(&format!("callgate: no container profile can say `{line}`\n"));
+            }
             return;
         }
         let lines: Vec<String> = self.cures.iter().map(Cure::line).collect();
