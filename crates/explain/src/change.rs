@@ -2,6 +2,7 @@
 
 mod edit;
 mod place;
+mod profile;
 
 use callgate_facts::{Block, Groups, Hidden, Reading, Risk, Selector, selectors};
 use callgate_gate::{Lowered, nothing, read};
@@ -261,10 +262,7 @@ impl Around<'_> {
     }
 
     fn enosys(&self, name: Name) -> Option<Change> {
-        let number = Errno::from_name("ENOSYS", self.arch)?.raw();
-        let rule = format!(
-            "{{\"names\":[\"{name}\"],\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":{number}}}"
-        );
+        let rule = profile::enosys(name, Errno::from_name("ENOSYS", self.arch)?);
         self.change(ChangeKind::Enosys, format!("enosys {name}"), Some(rule))
     }
 
@@ -287,7 +285,8 @@ impl Around<'_> {
                 empty if empty.is_empty() => format!("allow {name}"),
                 condition => format!("allow {name} where {condition}"),
             };
-            self.change(ChangeKind::Exact, line, Some(profile_rule(name, &tests)))
+            let rule = profile::allow(name, self.arch, &lowered(&line, self.arch)?);
+            self.change(ChangeKind::Exact, line, rule)
         };
         let named = |index: usize, _| Some(octal_marked(&call.arguments.get(index)?.text));
         of(&named).or_else(|| of(&|_, value| Some(format!("{value:#x}"))))
@@ -440,23 +439,6 @@ fn octal_marked(text: &str) -> String {
         false => word.to_owned(),
     };
     text.split('|').map(marked).collect::<Vec<_>>().join("|")
-}
-
-fn profile_rule(name: Name, tests: &[(usize, u64)]) -> String {
-    let test = |&(index, value): &(usize, u64)| match i32::try_from(value) {
-        Err(_) if u32::try_from(value).is_ok() => {
-            // Callers leave anything in the upper half, mostly the sign.
-            let (mask, op) = (u32::MAX, "SCMP_CMP_MASKED_EQ");
-            format!("{{\"index\":{index},\"value\":{mask},\"valueTwo\":{value},\"op\":\"{op}\"}}")
-        }
-        _ => format!("{{\"index\":{index},\"value\":{value},\"op\":\"SCMP_CMP_EQ\"}}"),
-    };
-    let args: Vec<String> = tests.iter().map(test).collect();
-    let args = match args.is_empty() {
-        true => String::new(),
-        false => format!(",\"args\":[{}]", args.join(",")),
-    };
-    format!("{{\"names\":[\"{name}\"],\"action\":\"SCMP_ACT_ALLOW\"{args}}}")
 }
 
 /// The blocks of one intent that speak of a syscall.
