@@ -8,8 +8,8 @@ use std::ptr::NonNull;
 
 use callgate_bpf::Program;
 use callgate_convert::{LibseccompArch, LibseccompRule};
-use callgate_formats::Flag;
 use callgate_policy::Action;
+use callgate_rules::LoadFlag;
 use callgate_syscalls::Endian;
 use libc::c_int;
 
@@ -121,13 +121,12 @@ impl Context {
     }
 
     /// Sets what a profile's flag asks for.
-    pub(crate) fn flag(&self, flag: Flag) -> Result<(), Failure> {
+    pub(crate) fn flag(&self, flag: LoadFlag) -> Result<(), Failure> {
         let attribute = match flag {
-            Flag::Tsync => CTL_TSYNC,
-            Flag::Log => CTL_LOG,
-            Flag::SpecAllow => CTL_SSB,
-            Flag::WaitKillableRecv => CTL_WAITKILL,
-            other => return Err(Failure::unsupported(format!("no attribute stands for {other}"))),
+            LoadFlag::Tsync => CTL_TSYNC,
+            LoadFlag::Log => CTL_LOG,
+            LoadFlag::SpecAllow => CTL_SSB,
+            LoadFlag::WaitKillableRecv => CTL_WAITKILL,
         };
         self.attribute(attribute, 1, &flag)
     }

@@ -5,9 +5,9 @@ use std::io::Read as _;
 use std::path::Path;
 
 use callgate_dialects::{Dialect, detect, drop_ins, spo};
-use callgate_formats::{Flag, Options, Profile};
+use callgate_formats::{Options, Profile};
 use callgate_policy::Policy;
-use callgate_rules::{Diagnostic, Source, SourceError, Sources, Target};
+use callgate_rules::{Diagnostic, LoadFlag, Source, SourceError, Sources, Target};
 
 use crate::failure::Failure;
 
@@ -16,7 +16,7 @@ use crate::failure::Failure;
 pub(crate) struct Read {
     pub(crate) policy: Policy,
     /// What is asked for when the filter is loaded.
-    pub(crate) flags: Vec<Flag>,
+    pub(crate) flags: Vec<LoadFlag>,
     /// What is remarkable, a paragraph each.
     pub(crate) warnings: String,
 }
@@ -109,7 +109,7 @@ fn gate(source: Source, machine: &Options, is_file: bool) -> Result<Read, Failur
     let written = read.map_err(Failure::invalid)?;
     let lowered = written.lower(&target(machine)).map_err(Failure::invalid)?;
     let warnings = shown(&written.sources, &lowered.warnings);
-    Ok(Read { policy: lowered.policy, flags: Vec::new(), warnings })
+    Ok(Read { policy: lowered.policy, flags: written.rules.header.flags, warnings })
 }
 
 fn profile(
@@ -123,7 +123,8 @@ fn profile(
     let resolved = resolved.map_err(|error| said(&sources, &[error.diagnostic()]))?;
     let warnings = resolved.warnings.iter().map(callgate_formats::Warning::diagnostic);
     let warnings = shown(&sources, &warnings.collect::<Vec<_>>());
-    Ok(Read { policy: resolved.policy, flags: resolved.flags, warnings })
+    let flags = resolved.flags.into_iter().map(LoadFlag::from).collect();
+    Ok(Read { policy: resolved.policy, flags, warnings })
 }
 
 fn foreign(

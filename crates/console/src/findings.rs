@@ -77,8 +77,8 @@ impl Material {
     ) -> Result<Self, Error> {
         let resolved = profile.resolve_quietly(args, arches)?;
         let listener = match (profile.is_container_profile(), &resolved.listener_path) {
-            (false, _) => Listener::Unknown,
-            (true, Some(_)) => Listener::Named,
+            (_, Some(_)) => Listener::Named,
+            (false, None) => Listener::Unknown,
             (true, None) => Listener::Missing,
         };
         Ok(Self {

@@ -17,11 +17,11 @@ use std::string::FromUtf8Error;
 use callgate::FilterStack;
 use callgate_bpf::{Program, Stack};
 use callgate_dialects::Dialect;
-use callgate_formats::{Flag, Notice, Profile, Warning};
+use callgate_formats::{Notice, Profile, Warning};
 use callgate_gate::{Lowered, Refused, Written};
 use callgate_observe::filters_of;
 use callgate_policy::Policy;
-use callgate_rules::{Diagnostic, Provenance, Sources, Span};
+use callgate_rules::{Diagnostic, Listener, LoadFlag, Provenance, Sources, Span};
 use callgate_syscalls::{Action, Arch, Endian};
 
 use crate::args::group::ProfileArgs;
@@ -72,7 +72,7 @@ pub struct Resolved {
     /// Which written rule each of the policy's comes from.
     pub provenance: Provenance,
     /// What is asked for when it is loaded.
-    pub flags: Vec<Flag>,
+    pub flags: Vec<LoadFlag>,
     /// The socket that the listener is sent to.
     pub listener_path: Option<String>,
     /// What is sent along.
@@ -209,7 +209,7 @@ impl Unresolved {
     pub fn resolve(&self, args: &ProfileArgs, arches: &[Arch]) -> Result<Resolved, Error> {
         match &self.text {
             Text::Gate(written) if !args.quiet && !self.embedded => {
-                return Ok(gate::lowered(written, args, arches)?.into());
+                return Ok(Resolved::of_gate(written, gate::lowered(written, args, arches)?));
             }
             Text::Dialect(foreign) if !args.quiet => {
                 return Ok(foreign.lowered(args, arches)?.into());
@@ -251,7 +251,8 @@ impl Unresolved {
             }
             Text::Gate(written) => {
                 let target = gate::target(args, arches)?;
-                let mut resolved: Resolved = written.lower(&target).map_err(Error::text)?.into();
+                let lowered = written.lower(&target).map_err(Error::text)?;
+                let mut resolved = Resolved::of_gate(written, lowered);
                 if self.embedded {
                     resolved.remarks.clear();
                 }
@@ -409,6 +410,20 @@ enum Covers {
     No(Option<Action>),
 }
 
+impl Resolved {
+    /// A policy of the language, with what its header asks for.
+    fn of_gate(written: &Written, lowered: Lowered) -> Self {
+        let header = &written.rules.header;
+        let listener = header.listener.clone();
+        let (listener_path, listener_metadata) = match listener {
+            Some(Listener { path, metadata }) => (Some(path), metadata),
+            None => (None, None),
+        };
+        let flags = header.flags.clone();
+        Self { flags, listener_path, listener_metadata, ..lowered.into() }
+    }
+}
+
 impl From<Lowered> for Resolved {
     fn from(lowered: Lowered) -> Self {
         let Lowered { policy, provenance, warnings: remarks } = lowered;
@@ -430,7 +445,7 @@ impl From<callgate_formats::Resolved> for Resolved {
         Self {
             policy: resolved.policy,
             provenance: resolved.provenance,
-            flags: resolved.flags,
+            flags: resolved.flags.into_iter().map(LoadFlag::from).collect(),
             listener_path: resolved.listener_path,
             listener_metadata: resolved.listener_metadata,
             warnings: resolved.warnings,

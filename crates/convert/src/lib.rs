@@ -10,6 +10,7 @@
 //! the way back.
 #![forbid(unsafe_code)]
 
+mod asked;
 mod c;
 mod convert;
 mod engine;
@@ -35,6 +36,7 @@ mod spo;
 mod systemd;
 mod words;
 
+pub use asked::Asked;
 pub use callgate_raise::{Differing, Refusal, Refusals};
 pub use convert::{Converted, Nearest, WaysOut, convert, libseccomp_filter};
 pub use error::NotConverted;

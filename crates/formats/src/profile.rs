@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use callgate_policy::Policy;
-use callgate_rules::{Origin, Provenance, Source, Span, nearest};
+use callgate_rules::{Listener, LoadFlag, Origin, Provenance, Source, Span, nearest};
 use callgate_syscalls::{Arch, KernelVersion, Name};
 
 use crate::baseline::KnownSyscalls;
@@ -214,6 +214,18 @@ impl Profile {
             warnings,
             notices: known.notices(&arches, default),
         })
+    }
+
+    /// What the file asks of the kernel when the filter is loaded.
+    pub fn flags(&self) -> impl Iterator<Item = LoadFlag> {
+        self.flags.iter().copied().map(LoadFlag::from)
+    }
+
+    /// The socket that a runtime sends the listener to, and what it sends along.
+    #[must_use]
+    pub fn listener(&self) -> Option<Listener> {
+        let path = self.listener_path.clone()?;
+        Some(Listener { path, metadata: self.listener_metadata.clone() })
     }
 
     /// Whether the file says which architectures go with which machine.

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use callgate_rules::nearest;
+use callgate_rules::{LoadFlag, nearest};
 use callgate_syscalls::{Arch, KernelVersion};
 use serde::ser::{Serialize, Serializer};
 
@@ -107,6 +107,17 @@ words! {
         SpecAllow = "SECCOMP_FILTER_FLAG_SPEC_ALLOW",
         /// A notified thread can only be interrupted by fatal signals.
         WaitKillableRecv = "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV",
+    }
+}
+
+impl From<Flag> for LoadFlag {
+    fn from(flag: Flag) -> Self {
+        match flag {
+            Flag::Tsync => Self::Tsync,
+            Flag::Log => Self::Log,
+            Flag::SpecAllow => Self::SpecAllow,
+            Flag::WaitKillableRecv => Self::WaitKillableRecv,
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use callgate_facts::{Block, Family, Groups, Role};
 use callgate_gate::{SyntaxKind, words};
-use callgate_rules::Capability;
+use callgate_rules::{Capability, LoadFlag};
 use callgate_syscalls::{Arch, Errno, Name};
 use lsp_types::{CompletionItem, CompletionItemKind, CompletionTextEdit, TextEdit};
 
@@ -63,6 +63,8 @@ fn offers(before: &Before, arches: &[Arch]) -> Vec<Offer> {
         },
         "groups" => versions(),
         "libc" => keywords(vocabulary::LIBRARIES.iter()),
+        "flags" => keywords(LoadFlag::ALL.map(LoadFlag::name).iter()),
+        "listener" if texts.len() == 2 => keywords(["with"].iter()),
         "use" => groups(),
         "test" => in_test(texts, arches),
         word if words::VERDICTS.contains(&word) => in_statement(before, texts, arches),

@@ -19,6 +19,10 @@ pub(crate) fn meaning(word: &str) -> Option<&'static str> {
         "default" => "`default VERDICT`: what happens to all other calls.",
         "groups" => "`groups 2026.11`: pins what families and blocks mean.",
         "libc" => "`libc glibc >= 2.31, musl`: the C libraries that the policy is for.",
+        "flags" => "`flags SECCOMP_FILTER_FLAG_LOG`: what loading the filter asks of the kernel.",
+        "listener" => {
+            "`listener \"/run/agent.sock\"`: the socket of the agent that answers what the policy says `notify` about."
+        }
         "include" => "`include \"FILE\"`: another file's statements, where this line stands.",
         "use" => "`use @threads, @malloc`: blocks, with the conditions that keep them narrow.",
         "on" => {

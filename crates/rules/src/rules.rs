@@ -1,6 +1,8 @@
 //! Rules as somebody wrote them: what they are about, when they hold, what they do, and where they
 //! stand.
 
+use std::fmt;
+
 use callgate_policy::Known;
 use callgate_syscalls::{Arch, KernelVersion, Name, SyscallNr};
 
@@ -92,6 +94,34 @@ pub enum LoadFlag {
     SpecAllow,
     /// A notified thread can only be interrupted by fatal signals.
     WaitKillableRecv,
+}
+
+impl LoadFlag {
+    /// All flags, by the bits that the kernel has for them.
+    pub const ALL: [Self; 4] = [Self::Tsync, Self::Log, Self::SpecAllow, Self::WaitKillableRecv];
+
+    /// The kernel's name (`include/uapi/linux/seccomp.h`).
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tsync => "SECCOMP_FILTER_FLAG_TSYNC",
+            Self::Log => "SECCOMP_FILTER_FLAG_LOG",
+            Self::SpecAllow => "SECCOMP_FILTER_FLAG_SPEC_ALLOW",
+            Self::WaitKillableRecv => "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV",
+        }
+    }
+
+    /// The flag of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|flag| flag.name() == name)
+    }
+}
+
+impl fmt::Display for LoadFlag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
 }
 
 /// Where a runtime sends the listener of a filter.

@@ -93,10 +93,12 @@ static void files(void)
 	scmp_filter_ctx filter = NULL;
 	unsigned value = 0;
 
-	put("server.gate", "policy 1\ndefault allow\ninclude \"part.gate\"\n");
+	put("server.gate", "policy 1\ndefault allow\nflags SECCOMP_FILTER_FLAG_LOG\n"
+	    "include \"part.gate\"\n");
 	put("part.gate", "errno EXDEV { mkdir, mkdirat }\n");
 	CHECK(callgate_filter_from_file(&filter, "server.gate") == 0);
 	CHECK(under(filter, make_directory) == EXDEV);
+	CHECK(seccomp_attr_get(filter, SCMP_FLTATR_CTL_LOG, &value) == 0 && value == 1);
 	seccomp_release(filter);
 
 	put("profile.json",

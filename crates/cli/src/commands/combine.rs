@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use callgate::Filter;
-use callgate_convert::{Format as Text, Nearest};
+use callgate_convert::{Asked, Format as Text, Nearest};
 use callgate_policy::Policy;
 use callgate_raise::{Algebra, CombineError};
 use callgate_syscalls::Arch;
@@ -142,5 +142,7 @@ fn write_text(
         Err(CombineError::Prover(error)) => return Err(Error::Prover(error)),
         Err(_) => of_meanings(pair, &subjects, how)?,
     };
-    convert::write(&policy, format, Nearest::Equal, to.output.as_ref())
+    let beside = (&Asked::default(), to.output.as_ref());
+    convert::write(&policy, format, Nearest::Equal, beside)?;
+    Ok(Status::Success)
 }

@@ -1,5 +1,6 @@
 //! `callgate convert`: any filter in the form of another tool.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::LazyLock;
@@ -11,10 +12,11 @@ use callgate_console::error::{Error, Status};
 use callgate_console::input::{self, Input, Resolved, Source};
 use callgate_console::output;
 use callgate_convert::{
-    Converted, Everywhere, Format, Nearest, NotConverted, Refusal, Refusals, WaysOut,
+    Asked, Converted, Everywhere, Format, Nearest, NotConverted, Refusal, Refusals, WaysOut,
 };
 use callgate_gate::Style;
 use callgate_policy::Policy;
+use callgate_rules::Listener;
 use callgate_syscalls::{Action, Arch};
 use clap::builder::PossibleValue;
 use clap::{ValueEnum, ValueHint};
@@ -90,12 +92,13 @@ enum Which {
 pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     let input = input::read(&args.filter, &args.how)?;
     let to = args.to.0;
-    remark_left_out(&input, &args.how, &args.arches)?;
+    let asked = asked(&input, &args.how, &args.arches)?;
     if args.nearest.is_none() {
         if let Some(found) = everywhere(&input, to, &args.how, &args.arches, Style::Folded)? {
             let found = found.map_err(not_everywhere)?;
             remark_refusals(&found.refusals);
-            return put(&found.text, args.output.as_ref());
+            put(&with(&found.text, to, &asked), args.output.as_ref())?;
+            return Ok(Status::Success);
         }
     }
     let left = circumstances::is_left_open(&input, &args.how, &args.arches);
@@ -104,7 +107,7 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
         Some(Which::Stricter) => Nearest::Stricter,
         None => Nearest::Equal,
     };
-    let status = write(&policy, to, nearest, args.output.as_ref())?;
+    write(&policy, to, nearest, (&asked, args.output.as_ref()))?;
     if left && !args.how.quiet {
         output::note(&format_args!(
             "the filter depends on the machine, the kernel or capabilities, and what is written does not: it is what \
@@ -112,43 +115,53 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
             circumstances::words(&args.how)?
         ));
     }
-    Ok(status)
+    Ok(Status::Success)
 }
 
-/// Says what a profile asks for beside its rules, when it is loaded: only the policy is converted.
-fn remark_left_out(input: &Input, how: &ProfileArgs, arches: &[Arch]) -> Result<(), Error> {
-    let Input::Profile(text) = input else { return Ok(()) };
-    let Resolved { flags, listener_path, listener_metadata, .. } =
+/// What a profile or policy asks for beside its rules, when it is loaded.
+pub(crate) fn asked(input: &Input, how: &ProfileArgs, arches: &[Arch]) -> Result<Asked, Error> {
+    let Input::Profile(text) = input else { return Ok(Asked::default()) };
+    let Resolved { flags, listener_path, listener_metadata: metadata, .. } =
         text.resolve_quietly(how, arches)?;
-    let mut asked: Vec<String> = flags.iter().map(ToString::to_string).collect();
-    asked.extend(listener_path.map(|path| format!("listenerPath {path:?}")));
-    asked.extend(listener_metadata.map(|_| "listenerMetadata".to_owned()));
-    if !asked.is_empty() && !how.quiet {
-        let asked = asked.join(", ");
-        output::note(&format_args!("left out, as only the policy is converted: {asked}"));
-    }
-    Ok(())
+    Ok(Asked { flags, listener: listener_path.map(|path| Listener { path, metadata }) })
 }
 
-/// Writes a policy in a form, to a file or to standard output.
+/// Writes a policy in a form, with what is asked for beside it, to a file or to standard output.
 pub(crate) fn write(
     policy: &Policy,
     format: Format,
     nearest: Nearest,
-    to: Option<&PathBuf>,
-) -> Result<Status, Error> {
+    (asked, to): (&Asked, Option<&PathBuf>),
+) -> Result<(), Error> {
     let converted = callgate_convert::convert(policy, format, nearest);
     let converted = converted.map_err(|error| refused(error, policy, format, nearest))?;
     remark(&converted);
-    put(&converted.text, to)
+    put(&with(&converted.text, format, asked), to)
 }
 
-fn put(text: &str, to: Option<&PathBuf>) -> Result<Status, Error> {
+/// A text with what is asked for beside the rules. Said is what the form has no words for.
+pub(crate) fn with<'a>(text: &'a str, format: Format, asked: &Asked) -> Cow<'a, str> {
+    if asked.is_nothing() {
+        return Cow::Borrowed(text);
+    }
+    if let Some(with) = asked.added(text, format) {
+        return Cow::Owned(with);
+    }
+    let mut words: Vec<String> = asked.flags.iter().map(ToString::to_string).collect();
+    words.extend(
+        asked.listener.as_ref().map(|Listener { path, .. }| format!("the listener {path:?}")),
+    );
+    let (form, words) = (format.title(), words.join(", "));
+    output::warning(&format_args!("left out, as there are no words for it in {form}: {words}"));
+    Cow::Borrowed(text)
+}
+
+fn put(text: &str, to: Option<&PathBuf>) -> Result<(), Error> {
     match to {
         Some(path) => output::product(path, text.as_bytes())?,
         None => output::text(|out| out.write_all(text.as_bytes()))?,
     }
-    Ok(Status::Success)
+    Ok(())
 }
 
 /// A filter that depends on the machine, the kernel or capabilities as one text; none for other filters and forms, and

@@ -9,8 +9,8 @@ use std::os::unix::ffi::OsStringExt;
 
 use callgate::FilterStack;
 use callgate_bpf::{Program, Stack};
-use callgate_formats::Flag;
 use callgate_kernel::{Command, Interruption, Logging, Options, Speculation, Start, hands_over};
+use callgate_rules::LoadFlag;
 use callgate_syscalls::{Action, ActionKind, Arch, Endian, SeccompData, names};
 use clap::ValueHint;
 
@@ -30,8 +30,8 @@ use wanted::Wanted;
 /// between the last two. The filter therefore has to allow execve, and what the command itself needs, from its
 /// dynamic linker on. The command can gain no privileges (no_new_privs), and its exit status is that of callgate.
 ///
-/// Calls to which the profile answers SCMP_ACT_NOTIFY are handed to the agent that listens at its listenerPath, as a
-/// container runtime does it; the id of the container is `callgate-run-PID`.
+/// Calls to which the profile answers SCMP_ACT_NOTIFY (`notify` in the language) are handed to the agent that listens at
+/// its listenerPath (`listener "PATH"`), as a container runtime does it; the id of the container is `callgate-run-PID`.
 ///
 /// A compiled filter is taken as well: what it means is compiled anew, and proved equal to it.
 ///
@@ -135,7 +135,7 @@ fn run_explained(args: &Args) -> Result<Status, Error> {
 #[derive(Default)]
 struct Filters {
     stack: Stack,
-    flags: Vec<Flag>,
+    flags: Vec<LoadFlag>,
     agent: Option<AgentAddress>,
 }
 
@@ -165,7 +165,8 @@ fn connect(filters: &Stack, agent: Option<&AgentAddress>) -> Result<Option<Agent
     let Some(agent) = agent else {
         return Err(Error::Usage(
             "the profile hands calls to a listener (SCMP_ACT_NOTIFY), and names nobody who answers them: \
-             add \"listenerPath\", the socket of a seccomp agent such as `callgate agent`"
+             add `listener \"PATH\"` to a policy of the language or \"listenerPath\" to a container profile: the \
+             socket of a seccomp agent such as `callgate agent`"
                 .to_owned(),
         ));
     };
@@ -174,20 +175,20 @@ fn connect(filters: &Stack, agent: Option<&AgentAddress>) -> Result<Option<Agent
 
 /// How the filter is attached. Of the profile's flags, the others are about threads, of which there is one, and
 /// [listeners](interruption).
-fn options(log: bool, flags: &[Flag]) -> Options {
+fn options(log: bool, flags: &[LoadFlag]) -> Options {
     let mut options = Options::default();
-    if log || flags.contains(&Flag::Log) {
+    if log || flags.contains(&LoadFlag::Log) {
         options.logging = Logging::On;
     }
-    if flags.contains(&Flag::SpecAllow) {
+    if flags.contains(&LoadFlag::SpecAllow) {
         options.speculation = Speculation::Allowed;
     }
     options
 }
 
 /// Which signals interrupt a call that the agent has received: what the profile asks for.
-fn interruption(flags: &[Flag]) -> Interruption {
-    match flags.contains(&Flag::WaitKillableRecv) {
+fn interruption(flags: &[LoadFlag]) -> Interruption {
+    match flags.contains(&LoadFlag::WaitKillableRecv) {
         true => Interruption::FatalSignals,
         false => Interruption::AnySignal,
     }

@@ -78,6 +78,7 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
         input::Input::Profile(_) => Vec::new(),
     };
     let is_left_open = circumstances::is_left_open(&input, &args.how, &args.arches);
+    let asked = convert::asked(&input, &args.how, &args.arches)?;
     let subject = input.subject(&args.how, &args.arches)?;
     let policy = match policy_of(subject.clone()) {
         Ok(policy) => policy,
@@ -115,7 +116,8 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     }
     match show(&policy, args.style()) {
         Ok(shown) => {
-            output::text(|out| write!(out, "{}", shown.text))?;
+            let text = convert::with(&shown.text, Format::Gate, &asked);
+            output::text(|out| write!(out, "{text}"))?;
             Ok(Status::Success)
         }
         Err(error) => match programs.is_empty() {
@@ -138,7 +140,9 @@ fn show_everywhere(args: &Args, input: &input::Input) -> Result<bool, Error> {
     match found {
         Ok(found) => {
             convert::remark_refusals(&found.refusals);
-            output::text(|out| write!(out, "{}", found.text))?;
+            let asked = convert::asked(input, &args.how, &args.arches)?;
+            let text = convert::with(&found.text, Format::Gate, &asked);
+            output::text(|out| write!(out, "{text}"))?;
             Ok(true)
         }
         Err(error) => {

@@ -194,20 +194,44 @@ fn a_profile_of_an_engine_is_one_text_for_all_circumstances() {
     assert!(!here.succeeds().contains("on cap"), "{here:?}");
 }
 
-/// What a profile asks for beside its rules is no part of its policy.
+/// What a profile asks for beside its rules goes along to where there are words for it.
 #[test]
-fn what_is_left_out_of_a_profile_is_named() {
+fn what_a_profile_asks_for_goes_along_or_is_named() {
     let folder = Folder::new();
-    let profile = folder.file(
-        "p.json",
-        r#"{"defaultAction": "SCMP_ACT_ALLOW", "flags": ["SECCOMP_FILTER_FLAG_LOG"], "listenerPath": "/run/a.sock",
-            "syscalls": [{"names": ["mount"], "action": "SCMP_ACT_NOTIFY"}]}"#,
-    );
-    for to in ["gate", "docker", "oci"] {
-        let run = callgate(&["convert", &profile, "--to", to, "-o", &folder.at(to)]);
-        assert_eq!(run.code, Some(0), "{run:?}");
-        run.says(&["left out", "SECCOMP_FILTER_FLAG_LOG, listenerPath \"/run/a.sock\""]);
+    let beside = r#""flags": ["SECCOMP_FILTER_FLAG_LOG"], "listenerPath": "/run/a\"b.sock", "listenerMetadata": "m\\n","#;
+    let rules = r#""syscalls": [{"names": ["mount"], "action": "SCMP_ACT_NOTIFY"},
+        {"names": ["bpf"], "action": "SCMP_ACT_ERRNO", "excludes": {"caps": ["CAP_BPF"]}}]}"#;
+    let docker = format!(r#"{{"defaultAction": "SCMP_ACT_ALLOW", {beside} {rules}"#);
+    // One that depends on capabilities, and what it means with some.
+    for how in [&[][..], &["--caps", "CAP_BPF"]] {
+        let mut file = folder.file("p.json", &docker);
+        for to in ["gate", "docker", "gate", "oci", "gate"] {
+            let next = folder.at(&format!("next.{to}"));
+            let run = callgate(&[&["convert", &file, "--to", to, "-o", &next][..], how].concat());
+            assert_eq!(run.code, Some(0), "{run:?}");
+            assert!(!run.stderr.contains("left out"), "{run:?}");
+            let text = std::fs::read_to_string(&next).unwrap();
+            let words = match to {
+                "gate" => [
+                    "flags SECCOMP_FILTER_FLAG_LOG\n",
+                    "listener \"/run/a\\\"b.sock\" with \"m\\\\n\"\n",
+                ],
+                _ => [
+                    "\"flags\": [\"SECCOMP_FILTER_FLAG_LOG\"],\n",
+                    "\"listenerPath\": \"/run/a\\\"b.sock\",\n  \"listenerMetadata\": \"m\\\\n\",\n",
+                ],
+            };
+            for words in words {
+                assert!(text.contains(words), "{words} in {text}");
+            }
+            file = next;
+        }
+        let shown = callgate(&[&["show", &file][..], how].concat());
+        assert!(shown.text().contains("listener \"/run/a"), "{shown:?}");
     }
+    let file = folder.file("p.json", &docker.replace("NOTIFY", "KILL_PROCESS"));
+    let run = callgate(&["convert", &file, "--to", "libseccomp", "-o", &folder.at("c")]);
+    run.says(&["left out", "SECCOMP_FILTER_FLAG_LOG, the listener \"/run/a\\\"b.sock\""]);
 }
 
 /// What is wrong with a resource is shown as it is written there.

@@ -290,7 +290,7 @@ pub(crate) fn word(p: &mut Parser<'_>, what: &'static str) -> Read {
 }
 
 /// Takes a text in quotes that has its closing quote.
-fn text(p: &mut Parser<'_>, what: &'static str) -> Read {
+pub(crate) fn text(p: &mut Parser<'_>, what: &'static str) -> Read {
     let (range, literal) = (p.range(), p.text());
     expect(p, Text, what)?;
     match super::unquoted(literal) {

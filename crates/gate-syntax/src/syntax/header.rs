@@ -2,7 +2,7 @@
 
 use super::Fault;
 use super::SyntaxKind::*;
-use super::grammar::{expect, verdict, word};
+use super::grammar::{expect, text, verdict, word};
 use super::parser::{Parser, Read};
 use super::words;
 
@@ -28,6 +28,8 @@ fn header(p: &mut Parser<'_>, first: &str) -> Read {
         "baseline" => (Baseline, baseline),
         "default" => (Default, verdict),
         "groups" => (Groups, |p| expect(p, Version, "a version of the groups, as in 2026.11")),
+        "flags" => (Flags, flags),
+        "listener" => (Listener, listener),
         _ => (Libc, libc),
     };
     p.node(kind, |p| {
@@ -86,6 +88,25 @@ fn known(p: &mut Parser<'_>) -> Read {
 
 /// What begins the known part of a baseline.
 const KNOWN: [&str; 2] = ["linux", "nr"];
+
+/// `SECCOMP_FILTER_FLAG_LOG, SECCOMP_FILTER_FLAG_SPEC_ALLOW`.
+fn flags(p: &mut Parser<'_>) -> Read {
+    loop {
+        word(p, "a flag of seccomp(2), as in `flags SECCOMP_FILTER_FLAG_LOG`")?;
+        if !p.eat(Comma) {
+            return Ok(());
+        }
+    }
+}
+
+/// `"/run/agent.sock" with "metadata"`.
+fn listener(p: &mut Parser<'_>) -> Read {
+    text(p, "the listener's socket in quotes, as in `listener \"/run/agent.sock\"`")?;
+    match p.eat_word("with") {
+        true => text(p, "what is sent along, in quotes"),
+        false => Ok(()),
+    }
+}
 
 /// `glibc >= 2.31, musl`.
 fn libc(p: &mut Parser<'_>) -> Read {

@@ -99,6 +99,10 @@ kinds! {
     Groups,
     /// `libc glibc >= 2.31, musl`.
     Libc,
+    /// `flags SECCOMP_FILTER_FLAG_LOG`.
+    Flags,
+    /// `listener "/run/agent.sock" with "metadata"`.
+    Listener,
     /// `include "base.gate"`.
     Include,
     /// `use @threads, @malloc`.

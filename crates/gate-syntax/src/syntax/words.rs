@@ -1,15 +1,17 @@
 //! The words of the language.
 
 /// Words that a header line begins with.
-pub const HEADERS: [&str; 8] =
-    ["policy", "arch", "machine", "foreign", "baseline", "default", "groups", "libc"];
+pub const HEADERS: [&str; 10] = [
+    "policy", "arch", "machine", "foreign", "baseline", "default", "groups", "libc", "flags",
+    "listener",
+];
 
 /// Words that a verdict begins with.
 pub const VERDICTS: [&str; 10] =
     ["allow", "log", "errno", "enosys", "trap", "trace", "notify", "kill", "kill-thread", "raw"];
 
 /// All words that a statement begins with.
-pub const STATEMENTS: [&str; 24] = [
+pub const STATEMENTS: [&str; 26] = [
     "policy",
     "arch",
     "machine",
@@ -18,6 +20,8 @@ pub const STATEMENTS: [&str; 24] = [
     "default",
     "groups",
     "libc",
+    "flags",
+    "listener",
     "include",
     "use",
     "on",

@@ -1,8 +1,11 @@
 //! The lines that say what a policy is for.
 
+mod load;
+
 use callgate_policy::Known;
 use callgate_rules::{
-    Answer, Baseline, Code, Diagnostic, ErrnoSpec, Header, Origin, Span, UnknownAnswer, Verdict,
+    Answer, Baseline, Code, Diagnostic, ErrnoSpec, Header, Listener, LoadFlag, Origin, Span,
+    UnknownAnswer, Verdict,
 };
 use callgate_syscalls::{Arch, KernelVersion, Name, SyscallNr};
 
@@ -45,6 +48,8 @@ pub(super) struct Lines {
     foreign: Option<Answer>,
     pub(super) unknown: Option<UnknownAnswer>,
     pub(super) libc: Vec<Libc>,
+    flags: Vec<LoadFlag>,
+    listener: Option<Listener>,
     /// Each kind of line that was read, with its place.
     seen: Vec<(SyntaxKind, Span)>,
 }
@@ -143,6 +148,8 @@ impl Reader<'_, '_> {
             }
             SyntaxKind::Baseline => self.baseline(line, span),
             SyntaxKind::Groups => self.groups(line),
+            SyntaxKind::Flags => self.flags(line),
+            SyntaxKind::Listener => self.listener(line, span),
             _ => self.libc(line),
         }
     }
@@ -360,6 +367,8 @@ impl Reader<'_, '_> {
         header.unknown.clone_from(&lines.unknown);
         header.arches.clone_from(&lines.arches);
         header.machines.clone_from(&lines.machines);
+        header.flags.clone_from(&lines.flags);
+        header.listener.clone_from(&lines.listener);
         Some(header)
     }
 }

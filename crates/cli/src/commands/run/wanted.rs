@@ -1,10 +1,9 @@
 //! What a command is to run under, read from a profile or from programs.
 
 use callgate_bpf::Stack;
-use callgate_formats::Flag;
 use callgate_policy::Policy;
 use callgate_review::Readable;
-use callgate_rules::{Provenance, Sources, Target};
+use callgate_rules::{LoadFlag, Provenance, Sources, Target};
 
 use callgate_console::error::Error;
 use callgate_console::input::{self, Input, Source, Unresolved};
@@ -22,7 +21,7 @@ pub(super) struct Wanted {
     pub(super) sources: Sources,
     /// What the text was lowered for.
     pub(super) target: Option<Target>,
-    pub(super) flags: Vec<Flag>,
+    pub(super) flags: Vec<LoadFlag>,
     pub(super) agent: Option<AgentAddress>,
 }
 

@@ -36,6 +36,27 @@ fn the_agent_answers_what_the_profile_hands_over() {
     assert!(agent.log().contains(&container), "{}: {}", container, agent.log());
 }
 
+/// A policy of the language names its agent as a profile does.
+#[test]
+fn a_policy_of_the_language_has_an_agent_too() {
+    let agent = Agent::start(
+        r#"{"rules": [{"names": ["mkdir", "mkdirat"], "metadata": "of the policy",
+            "answer": {"errno": "EROFS"}}]}"#,
+    );
+    let folder = Folder::new();
+    let header = "policy 1\ndefault allow\nflags SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV\n";
+    let text = format!(
+        "{header}listener \"{}\" with \"of the policy\"\nnotify {{ mkdir, mkdirat }}\n",
+        agent.socket()
+    );
+    let policy = folder.file("p.gate", text);
+    let run = callgate(&["run", "--profile", &policy, "--", "mkdir", "new"]);
+    assert_eq!(run.code, Some(1), "{run:?}");
+    run.says(&["Read-only file system"]);
+    let unnamed = folder.file("q.gate", format!("{header}notify {{ mkdir, mkdirat }}\n"));
+    callgate(&["run", "--profile", &unnamed, "--", "true"]).fails(2, &["`listener \"PATH\"`"]);
+}
+
 /// Whatever the filter hands over, none of it is needed to hand the listener over: not even execve.
 #[test]
 fn every_call_may_be_handed_over() {
