@@ -176,6 +176,10 @@ impl Fault {
             (Self::Colon, name) if Name::parse(name).is_some() => {
                 vec![(format!("what minijail writes `{name}: 1` is `allow {name}` here"), None)]
             }
+            (Self::Statement, word) if words::RESUMES.contains(&word) => {
+                let way = "with no comment and no empty line between them";
+                vec![(format!("`{word}` goes on with the statement right above it, {way}"), None)]
+            }
             (Self::Statement | Self::Verdict, "/") => {
                 vec![("comments begin with `#`".to_owned(), None)]
             }
