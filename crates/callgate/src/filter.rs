@@ -183,6 +183,22 @@ impl Filter {
     }
 
     /// The action for a call, from the policy.
+    ///
+    /// ```
+    /// use callgate::{Action, Arch, Errno, Filter, SeccompData, names};
+    ///
+    /// let filter = Filter::builder(Errno::EPERM.action())
+    ///     .arches([Arch::Aarch64])
+    ///     .allow("read")
+    ///     .build()?;
+    /// let (nr, arch) = (Arch::Aarch64.syscall(names::READ).unwrap().nr, Arch::Aarch64.token());
+    /// let call = SeccompData { nr, arch, args: [0, 0, 512, 0, 0, 0], ..SeccompData::default() };
+    /// assert_eq!(call.name(), Some(names::READ));
+    /// assert_eq!(filter.decide(&call), Action::ALLOW);
+    /// // No architecture has the token 0.
+    /// assert_eq!(filter.decide(&SeccompData::default()), Action::KILL_PROCESS);
+    /// # Ok::<(), callgate::Error>(())
+    /// ```
     #[must_use]
     pub fn decide(&self, call: &SeccompData) -> Action {
         self.policy.decide(call)

@@ -18,6 +18,19 @@ pub struct SeccompData {
     pub args: [u64; 6],
 }
 
+impl Default for SeccompData {
+    /// All bytes zero: the call number 0 of no architecture, which filters treat as foreign. For the
+    /// rest of a literal, as in `SeccompData { nr, arch, ..SeccompData::default() }`.
+    fn default() -> Self {
+        Self {
+            nr: SyscallNr::new(0),
+            arch: ArchToken::new(0),
+            instruction_pointer: 0,
+            args: [0; 6],
+        }
+    }
+}
+
 impl SeccompData {
     /// A call of `arch` with the given number and all else zero.
     #[must_use]
