@@ -89,10 +89,10 @@ impl fmt::Display for Undecided {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Memory { bytes_max } => {
-                write!(f, "undecided within {bytes_max} bytes of diagrams; raise the limit")
+                write!(f, "undecided within {bytes_max} bytes of diagrams")
             }
             Self::Work { tests_max } => {
-                write!(f, "undecided within {tests_max} tests; raise the limit")
+                write!(f, "undecided within {tests_max} tests")
             }
             Self::ShiftAmount => f.write_str(
                 "undecided: the result rests on a shift by 32 or more bits, on which architectures disagree",

@@ -27,7 +27,7 @@ Exit status:
   0  no difference
   1  there are differences
   2  a filter could not be read
-  3  undecided within the limits, which is never a yes
+  3  undecided within --memory-max and --tests-max, which is never a yes
 ")]
 pub(crate) struct Args {
     /// Which differences count [default: exact; effective for a process with several filters]

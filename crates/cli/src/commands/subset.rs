@@ -23,7 +23,7 @@ Exit status:
   0  A never permits more than B
   1  A permits more for the calls that are shown
   2  a filter could not be read
-  3  undecided within the limits, which is never a yes
+  3  undecided within --memory-max and --tests-max, which is never a yes
 ")]
 pub(crate) struct Args {
     #[command(flatten)]
