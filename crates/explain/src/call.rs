@@ -5,7 +5,7 @@ use std::fmt;
 use callgate_facts::{Constants, Form, Spelling};
 use callgate_syscalls::{Arch, ArchToken, Argument, ArgumentWidth, Name, SyscallNr, names};
 
-use crate::Denial;
+use crate::{Denial, MORE};
 
 /// A call by name, as a reader would write it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +57,11 @@ impl Call {
                 argument.text = format!("{text:?}");
             }
         }
+        for (index, texts) in &denial.lists {
+            if let Some(argument) = arguments.get_mut(*index) {
+                argument.text = list(texts);
+            }
+        }
         Self { token: denial.token, arch, nr: denial.nr, name, arguments }
     }
 
@@ -93,6 +98,12 @@ impl fmt::Display for Call {
 
 /// The text of an argument that is not known.
 pub(crate) const UNKNOWN: &str = "?";
+
+/// The texts of an array, as strace writes them.
+fn list(texts: &[String]) -> String {
+    let shown = |text: &String| if text == MORE { text.clone() } else { format!("{text:?}") };
+    format!("[{}]", texts.iter().map(shown).collect::<Vec<_>>().join(", "))
+}
 
 /// The arguments of a syscall that is not known: the registers up to the last that is not 0, or all
 /// where nothing is known of any.
@@ -310,6 +321,20 @@ mod tests {
         ] {
             assert_eq!(call(arch, name, &args), expected);
         }
+    }
+
+    #[test]
+    fn arrays_are_addresses_or_the_texts_behind_their_pointers() {
+        let args = [0x1000, 0x2000, 0x3000].map(Some);
+        let text = call(Arch::X86_64, names::EXECVE, &args);
+        assert_eq!(text, "execve(0x1000, 0x2000, 0x3000) on x86_64");
+        let nr = Arch::X86_64.syscall(names::EXECVE).unwrap().nr;
+        let mut denial = Denial::new(Arch::X86_64.token(), nr, Knowledge::Tracer);
+        denial.args[..3].copy_from_slice(&args);
+        denial.texts = vec![(0, "/bin/ls".to_owned())];
+        denial.lists = vec![(1, ["ls", "-l \"", MORE].map(str::to_owned).into())];
+        let text = Call::of(&denial).to_string();
+        assert_eq!(text, r#"execve("/bin/ls", ["ls", "-l \"", …], 0x3000) on x86_64"#);
     }
 
     #[test]

@@ -25,6 +25,9 @@ pub struct Denial {
     /// Texts behind pointers, by the index of the argument. They are for reading: another thread may
     /// have changed them meanwhile.
     pub texts: Vec<(usize, String)>,
+    /// Texts behind the pointers of an array, by the index of the argument; one that was cut ends
+    /// with [`MORE`].
+    pub lists: Vec<(usize, Vec<String>)>,
     /// What a filter was said to say of it, by an explanation that was written before.
     pub rulings: Vec<Ruling>,
     /// How often.
@@ -38,6 +41,9 @@ pub struct Denial {
     /// Whether the caller has loaded filters of its own since, whose answer to the call is not seen.
     pub has_later_filters: bool,
 }
+
+/// What stands in place of the texts that a list was cut by.
+pub const MORE: &str = "…";
 
 /// What happened to a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -115,6 +121,7 @@ impl Denial {
             process: Process::default(),
             caller: Vec::new(),
             texts: Vec::new(),
+            lists: Vec::new(),
             rulings: Vec::new(),
             count: 1,
             first: None,

@@ -56,7 +56,7 @@ pub use change::{Before, Change, ChangeKind, Removal};
 pub use check::{Culprit, Repeatable, addresses, culprits, repeatable};
 pub use collect::Denials;
 pub use cost::Cost;
-pub use denial::{Answer, Denial, Frame, Knowledge, Process};
+pub use denial::{Answer, Denial, Frame, Knowledge, MORE, Process};
 pub use explain::{Explanation, explain};
 pub use filter::Filter;
 pub use intent::{Effect, Intent};

@@ -1,5 +1,6 @@
 //! What was refused to a command whose filter is enforced from outside, and where that is told.
 
+mod behind;
 mod cure;
 mod end;
 mod record;

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::Found;
 use crate::json::kind_word;
-use crate::{Answer, Denial, Denials, Frame, Knowledge, Process, Ruling, Time};
+use crate::{Answer, Denial, Denials, Frame, Knowledge, MORE, Process, Ruling, Time};
 
 /// Reads lines of explanations.
 #[derive(Debug, Default)]
@@ -49,6 +49,8 @@ fn denial(value: &Value) -> Option<Denial> {
         let behind = text(argument, "text").filter(|text| text.starts_with('"'));
         let behind = behind.and_then(|text| serde_json::from_str(&text).ok());
         denial.texts.extend(behind.map(|text| (index, text)));
+        let list = text(argument, "text").filter(|text| text.starts_with('['));
+        denial.lists.extend(list.and_then(|text| list_of(&text)).map(|list| (index, list)));
     }
     denial.rulings = value
         .get("rulings")
@@ -85,6 +87,19 @@ fn ruling(value: &Value, arch: Option<Arch>) -> Option<Ruling> {
         rule: None,
         rules: true,
     })
+}
+
+/// The texts of an array, which may have been cut.
+fn list_of(text: &str) -> Option<Vec<String>> {
+    let cut = format!(", {MORE}]");
+    match text.strip_suffix(&cut) {
+        Some(start) => {
+            let mut list: Vec<String> = serde_json::from_str(&format!("{start}]")).ok()?;
+            list.push(MORE.to_owned());
+            Some(list)
+        }
+        None => serde_json::from_str(text).ok(),
+    }
 }
 
 fn text(value: &Value, key: &str) -> Option<String> {
@@ -202,6 +217,14 @@ mod tests {
         written.texts = vec![(1, "/etc/\"x\"".to_owned())];
         let line = explain(&written, None).json_line();
         assert_eq!(Explained::default().line(&line), Some(Found::from(written)));
+        let execve = Arch::X86_64.syscall(names::EXECVE).unwrap();
+        let mut written = Denial::new(Arch::X86_64.token(), execve.nr, Knowledge::Tracer);
+        written.args[..3].copy_from_slice(&[Some(3), Some(9), Some(8)]);
+        for words in [&["ls", "-l"][..], &["ls", MORE], &[]] {
+            written.lists = vec![(1, words.iter().map(|it| (*it).to_owned()).collect())];
+            let line = explain(&written, None).json_line();
+            assert_eq!(Explained::default().line(&line), Some(Found::from(written.clone())));
+        }
     }
 
     #[test]

@@ -7,14 +7,14 @@ use callgate_enforce::{self as enforce, Enforcer, Refused, Symbols};
 use callgate_explain::{Answer, Denial, Frame, Knowledge, Time, told_apart};
 use callgate_kernel::Tid;
 use callgate_policy::Decider;
-use callgate_syscalls::{Action, ActionKind, Arch, ArchToken, SeccompData, SyscallNr};
+use callgate_syscalls::{Action, ActionKind, ArchToken, SeccompData, SyscallNr};
+
+use super::behind::Behind;
 
 /// The most kinds of call that are told apart; more are counted and not shown.
 const DENIALS_MAX: usize = 10_000;
 /// The most callers that are remembered; then all are looked at anew.
 const CALLERS_MAX: usize = 65_536;
-/// The most bytes of a text behind a pointer.
-const TEXT_MAX: usize = 128;
 
 /// What was refused.
 #[derive(Debug, Default)]
@@ -105,7 +105,9 @@ impl Record {
             denial.process.exe = thread.executable;
         }
         denial.has_later_filters = enforcer.has_own_filters(refused);
-        denial.texts = texts(enforcer, refused);
+        let Behind { texts, lists } = Behind::of(enforcer, refused);
+        denial.texts = texts;
+        denial.lists = lists;
         denial.caller =
             enforcer.caller(refused, &mut self.symbols).into_iter().map(frame).collect();
         denial
@@ -178,29 +180,4 @@ fn frame(found: enforce::Frame) -> Frame {
     frame.offset = found.address;
     frame.symbol = found.symbol;
     frame
-}
-
-/// The texts that a call points to, as they are while it waits.
-fn texts(enforcer: &Enforcer, refused: &Refused) -> Vec<(usize, String)> {
-    let SeccompData { nr, arch: token, args, .. } = refused.call;
-    let Some(arch) = Arch::of_call(token, nr) else { return Vec::new() };
-    let signature = arch.syscall_at(nr).and_then(|syscall| arch.signature(syscall.name));
-    let Some(signature) = signature else { return Vec::new() };
-    let mut texts = Vec::new();
-    for (index, argument) in signature.arguments().enumerate() {
-        // What a call only writes to, or what ends elsewhere than at a zero, is no text.
-        let is_text = argument.c_type.starts_with("const char") && argument.c_type.contains('*');
-        if !is_text || argument.name.contains("buf") {
-            continue;
-        }
-        let address = if arch.word_bits() == 32 { args[index] & 0xffff_ffff } else { args[index] };
-        let bytes = enforcer.memory(refused, address, TEXT_MAX);
-        let end = bytes.iter().position(|&byte| byte == 0);
-        match end {
-            Some(end) => texts.push((index, String::from_utf8_lossy(&bytes[..end]).into_owned())),
-            None if bytes.is_empty() => {}
-            None => texts.push((index, format!("{}…", String::from_utf8_lossy(&bytes)))),
-        }
-    }
-    texts
 }

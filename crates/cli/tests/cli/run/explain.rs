@@ -344,6 +344,21 @@ fn a_program_that_supervises_itself_lets_nothing_pass_that_is_refused() {
     }
 }
 
+/// The pointers of an array are no text.
+#[test]
+fn what_a_program_is_started_with_is_shown_word_by_word() {
+    let folder = Folder::new();
+    let policy = folder.file("p.gate", "policy 1\ndefault allow\nerrno EACCES execve\n");
+    for way in [&["--retry"][..], &["--retry", "--trace"]] {
+        let options = [&["run", "--explain", "--profile", &policy], way].concat();
+        let command = ["--", "sh", "-c", "exec /bin/echo one 'two words' 3 4 5 6 7 8 9"];
+        let run = callgate(&[&options[..], &command].concat());
+        run.succeeds();
+        let words = r#"["/bin/echo", "one", "two words", "3", "4", "5", "6", "7", …], 0x"#;
+        run.says(&[&format!("execve(\"/bin/echo\", {words}")]);
+    }
+}
+
 #[test]
 fn a_traced_retry_lets_calls_go_on_too() {
     let folder = Folder::new();
