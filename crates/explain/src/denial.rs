@@ -40,6 +40,8 @@ pub struct Denial {
     pub knowledge: Knowledge,
     /// Whether the caller has loaded filters of its own since, whose answer to the call is not seen.
     pub has_later_filters: bool,
+    /// Whether the call was made all the same, as whoever enforced the filter let it pass.
+    pub is_let_pass: bool,
 }
 
 /// What stands in place of the texts that a list was cut by.
@@ -128,6 +130,7 @@ impl Denial {
             last: None,
             knowledge,
             has_later_filters: false,
+            is_let_pass: false,
         }
     }
 

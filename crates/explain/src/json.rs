@@ -12,6 +12,8 @@ struct ExplanationJson {
     call: CallJson,
     /// What happened: `ERRNO(1)`, `ERRNO`, `EPERM`, `SIGSYS`; null where it is not known.
     answer: Option<String>,
+    /// Whether it was made all the same: `run --retry`.
+    let_pass: bool,
     /// How often.
     count: u64,
     /// The first time, in milliseconds since 1970.
@@ -164,6 +166,7 @@ impl Explanation {
         ExplanationJson {
             call: self.call_json(),
             answer: self.answer_word(),
+            let_pass: denial.is_let_pass,
             count: denial.count,
             first_ms: denial.first.map(crate::Time::millis),
             last_ms: denial.last.map(crate::Time::millis),

@@ -66,6 +66,10 @@ impl Explanation {
         if self.is_from_elsewhere() {
             return format!("{seen}, and this filter lets it pass");
         }
+        let passes = self.denial.answer.kind().is_some_and(ActionKind::executes);
+        if self.denial.is_let_pass && !passes {
+            return format!("let pass; by this filter it {seen}");
+        }
         match (self.is_consistent, &self.rulings[..]) {
             (false, [one]) => format!("{seen}; by this filter it {}", said(one.action, arch)),
             _ => seen,
@@ -85,6 +89,10 @@ impl Explanation {
             Answer::Sigsys(None | Some(0)) => "ended by SIGSYS".to_owned(),
             Answer::Sigsys(Some(data)) => format!("SIGSYS with {data} from the filter"),
             Answer::Unknown => match &self.rulings[..] {
+                [one] if self.denial.has_later_filters => {
+                    let said = said(one.action, arch);
+                    format!("answered by this filter or another; by this one it {said}")
+                }
                 [one] => said(one.action, arch),
                 [] => "what happens to it depends on the filter (--policy)".to_owned(),
                 _ => "what happens to it depends on its arguments".to_owned(),

@@ -64,6 +64,7 @@ fn denial(value: &Value) -> Option<Denial> {
         Some(word) => answer(&word, denial.arch())?,
         None => Answer::Unknown,
     };
+    denial.is_let_pass = value.get("let_pass").and_then(Value::as_bool).unwrap_or(false);
     let id = |key: &str| u32::try_from(number(value, key)?).ok();
     let (comm, exe) = (text(value, "comm"), text(value, "exe"));
     denial.process = Process { pid: id("pid"), tid: id("tid"), comm, exe };

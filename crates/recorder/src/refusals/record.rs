@@ -79,12 +79,13 @@ impl Record {
         }
     }
 
-    /// Looks at a call while it waits.
+    /// Looks at a call while it waits, of which is known what the filter says, and whether it is let
+    /// pass all the same.
     pub fn denial(
         &mut self,
         enforcer: &Enforcer,
         refused: &Refused,
-        action: Action,
+        (action, is_let_pass): (Action, bool),
         now: SystemTime,
     ) -> Denial {
         let call = &refused.call;
@@ -104,7 +105,12 @@ impl Record {
             denial.process.comm = Some(thread.name);
             denial.process.exe = thread.executable;
         }
+        denial.is_let_pass = is_let_pass;
         denial.has_later_filters = enforcer.has_own_filters(refused);
+        // No other action comes before that.
+        if denial.has_later_filters && !is_let_pass && action != Action::KILL_PROCESS {
+            denial.answer = Answer::Unknown;
+        }
         let Behind { texts, lists } = Behind::of(enforcer, refused);
         denial.texts = texts;
         denial.lists = lists;
@@ -147,15 +153,18 @@ impl Record {
     /// Whether the filter may have ended a process for one of the calls.
     #[must_use]
     pub fn may_have_ended(&self, process: Tid) -> bool {
-        let ends = |denial: &Denial| match denial.answer {
-            Answer::Action(action) => !matches!(
+        let ends = |action: Action| {
+            !matches!(
                 action.kind(),
                 ActionKind::Errno | ActionKind::Log | ActionKind::UserNotify | ActionKind::Trace
-            ),
-            _ => false,
+            )
         };
         let is_of = |denial: &Denial| denial.process.pid.is_none_or(|pid| pid == process.raw());
-        self.beyond > 0 || self.denials.iter().any(|denial| ends(denial) && is_of(denial))
+        let mut kinds = self.kinds.iter();
+        let one_ends = |((kind, _), index): (&(Kind, Program), &usize)| {
+            ends(kind.action) && self.denials.get(*index).is_some_and(is_of)
+        };
+        self.beyond > 0 || kinds.any(one_ends)
     }
 
     /// How many calls were of kinds that are not shown.

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use callgate_explain::{Denial, Explanation, Filter, explain};
+use callgate_syscalls::ActionKind;
 use serde_json::{Value, json};
 
 use callgate_console::error::Error;
@@ -76,13 +77,8 @@ impl Report {
             return;
         }
         if calls > 0 {
-            let all = (counted(calls, "call"), counted(kinds as u64, "kind"));
-            output::aside(&format!(
-                "callgate: {} of {} refused\n{}",
-                all.0,
-                all.1,
-                self.table(record)
-            ));
+            let sums = sums(record);
+            output::aside(&format!("callgate: {sums}\n{}", self.table(record)));
         }
         if let Some(text) = end.and_then(|end| end.text()) {
             output::aside(&text);
@@ -157,6 +153,23 @@ impl Report {
             self.file = None;
         }
     }
+}
+
+/// How many calls were refused, and how many were made all the same.
+fn sums(record: &Record) -> String {
+    let mut sums = [("refused", 0, 0), ("let pass", 0, 0), ("logged", 0, 0)];
+    for denial in record.denials() {
+        let is_logged = denial.answer.kind().is_some_and(ActionKind::executes);
+        let place = if is_logged { 2 } else { usize::from(denial.is_let_pass) };
+        sums[place].1 += denial.count;
+        sums[place].2 += 1;
+    }
+    let all_pass = record.denials().iter().all(|denial| denial.is_let_pass);
+    sums[usize::from(all_pass)].1 += record.beyond();
+    let said = sums.into_iter().filter(|(_, calls, _)| *calls > 0).map(|(what, calls, kinds)| {
+        format!("{} of {} {what}", counted(calls, "call"), counted(kinds, "kind"))
+    });
+    said.collect::<Vec<_>>().join(", ")
 }
 
 fn counted(count: u64, what: &str) -> String {

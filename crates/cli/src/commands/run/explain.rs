@@ -274,7 +274,8 @@ impl Session<'_> {
                 self.give(refused, answer)?;
             }
             Seen::NotByThisCaller(key) => {
-                let denial = self.record.denial(&self.enforcer, refused, action, now);
+                let answers = (action, self.retry);
+                let denial = self.record.denial(&self.enforcer, refused, answers, now);
                 let answered = self.give(refused, answer)?;
                 if answered == Answered::Gone && denial.process.pid.is_none() {
                     // Its process had ended before anything was learned of it.

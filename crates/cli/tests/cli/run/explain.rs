@@ -127,8 +127,37 @@ fn a_retry_lets_calls_go_on_and_says_so() {
     let options = ["run", "--explain", "--retry", "--profile", &profile, "--", "uname"];
     let run = callgate(&options);
     assert_eq!(run.succeeds(), "Linux\n");
-    run.says(&["not confined", "callgate: uname("]);
+    let made = "let pass; by this filter it kills the process (KILL_PROCESS)";
+    run.says(&["not confined", "callgate: uname(", made, "1 call of 1 kind let pass\n"]);
+    assert!(!run.stderr.contains("kind refused"), "{run:?}");
+    let to = folder.file("explained", "");
+    let options = ["run", "--explain-to", &to, "--retry", "--profile", &profile, "--", "uname"];
+    callgate(&options).succeeds();
+    let line: Value =
+        serde_json::from_str(std::fs::read_to_string(&to).unwrap().lines().next().unwrap())
+            .unwrap();
+    assert_eq!((&line["let_pass"], &line["answer"]), (&true.into(), &"KILL_PROCESS".into()));
+    assert!(callgate(&["explain", &to]).succeeds().contains(made));
     callgate(&["run", "--retry", "--", "uname"]).fails(2, &["--retry", "--explain"]);
+}
+
+/// What is logged is made.
+#[test]
+fn a_call_that_is_logged_was_not_refused() {
+    let folder = Folder::new();
+    let text = "policy 1\ndefault allow\nlog uname\nerrno EPERM getppid\n";
+    let policy = folder.file("p.gate", text);
+    for way in [&["--explain"][..], &["--explain", "--trace"]] {
+        let command = ["--profile", &policy, "--", "/usr/bin/python3", "-c"];
+        let both = "import os; os.uname(); os.getppid(); os.getppid()";
+        let run = callgate(&[&["run"], way, &command, &[both]].concat());
+        run.says(&[
+            "is executed and logged (LOG)",
+            "2 calls of 1 kind refused, 1 call of 1 kind logged\n",
+        ]);
+        let run = callgate(&[&["run"], way, &command, &["import os; os.uname()"]].concat());
+        assert!(run.stderr.ends_with("callgate: 1 call of 1 kind logged\n"), "{run:?}");
+    }
 }
 
 #[test]
@@ -490,11 +519,12 @@ fn a_traced_call_of_a_program_with_filters_of_its_own_says_what_is_not_known() {
     let unknown = "not said  by a tracer: whether a filter that the program has loaded since";
     let traced = ["run", "--explain", "--trace", "--profile", &profile, "--"];
     let run = callgate(&[&traced[..], &[&program, "0x50007"]].concat());
-    run.says(&["callgate: getppid() on x86_64", unknown]);
+    let either = "answered by this filter or another; by this one it fails with EPERM (ERRNO(1))";
+    run.says(&[&format!("callgate: getppid() on x86_64: {either}"), unknown]);
     // Without one, nothing is open.
     let script = "import os; os.getppid()";
     let run = callgate(&[&traced[..], &["python3", "-c", script]].concat());
-    run.says(&["callgate: getppid() on x86_64"]);
+    run.says(&["callgate: getppid() on x86_64: fails with EPERM (ERRNO(1))"]);
     assert!(!run.stderr.contains(unknown), "{run:?}");
 }
 
