@@ -35,6 +35,9 @@ pub struct Change {
     pub profile_rule: Option<String>,
     /// What it permits beyond; none where there is no filter to compare with, or no answer.
     pub cost: Option<Cost>,
+    /// The calls that it would allow, for some arguments at least, and which the filter refuses all
+    /// the same by other rules: each with the place of one, `FILE:LINE:COLUMN`, where it is known.
+    pub still_refused: Vec<(Name, Option<String>)>,
     /// What a program can do to others with it.
     pub risks: &'static [Risk],
 }
@@ -316,15 +319,40 @@ impl Around<'_> {
                     None => Edited { line, removals: Vec::new(), policy },
                 }
             }
-            None => Edited { line, removals: Vec::new(), policy: advice },
+            None => Edited { line, removals: Vec::new(), policy: advice.clone() },
         };
         if !self.cures(kind, &edited.policy) {
             return None;
         }
         let cost = policy.and_then(|old| Cost::between(old, &edited.policy));
+        let still_refused = policy.map_or_else(Vec::new, |_| self.refused(&advice, &edited.policy));
         let Edited { line, removals, .. } = edited;
         let before = self.place.line(self.filter);
-        Some(Change { kind, line, profile_rule: rule, before, removals, cost, risks: &[] })
+        let (profile_rule, risks) = (rule, &[][..]);
+        Some(Change { kind, line, profile_rule, before, removals, cost, still_refused, risks })
+    }
+
+    /// The calls that a line alone would allow, and a policy with it refuses whatever their
+    /// arguments are.
+    fn refused(&self, advice: &Policy, policy: &Policy) -> Vec<(Name, Option<String>)> {
+        let Some((own, advice)) = policy.arch(self.arch).zip(advice.arch(self.arch)) else {
+            return Vec::new();
+        };
+        let allows = |rules: &[Rule]| rules.iter().any(|rule| rule.action() == Action::ALLOW);
+        let refuses = |rules: &[Rule]| {
+            let until = rules.iter().position(|rule| rule.condition().is_always());
+            let decisive = &rules[..until.map_or(0, |last| last + 1)];
+            !decisive.is_empty() && decisive.iter().all(|rule| !rule.action().kind().executes())
+        };
+        let numbers = advice.rules().filter(|(_, rules)| allows(rules)).map(|(nr, _)| nr);
+        let refused = numbers.filter(|nr| refuses(own.rules_for(*nr)));
+        let named = |nr| {
+            let place = self.filter.and_then(|filter| {
+                filter.place(callgate_policy::RuleId { arch: self.arch, nr, index: 0 })
+            });
+            Some((self.arch.syscall_at(nr)?.name, place))
+        };
+        refused.filter_map(named).collect()
     }
 
     /// Whether a policy does to the call what a change is for, whatever its unknown arguments are.

@@ -87,6 +87,12 @@ impl<'f> Filter<'f> {
         }
     }
 
+    /// The place of a rule, as `FILE:LINE:COLUMN`.
+    pub(crate) fn place(&self, id: RuleId) -> Option<String> {
+        let Kind::Rules { sources, .. } = &self.0 else { return None };
+        sources.place(self.span(id)?)
+    }
+
     /// The text that a rule stands in.
     pub(crate) fn source(&self, span: Span) -> Option<&Source> {
         let Kind::Rules { sources, .. } = &self.0 else { return None };

@@ -131,8 +131,18 @@ struct ChangeJson {
     permits: Option<Vec<PermittedJson>>,
     /// How many numbers without a syscall are.
     permits_unnamed: Option<u64>,
+    /// The calls that it would allow and other rules refuse all the same.
+    still_refused: Vec<RefusedJson>,
     /// What a program can do to others with it.
     risks: Vec<&'static str>,
+}
+
+/// A call that stays refused.
+#[derive(Debug, Serialize)]
+struct RefusedJson {
+    name: &'static str,
+    /// `FILE:LINE:COLUMN` of a rule that refuses it.
+    place: Option<String>,
 }
 
 /// What a line leaves nothing to decide.
@@ -303,6 +313,11 @@ impl From<&Change> for ChangeJson {
             profile_rule: change.profile_rule.clone(),
             permits: change.cost.as_ref().map(|c| c.permits.iter().map(permitted).collect()),
             permits_unnamed: change.cost.as_ref().map(|cost| cost.unnamed),
+            still_refused: change
+                .still_refused
+                .iter()
+                .map(|(name, place)| RefusedJson { name: name.as_str(), place: place.clone() })
+                .collect(),
             risks: change.risks.iter().map(|risk| risk.name()).collect(),
         }
     }

@@ -249,6 +249,9 @@ fn write_change(f: &mut fmt::Formatter<'_>, number: usize, change: &Change) -> f
         Some(cost) => line(f, "", cost)?,
         None => line(f, "", &"what it permits beyond is known with --policy")?,
     }
+    if !change.still_refused.is_empty() {
+        line(f, "", &format_args!("still refused: {}", still_refused(change)))?;
+    }
     match change.risks {
         [] => Ok(()),
         risks => {
@@ -256,6 +259,20 @@ fn write_change(f: &mut fmt::Formatter<'_>, number: usize, change: &Change) -> f
             line(f, "", &format_args!("risks: {}", risks.join(", ")))
         }
     }
+}
+
+/// `ptrace (p.gate:5:1), kcmp`, as many as there is room for.
+fn still_refused(change: &Change) -> String {
+    let name = |(name, place): &(callgate_syscalls::Name, Option<String>)| match place {
+        Some(place) => format!("{name} ({place})"),
+        None => name.to_string(),
+    };
+    let mut names: Vec<String> = change.still_refused.iter().take(NAMES_MAX).map(name).collect();
+    let left = change.still_refused.len().saturating_sub(NAMES_MAX);
+    if left > 0 {
+        names.push(format!("{left} others"));
+    }
+    names.join(", ")
 }
 
 impl fmt::Display for Cost {

@@ -251,3 +251,23 @@ fn numbers_without_a_name_are_allowed_by_number_where_they_were_made() {
     let alone = explain(&Denial::new(Arch::X86_64.token(), nr, Knowledge::Asked), None);
     assert_eq!(alone.changes[0].line, "allow nr 999");
 }
+
+#[test]
+fn a_block_says_what_of_it_is_refused_elsewhere() {
+    let text = "policy 1\narch x86_64\ndefault errno EPERM\nallow read\nkill { ptrace, kcmp }\n\
+                trap 1 process_vm_readv where flags != 0\n";
+    let files = vec![("p.gate", text.to_owned())];
+    let denial = denial(&files, Arch::X86_64, names::PROCESS_VM_WRITEV, &[1, 0, 0, 0, 0, 0]);
+    let explanation = explained(&files, &denial);
+    let block = explanation.changes.iter().find(|it| it.kind == ChangeKind::Block).unwrap();
+    assert_eq!(block.line, "use @debug");
+    let place = || Some("p.gate:5:1".to_owned());
+    assert_eq!(block.still_refused, [(names::PTRACE, place()), (names::KCMP, place())]);
+    let text = explanation.to_string();
+    assert!(text.contains("still refused: ptrace (p.gate:5:1), kcmp (p.gate:5:1)\n"), "{text}");
+    let exact = explanation.changes.iter().find(|it| it.kind == ChangeKind::Exact).unwrap();
+    assert_eq!(exact.still_refused, []);
+    let json: serde_json::Value = serde_json::from_str(&explanation.json_line()).unwrap();
+    let refused = json["changes"].as_array().unwrap().last().unwrap()["still_refused"].clone();
+    assert_eq!(refused[0], serde_json::json!({ "name": "ptrace", "place": "p.gate:5:1" }));
+}
