@@ -6,7 +6,6 @@
 #![forbid(unsafe_code)]
 
 mod format;
-pub mod near;
 mod syntax;
 
 pub use format::format;

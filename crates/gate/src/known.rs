@@ -3,9 +3,8 @@
 pub(crate) mod about;
 
 use callgate_facts::{Allowance, Block, Constants, Family, GroupMember, Groups, PartKind, Role};
+use callgate_rules::near;
 use callgate_syscalls::{Arch, Name};
-
-use crate::near;
 
 /// The pointer that points nowhere.
 pub(crate) const NULL: &str = "NULL";
@@ -134,12 +133,9 @@ pub(crate) fn near_constants(call: Option<Name>, argument: &str, word: &str) -> 
     if !whole.is_empty() {
         return whole;
     }
-    match near::words_near(word, own()) {
+    match near(word, own()) {
         near if !near.is_empty() => near,
-        _ => near::words_near(
-            word,
-            callgate_facts::Constant::all().map(callgate_facts::Constant::name),
-        ),
+        _ => near(word, callgate_facts::Constant::all().map(callgate_facts::Constant::name)),
     }
 }
 
@@ -147,7 +143,7 @@ pub(crate) fn near_constants(call: Option<Name>, argument: &str, word: &str) -> 
 pub(crate) fn near_own(call: Name, argument: &str, word: &str) -> Vec<&'static str> {
     let sets = Constants::of(call, argument).map(|usage| usage.constants);
     let names = sets.flat_map(Constants::members).map(callgate_facts::Constant::name);
-    near::words_near(word, names)
+    near(word, names)
 }
 
 /// The members of a family.
@@ -157,7 +153,7 @@ pub(crate) fn family(name: &str) -> Option<Vec<Name>> {
 
 /// The names of families near a word.
 pub(crate) fn near_families(word: &str) -> Vec<&'static str> {
-    near::words_near(word, Groups::LATEST.families().map(Family::name))
+    near(word, Groups::LATEST.families().map(Family::name))
 }
 
 /// What blocks say about some of their calls.

@@ -28,7 +28,7 @@ mod resolve;
 mod show;
 mod tree;
 
-use callgate_gate_syntax::{self as syntax, near};
+use callgate_gate_syntax as syntax;
 
 pub use builtin::{Builtin, UnknownBuiltin, builtin, builtins};
 pub use callgate_gate_syntax::{File, Gate, Node, SyntaxError, SyntaxKind, Token, format, words};

@@ -38,7 +38,7 @@ pub use cond::{Arg, ArgBits, ArgSign, ArgTest, Cond, CondView, Member, Relation,
 pub use diagnostic::{Code, Diagnostic, Edit, Help, Label, LabelKind, Severity};
 pub use lower::{lower, resolve};
 pub use mistake::{Callee, Mistake, MistakeKind};
-pub use near::nearest;
+pub use near::{near, nearest};
 pub use provenance::{Provenance, WrittenRule};
 pub use rules::{
     Answer, Baseline, Group, Header, Listener, LoadFlag, Origin, Rule, Rules, Subject, SubjectKind,

@@ -7,24 +7,36 @@ const DISTANCE_MAX: usize = 2;
 /// file may hold words of megabytes.
 const LENGTH_MAX: usize = 64;
 
-/// The candidate nearest to `text`, where one is near: at most two edits, and less than half of the
-/// word.
+/// How many suggestions are worth reading.
+const SHOWN_MAX: usize = 3;
+
+/// The candidate nearest to `text`, where one is [near](near()).
 ///
 /// ```
 /// assert_eq!(callgate_rules::nearest("mnout", ["mount", "umount"]), Some("mount"));
 /// assert_eq!(callgate_rules::nearest("readxyz", ["read"]), None);
 /// ```
 pub fn nearest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    near(text, candidates).into_iter().next()
+}
+
+/// Up to three candidates that `text` may be a misspelling of, the nearest first: at most two edits,
+/// and less than half of the word. Large letters are as good as small ones.
+pub fn near<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     if text.len() > LENGTH_MAX {
-        return None;
+        return Vec::new();
     }
     let lower = text.to_ascii_lowercase();
-    candidates
+    let mut near: Vec<(usize, &str)> = candidates
         .into_iter()
+        // Another length alone is as many wrong letters.
+        .filter(|word| word.len().abs_diff(text.len()) <= DISTANCE_MAX)
         .map(|word| (strsim::damerau_levenshtein(&lower, &word.to_ascii_lowercase()), word))
-        .filter(|(distance, word)| *distance <= DISTANCE_MAX && distance * 2 < word.len())
-        .min()
-        .map(|(_, word)| word)
+        .filter(|(distance, word)| *distance <= DISTANCE_MAX && distance * 2 < word.len().max(3))
+        .collect();
+    near.sort_unstable();
+    near.dedup();
+    near.into_iter().take(SHOWN_MAX).map(|(_, word)| word).collect()
 }
 
 #[cfg(test)]
@@ -39,6 +51,9 @@ mod tests {
         assert_eq!(nearest("readxyz", words), None);
         assert_eq!(nearest("so", words), None);
         assert_eq!(nearest("", words), None);
+        assert_eq!(nearest("AF_UNX", ["AF_UNIX", "AF_INET"]), Some("AF_UNIX"));
+        assert_eq!(nearest("on", ["in", "xy"]), Some("in"));
+        assert_eq!(near("opnat", ["openat2", "openat", "read", "openat"]), ["openat", "openat2"]);
     }
 
     #[test]

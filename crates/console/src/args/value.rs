@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use callgate_dialects::Dialect;
 use callgate_dumps::Form;
+use callgate_rules::near;
 use callgate_syscalls::{Action, Arch, Errno, Name, SyscallNr};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
@@ -135,24 +136,6 @@ pub fn syscall_number(text: &str) -> Result<Option<SyscallNr>, Error> {
 /// An architecture's names in a sentence.
 pub fn list(arches: impl IntoIterator<Item = Arch>) -> String {
     arches.into_iter().map(Arch::name).collect::<Vec<_>>().join(", ")
-}
-
-/// Up to three of the names that `text` may be a misspelling of, the nearest first.
-fn near<'n>(text: &str, names: impl IntoIterator<Item = &'n str>) -> Vec<&'n str> {
-    const DISTANCE_MAX: usize = 2;
-    const SHOWN_MAX: usize = 3;
-    // The distance is quadratic in the length; no name is nearly as long.
-    const LENGTH_MAX: usize = 64;
-    if text.len() > LENGTH_MAX {
-        return Vec::new();
-    }
-    let distance = |name: &'n str| (strsim::damerau_levenshtein(text, name), name);
-    let near =
-        |(distance, name): &(usize, &str)| *distance <= DISTANCE_MAX && distance * 2 < name.len();
-    let mut names: Vec<_> = names.into_iter().map(distance).filter(near).collect();
-    names.sort_unstable();
-    names.dedup();
-    names.into_iter().take(SHOWN_MAX).map(|(_, name)| name).collect()
 }
 
 /// Parses an action for a default.

@@ -4,10 +4,10 @@ use std::fmt;
 
 use rowan::TextRange;
 
+use callgate_rules::nearest;
 use callgate_syscalls::Name;
 
 use super::words;
-use crate::near;
 
 /// Why a line is not understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -248,7 +248,7 @@ fn in_condition(fault: Fault, found: &str) -> Vec<(String, Option<String>)> {
         }
         (Fault::Operator, "not") => hint("write `not (ARGUMENT in {...})`"),
         (Fault::Operator, "~") => hint("bits are tested by `has`, `any`, `none` and `only`"),
-        (Fault::Operator, word) => near::word(word, &words::TESTS)
+        (Fault::Operator, word) => nearest(word, words::TESTS)
             .map(|near| vec![(format!("did you mean `{near}`?"), Some(near.to_owned()))])
             .unwrap_or_default(),
         _ => Vec::new(),
@@ -302,7 +302,7 @@ fn rewording(found: &str, next: &str) -> Vec<(String, Option<String>)> {
         "||" => "or",
         "architectures" | "architecture" | "archs" | "arches" => "arch",
         "machines" => "machine",
-        _ => match near::word(&plain, &[&words::STATEMENTS[..], &["where", "because"]].concat()) {
+        _ => match nearest(&plain, words::STATEMENTS.into_iter().chain(["where", "because"])) {
             Some(near) => near,
             None => return Vec::new(),
         },

@@ -3,7 +3,7 @@
 use callgate_rules::{Code, Diagnostic, Subject, SubjectKind, Value};
 use callgate_syscalls::{Arch, Name};
 
-use super::value::Place;
+use super::value::Compared;
 use super::{Reader, Scope};
 use crate::syntax::{Node, SyntaxKind};
 use crate::tree;
@@ -36,7 +36,7 @@ impl Reader<'_, '_> {
             let value = match tree::child(&argument, SyntaxKind::Value) {
                 Some(value) => {
                     let argument = names.get(values.len()).copied().unwrap_or("");
-                    let place = Place { call, argument, arches: &arches };
+                    let place = Compared { call, argument, arches: &arches };
                     Some(self.value(&value, place)?.value)
                 }
                 None => None,

@@ -9,7 +9,7 @@ use callgate_rules::{
 };
 use callgate_syscalls::Arch;
 
-use super::value::{Place, WrittenValue};
+use super::value::{Compared, WrittenValue};
 use super::{Reader, Scope};
 use crate::known::{self, Bits, Overlap};
 use crate::syntax::{Node, SyntaxKind, Token};
@@ -67,7 +67,7 @@ impl Reader<'_, '_> {
         let (name, bits) = argument::name_of(&operand)?;
         let arches = self.arches_to_check(scope);
         let call = subjects.iter().find_map(|subject| subject.kind.names().first().copied());
-        let place = Place { call, argument: name.text(), arches: &arches };
+        let place = Compared { call, argument: name.text(), arches: &arches };
         let mask = match tree::child(&operand, SyntaxKind::Value) {
             Some(node) => Some(self.value(&node, place)?),
             None => None,
@@ -104,7 +104,7 @@ impl Reader<'_, '_> {
         node: &Node,
         operator: &str,
         is_masked: bool,
-        place: Place<'_>,
+        place: Compared<'_>,
     ) -> Option<Written> {
         if operator == "in" {
             let set = tree::child(node, SyntaxKind::Set)?;
@@ -201,7 +201,7 @@ impl Reader<'_, '_> {
         self.report(diagnostic);
     }
 
-    fn set(&mut self, set: &Node, place: Place<'_>) -> Option<Written> {
+    fn set(&mut self, set: &Node, place: Compared<'_>) -> Option<Written> {
         let mut members = Vec::new();
         let mut nulls = true;
         for member in set.children() {
@@ -232,7 +232,7 @@ impl Reader<'_, '_> {
         Some(Written { relation: Relation::In(members), nulls, field: None, also: None })
     }
 
-    fn range_order(&mut self, node: &Node, [first, last]: [&WrittenValue; 2], place: Place<'_>) {
+    fn range_order(&mut self, node: &Node, [first, last]: [&WrittenValue; 2], place: Compared<'_>) {
         let Some(arch) = place.arches.first() else { return };
         let (Ok(low), Ok(high)) = (first.value.on(*arch), last.value.on(*arch)) else { return };
         if low > high {
@@ -250,7 +250,7 @@ impl Reader<'_, '_> {
 }
 
 /// The values whose bits are those that a condition tests, besides the named ones.
-fn overlap(operator: &str, written: &Node, place: Place<'_>) -> Option<Overlap> {
+fn overlap(operator: &str, written: &Node, place: Compared<'_>) -> Option<Overlap> {
     let test = Bits::parse(operator)?;
     let terms = tree::children(written, SyntaxKind::Term);
     let words: Vec<Token> =

@@ -5,7 +5,7 @@ mod load;
 use callgate_policy::Known;
 use callgate_rules::{
     Answer, Baseline, Code, Diagnostic, ErrnoSpec, Header, Listener, LoadFlag, Origin, Span,
-    UnknownAnswer, Verdict,
+    UnknownAnswer, Verdict, near, nearest,
 };
 use callgate_syscalls::{Arch, KernelVersion, Name, SyscallNr};
 
@@ -13,9 +13,9 @@ use rowan::Direction;
 
 use super::Reader;
 use super::value::number;
+use crate::known;
 use crate::syntax::{Node, SyntaxKind, Token, words};
 use crate::tree;
-use crate::{known, near};
 
 /// The version of the language.
 const VERSION: u64 = 1;
@@ -399,7 +399,7 @@ fn unknown_libc(text: &str, span: Span) -> Diagnostic {
     let diagnostic =
         Diagnostic::error(Code::new("E0337"), format!("no C library is called `{text}`"))
             .primary(span, "not a name that callgate has");
-    match near::word(text, &Libc::NAMES) {
+    match nearest(text, Libc::NAMES) {
         Some(near) => diagnostic.help_with_edit(format!("did you mean `{near}`?"), span, near),
         None => diagnostic.note(format!("there are: {}", Libc::NAMES.join(", "))),
     }
@@ -410,7 +410,7 @@ fn unknown_arch(text: &str, span: Span) -> Diagnostic {
         Diagnostic::error(Code::new("E0331"), format!("no architecture is called `{text}`"))
             .primary(span, "not a name that callgate has");
     let lower = text.to_ascii_lowercase();
-    let near = || near::words_near(text, Arch::ALL.map(Arch::name)).first().copied();
+    let near = || near(text, Arch::ALL.map(Arch::name)).first().copied();
     let other = Arch::from_word(&lower).map(Arch::name).or_else(near);
     match other {
         Some(other) => diagnostic.help_with_edit(format!("did you mean `{other}`?"), span, other),

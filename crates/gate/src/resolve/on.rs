@@ -1,11 +1,11 @@
 //! `on`: statements for some architectures, machines, kernels or capabilities.
 
-use callgate_rules::{Applies, CapSet, Capability, Code, Diagnostic, Span};
+use callgate_rules::{Applies, CapSet, Capability, Code, Diagnostic, Span, near};
 use callgate_syscalls::Arch;
 
 use super::{Reader, Scope};
 use crate::syntax::{Node, SyntaxKind, Token};
-use crate::{near, tree};
+use crate::tree;
 
 impl Reader<'_, '_> {
     pub(super) fn on(&mut self, line: &Node, scope: &Scope) {
@@ -127,7 +127,7 @@ fn unknown_capability(text: &str, found: Option<Capability>, span: Span) -> Diag
         .primary(span, "capabilities have the kernel's names, as in CAP_SYS_ADMIN");
     let names: Vec<String> = Capability::all().map(|cap| cap.to_string()).collect();
     let prefixed = format!("CAP_{}", text.trim_start_matches("CAP_"));
-    let nearest = || near::words_near(&prefixed, names.iter().map(String::as_str)).first().copied();
+    let nearest = || near(&prefixed, names.iter().map(String::as_str)).first().copied();
     match found.map(|cap| cap.to_string()).or_else(|| nearest().map(str::to_owned)) {
         Some(near) => diagnostic.help_with_edit(format!("did you mean `{near}`?"), span, near),
         None => diagnostic.help("capabilities(7) lists them"),

@@ -1,14 +1,14 @@
 //! What statements are about: calls by name or number, families, blocks and groups.
 
 use callgate_rules::{
-    Baseline, Code, Diagnostic, ErrnoSpec, Group, Span, Subject, SubjectKind, Verdict,
+    Baseline, Code, Diagnostic, ErrnoSpec, Group, Span, Subject, SubjectKind, Verdict, near,
 };
 use callgate_syscalls::{Arch, Name, SyscallNr};
 
 use super::value::number;
 use super::{GroupLines, Reader, Scope};
 use crate::syntax::{Node, SyntaxKind, Token};
-use crate::{known, near, tree};
+use crate::{known, tree};
 
 impl Reader<'_, '_> {
     /// The calls of a subject. Those that are wrong are reported and left out.
@@ -188,7 +188,7 @@ impl Reader<'_, '_> {
         let mut names: Vec<&str> = own.iter().map(String::as_str).collect();
         // `extend` would ask for names that live as long as the blocks'.
         known::block_names().for_each(|name| names.push(name));
-        let near = near::words_near(name, names);
+        let near = near(name, names);
         let diagnostic = match near.first() {
             Some(near) => {
                 let help = format!("did you mean `@{near}`?");
@@ -249,7 +249,7 @@ fn unknown_call(text: &str, span: Span, arches: &[Arch]) -> Diagnostic {
             .primary(span, "a statement names its syscalls")
             .help("the line `default` says what happens to all that no statement is about");
     }
-    let near = near::words_near(text, names());
+    let near = near(text, names());
     match near.first() {
         Some(first) => {
             let list: Vec<String> = near.iter().map(|name| format!("`{name}`")).collect();

@@ -9,7 +9,7 @@ use crate::{known, tree};
 
 /// Where a value is compared, for looking up what it may be.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place<'a> {
+pub(super) struct Compared<'a> {
     /// The first call of the statement, where it has a name.
     pub(super) call: Option<Name>,
     /// The argument.
@@ -47,7 +47,7 @@ pub(crate) fn number(text: &str) -> Option<u64> {
 
 impl Reader<'_, '_> {
     /// A value; none where it is wrong, which was reported.
-    pub(super) fn value(&mut self, node: &Node, place: Place<'_>) -> Option<WrittenValue> {
+    pub(super) fn value(&mut self, node: &Node, place: Compared<'_>) -> Option<WrittenValue> {
         let span = self.span_of(node);
         let mut value: Option<Value> = None;
         let mut is_null = true;
@@ -66,7 +66,7 @@ impl Reader<'_, '_> {
         value.map(|value| WrittenValue { value, is_null, span })
     }
 
-    fn term(&mut self, node: &Node, place: Place<'_>) -> Option<Term> {
+    fn term(&mut self, node: &Node, place: Compared<'_>) -> Option<Term> {
         let tokens: Vec<_> = tree::tokens(node).collect();
         let token = tokens.last()?;
         let span = self.span(token.text_range().into());
@@ -100,7 +100,7 @@ impl Reader<'_, '_> {
         self.error("E0365", message, span, label);
     }
 
-    fn constant(&mut self, name: &str, span: Span, place: Place<'_>) -> Option<Term> {
+    fn constant(&mut self, name: &str, span: Span, place: Compared<'_>) -> Option<Term> {
         let Some(constant) = known::constant(name) else {
             self.report(unknown_constant(name, span, place));
             return None;
@@ -144,7 +144,7 @@ impl Reader<'_, '_> {
     }
 }
 
-fn unknown_constant(name: &str, span: Span, place: Place<'_>) -> Diagnostic {
+fn unknown_constant(name: &str, span: Span, place: Compared<'_>) -> Diagnostic {
     let diagnostic =
         Diagnostic::error(Code::new("E0360"), format!("no constant is called `{name}`"));
     let near = known::near_constants(place.call, place.argument, name);

@@ -1,11 +1,10 @@
 //! Verdicts: `allow`, `errno EPERM`, `trap 3`.
 
-use callgate_rules::{Code, Diagnostic, ErrnoSpec, Span, Verdict};
+use callgate_rules::{Code, Diagnostic, ErrnoSpec, Span, Verdict, near};
 use callgate_syscalls::{Action, Arch, Errno};
 
 use super::Reader;
 use super::value::number;
-use crate::near;
 use crate::syntax::{Node, SyntaxKind, Token};
 use crate::tree;
 
@@ -79,7 +78,7 @@ fn unknown_errno(text: &str, span: Span) -> Diagnostic {
     let diagnostic = Diagnostic::error(Code::new("E0383"), format!("no errno is called `{text}`"))
         .primary(span, "not one of errno(3)");
     let names = (1..=ErrnoSpec::MAX).filter_map(|raw| Errno::new(raw).name(Arch::X86_64));
-    match near::words_near(text, names).first() {
+    match near(text, names).first() {
         Some(near) => {
             let help = format!("did you mean `{near}`?");
             diagnostic.help_with_edit(help, span, *near)

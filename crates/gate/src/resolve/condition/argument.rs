@@ -1,12 +1,12 @@
 //! Arguments: whether the calls of a statement have them, and whether a filter can test them.
 
 use callgate_facts::Hidden;
-use callgate_rules::{ArgBits, Code, Diagnostic, Span, Subject, SubjectKind, Which};
+use callgate_rules::{ArgBits, Code, Diagnostic, Span, Subject, SubjectKind, Which, near};
 use callgate_syscalls::{Arch, Argument, Name};
 
 use crate::resolve::{Reader, Scope};
 use crate::syntax::{Node, SyntaxKind, Token};
-use crate::{near, tree};
+use crate::tree;
 
 /// The name of an operand's argument, and how much of its register is compared.
 pub(super) fn name_of(operand: &Node) -> Option<(Token, ArgBits)> {
@@ -223,7 +223,7 @@ fn unknown(
             .primary(span, "it takes no arguments, or callgate does not know them")
             .help("the registers are full(arg0) to full(arg5)");
     }
-    let near = near::words_near(text, names());
+    let near = near(text, names());
     let of_manual = || {
         let name = callgate_facts::kernel_name(call, text)?;
         names().find(|candidate| *candidate == name)

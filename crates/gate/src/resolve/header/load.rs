@@ -1,8 +1,7 @@
 //! The lines that say how the filter is loaded, and who is handed its calls.
 
-use callgate_rules::{Code, Diagnostic, Listener, LoadFlag, Span};
+use callgate_rules::{Code, Diagnostic, Listener, LoadFlag, Span, nearest};
 
-use crate::near;
 use crate::resolve::Reader;
 use crate::syntax::{Node, SyntaxKind, unquoted};
 use crate::tree;
@@ -47,7 +46,7 @@ fn unknown_flag(text: &str, span: Span) -> Diagnostic {
         .primary(span, "not a flag that a filter can be loaded with");
     let long = format!("{PREFIX}{}", text.to_ascii_uppercase());
     let meant = LoadFlag::from_name(&long).map(LoadFlag::name);
-    match meant.or_else(|| near::word(text, &names)) {
+    match meant.or_else(|| nearest(text, names)) {
         Some(name) => diagnostic.help_with_edit(format!("did you mean `{name}`?"), span, name),
         None => diagnostic.note(format!("there are: {}", names.join(", "))),
     }
