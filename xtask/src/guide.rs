@@ -27,7 +27,7 @@ const TEXTS: [&str; 8] = ["text", "json", "c", "rust", "ebnf", "python", "yaml",
 
 /// The place that a block belongs to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum Origin {
     /// The folder of its chapter.
     #[default]
     Chapter,
@@ -39,7 +39,7 @@ pub(crate) enum Place {
     Debian,
 }
 
-impl Place {
+impl Origin {
     fn named(name: &str) -> Result<Self, String> {
         match name {
             "project" => Ok(Self::Project),
@@ -54,7 +54,7 @@ impl Place {
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Shown {
     pub(crate) command: String,
-    place: Place,
+    place: Origin,
     output: Vec<String>,
     /// Nothing where every exit code will do.
     exit: Option<i32>,
@@ -63,7 +63,7 @@ pub(crate) struct Shown {
 /// A part of a chapter that is carried out.
 #[derive(Debug, PartialEq)]
 enum Part {
-    File { name: String, place: Place, text: String },
+    File { name: String, place: Origin, text: String },
     Command(Shown),
 }
 
@@ -107,7 +107,7 @@ fn wanted(mut chapters: Vec<PathBuf>, names: &[String]) -> Result<Vec<PathBuf>, 
 }
 
 /// The commands of all chapters that belong somewhere.
-pub(crate) fn commands_in(place: Place) -> Result<Vec<Shown>, String> {
+pub(crate) fn commands_in(place: Origin) -> Result<Vec<Shown>, String> {
     let mut found = Vec::new();
     for chapter in chapters()? {
         let parts = read(&chapter).map_err(|error| format!("{}: {error}", chapter.display()))?;
@@ -143,16 +143,16 @@ fn play(parts: &[Part]) -> Result<usize, String> {
 
 /// Carries out a part of a chapter that has this folder: how many commands were played.
 fn take(part: &Part, folder: &Path) -> Result<usize, String> {
-    let folder_of = |place| if place == Place::Project { root() } else { folder.to_owned() };
+    let folder_of = |place| if place == Origin::Project { root() } else { folder.to_owned() };
     match part {
         Part::File { name, place, text } => fs::write(folder_of(*place).join(name), text)
             .map(|()| 0)
             .map_err(|error| format!("{name}: {error}")),
-        Part::Command(Shown { command, place: Place::Ci, .. }) => match ci::runs(command) {
+        Part::Command(Shown { command, place: Origin::Ci, .. }) => match ci::runs(command) {
             true => Ok(0),
             false => Err(format!("{command}: is not a step of CI")),
         },
-        Part::Command(Shown { place: Place::Debian, .. }) => Ok(0),
+        Part::Command(Shown { place: Origin::Debian, .. }) => Ok(0),
         Part::Command(shown) => {
             attempt(shown, shell(shown).current_dir(folder_of(shown.place))).map(|()| 1)
         }
@@ -192,13 +192,13 @@ pub(crate) fn attempt(shown: &Shown, shell: &mut Command) -> Result<(), String> 
 /// The parts of a chapter in order.
 fn parts(text: &str) -> Result<Vec<Part>, String> {
     let mut found = Vec::new();
-    let (mut file, mut place) = (None, Place::default());
+    let (mut file, mut place) = (None, Origin::default());
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
         let comment = line.strip_prefix("<!-- ").and_then(|rest| rest.strip_suffix(" -->"));
         match comment.and_then(|comment| comment.split_once(": ")) {
             Some(("file", name)) => file = Some(name.to_owned()),
-            Some(("in", name)) => place = Place::named(name)?,
+            Some(("in", name)) => place = Origin::named(name)?,
             Some(_) => return Err(format!("{line}: known are file and in")),
             None => {}
         }
@@ -218,7 +218,7 @@ fn parts(text: &str) -> Result<Vec<Part>, String> {
     Ok(found)
 }
 
-fn commands(block: &[&str], place: Place) -> Result<Vec<Part>, String> {
+fn commands(block: &[&str], place: Origin) -> Result<Vec<Part>, String> {
     let mut found: Vec<Shown> = Vec::new();
     for line in block {
         if let Some(command) = line.strip_prefix("$ ") {
@@ -245,7 +245,7 @@ mod tests {
 
     fn shown(command: &str, output: &[&str], exit: Option<i32>) -> Shown {
         let output = output.iter().map(|&line| line.into()).collect();
-        Shown { command: command.into(), place: Place::Chapter, output, exit }
+        Shown { command: command.into(), place: Origin::Chapter, output, exit }
     }
 
     #[test]
@@ -253,10 +253,10 @@ mod tests {
         let text = "a\n<!-- file: x -->\n```json\n{}\n```\n```text\nno\n```\n```console\n$ cat x\n{}\n$ false\n[exit 1]\n```\n\
                     <!-- in: project -->\n```console\n$ true\n```\n```console\n$ true\n```\n";
         let expected = vec![
-            Part::File { name: "x".into(), place: Place::Chapter, text: "{}\n".into() },
+            Part::File { name: "x".into(), place: Origin::Chapter, text: "{}\n".into() },
             Part::Command(shown("cat x", &["{}"], Some(0))),
             Part::Command(shown("false", &[], Some(1))),
-            Part::Command(Shown { place: Place::Project, ..shown("true", &[], Some(0)) }),
+            Part::Command(Shown { place: Origin::Project, ..shown("true", &[], Some(0)) }),
             Part::Command(shown("true", &[], Some(0))),
         ];
         assert_eq!(parts(text), Ok(expected));
@@ -284,7 +284,7 @@ mod tests {
             assert!(parts(text).unwrap_err().contains(part), "{text}");
         }
         let step =
-            |command| Part::Command(Shown { place: Place::Ci, ..shown(command, &[], Some(0)) });
+            |command| Part::Command(Shown { place: Origin::Ci, ..shown(command, &[], Some(0)) });
         assert_eq!(take(&step("cargo xtask guide"), Path::new("/")), Ok(0));
         assert!(take(&step("cargo xtask guid"), Path::new("/")).is_err());
     }

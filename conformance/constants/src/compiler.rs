@@ -189,7 +189,7 @@ pub(crate) const LIBRARY: &[&[&str]] = &[&[
 
 /// What the headers say of a constant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub(crate) enum Told {
     /// The value is ours.
     Equal,
     /// The value is another.
@@ -206,11 +206,11 @@ impl Compiler {
         folder: Option<&Path>,
         programs: &[&[&str]],
         constants: &[(Constant, i64)],
-    ) -> Result<Vec<Answer>, String> {
-        let mut all = vec![Answer::Unknown; constants.len()];
+    ) -> Result<Vec<Told>, String> {
+        let mut all = vec![Told::Unknown; constants.len()];
         for headers in programs {
             let open: Vec<usize> =
-                (0..all.len()).filter(|place| all[*place] == Answer::Unknown).collect();
+                (0..all.len()).filter(|place| all[*place] == Told::Unknown).collect();
             let wanted: Vec<_> = open.iter().map(|place| constants[*place]).collect();
             for (place, answer) in open.into_iter().zip(self.ask_one(folder, headers, &wanted)?) {
                 all[place] = answer;
@@ -224,7 +224,7 @@ impl Compiler {
         folder: Option<&Path>,
         headers: &[&str],
         constants: &[(Constant, i64)],
-    ) -> Result<Vec<Answer>, String> {
+    ) -> Result<Vec<Told>, String> {
         let mut text = String::from("#define _GNU_SOURCE\n");
         let _ = writeln!(text, "#if __has_include(<{}>)", headers.first().unwrap_or(&""));
         for header in headers {
@@ -248,7 +248,7 @@ impl Compiler {
         let errors = self.compile(folder, &["-fsyntax-only"], &text)?.1;
         let found = answers(&errors, first, asked.len())
             .map_err(|line| format!("{}: {line}", self.program))?;
-        let mut all = vec![Answer::Unknown; constants.len()];
+        let mut all = vec![Told::Unknown; constants.len()];
         for (place, answer) in asked.into_iter().zip(found) {
             all[place] = answer;
         }
@@ -301,16 +301,13 @@ impl Compiler {
 
 /// The answer for each of the lines from the first; the message that is about something else, if
 /// there is one.
-fn answers(errors: &str, first: usize, count: usize) -> Result<Vec<Answer>, String> {
-    let mut answers = vec![Answer::Equal; count];
+fn answers(errors: &str, first: usize, count: usize) -> Result<Vec<Told>, String> {
+    let mut answers = vec![Told::Equal; count];
     let mut pending = None;
     for line in errors.lines() {
         let place = asserted(line, first, count);
-        let answer = if line.contains("static assertion failed") {
-            Answer::Differs
-        } else {
-            Answer::Unknown
-        };
+        let answer =
+            if line.contains("static assertion failed") { Told::Differs } else { Told::Unknown };
         match (line.contains(" error: "), line.contains("in expansion of macro"), place) {
             (true, _, Some(place)) => answers[place] = answer,
             // The error is in a macro's definition; where it is used is said next.
@@ -343,7 +340,7 @@ mod tests {
                       a.h:5:3: error: invalid application of 'sizeof'\n\
                       a.h:4:3: note: in expansion of macro '_IOR'\n\
                       <stdin>:13:29: note: in expansion of macro 'Y'\n";
-        let expected = [Answer::Equal, Answer::Differs, Answer::Unknown, Answer::Unknown];
+        let expected = [Told::Equal, Told::Differs, Told::Unknown, Told::Unknown];
         assert_eq!(answers(errors, 10, 4).as_deref(), Ok(&expected[..]));
         for other in ["a.h:1:1: fatal error: b.h: No such file", "a.h:1:1: error: conflict"] {
             assert_eq!(answers(other, 10, 4), Err(other.into()));

@@ -17,7 +17,7 @@ use std::path::Path;
 use callgate_facts::Constant;
 use house::{Request, timed};
 
-use compiler::{Answer, Compiler};
+use compiler::{Compiler, Told};
 
 /// How many constants each architecture's headers must know for the comparison to count.
 const FLOOR: usize = 2_000;
@@ -78,19 +78,19 @@ fn compare(compiler: &Compiler, folder: Option<&Path>) -> Result<String, String>
     let mut wrong = Vec::new();
     for ((constant, value), answers) in constants.iter().zip(kernel.iter().zip(&library)) {
         let differs = match answers {
-            (Answer::Differs, _) => folder.is_some() || !GREW.contains(&constant.name()),
-            (_, Answer::Differs) => !LIBRARY_DIFFERS.contains(&constant.name()),
+            (Told::Differs, _) => folder.is_some() || !GREW.contains(&constant.name()),
+            (_, Told::Differs) => !LIBRARY_DIFFERS.contains(&constant.name()),
             _ => false,
         };
         if differs {
             wrong.push(format!("{constant} is not {value:#x}: {answers:?} (kernel, library)"));
         }
-        asked += usize::from(answers != (&Answer::Unknown, &Answer::Unknown));
+        asked += usize::from(answers != (&Told::Unknown, &Told::Unknown));
     }
     if !wrong.is_empty() {
         return Err(wrong.join("\n"));
     }
-    let count = |answers: &[Answer]| answers.iter().filter(|a| **a == Answer::Equal).count();
+    let count = |answers: &[Told]| answers.iter().filter(|a| **a == Told::Equal).count();
     if asked < FLOOR {
         return Err(format!("the headers have {asked} of {} constants only", constants.len()));
     }

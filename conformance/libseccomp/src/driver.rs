@@ -29,7 +29,7 @@ pub(super) enum Whose {
 }
 
 /// The answers to one context.
-pub(super) struct Answer {
+pub(super) struct Replies {
     codes: String,
     pub(super) text: String,
     program: String,
@@ -90,11 +90,11 @@ impl Driver {
         &self,
         whose: Whose,
         scripts: &[String],
-    ) -> Result<Vec<Option<Answer>>, String> {
+    ) -> Result<Vec<Option<Replies>>, String> {
         let printed = self.answers(whose, &scripts.concat())?;
         let answers = printed.split_terminator("done\n").zip(scripts);
         let answers: Result<Vec<_>, String> = answers
-            .map(|(text, script)| Answer::read(text).ok_or_else(|| unreadable(text, script)))
+            .map(|(text, script)| Replies::read(text).ok_or_else(|| unreadable(text, script)))
             .collect();
         let answers = answers?;
         match answers.len() == scripts.len() {
@@ -108,7 +108,7 @@ fn unreadable(text: &str, script: &str) -> String {
     format!("cannot read the answer\n{text}\nto\n{script}")
 }
 
-impl Answer {
+impl Replies {
     /// Codes, text, and the program in the last line.
     fn read(answer: &str) -> Option<Option<Self>> {
         if answer.ends_with("lost\n") {
@@ -172,7 +172,7 @@ pub(super) fn compare<'a>(
 }
 
 /// Compares the programs of two answers.
-pub(super) fn programs(theirs: &Answer, ours: &Answer) -> Result<Found, String> {
+pub(super) fn programs(theirs: &Replies, ours: &Replies) -> Result<Found, String> {
     let (theirs, ours) = (theirs.program()?, ours.program()?);
     compare(|prover| prover.program(&theirs), |prover| prover.program(&ours))
 }

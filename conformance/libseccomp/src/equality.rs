@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::driver::{Answer, Driver, Found, Whose, programs};
+use super::driver::{Driver, Found, Replies, Whose, programs};
 use super::script::{self, Part, Script};
 use super::text::{self, Reason};
 use callgate_testkit::accumulator;
@@ -132,20 +132,20 @@ fn part<'a>(
     driver: &Driver,
     whose: Whose,
     part: Part,
-    scripts: impl Iterator<Item = (&'a Script, &'a Answer)>,
-) -> Result<Vec<Answer>, String> {
+    scripts: impl Iterator<Item = (&'a Script, &'a Replies)>,
+) -> Result<Vec<Replies>, String> {
     let given: Vec<String> =
         scripts.map(|(script, ours)| script.theirs(part, &ours.codes())).collect();
     ended(driver.contexts(whose, &given)?, &given)
 }
 
-fn ended(answers: Vec<Option<Answer>>, scripts: &[String]) -> Result<Vec<Answer>, String> {
+fn ended(answers: Vec<Option<Replies>>, scripts: &[String]) -> Result<Vec<Replies>, String> {
     let answers = answers.into_iter().zip(scripts);
     answers.map(|(answer, script)| answer.ok_or(format!("never ended:\n{script}"))).collect()
 }
 
 /// Whether everything is the same.
-fn alike(ours: &Answer, theirs: &Answer, counts: &mut Counts) -> Result<bool, String> {
+fn alike(ours: &Replies, theirs: &Replies, counts: &mut Counts) -> Result<bool, String> {
     if ours.codes() != theirs.codes() || ours.text != theirs.text {
         return Ok(false);
     }
@@ -162,15 +162,15 @@ fn alike(ours: &Answer, theirs: &Answer, counts: &mut Counts) -> Result<bool, St
 /// Our answers to a whole script, and to its rules without pseudo numbers and priorities.
 #[derive(Clone, Copy)]
 struct Ours<'a> {
-    all: &'a Answer,
-    rules: &'a Answer,
+    all: &'a Replies,
+    rules: &'a Replies,
 }
 
 /// Libseccomp's answers to a whole script and to its parts.
 struct Theirs<'a> {
-    all: &'a Answer,
-    accepted: &'a Answer,
-    rules: &'a Answer,
+    all: &'a Replies,
+    accepted: &'a Replies,
+    rules: &'a Replies,
 }
 
 /// The explanation of each difference; an error if no known one fits.
@@ -204,8 +204,8 @@ fn explain(
 fn meaning(
     script: &Script,
     ours: Ours<'_>,
-    rules: &Answer,
-    compared: &Answer,
+    rules: &Replies,
+    compared: &Replies,
 ) -> Result<Option<Known>, String> {
     for (theirs, ours, whole) in [(rules, ours.rules, false), (compared, ours.all, true)] {
         let Found::Different(call) = programs(theirs, ours)? else { continue };
@@ -220,7 +220,7 @@ fn meaning(
     Ok(None)
 }
 
-fn same_text(a: &Answer, b: &Answer) -> bool {
+fn same_text(a: &Replies, b: &Replies) -> bool {
     a.text == b.text
 }
 
@@ -232,7 +232,7 @@ fn refused(script: &Script, codes: &[&str]) -> Vec<usize> {
 
 /// All codes up to and with the first refused rule are the same, and without refused rules all the
 /// others.
-fn codes(script: &Script, ours: &Answer, theirs: &Theirs<'_>) -> Result<(), String> {
+fn codes(script: &Script, ours: &Replies, theirs: &Theirs<'_>) -> Result<(), String> {
     let (all, codes) = (theirs.all.codes(), ours.codes());
     let refused = refused(script, &codes);
     let sure = refused.first().map_or(codes.len(), |first| first + 1);

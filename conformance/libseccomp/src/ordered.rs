@@ -7,7 +7,7 @@
 use callgate_policy::{ArchPolicy, Comparison, Condition, Field, Operator, Policy};
 use callgate_syscalls::{Action, Arch, Name, SyscallNr, names};
 
-use super::driver::{Answer, Driver, Found, Whose, compare};
+use super::driver::{Driver, Found, Replies, Whose, compare};
 use super::script::{self, Script};
 
 const BATCH: usize = 250;
@@ -119,7 +119,7 @@ fn batch(driver: &Driver, cases: &[Case], counts: &mut Counts) -> Result<(), Str
     Ok(())
 }
 
-fn against(case: &Case, answer: &Answer) -> Result<Found, String> {
+fn against(case: &Case, answer: &Replies) -> Result<Found, String> {
     let program = answer.program()?;
     compare(|prover| prover.program(&program), |prover| prover.policy(&case.oracle))
 }

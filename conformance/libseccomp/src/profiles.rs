@@ -17,7 +17,7 @@ use callgate_policy::{ArchPolicy, Comparison, Condition, Field, Operator, Policy
 use callgate_prover::{Difference, Prover, Scope};
 use callgate_syscalls::{Action, Arch, KernelVersion, Name, SyscallNr, names};
 
-use super::driver::{Answer, Driver, Whose};
+use super::driver::{Driver, Replies, Whose};
 
 /// Calls that each architecture makes directly.
 const CALLS: [Name; 4] = [names::PERSONALITY, names::MINCORE, names::SPLICE, names::TEE];
@@ -56,7 +56,7 @@ const MASKS: [u64; 8] = [1, 0xff, 0xffff_ffff, HIGH, HIGH, HIGH + 1, HIGH + 0xff
 
 /// One condition of a rule.
 #[derive(Clone, Copy)]
-struct Test {
+struct ArgTest {
     arg: u8,
     operator: usize,
     value: u64,
@@ -67,7 +67,7 @@ struct Test {
 struct Rule {
     call: usize,
     action: usize,
-    tests: Vec<Test>,
+    tests: Vec<ArgTest>,
 }
 
 /// A profile of random rules.
@@ -124,7 +124,7 @@ pub(super) fn run(
 
 /// Profiles on which the command and the libraries differed once.
 fn issue_profile(which: usize) -> Sample {
-    let test = |operator, value, two| vec![Test { arg: 0, operator, value, two }];
+    let test = |operator, value, two| vec![ArgTest { arg: 0, operator, value, two }];
     let rule = |action, tests| Rule { call: 0, action, tests };
     match which {
         0 => Sample {
@@ -140,8 +140,8 @@ fn issue_profile(which: usize) -> Sample {
 
 fn compare(
     sample: &Sample,
-    ours: &Answer,
-    theirs: Option<&Answer>,
+    ours: &Replies,
+    theirs: Option<&Replies>,
     counts: &mut Counts,
 ) -> Result<(), String> {
     let compiled = sample.compiled()?;
@@ -228,7 +228,7 @@ impl Sample {
 
     /// Whether a rule of a call asks for more or less, or for another value.
     fn has_bounds(&self, call: usize) -> bool {
-        let is_bound = |test: &Test| !matches!(OPERATORS[test.operator].0, "EQ" | "MASKED_EQ");
+        let is_bound = |test: &ArgTest| !matches!(OPERATORS[test.operator].0, "EQ" | "MASKED_EQ");
         self.rules.iter().any(|rule| rule.call == call && rule.tests.iter().any(is_bound))
     }
 
@@ -239,7 +239,7 @@ impl Sample {
             ACTIONS[self.default].0.replace("errnoRet", "defaultErrnoRet")
         );
         for (index, rule) in self.rules.iter().enumerate() {
-            let args: Vec<String> = rule.tests.iter().map(Test::json).collect();
+            let args: Vec<String> = rule.tests.iter().map(ArgTest::json).collect();
             let _ = write!(
                 text,
                 "{}\n  {{\"names\": [\"{}\"], \"action\": {}, \"args\": [{}]}}",
@@ -274,7 +274,7 @@ impl Sample {
         for rule in self.rules.iter().filter(|rule| rule.action != self.default) {
             let (action, nr) = (ACTIONS[rule.action].1, number(rule.call));
             let _ = write!(script, "R {action} {} {}", nr.raw(), rule.tests.len());
-            for Test { arg, operator, value, two } in &rule.tests {
+            for ArgTest { arg, operator, value, two } in &rule.tests {
                 let _ = write!(script, " {arg} {} {value} {two}", OPERATORS[*operator].1);
             }
             script.push('\n');
@@ -307,7 +307,7 @@ impl Sample {
         for order in orders(own.len()) {
             let mut list = ArchPolicy::new(Action::from_raw(ACTIONS[self.default].1));
             for &place in &order {
-                let parts = own[place].tests.iter().map(Test::condition);
+                let parts = own[place].tests.iter().map(ArgTest::condition);
                 let all = Condition::all(parts).map_err(|error| error.to_string())?;
                 list.rule(number(call), all, Action::from_raw(ACTIONS[own[place].action].1));
             }
@@ -327,7 +327,7 @@ impl Sample {
 }
 
 /// Up to two conditions on different arguments: runc makes two rules of two on one.
-fn tests(random: &mut fastrand::Rng) -> Vec<Test> {
+fn tests(random: &mut fastrand::Rng) -> Vec<ArgTest> {
     let mut args = [0, 1];
     random.shuffle(&mut args);
     let count = [1, 1, 1, 2, 0][random.usize(..5)];
@@ -336,8 +336,8 @@ fn tests(random: &mut fastrand::Rng) -> Vec<Test> {
         let operator = if random.bool() { 6 } else { random.usize(..6) };
         let value = VALUES[random.usize(..VALUES.len())];
         match operator {
-            6 => Test { arg, operator, value: MASKS[random.usize(..MASKS.len())], two: value },
-            _ => Test { arg, operator, value, two: 0 },
+            6 => ArgTest { arg, operator, value: MASKS[random.usize(..MASKS.len())], two: value },
+            _ => ArgTest { arg, operator, value, two: 0 },
         }
     };
     args[..count].iter().map(test).collect()
@@ -360,7 +360,7 @@ fn orders(count: usize) -> Vec<Vec<usize>> {
     orders
 }
 
-impl Test {
+impl ArgTest {
     fn json(&self) -> String {
         let Self { arg, operator, value, two } = self;
         format!(

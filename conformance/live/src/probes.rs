@@ -5,7 +5,7 @@ use callgate::{KernelVersion, Program};
 use callgate_bpf::Instruction;
 use callgate_kernel::running_kernel;
 use callgate_lab::judge::frees_uretprobe;
-use callgate_lab::{Place, Probe, Subject};
+use callgate_lab::{Attached, Probe, Subject};
 
 use super::support::{
     Checked, Row, allow, answering, confine, failed, nr, passes, privileged, program, refusal,
@@ -39,42 +39,42 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         name: "entry-allow",
         about: "a probe at the entry, a filter that allows all",
-        check: || at(Place::Entry, Under::Allow),
+        check: || at(Attached::Entry, Under::Allow),
     },
     Row {
         name: "entry-refuse",
         about: "a probe at the entry, all but a few calls refused",
-        check: || at(Place::Entry, Under::Refuse),
+        check: || at(Attached::Entry, Under::Refuse),
     },
     Row {
         name: "entry-named",
         about: "a probe at the entry, the probes' calls refused by number",
-        check: || at(Place::Entry, Under::Named),
+        check: || at(Attached::Entry, Under::Named),
     },
     Row {
         name: "entry-both",
         about: "a probe at the entry, their calls and all others refused",
-        check: || at(Place::Entry, Under::Both),
+        check: || at(Attached::Entry, Under::Both),
     },
     Row {
         name: "return-allow",
         about: "a probe at the return, a filter that allows all",
-        check: || at(Place::Return, Under::Allow),
+        check: || at(Attached::Return, Under::Allow),
     },
     Row {
         name: "return-refuse",
         about: "a probe at the return, all but a few calls refused",
-        check: || at(Place::Return, Under::Refuse),
+        check: || at(Attached::Return, Under::Refuse),
     },
     Row {
         name: "return-named",
         about: "a probe at the return, the probes' calls refused by number",
-        check: || at(Place::Return, Under::Named),
+        check: || at(Attached::Return, Under::Named),
     },
     Row {
         name: "return-both",
         about: "a probe at the return, their calls and all others refused",
-        check: || at(Place::Return, Under::Both),
+        check: || at(Attached::Return, Under::Both),
     },
 ];
 
@@ -125,14 +125,14 @@ fn none(under: Under) -> Checked {
     })
 }
 
-fn at(place: Place, under: Under) -> Checked {
+fn at(place: Attached, under: Under) -> Checked {
     const TIMES: u64 = 3;
     if !privileged() {
         return skip("probes need root outside of any filter");
     }
     let freed = match place {
-        Place::Entry => running_kernel().is_ok_and(|kernel| kernel >= KernelVersion::new(6, 18)),
-        Place::Return => frees_uretprobe().map_err(said)?,
+        Attached::Entry => running_kernel().is_ok_and(|kernel| kernel >= KernelVersion::new(6, 18)),
+        Attached::Return => frees_uretprobe().map_err(said)?,
     };
     if !freed && under != Under::Allow {
         return skip("this kernel filters its probes' calls");

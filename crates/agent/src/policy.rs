@@ -16,7 +16,7 @@ use callgate_supervise::{Failure, Value};
 use callgate_syscalls::{Arch, Name, SeccompData};
 
 pub use file::{FILE_MAX, POLICY_FORMAT};
-pub(crate) use test::Test;
+pub(crate) use test::ArgTest;
 pub use text::TEXT_MAX;
 pub(crate) use text::Text;
 
@@ -39,7 +39,7 @@ pub(crate) struct Rule {
     /// Its place in the file as `FILE:LINE:COLUMN`.
     pub(crate) place: Arc<str>,
     pub(crate) names: Vec<Name>,
-    pub(crate) args: Vec<Test>,
+    pub(crate) args: Vec<ArgTest>,
     pub(crate) texts: Vec<Text>,
     pub(crate) metadata: Option<String>,
     pub(crate) answer: Answer,

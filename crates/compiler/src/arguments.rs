@@ -16,7 +16,7 @@ use crate::graph::{Graph, NodeId};
 use crate::implied::Walk;
 use crate::intervals::{Interval, push_value};
 use crate::layout::Layouts;
-use crate::ordered::{Diagrams, Id, Limits, Node, Stop, VARIABLES_MAX};
+use crate::ordered::{Diagrams, Id, Limits, Ordered, Stop, VARIABLES_MAX};
 use crate::search::Tables;
 use crate::table::Table;
 use crate::tree::{self, Shape};
@@ -302,7 +302,8 @@ fn lower(
     reached.try_resize(root.index() + 1, false)?;
     reached[root.index()] = true;
     for id in Diagrams::up_to(root).rev() {
-        if let (true, Node::Switch { first, end, .. }) = (reached[id.index()], diagrams.node(id)) {
+        if let (true, Ordered::Switch { first, end, .. }) = (reached[id.index()], diagrams.node(id))
+        {
             for case in diagrams.cases(first, end) {
                 reached[case.next.index()] = true;
             }
@@ -316,9 +317,9 @@ fn lower(
             continue;
         }
         made[id.index()] = match diagrams.node(id) {
-            Node::Open => fallback,
-            Node::Decided(action) => graph.ret(action)?,
-            Node::Switch { variable, first, end } => {
+            Ordered::Open => fallback,
+            Ordered::Decided(action) => graph.ret(action)?,
+            Ordered::Switch { variable, first, end } => {
                 intervals.clear();
                 for case in diagrams.cases(first, end) {
                     let entry = made[case.next.index()];

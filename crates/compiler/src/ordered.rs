@@ -34,7 +34,7 @@ pub(crate) struct Case {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Node {
+pub(crate) enum Ordered {
     /// No rule holds.
     Open,
     /// A rule holds, with that action.
@@ -76,7 +76,7 @@ const PARTS_FACTOR: usize = 2;
 const GROWTH_MAX: usize = 4;
 const GROWTH_FREE: usize = 48;
 
-/// The node of [`Node::Open`], which is made first.
+/// The node of [`Ordered::Open`], which is made first.
 const OPEN: Id = Id(0);
 
 /// How two diagrams make one.
@@ -100,7 +100,7 @@ impl Join {
 #[derive(Debug, Default)]
 pub(crate) struct Diagrams {
     variables: Vec<Variable>,
-    nodes: Vec<Node>,
+    nodes: Vec<Ordered>,
     cases: Vec<Case>,
     decided: Vec<(Action, Id)>,
     /// Switches by variable and hash of their cases.
@@ -144,7 +144,7 @@ impl Diagrams {
     ) -> Result<Id, Stop> {
         self.clear(limits.steps);
         self.variables.try_extend_copies(order)?;
-        self.nodes.try_push(Node::Open)?;
+        self.nodes.try_push(Ordered::Open)?;
         let mut comparisons = 0;
         for rule in rules {
             let id = self.condition(rule.condition(), rule.action(), endian)?;
@@ -160,7 +160,7 @@ impl Diagrams {
         &self.variables
     }
 
-    pub(crate) fn node(&self, id: Id) -> Node {
+    pub(crate) fn node(&self, id: Id) -> Ordered {
         self.nodes[id.index()]
     }
 
@@ -192,14 +192,14 @@ impl Diagrams {
         match self.decided.iter().find(|(known, _)| *known == action) {
             Some((_, id)) => Ok(*id),
             None => {
-                let id = self.push(Node::Decided(action))?;
+                let id = self.push(Ordered::Decided(action))?;
                 self.decided.try_push((action, id))?;
                 Ok(id)
             }
         }
     }
 
-    fn push(&mut self, node: Node) -> Result<Id, Stop> {
+    fn push(&mut self, node: Ordered) -> Result<Id, Stop> {
         let id = Id(u32::try_from(self.nodes.len()).map_err(|_| Stop::Work)?);
         self.nodes.try_push(node)?;
         Ok(id)
@@ -235,7 +235,7 @@ impl Diagrams {
         let known = self.switches.or_insert_with(key, || next)?;
         // Of two with the same hash, the first stays two nodes where it is made again.
         let id = match self.nodes.get(known.index()) {
-            Some(&Node::Switch { first, end, .. }) if self.cases[first..end] == *cases => *known,
+            Some(&Ordered::Switch { first, end, .. }) if self.cases[first..end] == *cases => *known,
             Some(_) | None => {
                 *known = next;
                 let first = self.cases.len();
@@ -244,7 +244,7 @@ impl Diagrams {
                 }
                 self.cases.try_extend_copies(cases)?;
                 let end = self.cases.len();
-                self.push(Node::Switch { variable, first, end })?
+                self.push(Ordered::Switch { variable, first, end })?
             }
         };
         self.pending.truncate(from);
@@ -476,7 +476,7 @@ impl Diagrams {
 
     /// What a join gives, where that is plain or was found out before.
     fn known(&self, how: Join, first: Id, second: Id) -> Option<Id> {
-        let decided = || matches!(self.node(first), Node::Decided(_));
+        let decided = || matches!(self.node(first), Ordered::Decided(_));
         match how {
             _ if first == second => Some(first),
             Join::First if first == OPEN => Some(second),
@@ -490,8 +490,8 @@ impl Diagrams {
     /// The variable that a node asks for; leaves come after all.
     fn variable(&self, id: Id) -> usize {
         match self.node(id) {
-            Node::Switch { variable, .. } => variable,
-            Node::Open | Node::Decided(_) => usize::MAX,
+            Ordered::Switch { variable, .. } => variable,
+            Ordered::Open | Ordered::Decided(_) => usize::MAX,
         }
     }
 
@@ -499,11 +499,11 @@ impl Diagrams {
     /// one starts.
     fn case(&self, id: Id, at: usize, index: usize) -> (Case, Option<u32>) {
         match self.node(id) {
-            Node::Switch { variable, first, end } if variable == at => {
+            Ordered::Switch { variable, first, end } if variable == at => {
                 let cases = self.cases(first, end);
                 (cases[index], cases.get(index + 1).map(|next| next.start))
             }
-            Node::Open | Node::Decided(_) | Node::Switch { .. } => {
+            Ordered::Open | Ordered::Decided(_) | Ordered::Switch { .. } => {
                 (Case { start: 0, next: id }, None)
             }
         }

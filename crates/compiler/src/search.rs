@@ -38,7 +38,7 @@ pub(crate) struct Tables {
     shapes: Vec<Shape>,
     /// What a test's place cost.
     place: u32,
-    places: Vec<Place>,
+    places: Vec<Reach>,
     /// How long a row of the next two is: a place for each interval of a window and its end. Small
     /// windows have short rows, which are quickly zeroed.
     width: usize,
@@ -83,7 +83,7 @@ struct Search<'a> {
 
 /// What is known of an interval and those after it, or of the end.
 #[derive(Clone, Copy, Debug)]
-struct Place {
+struct Reach {
     weight: u32,
     /// The weight of the intervals before.
     before: u32,
@@ -226,7 +226,7 @@ impl Singles {
 
 /// The cost of settling a run by a chain, or more than any tree's where its intervals do not allow
 /// it.
-fn chained(places: &[Place], from: usize, to: usize, all: u32) -> u32 {
+fn chained(places: &[Reach], from: usize, to: usize, all: u32) -> u32 {
     let cost = |chain: Chain| chain.cost(places, from, to, all).unwrap_or(u32::MAX);
     cost(Chain::CommonFirst).min(cost(Chain::SinglesFirst))
 }
@@ -234,7 +234,7 @@ fn chained(places: &[Place], from: usize, to: usize, all: u32) -> u32 {
 impl Chain {
     /// The cost of settling a run by this chain, whose tests all numbers of the run and a place
     /// meet, but for what is spared; `None` where its intervals do not allow it.
-    fn cost(self, places: &[Place], from: usize, to: usize, all: u32) -> Option<u32> {
+    fn cost(self, places: &[Reach], from: usize, to: usize, all: u32) -> Option<u32> {
         let (first_single, _) = self.firsts(from);
         if to > places[from].ends[self as usize] {
             return None;
@@ -312,7 +312,7 @@ impl Tables {
             self.costs.try_resize(room, 0)?;
             self.splits.try_resize(room, 0)?;
         }
-        let end = Place { weight: 0, before: 0, ends: [len; 2], spared: [0; CHAIN_MAX + 1] };
+        let end = Reach { weight: 0, before: 0, ends: [len; 2], spared: [0; CHAIN_MAX + 1] };
         self.places.clear();
         self.places.try_resize(len + 1, end)?;
         let mut before = 0;
@@ -357,7 +357,7 @@ struct Ending<'t> {
     to: usize,
     /// What all intervals before that one weigh, and a test's place.
     end: u32,
-    places: &'t [Place],
+    places: &'t [Reach],
     /// The rows of the intervals with which the runs begin, all but the last.
     before: &'t mut [u32],
     /// The row of the end.
@@ -444,7 +444,7 @@ impl Shape {
 }
 
 /// Notes where chains end and what they spare, from each interval of a run on.
-fn note_chains(places: &mut [Place], shapes: &[Shape]) {
+fn note_chains(places: &mut [Reach], shapes: &[Shape]) {
     let len = shapes.len();
     // Up to where every second interval means the same, and up to where every second one is a
     // single number.
@@ -466,7 +466,7 @@ fn note_chains(places: &mut [Place], shapes: &[Shape]) {
 
 /// What chains spare whose single numbers are every second interval from `first` to before `end`,
 /// by how many there are.
-fn spared(places: &[Place], first: usize, end: usize) -> [u32; CHAIN_MAX + 1] {
+fn spared(places: &[Reach], first: usize, end: usize) -> [u32; CHAIN_MAX + 1] {
     let mut spared = [0; CHAIN_MAX + 1];
     let mut sum = 0;
     for (count, index) in (first..end).step_by(2).take(CHAIN_MAX).enumerate() {

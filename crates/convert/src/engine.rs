@@ -67,7 +67,7 @@ pub(crate) fn text(
     // Readers infer from the largest number that is named which calls the author knew.
     let known: Vec<String> = drafts.known.iter().map(|name| name.as_str().to_owned()).collect();
     if !known.is_empty() {
-        let Answer { action, errno_ret, .. } = default;
+        let Otherwise { action, errno_ret, .. } = default;
         let words = Words { action, errno_ret, args: Vec::new() };
         let errno = default.errno.clone();
         syscalls.push(Syscall { errno, ..syscall(known, &words, Filter::default()) });
@@ -88,7 +88,7 @@ pub(crate) fn text(
 }
 
 /// What happens to calls without rules.
-struct Answer {
+struct Otherwise {
     action: ActionName,
     errno_ret: Option<u64>,
     /// The name of an errno that machines number differently, which Podman reads.
@@ -96,12 +96,12 @@ struct Answer {
 }
 
 /// The answer that machines have in common.
-fn common(defaults: &BTreeMap<Arch, Unruled>) -> Result<Answer, String> {
+fn common(defaults: &BTreeMap<Arch, Unruled>) -> Result<Otherwise, String> {
     let usual = defaults.get_key_value(&Arch::X86_64).or(defaults.first_key_value());
     let Some((native, first)) = usual else { return Err("it is for no machine".to_owned()) };
     let (action, errno_ret) = *first;
     if defaults.values().all(|other| other == first) {
-        return Ok(Answer { action, errno_ret, errno: None });
+        return Ok(Otherwise { action, errno_ret, errno: None });
     }
     let number = errno_ret.filter(|_| action == ActionName::Errno);
     let errno = number.and_then(|number| u16::try_from(number).ok()).map(Errno::new);
@@ -110,7 +110,7 @@ fn common(defaults: &BTreeMap<Arch, Unruled>) -> Result<Answer, String> {
         defaults.iter().all(|(arch, own)| *own == (action, Some(u64::from(spec.on(*arch)))))
     };
     match named.filter(has_it) {
-        Some(spec) => Ok(Answer { action, errno_ret, errno: Some(spec.to_string()) }),
+        Some(spec) => Ok(Otherwise { action, errno_ret, errno: Some(spec.to_string()) }),
         None => Err("its machines have different default actions".to_owned()),
     }
 }
@@ -211,11 +211,11 @@ impl Drafts {
 
 /// What is written: for each rule and where it applies the syscalls.
 #[derive(Default)]
-struct Entries(Vec<(Words, Place, BTreeSet<Name>)>);
+struct Entries(Vec<(Words, Extent, BTreeSet<Name>)>);
 
 /// Where a rule applies: machines by their names, and the rest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
+struct Extent {
     applies: Applies,
     only: Vec<Arch>,
     but: Vec<Arch>,
@@ -236,7 +236,7 @@ impl Entries {
         let having = having(name, circumstances);
         for (holds, natives) in machines {
             for applies in circumstances.of(Some(name)).places(holds) {
-                let mut place = Place { applies, ..Place::default() };
+                let mut place = Extent { applies, ..Extent::default() };
                 let others: Vec<Arch> = having.difference(&natives).copied().collect();
                 match others.len() < natives.len() {
                     true => place.but = others,
@@ -247,7 +247,7 @@ impl Entries {
         }
     }
 
-    fn put(&mut self, name: Name, words: &Words, place: Place) {
+    fn put(&mut self, name: Name, words: &Words, place: Extent) {
         let same = self.0.iter_mut().find(|(own, at, _)| own == words && *at == place);
         match same {
             Some((_, _, names)) => {
@@ -282,7 +282,7 @@ fn having(name: Name, circumstances: &Circumstances) -> BTreeSet<Arch> {
     circumstances.natives.iter().filter(has_any).copied().collect()
 }
 
-impl Place {
+impl Extent {
     fn filters(&self) -> (Filter, Filter) {
         let Applies { kernel_from, kernel_before, with_caps, without_caps, .. } = &self.applies;
         let caps = |own: &mut dyn Iterator<Item = Capability>| own.map(spelled).collect();

@@ -36,7 +36,7 @@ use callgate_kernel::parts::Shared;
 use callgate_kernel::parts::{self, Fork};
 
 pub use audit::AuditRecords;
-pub use probe::{Place, Probe};
+pub use probe::{Attached, Probe};
 pub use tracee::{Registers, Stop, TraceOptions, Tracee, seize};
 
 /// The licence to harm the process: only [`trial`] and what it forks have one.

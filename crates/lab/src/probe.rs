@@ -17,7 +17,7 @@ pub struct Probe(File);
 /// Where a probe sits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "the kernel has these two")]
-pub enum Place {
+pub enum Attached {
     /// Where the function begins.
     Entry,
     /// Where it returns to.
@@ -45,7 +45,7 @@ impl Probe {
     ///
     /// # Errors
     /// The kernel's refusal.
-    pub fn new(place: Place) -> Result<Self, Option<String>> {
+    pub fn new(place: Attached) -> Result<Self, Option<String>> {
         let kind = fs::read_to_string("/sys/bus/event_source/devices/uprobe/type");
         let kind: u32 = kind.ok().and_then(|text| text.trim().parse().ok()).ok_or(None)?;
         let address = lab::probed_address().ok_or(None)?;
@@ -58,7 +58,7 @@ impl Probe {
         let mut put =
             |at: usize, bytes: &[u8]| attribute[at..at + bytes.len()].copy_from_slice(bytes);
         put(TYPE_AT, &kind.to_ne_bytes());
-        put(CONFIG_AT, &u64::from(place == Place::Return).to_ne_bytes());
+        put(CONFIG_AT, &u64::from(place == Attached::Return).to_ne_bytes());
         put(OFFSET_AT, &offset.to_ne_bytes());
         lab::perf_event(&mut attribute, PATH_AT, &path)
             .map(|descriptor| Self(descriptor.into()))

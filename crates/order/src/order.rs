@@ -94,7 +94,7 @@ impl Node {
 }
 
 /// Where a step belongs: at the node of its test, or before the first node that must come after it.
-enum Place {
+enum Belongs {
     Same(usize),
     Before(usize),
 }
@@ -119,8 +119,8 @@ impl Tree {
             let place = find(&self.nodes, &level, step, width);
             *self.level(at) = level;
             let node = match place {
-                Place::Same(place) => self.level(at)[place],
-                Place::Before(place) => {
+                Belongs::Same(place) => self.level(at)[place],
+                Belongs::Before(place) => {
                     let node = u32::try_from(self.nodes.len()).map_err(|_| OutOfMemory)?;
                     self.nodes.try_push(Node::new(step))?;
                     self.level(at).try_insert(place, node)?;
@@ -190,20 +190,20 @@ impl Tree {
     }
 }
 
-fn find(nodes: &List<Node>, level: &[u32], step: &Step, width: Width) -> Place {
+fn find(nodes: &List<Node>, level: &[u32], step: &Step, width: Width) -> Belongs {
     let mut in_group = false;
     for (place, &node) in level.iter().enumerate() {
         let node = &nodes[node as usize];
         if node.test == step.test {
-            return Place::Same(place);
+            return Belongs::Same(place);
         }
         let together = width == Width::Two && same_high_test(&step.test, &node.test);
         if in_group && !together || precedes(step, node, together, width) {
-            return Place::Before(place);
+            return Belongs::Before(place);
         }
         in_group = together;
     }
-    Place::Before(level.len())
+    Belongs::Before(level.len())
 }
 
 /// Whether two tests for equality ask the same of the high half.

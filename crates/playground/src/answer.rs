@@ -15,7 +15,7 @@ use crate::settings::Settings;
 
 /// What is known of a filter.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Answer {
+pub struct Facts {
     /// The form that it has, in the place of a noun.
     pub form: String,
     /// What is wrong, if it is no filter.
@@ -69,8 +69,8 @@ pub struct Change {
 /// How wide the text of changes is.
 const COLUMNS: usize = 96;
 
-pub(crate) fn of(bytes: &[u8], other: &[u8], tests: &str, settings: &Settings) -> Answer {
-    let mut answer = Answer::default();
+pub(crate) fn of(bytes: &[u8], other: &[u8], tests: &str, settings: &Settings) -> Facts {
+    let mut answer = Facts::default();
     let filter = match read(bytes, "filter", settings) {
         Ok(filter) => filter,
         Err(failure) => {
@@ -155,7 +155,7 @@ fn call(policy: &Policy, name: &str) -> String {
 }
 
 /// The tests in a policy and those of a table, each proved for every call that it describes.
-fn prove_tests(filter: &Filter, policy: &Policy, table: &str, answer: &mut Answer) {
+fn prove_tests(filter: &Filter, policy: &Policy, table: &str, answer: &mut Facts) {
     let mut all: Vec<(callgate_gate::Test, Sources)> =
         filter.tests.iter().map(|test| (test.clone(), filter.sources.clone())).collect();
     let arches: Vec<Arch> = policy.arches().map(|(arch, _)| arch).collect();
@@ -186,7 +186,7 @@ fn prove_tests(filter: &Filter, policy: &Policy, table: &str, answer: &mut Answe
     }
 }
 
-fn compare(from: &Filter, to: &Filter, answer: &mut Answer) {
+fn compare(from: &Filter, to: &Filter, answer: &mut Facts) {
     let mut prover = Prover::new(Options::default());
     let differences = meaning(&mut prover, from).and_then(|left| {
         let right = meaning(&mut prover, to)?;
@@ -293,7 +293,7 @@ mod tests {
     const GATE: &str = "policy 1\narch x86_64\ndefault errno EPERM\nallow { read, write, exit_group }\n\
         allow socket where family == AF_UNIX\ntest socket(AF_INET, _, _) -> errno EPERM\n";
 
-    fn answer(filter: &str, other: &str, tests: &str) -> Answer {
+    fn answer(filter: &str, other: &str, tests: &str) -> Facts {
         of(filter.as_bytes(), other.as_bytes(), tests, &Settings::default())
     }
 

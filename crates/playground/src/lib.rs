@@ -12,10 +12,10 @@ mod settings;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
-pub use answer::{Answer, Change, Note};
+pub use answer::{Change, Facts, Note};
 pub use settings::Settings;
 
-/// What a filter does, as JSON: an [`Answer`].
+/// What a filter does, as JSON: an [`Facts`].
 ///
 /// `other` is a filter to compare with, and `tests` a table of tests; both may be empty. `settings`
 /// is the JSON of

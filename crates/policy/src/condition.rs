@@ -14,13 +14,13 @@ use crate::{Comparison, Error};
 /// [`Condition::DEPTH_MAX`], so that no recursion over it can exhaust a stack.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Condition {
-    node: Node,
+    node: Inner,
     depth: u16,
     comparisons: usize,
 }
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Node {
+enum Inner {
     Compare(Comparison),
     All(Vec<Condition>),
     Any(Vec<Condition>),
@@ -44,19 +44,19 @@ impl Condition {
     /// The condition that always holds.
     #[must_use]
     pub const fn always() -> Self {
-        Self { node: Node::All(Vec::new()), depth: 1, comparisons: 0 }
+        Self { node: Inner::All(Vec::new()), depth: 1, comparisons: 0 }
     }
 
     /// The condition that never holds.
     #[must_use]
     pub const fn never() -> Self {
-        Self { node: Node::Any(Vec::new()), depth: 1, comparisons: 0 }
+        Self { node: Inner::Any(Vec::new()), depth: 1, comparisons: 0 }
     }
 
     /// The condition that a comparison holds.
     #[must_use]
     pub const fn compare(comparison: Comparison) -> Self {
-        Self { node: Node::Compare(comparison), depth: 0, comparisons: 1 }
+        Self { node: Inner::Compare(comparison), depth: 0, comparisons: 1 }
     }
 
     /// The condition that all of these hold.
@@ -65,7 +65,7 @@ impl Condition {
     /// [`Error::ConditionDepth`] where the result would nest deeper than [`Condition::DEPTH_MAX`];
     /// [`Error::OutOfMemory`].
     pub fn all(conditions: impl IntoIterator<Item = Self>) -> Result<Self, Error> {
-        Self::group(Node::All, conditions)
+        Self::group(Inner::All, conditions)
     }
 
     /// The condition that at least one of these holds.
@@ -74,7 +74,7 @@ impl Condition {
     /// [`Error::ConditionDepth`] where the result would nest deeper than [`Condition::DEPTH_MAX`];
     /// [`Error::OutOfMemory`].
     pub fn any(conditions: impl IntoIterator<Item = Self>) -> Result<Self, Error> {
-        Self::group(Node::Any, conditions)
+        Self::group(Inner::Any, conditions)
     }
 
     /// The condition that holds exactly where this one does not.
@@ -87,9 +87,9 @@ impl Condition {
             list
         };
         let node = match self.node {
-            Node::Compare(comparison) => Node::Compare(comparison.negated()),
-            Node::All(list) => Node::Any(each(list)),
-            Node::Any(list) => Node::All(each(list)),
+            Inner::Compare(comparison) => Inner::Compare(comparison.negated()),
+            Inner::All(list) => Inner::Any(each(list)),
+            Inner::Any(list) => Inner::All(each(list)),
         };
         Self { node, ..self }
     }
@@ -98,16 +98,16 @@ impl Condition {
     #[must_use]
     pub fn view(&self) -> View<'_> {
         match &self.node {
-            Node::Compare(comparison) => View::Compare(comparison),
-            Node::All(list) => View::All(list),
-            Node::Any(list) => View::Any(list),
+            Inner::Compare(comparison) => View::Compare(comparison),
+            Inner::All(list) => View::All(list),
+            Inner::Any(list) => View::Any(list),
         }
     }
 
     /// Whether this is [`Condition::always`] as written; a tautology is not recognised.
     #[must_use]
     pub fn is_always(&self) -> bool {
-        matches!(&self.node, Node::All(list) if list.iter().all(Self::is_always))
+        matches!(&self.node, Inner::All(list) if list.iter().all(Self::is_always))
     }
 
     /// The number of comparisons in the expression.
@@ -120,9 +120,9 @@ impl Condition {
     #[must_use]
     pub fn holds(&self, call: &SeccompData) -> bool {
         match &self.node {
-            Node::Compare(comparison) => comparison.holds(call),
-            Node::All(list) => list.iter().all(|part| part.holds_as_part(call)),
-            Node::Any(list) => list.iter().any(|part| part.holds_as_part(call)),
+            Inner::Compare(comparison) => comparison.holds(call),
+            Inner::All(list) => list.iter().all(|part| part.holds_as_part(call)),
+            Inner::Any(list) => list.iter().any(|part| part.holds_as_part(call)),
         }
     }
 
@@ -130,13 +130,13 @@ impl Condition {
     #[inline]
     fn holds_as_part(&self, call: &SeccompData) -> bool {
         match &self.node {
-            Node::Compare(comparison) => comparison.holds(call),
-            Node::All(_) | Node::Any(_) => self.holds(call),
+            Inner::Compare(comparison) => comparison.holds(call),
+            Inner::All(_) | Inner::Any(_) => self.holds(call),
         }
     }
 
     fn group(
-        node: impl FnOnce(Vec<Self>) -> Node,
+        node: impl FnOnce(Vec<Self>) -> Inner,
         conditions: impl IntoIterator<Item = Self>,
     ) -> Result<Self, Error> {
         let conditions = conditions.into_iter();
@@ -154,9 +154,9 @@ impl Condition {
 impl TryClone for Condition {
     fn try_clone(&self) -> Result<Self, OutOfMemory> {
         let node = match &self.node {
-            Node::Compare(comparison) => Node::Compare(*comparison),
-            Node::All(list) => Node::All(list.try_clone()?),
-            Node::Any(list) => Node::Any(list.try_clone()?),
+            Inner::Compare(comparison) => Inner::Compare(*comparison),
+            Inner::All(list) => Inner::All(list.try_clone()?),
+            Inner::Any(list) => Inner::Any(list.try_clone()?),
         };
         Ok(Self { node, depth: self.depth, comparisons: self.comparisons })
     }
@@ -171,9 +171,9 @@ impl From<Comparison> for Condition {
 impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (list, joint, empty) = match &self.node {
-            Node::Compare(comparison) => return write!(f, "{comparison}"),
-            Node::All(list) => (list, " && ", "always"),
-            Node::Any(list) => (list, " || ", "never"),
+            Inner::Compare(comparison) => return write!(f, "{comparison}"),
+            Inner::All(list) => (list, " && ", "always"),
+            Inner::Any(list) => (list, " || ", "never"),
         };
         if list.is_empty() {
             return f.write_str(empty);

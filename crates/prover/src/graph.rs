@@ -15,7 +15,7 @@ use crate::budget::Halt;
 use crate::diagram::{Diagrams, FALSE, NodeId, OUTSIDE, Rank, TRUE};
 use crate::machine::{Asked, Machine, Stop};
 use crate::segments::{Segments, held};
-use crate::state::Place;
+use crate::state::Pending;
 
 /// The tests that have been found.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ pub(crate) enum Target {
 
 #[derive(Debug)]
 struct TestNode {
-    place: Place,
+    place: Pending,
     /// The test found before it at the same instruction.
     before: Option<TestId>,
     asked: Asked,

@@ -8,7 +8,7 @@ use callgate_syscalls::Action;
 
 use crate::budget::{Halt, WideShift};
 use crate::diagram::{DEPENDS, Diagrams, FALSE, NodeId, TRUE, WordTest};
-use crate::state::{Live, Memories, Place, State};
+use crate::state::{Live, Memories, Pending, State};
 use crate::word::{Value, Words};
 
 /// A program in execution.
@@ -28,7 +28,7 @@ pub(crate) enum Stop {
     /// With a result.
     Result(NodeId),
     /// Before an instruction that goes one of two ways.
-    Fork(Place),
+    Fork(Pending),
 }
 
 /// The two ways from a fork.
@@ -53,7 +53,7 @@ pub(crate) enum Way {
     /// The program ends with that function.
     Result(NodeId),
     /// It goes on.
-    On(Place),
+    On(Pending),
 }
 
 /// A test of two values at a fork.
@@ -62,8 +62,8 @@ pub(crate) struct Branch {
     pub(crate) test: Test,
     pub(crate) left: Value,
     pub(crate) right: Value,
-    pub(crate) then: Place,
-    pub(crate) other: Place,
+    pub(crate) then: Pending,
+    pub(crate) other: Pending,
 }
 
 /// Whether an instruction can be executed as one.
@@ -121,17 +121,17 @@ impl<'d> Machine<'d> {
     }
 
     /// The test at a fork, where it is one and not a guarded instruction.
-    pub(crate) fn branch(&self, place: &Place) -> Option<Branch> {
+    pub(crate) fn branch(&self, place: &Pending) -> Option<Branch> {
         let Operation::Branch { test, operand, jt, jf } = self.operations[place.index] else {
             return None;
         };
-        let at = |skip: u8| Place { index: target(place.index, skip.into()), ..*place };
+        let at = |skip: u8| Pending { index: target(place.index, skip.into()), ..*place };
         let (left, right) = (place.state.a, place.state.operand(operand));
         Some(Branch { test, left, right, then: at(jt), other: at(jf) })
     }
 
     /// The two ways from a fork with the condition that decides between them.
-    pub(crate) fn fork(&mut self, place: &Place) -> Result<Fork, Halt> {
+    pub(crate) fn fork(&mut self, place: &Pending) -> Result<Fork, Halt> {
         if let Some(Branch { test, left, right, then, other }) = self.branch(place) {
             let asked = match (left, right) {
                 (Value::Word { word, mask }, Value::Constant(constant)) => {
@@ -167,8 +167,8 @@ impl<'d> Machine<'d> {
         Ok(Guard::EndsWhere(condition, result))
     }
 
-    fn execute(&mut self, operation: Operation, place: &mut Place) -> Result<(), Halt> {
-        let Place { state, known, .. } = place;
+    fn execute(&mut self, operation: Operation, place: &mut Pending) -> Result<(), Halt> {
+        let Pending { state, known, .. } = place;
         let (words, d) = (&mut self.words, &mut *self.diagrams);
         match operation {
             Operation::LoadImmediate(register, k) => state.set(register, Value::Constant(k)),
@@ -220,11 +220,11 @@ impl<'d> Machine<'d> {
     }
 
     /// Whether the rest of the program may load the number.
-    pub(crate) fn loads_nr(&self, place: &Place) -> bool {
+    pub(crate) fn loads_nr(&self, place: &Pending) -> bool {
         self.live[place.index].has(Live::NR)
     }
 
-    fn forgotten(&mut self, mut place: Place) -> Result<Place, Halt> {
+    fn forgotten(&mut self, mut place: Pending) -> Result<Pending, Halt> {
         let live = self.live[place.index];
         self.memories.forget(&mut self.diagrams.budget, &mut place, live)?;
         Ok(place)

@@ -14,7 +14,7 @@ use crate::graph::{Graph, Target};
 use crate::machine::{Machine, Stop, Way};
 use crate::meaning::{ArchClass, NumberClass, flatten};
 use crate::numbers::{Interval, Intervals, holding};
-use crate::state::{Known, Place};
+use crate::state::{Known, Pending};
 use crate::word::Value;
 
 /// How often each word is loaded in the text of programs.
@@ -84,7 +84,7 @@ struct Dispatch {
 
 /// A fork that is reached in a state by some numbers.
 struct Arrival {
-    place: Place,
+    place: Pending,
     numbers: Intervals,
     /// Whether the numbers came by several ways, so that they are not in order.
     mixed: bool,
@@ -115,7 +115,7 @@ impl Dispatch {
         let known = Known { nr: None, token: tokens.single() };
         let mut all = self.empty.pop().unwrap_or_default();
         all.push(Interval::ALL)?;
-        self.go_on(m, Place::start(known), all)?;
+        self.go_on(m, Pending::start(known), all)?;
         // Jumps lead forward only: all that leads to a fork has been seen when it is dealt with.
         for index in 0..self.heads.len() {
             let mut next = self.heads[index];
@@ -150,7 +150,7 @@ impl Dispatch {
         tokens: Interval,
         m: &mut Machine<'_>,
         graph: &mut Graph,
-        place: Place,
+        place: Pending,
         mut numbers: Intervals,
     ) -> Result<bool, Halt> {
         let Some(branch) = m.branch(&place) else {
@@ -184,7 +184,12 @@ impl Dispatch {
         Ok(false)
     }
 
-    fn go_on(&mut self, m: &mut Machine<'_>, place: Place, numbers: Intervals) -> Result<(), Halt> {
+    fn go_on(
+        &mut self,
+        m: &mut Machine<'_>,
+        place: Pending,
+        numbers: Intervals,
+    ) -> Result<(), Halt> {
         if numbers.is_empty() {
             return self.recycle(numbers);
         }
@@ -214,7 +219,7 @@ impl Dispatch {
         &mut self,
         m: &mut Machine<'_>,
         graph: &mut Graph,
-        place: Place,
+        place: Pending,
         numbers: Intervals,
     ) -> Result<(), Halt> {
         if !m.loads_nr(&place) || !numbers.within(NUMBERS_APART_MAX) {
@@ -223,7 +228,7 @@ impl Dispatch {
         }
         for nr in numbers.as_slice().iter().flat_map(|interval| interval.first..=interval.last) {
             let known = Known { nr: Some(nr), ..place.known };
-            let target = graph.root(m, Stop::Fork(Place { known, ..place }))?;
+            let target = graph.root(m, Stop::Fork(Pending { known, ..place }))?;
             self.targets.try_push((Interval::point(nr), target))?;
         }
         self.recycle(numbers)

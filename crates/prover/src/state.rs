@@ -11,7 +11,7 @@ use crate::word::Value;
 
 /// An instruction about to be executed in a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Place {
+pub(crate) struct Pending {
     pub(crate) index: usize,
     pub(crate) state: State,
     pub(crate) known: Known,
@@ -41,7 +41,7 @@ type Memory = [Value; Slot::COUNT as usize];
 const ZERO: Value = Value::Constant(0);
 const ALL_ZERO: Memory = [ZERO; Slot::COUNT as usize];
 
-impl Place {
+impl Pending {
     /// The first instruction of a program, all zero.
     pub(crate) const fn start(known: Known) -> Self {
         Self { index: 0, state: State { a: ZERO, x: ZERO, slots: MemoryId(0) }, known }
@@ -121,10 +121,10 @@ impl Memories {
     pub(crate) fn forget(
         &mut self,
         budget: &mut Budget,
-        place: &mut Place,
+        place: &mut Pending,
         live: Live,
     ) -> Result<(), Halt> {
-        let Place { state, known, .. } = place;
+        let Pending { state, known, .. } = place;
         known.nr = known.nr.filter(|_| live.has(Live::NR));
         known.token = known.token.filter(|_| live.has(Live::TOKEN));
         if !live.has(Live::A) {

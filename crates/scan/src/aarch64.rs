@@ -1,6 +1,6 @@
 //! aarch64's instructions: where control goes, and what becomes of the registers.
 
-use crate::machine::{Effect, Expr, Flow, Insn, Place, Reg, Trap};
+use crate::machine::{Effect, Expr, Flow, Insn, Reg, Target, Trap};
 
 /// The zero register, or the stack pointer, by instruction.
 const R31: Reg = 31;
@@ -35,13 +35,13 @@ fn flow(word: u32, at: u64) -> Option<Flow> {
         return Some(Flow::Trap(Trap::Native));
     }
     Some(match word >> 24 {
-        0x14..=0x17 => Flow::Jump(Place::At(relative(26, 0))),
-        0x94..=0x97 => Flow::Call(Place::At(relative(26, 0))),
+        0x14..=0x17 => Flow::Jump(Target::At(relative(26, 0))),
+        0x94..=0x97 => Flow::Call(Target::At(relative(26, 0))),
         0x54 | 0x34 | 0x35 | 0xb4 | 0xb5 => Flow::Branch(relative(19, 5)),
         0x36 | 0x37 | 0xb6 | 0xb7 => Flow::Branch(relative(14, 5)),
         0xd6 | 0xd7 => match word >> 21 & 7 {
-            0 => Flow::Jump(Place::Reg(rn(word))),
-            1 => Flow::Call(Place::Reg(rn(word))),
+            0 => Flow::Jump(Target::Reg(rn(word))),
+            1 => Flow::Call(Target::Reg(rn(word))),
             _ => Flow::Return,
         },
         // brk, hlt; udf
@@ -297,7 +297,7 @@ mod tests {
             let Some(bytes) = image.bytes_at(line.at) else { continue };
             let flow = decode(bytes, line.at).flow;
             let target = match flow {
-                Flow::Jump(Place::At(to)) | Flow::Call(Place::At(to)) | Flow::Branch(to) => {
+                Flow::Jump(Target::At(to)) | Flow::Call(Target::At(to)) | Flow::Branch(to) => {
                     Some(to)
                 }
                 _ => None,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decode::decode;
 use crate::image::Image;
-use crate::machine::{Effect, Flow, Insn, Place, Reg, Trap};
+use crate::machine::{Effect, Flow, Insn, Reg, Target, Trap};
 use crate::sweep::Code;
 use crate::values::{Atom, State, Value};
 
@@ -148,7 +148,7 @@ impl Body {
                     state.learn(register, value);
                 }
             }
-            Flow::Jump(Place::At(to)) => {
+            Flow::Jump(Target::At(to)) => {
                 if let Some(to) = self.index_of(to) {
                     arrived.at(to, state);
                 }
@@ -162,7 +162,7 @@ impl Body {
     fn leaders(&self) -> BTreeSet<usize> {
         let mut leaders = BTreeSet::from([0]);
         for (index, (_, insn)) in self.insns.iter().enumerate() {
-            if let Flow::Branch(to) | Flow::Jump(Place::At(to)) = insn.flow {
+            if let Flow::Branch(to) | Flow::Jump(Target::At(to)) = insn.flow {
                 leaders.extend(self.index_of(to));
             }
             let ends =
@@ -178,7 +178,7 @@ impl Body {
     fn only_by_table(&self, leaders: &BTreeSet<usize>) -> Vec<usize> {
         let mut named = BTreeSet::from([0]);
         for (index, (_, insn)) in self.insns.iter().enumerate() {
-            if let Flow::Branch(to) | Flow::Jump(Place::At(to)) = insn.flow {
+            if let Flow::Branch(to) | Flow::Jump(Target::At(to)) = insn.flow {
                 named.extend(self.index_of(to));
             }
             if !matches!(insn.flow, Flow::Jump(_) | Flow::Return | Flow::Stop) {
@@ -228,16 +228,16 @@ impl Body {
     }
 
     fn kind(&self, insn: &Insn, state: &State) -> Option<Kind> {
-        let targets = |place: Place| match place {
-            Place::At(to) => vec![Atom::Const(to)],
-            Place::Slot(slot) => vec![Atom::Cell(slot)],
-            Place::Reg(register) => state.register(register).clone(),
-            Place::Unknown => vec![Atom::Unknown],
+        let targets = |place: Target| match place {
+            Target::At(to) => vec![Atom::Const(to)],
+            Target::Slot(slot) => vec![Atom::Cell(slot)],
+            Target::Reg(register) => state.register(register).clone(),
+            Target::Unknown => vec![Atom::Unknown],
         };
         match insn.flow {
             Flow::Trap(trap) => Some(Kind::Trap(trap)),
             Flow::Call(place) => Some(Kind::Call { targets: targets(place), pushes: true }),
-            Flow::Jump(Place::At(to)) | Flow::Branch(to) if self.range.contains(&to) => None,
+            Flow::Jump(Target::At(to)) | Flow::Branch(to) if self.range.contains(&to) => None,
             Flow::Jump(place) => Some(Kind::Call { targets: targets(place), pushes: false }),
             Flow::Branch(to) => Some(Kind::Call { targets: vec![Atom::Const(to)], pushes: false }),
             _ => None,
@@ -280,7 +280,7 @@ impl Arrived<'_> {
 /// Whether what follows an instruction is not reached from it.
 fn is_last(image: &Image, code: &Code, flow: Flow) -> bool {
     match flow {
-        Flow::Call(Place::At(to)) => code.is_final(image, to),
+        Flow::Call(Target::At(to)) => code.is_final(image, to),
         flow => matches!(flow, Flow::Jump(_) | Flow::Return | Flow::Stop),
     }
 }

@@ -28,11 +28,11 @@ pub(crate) enum Trap {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flow {
     Next,
-    Jump(Place),
+    Jump(Target),
     /// Or the next instruction.
     Branch(u64),
     /// And back.
-    Call(Place),
+    Call(Target),
     Trap(Trap),
     Return,
     /// Nowhere: the instruction stops the program.
@@ -41,7 +41,7 @@ pub(crate) enum Flow {
 
 /// A target of a jump or call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum Target {
     At(u64),
     /// The pointer in memory at this address.
     Slot(u64),

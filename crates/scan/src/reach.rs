@@ -9,7 +9,7 @@ use crate::world::{FileId, Role, World};
 
 /// A function, or the part of a file's data that begins at an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Node {
+pub(crate) enum Item {
     Function(FileId, usize),
     Data(FileId, u64),
 }
@@ -30,11 +30,11 @@ pub(crate) enum Reason {
 /// What was reached, in the order of the distance.
 #[derive(Debug, Default)]
 pub(crate) struct Reached {
-    pub(crate) order: Vec<Node>,
+    pub(crate) order: Vec<Item>,
     /// By whom; of beginnings, why.
-    parents: HashMap<Node, Result<Node, Reason>>,
+    parents: HashMap<Item, Result<Item, Reason>>,
     /// Where glibc reads which modules convert character sets.
-    pub(crate) converters: Option<Node>,
+    pub(crate) converters: Option<Item>,
 }
 
 /// The longest name of a library or symbol that is looked for in texts.
@@ -53,11 +53,11 @@ pub(crate) fn reach(world: &mut World) -> Reached {
 
 struct Search {
     reached: Reached,
-    queue: VecDeque<Node>,
+    queue: VecDeque<Item>,
 }
 
 impl Search {
-    fn visit(&mut self, node: Node, from: Result<Node, Reason>) {
+    fn visit(&mut self, node: Item, from: Result<Item, Reason>) {
         if let std::collections::hash_map::Entry::Vacant(free) = self.reached.parents.entry(node) {
             free.insert(from);
             self.reached.order.push(node);
@@ -66,11 +66,11 @@ impl Search {
     }
 
     /// An address that is called, made or pointed to.
-    fn visit_at(&mut self, world: &World, file: FileId, at: u64, from: Result<Node, Reason>) {
+    fn visit_at(&mut self, world: &World, file: FileId, at: u64, from: Result<Item, Reason>) {
         match world.function(file, at) {
-            Some(function) => self.visit(Node::Function(file, function), from),
+            Some(function) => self.visit(Item::Function(file, function), from),
             None if world.files[file].image.data_part(at).is_some() => {
-                self.visit(Node::Data(file, at), from);
+                self.visit(Item::Data(file, at), from);
             }
             None => {}
         }
@@ -119,8 +119,8 @@ impl Search {
     fn run(&mut self, world: &mut World, rooted: &mut FileId) {
         while let Some(node) = self.queue.pop_front() {
             match node {
-                Node::Function(file, function) => self.function(world, file, function),
-                Node::Data(file, at) => {
+                Item::Function(file, function) => self.function(world, file, function),
+                Item::Data(file, at) => {
                     self.data(world, file, at);
                     self.text(world, file, at, rooted);
                 }
@@ -129,7 +129,7 @@ impl Search {
     }
 
     fn function(&mut self, world: &World, file: FileId, function: usize) {
-        let node = Node::Function(file, function);
+        let node = Item::Function(file, function);
         let (image, code) = (&world.files[file].image, &world.files[file].code);
         let range = code.range(image, function);
         for reference in code.references_in(&range) {
@@ -138,13 +138,13 @@ impl Search {
         let next = function + 1;
         let is_adjacent = code.functions.get(next).is_some_and(|start| start.at == range.end);
         if is_adjacent && code.is_fallen_into(image, next) {
-            self.visit(Node::Function(file, next), Ok(node));
+            self.visit(Item::Function(file, next), Ok(node));
         }
     }
 
     /// The pointers in a part of a file's data.
     fn data(&mut self, world: &World, file: FileId, at: u64) {
-        let node = Node::Data(file, at);
+        let node = Item::Data(file, at);
         let range = extent(world, file, at);
         let pointers: Vec<Pointer> =
             world.files[file].image.pointers.range(range).map(|(_, pointer)| *pointer).collect();
@@ -171,12 +171,12 @@ impl Search {
             named.iter().for_each(|name| world.add_named(name, file));
             self.roots(world, rooted);
         } else if text.contains("gconv-modules") {
-            self.reached.converters.get_or_insert(Node::Data(file, at));
+            self.reached.converters.get_or_insert(Item::Data(file, at));
         } else if looks_up_names(world, file) {
             let found = world.definitions(&text).map(|(target, all)| (target, all.to_vec()));
             if let Some((target, all)) = found {
                 for to in all {
-                    self.visit_at(world, target, to, Ok(Node::Data(file, at)));
+                    self.visit_at(world, target, to, Ok(Item::Data(file, at)));
                 }
             }
         }
@@ -191,7 +191,7 @@ fn looks_up_names(world: &World, file: FileId) -> bool {
 
 impl Reached {
     /// The nodes from a beginning to this one, and why it begins there.
-    pub(crate) fn path(&self, node: Node) -> (Reason, Vec<Node>) {
+    pub(crate) fn path(&self, node: Item) -> (Reason, Vec<Item>) {
         let mut path = vec![node];
         let mut last = node;
         loop {

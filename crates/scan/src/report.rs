@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::machine::{Machine, Trap};
 use crate::numbers::{Found, FunctionId, Use};
-use crate::reach::{Node, Reached, Reason};
+use crate::reach::{Item, Reached, Reason};
 use crate::world::{Role, World, base_name};
 
 /// What a program can reach.
@@ -116,7 +116,7 @@ impl Report {
         let mut seen = BTreeSet::new();
         let mut starts = false;
         for node in &reached.order {
-            let Node::Function(file, function) = *node else { continue };
+            let Item::Function(file, function) = *node else { continue };
             let Some(own) = found.get(&(file, function)) else { continue };
             let path = || path(world, reached, *node);
             for &(trap, number) in &own.numbers {
@@ -216,10 +216,10 @@ fn starts_programs(arch: Arch, number: u32) -> bool {
     matches!(name, Some(names::EXECVE | names::EXECVEAT))
 }
 
-fn path(world: &World, reached: &Reached, node: Node) -> Vec<Step> {
+fn path(world: &World, reached: &Reached, node: Item) -> Vec<Step> {
     let (reason, nodes) = reached.path(node);
     let first = nodes.first().map_or(0, |node| match *node {
-        Node::Function(file, _) | Node::Data(file, _) => file,
+        Item::Function(file, _) | Item::Data(file, _) => file,
     });
     let why = match reason {
         Reason::Start => None,
@@ -231,14 +231,14 @@ fn path(world: &World, reached: &Reached, node: Node) -> Vec<Step> {
     why.into_iter().chain(nodes.into_iter().map(|node| step(world, node))).collect()
 }
 
-fn step(world: &World, node: Node) -> Step {
+fn step(world: &World, node: Item) -> Step {
     match node {
-        Node::Function(file, function) => {
+        Item::Function(file, function) => {
             let start = &world.files[file].code.functions[function];
             let symbol = start.name.clone().unwrap_or_else(|| format!("{:#x}", start.at));
             Step { file, symbol }
         }
-        Node::Data(file, at) => {
+        Item::Data(file, at) => {
             let symbols = &world.files[file].image.symbols;
             let after = symbols.partition_point(|symbol| symbol.at <= at);
             let symbol = symbols[..after].last();

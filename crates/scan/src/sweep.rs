@@ -2,7 +2,7 @@
 
 use crate::decode::decode;
 use crate::image::{Image, Part, Pointer};
-use crate::machine::{Effect, Expr, Flow, Insn, Machine, Place, REGS};
+use crate::machine::{Effect, Expr, Flow, Insn, Machine, REGS, Target};
 use crate::starts::{self, Start};
 
 /// An address that code refers to.
@@ -114,7 +114,7 @@ impl Sweep<'_> {
             }
             if matches!(
                 insn.flow,
-                Flow::Return | Flow::Jump(Place::Reg(_) | Place::Slot(_) | Place::Unknown)
+                Flow::Return | Flow::Jump(Target::Reg(_) | Target::Slot(_) | Target::Unknown)
             ) {
                 self.exits.push(at);
             }
@@ -127,9 +127,9 @@ impl Sweep<'_> {
 
     fn instruction(&mut self, at: u64, insn: &Insn, pages: &mut Pages) {
         match insn.flow {
-            Flow::Jump(Place::At(to)) | Flow::Branch(to) => self.refer(at, to, How::Jump),
-            Flow::Call(Place::At(to)) => self.refer(at, to, How::Call),
-            Flow::Jump(Place::Slot(to)) | Flow::Call(Place::Slot(to)) => {
+            Flow::Jump(Target::At(to)) | Flow::Branch(to) => self.refer(at, to, How::Jump),
+            Flow::Call(Target::At(to)) => self.refer(at, to, How::Call),
+            Flow::Jump(Target::Slot(to)) | Flow::Call(Target::Slot(to)) => {
                 self.refer(at, to, How::Reads);
             }
             Flow::Trap(_) => self.traps.push(at),

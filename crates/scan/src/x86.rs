@@ -4,7 +4,7 @@
 //! what registers an instruction changes) and yaxpeax-x86 175 KB, for instructions that nobody
 //! asks about. Of those that are not understood, whatever they could change is unknown afterwards.
 
-use crate::machine::{Effect, Expr, Flow, Insn, Place, Reg, Trap};
+use crate::machine::{Effect, Expr, Flow, Insn, Reg, Target, Trap};
 
 /// The bytes of an instruction, as they are read.
 struct Cursor<'c> {
@@ -99,7 +99,7 @@ fn one_byte(cursor: &mut Cursor<'_>, prefixes: Prefixes, opcode: u8) -> Option<I
         }
         0xe8 | 0xe9 | 0xeb => {
             let target = if opcode == 0xeb { cursor.relative8()? } else { cursor.relative32()? };
-            let place = Place::At(target);
+            let place = Target::At(target);
             let flow = if opcode == 0xe8 { Flow::Call(place) } else { Flow::Jump(place) };
             Some(cursor.done().flows(flow))
         }
@@ -269,9 +269,9 @@ fn moves(cursor: &mut Cursor<'_>, prefixes: Prefixes, opcode: u8) -> Option<Insn
 fn indirect(cursor: &mut Cursor<'_>, prefixes: Prefixes) -> Option<Insn> {
     let operands = cursor.operands(prefixes, 0)?;
     let place = match operands.rm {
-        Rm::Reg(register) => Place::Reg(register),
-        Rm::At(slot) => Place::Slot(slot),
-        _ => Place::Unknown,
+        Rm::Reg(register) => Target::Reg(register),
+        Rm::At(slot) => Target::Slot(slot),
+        _ => Target::Unknown,
     };
     let insn = cursor.done().naming(operands);
     Some(match operands.group {
@@ -686,7 +686,7 @@ mod tests {
 
     fn direct(flow: Flow) -> Option<u64> {
         match flow {
-            Flow::Jump(Place::At(to)) | Flow::Call(Place::At(to)) | Flow::Branch(to) => Some(to),
+            Flow::Jump(Target::At(to)) | Flow::Call(Target::At(to)) | Flow::Branch(to) => Some(to),
             _ => None,
         }
     }

@@ -11,13 +11,13 @@ const INPUT_OUTPUT: u8 = 5;
 
 /// What a command writes, and its exit status.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Answer {
+pub(crate) struct Output {
     pub(crate) stdout: String,
     pub(crate) stderr: String,
     pub(crate) status: u8,
 }
 
-impl Answer {
+impl Output {
     /// A text on standard output.
     pub(crate) const fn text(stdout: String) -> Self {
         Self { stdout, stderr: String::new(), status: 0 }

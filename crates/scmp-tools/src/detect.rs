@@ -5,12 +5,12 @@ use std::ffi::OsString;
 use callgate_scmp::Token;
 use callgate_scmp_process::{level as api_level, native};
 
-use crate::answer::Answer;
+use crate::answer::Output;
 use crate::options::Options;
 
 /// The name of the native architecture, or with `-t` its token as a signed number.
-pub(crate) fn arch(called: &str, args: &[OsString]) -> Answer {
-    let usage = || Answer::usage(&format!("usage: {called} [-h] [-t]"));
+pub(crate) fn arch(called: &str, args: &[OsString]) -> Output {
+    let usage = || Output::usage(&format!("usage: {called} [-h] [-t]"));
     let (mut options, mut token) = (Options::new("ht", args), false);
     while let Some(option) = options.next() {
         match option {
@@ -19,7 +19,7 @@ pub(crate) fn arch(called: &str, args: &[OsString]) -> Answer {
             Err(wrong) => return usage().after(called, &wrong),
         }
     }
-    Answer::text(match (native(), token) {
+    Output::text(match (native(), token) {
         (Ok(arch), false) => format!("{arch}\n"),
         (Ok(arch), true) => {
             format!("{}\n", i32::from_ne_bytes(Token::of(arch).raw().to_ne_bytes()))
@@ -29,6 +29,6 @@ pub(crate) fn arch(called: &str, args: &[OsString]) -> Answer {
 }
 
 /// The API level; arguments are ignored.
-pub(crate) fn level(_called: &str, _args: &[OsString]) -> Answer {
-    Answer::text(format!("{}\n", api_level()))
+pub(crate) fn level(_called: &str, _args: &[OsString]) -> Output {
+    Output::text(format!("{}\n", api_level()))
 }

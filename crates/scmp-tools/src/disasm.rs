@@ -8,13 +8,13 @@ use callgate_bpf::{Alu, Instruction, Operand, Operation, Register, Shift, Test};
 use callgate_scmp_process::native;
 use callgate_syscalls::{Action, ActionKind, Arch};
 
-use crate::answer::{Answer, status};
+use crate::answer::{Output, status};
 use crate::graph;
 use crate::options::Options;
 
 /// Answers the arguments; reads the file that is named, or standard input.
-pub(crate) fn run(called: &str, args: &[OsString]) -> Answer {
-    let usage = || Answer::usage(&format!("usage: {called} -a <arch> [-d] [-h]"));
+pub(crate) fn run(called: &str, args: &[OsString]) -> Output {
+    let usage = || Output::usage(&format!("usage: {called} -a <arch> [-d] [-h]"));
     let Ok(mut arch) = native() else { return usage() };
     let mut write: fn(&[Instruction]) -> String = listing;
     let mut options = Options::new("a:dh", args);
@@ -37,14 +37,14 @@ pub(crate) fn run(called: &str, args: &[OsString]) -> Answer {
             Err(error) => {
                 let (path, reason) = (path.to_string_lossy(), reason(&error));
                 let line = format!("error: unable to open \"{path}\" ({reason})");
-                return Answer::failure(&line, status(&error));
+                return Output::failure(&line, status(&error));
             }
         },
     };
-    let text = Answer::text(write(&instructions(&bytes, arch)));
+    let text = Output::text(write(&instructions(&bytes, arch)));
     match read {
         Ok(_) => text,
-        Err(error) => Answer { status: status(&error), ..text },
+        Err(error) => Output { status: status(&error), ..text },
     }
 }
 

@@ -18,11 +18,11 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::answer::Answer;
+use crate::answer::Output;
 
 /// A command: its name without `scmp_`, and the function that answers its arguments under the name
 /// it was called by.
-type Tool = (&'static str, fn(&str, &[OsString]) -> Answer);
+type Tool = (&'static str, fn(&str, &[OsString]) -> Output);
 
 const TOOLS: &[Tool] = &[
     ("sys_resolver", resolver::run),
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
 
 /// What the command answers that the first word names, or, if that is the binary's own name, the
 /// second.
-fn answer(args: &[OsString]) -> Answer {
+fn answer(args: &[OsString]) -> Output {
     for words in [args, args.get(1..).unwrap_or_default()] {
         let Some((called, rest)) = words.split_first() else { continue };
         if let Some((_, run)) = tool(called) {
@@ -49,7 +49,7 @@ fn answer(args: &[OsString]) -> Answer {
         }
     }
     let names: Vec<&str> = TOOLS.iter().map(|(name, _)| *name).collect();
-    Answer::usage(&format!("usage: scmp {} [<argument>] ...", names.join("|")))
+    Output::usage(&format!("usage: scmp {} [<argument>] ...", names.join("|")))
 }
 
 fn tool(called: &OsStr) -> Option<&'static Tool> {
@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn without_a_command_the_usage_names_all() {
         for args in [vec![], vec!["scmp".into()], vec!["scmp".into(), "x".into()]] {
-            let Answer { stderr, status, .. } = answer(&args);
+            let Output { stderr, status, .. } = answer(&args);
             assert_eq!(status, answer::INVALID);
             assert!(TOOLS.iter().all(|(name, _)| stderr.contains(name)), "{stderr}");
         }

@@ -7,13 +7,13 @@ use callgate_scmp::{Number, resolve_name, resolve_name_rewrite, resolve_number};
 use callgate_scmp_process::native;
 use callgate_syscalls::{Arch, SyscallNr};
 
-use crate::answer::Answer;
+use crate::answer::Output;
 use crate::number;
 use crate::options::Options;
 
 /// Answers the arguments.
-pub(crate) fn run(called: &str, args: &[OsString]) -> Answer {
-    let usage = || Answer::usage(&format!("usage: {called} [-h] [-a <arch>] [-t] <name>|<number>"));
+pub(crate) fn run(called: &str, args: &[OsString]) -> Output {
+    let usage = || Output::usage(&format!("usage: {called} [-h] [-a <arch>] [-t] <name>|<number>"));
     let Ok(mut arch) = native() else { return usage() };
     let mut resolve: fn(Arch, &str) -> Option<Number> = resolve_name;
     let mut options = Options::new("a:ht", args);
@@ -40,5 +40,5 @@ pub(crate) fn run(called: &str, args: &[OsString]) -> Answer {
             found.unwrap_or(Number::ERROR).to_string()
         }
     };
-    Answer::text(format!("{answer}\n"))
+    Output::text(format!("{answer}\n"))
 }

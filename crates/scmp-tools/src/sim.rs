@@ -9,7 +9,7 @@ use callgate_bpf::{CheckError, Instruction, Program, Unsupported};
 use callgate_scmp_process::native;
 use callgate_syscalls::{Arch, SeccompData, SyscallNr};
 
-use crate::answer::{Answer, INVALID, status};
+use crate::answer::{INVALID, Output, status};
 use crate::options::Options;
 use crate::{disasm, number};
 
@@ -26,7 +26,7 @@ const NOT_SUPPORTED: u8 = 95; // EOPNOTSUPP
 const USAGE: &str = "-f <bpf_file> [-v] [-h] -a <arch> -s <syscall_num> [-0 <a0>] ... [-5 <a5>]";
 
 /// Answers the arguments.
-pub(crate) fn run(called: &str, args: &[OsString]) -> Answer {
+pub(crate) fn run(called: &str, args: &[OsString]) -> Output {
     let asked = match Asked::read(called, args) {
         Ok(asked) => asked,
         Err(answer) => return answer,
@@ -35,7 +35,7 @@ pub(crate) fn run(called: &str, args: &[OsString]) -> Answer {
     let bytes = match file.ok_or(None).and_then(|path| read(&path).map_err(Some)) {
         Ok(bytes) => bytes,
         Err(Some(error)) => return fault(status(&error), verbose),
-        Err(None) => return Answer::usage(&format!("usage: {called} {USAGE}")),
+        Err(None) => return Output::usage(&format!("usage: {called} {USAGE}")),
     };
     let call = SeccompData::new(arch, nr).with_args(args);
     match Program::new(disasm::instructions(&bytes, arch)) {
@@ -43,7 +43,7 @@ pub(crate) fn run(called: &str, args: &[OsString]) -> Answer {
             let trace = program.trace(&call, arch.endian());
             let last = trace.steps.last().map_or(0, |step| step.index);
             match disasm::action(trace.action.raw()) {
-                Some(name) => Answer::text(format!("{name}\n")),
+                Some(name) => Output::text(format!("{name}\n")),
                 None => error(NO_ACTION, last, verbose),
             }
         }
@@ -52,7 +52,7 @@ pub(crate) fn run(called: &str, args: &[OsString]) -> Answer {
 }
 
 /// What is said of a program that no kernel loads.
-fn refusal(refused: CheckError, verbose: bool) -> Answer {
+fn refusal(refused: CheckError, verbose: bool) -> Output {
     match refused {
         CheckError::Length(0) => error(OUT_OF_RANGE, 0, verbose),
         CheckError::Length(_) => fault(TOO_LARGE, verbose),
@@ -73,8 +73,8 @@ struct Asked {
 }
 
 impl Asked {
-    fn read(called: &str, args: &[OsString]) -> Result<Self, Answer> {
-        let usage = || Answer::usage(&format!("usage: {called} {USAGE}"));
+    fn read(called: &str, args: &[OsString]) -> Result<Self, Output> {
+        let usage = || Output::usage(&format!("usage: {called} {USAGE}"));
         let arch = native().map_err(|_| usage())?;
         let nr = SyscallNr::new(0);
         let mut asked = Self { verbose: false, arch, nr, args: [0; 6], file: None };
@@ -112,15 +112,15 @@ fn read(path: &OsString) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn fault(errno: u8, verbose: bool) -> Answer {
+fn fault(errno: u8, verbose: bool) -> Output {
     let line = if verbose { format!("FAULT: errno = {errno}") } else { "FAULT".into() };
-    Answer::failure(&line, FAULT)
+    Output::failure(&line, FAULT)
 }
 
-fn error(errno: u8, index: usize, verbose: bool) -> Answer {
+fn error(errno: u8, index: usize, verbose: bool) -> Output {
     let line = match verbose {
         true => format!("ERROR: errno = {errno}, line = {index}"),
         false => "ERROR".into(),
     };
-    Answer::failure(&line, ERROR)
+    Output::failure(&line, ERROR)
 }

@@ -34,12 +34,12 @@ pub(crate) struct Tree {
     nodes: List<Node>,
     /// The first place of each level.
     levels: List<Option<PlaceId>>,
-    places: List<Place>,
+    places: List<Link>,
     steps: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Place {
+struct Link {
     node: NodeId,
     next: Option<PlaceId>,
 }
@@ -162,7 +162,7 @@ impl Tree {
 
     /// What is at a place, and the place after it.
     pub(crate) fn at(&self, place: PlaceId) -> (&Node, Option<PlaceId>) {
-        let Place { node, next } = self.places[place.0 as usize];
+        let Link { node, next } = self.places[place.0 as usize];
         (self.node(node), next)
     }
 
@@ -251,7 +251,7 @@ impl Tree {
             None => self.levels[level.0 as usize],
             Some(before) => self.places[before.0 as usize].next,
         };
-        self.places.try_push(Place { node, next })?;
+        self.places.try_push(Link { node, next })?;
         match before {
             None => self.levels[level.0 as usize] = Some(id),
             Some(before) => self.places[before.0 as usize].next = Some(id),
@@ -318,7 +318,7 @@ impl Tree {
         let (mut before, mut place) = (None, self.first(level));
         while let Some(at) = place {
             self.spend()?;
-            let Place { node: old, next } = self.places[at.0 as usize];
+            let Link { node: old, next } = self.places[at.0 as usize];
             let (a, b) = (self.node(new), self.node(old));
             if a.word == b.word {
                 return self.merge(new, old, tasks);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::{fresh, succeed, text};
-use crate::guide::{self, Place};
+use crate::guide::{self, Origin};
 
 /// Something to be done in a root: what it shows, the command, and what it must print.
 struct Trial {
@@ -150,7 +150,7 @@ pub(super) fn debs(folder: &Path, packages: &[PathBuf]) -> Result<(), String> {
 /// Does what the guide tells distributors to do with the packages.
 fn follow_guide(root: &Path) -> Result<(), String> {
     succeed(&mut inside(root, "apt-get update"))?;
-    let commands = guide::commands_in(Place::Debian)?;
+    let commands = guide::commands_in(Origin::Debian)?;
     for shown in &commands {
         let command =
             format!("exec 2>&1; cd /tmp; export DEBIAN_FRONTEND=noninteractive; {}", shown.command);

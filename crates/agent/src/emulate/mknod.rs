@@ -109,7 +109,7 @@ fn make(call: &Notification<'_, Examined>, devices: &Devices) -> Result<Made, St
     };
     let tid = call.caller().ok_or(Error::Invisible)?;
     let path = Path::new(OsStr::from_bytes(path.as_bytes()));
-    let place = Place::open(tid, request.directory, path)?;
+    let place = Entry::open(tid, request.directory, path)?;
     let caller = Caller::read(tid)?;
     // Only now is it certain that all this was the caller's, and not of a process that has its
     // number now.
@@ -122,12 +122,12 @@ fn make(call: &Notification<'_, Examined>, devices: &Devices) -> Result<Made, St
 const ENAMETOOLONG: i32 = 36;
 
 /// A directory in the caller's root, and a name in it.
-struct Place {
+struct Entry {
     directory: OwnedFd,
     name: PathBuf,
 }
 
-impl Place {
+impl Entry {
     fn open(tid: Tid, directory: Option<u32>, path: &Path) -> Result<Self, Stopped> {
         let no_such_file = Stopped::Refused(Failure::ENOENT);
         let absolute = match path.is_absolute() {
@@ -168,7 +168,7 @@ impl Place {
 }
 
 /// A device that was made.
-struct Made(Place);
+struct Made(Entry);
 
 impl Made {
     /// Makes the caller its owner, if it is still there: the container may have put another file in

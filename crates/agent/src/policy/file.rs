@@ -14,7 +14,7 @@ use callgate_rules::{Source, nearest};
 use callgate_supervise::{Failure, Value};
 use callgate_syscalls::{Arch, Errno, Name};
 
-use super::{Answer, FileAnswer, Policy, Rule, Test, Text};
+use super::{Answer, ArgTest, FileAnswer, Policy, Rule, Text};
 use crate::Error;
 use crate::emulate::Devices;
 
@@ -123,7 +123,7 @@ fn rule(index: usize, node: Node<'_>, place: Arc<str>) -> Result<Rule, Fault> {
         return Err(node.fault("names no syscall"));
     }
     let args = list(&mut object, "args", |node| {
-        Test::new(&Arg::read(node)?).map_err(|reason| node.fault(reason))
+        ArgTest::new(&Arg::read(node)?).map_err(|reason| node.fault(reason))
     })?;
     let texts = list(&mut object, "texts", text)?;
     let metadata = object.take_value("metadata").map(|node| node.text("the listener's metadata"));

@@ -8,7 +8,7 @@ use callgate_syscalls::{Arch, SeccompData};
 /// A condition on an argument, as filters of container profiles have it: without signs, and on the
 /// low half where the architecture has no other or the condition says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Test {
+pub(crate) struct ArgTest {
     argument: usize,
     mask: u64,
     operator: Operator,
@@ -16,7 +16,7 @@ pub(crate) struct Test {
     low32: bool,
 }
 
-impl Test {
+impl ArgTest {
     /// Takes a condition over from the file.
     pub(crate) fn new(arg: &Arg) -> Result<Self, String> {
         let (mask, operator, value) = match arg.op {
@@ -53,7 +53,7 @@ mod tests {
         let document = Document::parse(Source::new("p", condition).unwrap()).unwrap();
         let arg = Arg::read(document.root()).unwrap();
         let call = SeccompData::new(arch, SyscallNr::new(0)).with_args([0, argument, 0, 0, 0, 0]);
-        Test::new(&arg).unwrap().holds(&call, arch)
+        ArgTest::new(&arg).unwrap().holds(&call, arch)
     }
 
     #[test]

@@ -12,11 +12,11 @@ use crate::{Layer, Refused, Written};
 /// An `if` that is open, with how far its line is indented.
 struct Open {
     indent: usize,
-    test: Test,
+    test: Within,
 }
 
 #[derive(Clone)]
-enum Test {
+enum Within {
     Arch(Option<Arch>),
     Number(u32),
     Argument(Cond),
@@ -82,8 +82,8 @@ impl Reader<'_> {
         if content.text == "else" {
             let other = self.closed.take().filter(|closed| closed.indent == indent);
             match other.map(|closed| closed.test) {
-                Some(Test::Argument(cond)) => {
-                    self.open.push(Open { indent, test: Test::Not(!cond) });
+                Some(Within::Argument(cond)) => {
+                    self.open.push(Open { indent, test: Within::Not(!cond) });
                 }
                 _ => self.context.error(
                     code::SYNTAX,
@@ -111,17 +111,17 @@ impl Reader<'_> {
         let tests = || self.open.iter().map(|open| &open.test);
         let arches: Vec<Option<Arch>> = tests()
             .filter_map(|test| match test {
-                Test::Arch(arch) => Some(*arch),
+                Within::Arch(arch) => Some(*arch),
                 _ => None,
             })
             .collect();
         let number = tests().find_map(|test| match test {
-            Test::Number(number) => Some(*number),
+            Within::Number(number) => Some(*number),
             _ => None,
         });
         let conditions: Vec<Cond> = tests()
             .filter_map(|test| match test {
-                Test::Argument(cond) | Test::Not(cond) => Some(cond.clone()),
+                Within::Argument(cond) | Within::Not(cond) => Some(cond.clone()),
                 _ => None,
             })
             .collect();
@@ -148,7 +148,7 @@ impl Reader<'_> {
     }
 
     /// `($arch == N)`, `($syscall == N)`, `($aN.hi32 & M == N)`, and the like.
-    fn test(&mut self, test: Piece<'_>) -> Option<Test> {
+    fn test(&mut self, test: Piece<'_>) -> Option<Within> {
         let inside = test.strip("(").map(|inside| inside.before(')')).unwrap_or(test);
         let words: Vec<Piece<'_>> = inside.words().collect();
         let number = |piece: Option<&Piece<'_>>| c_number(piece?.text);
@@ -169,9 +169,9 @@ impl Reader<'_> {
         match what.text {
             "$arch" => {
                 let arch = u32::try_from(value).ok().and_then(|token| self.arch(token, inside));
-                return Some(Test::Arch(arch));
+                return Some(Within::Arch(arch));
             }
-            "$syscall" => return u32::try_from(value).ok().map(Test::Number),
+            "$syscall" => return u32::try_from(value).ok().map(Within::Number),
             _ => {}
         }
         let half = what.text.strip_prefix("$a").and_then(|rest| {
@@ -204,7 +204,7 @@ impl Reader<'_> {
             _ => arg(index).low32().unsigned().masked(bits),
         };
         let relation = callgate_rules::Relation::Compare(operator, (value << shift).into());
-        Some(Test::Argument(context::test(argument, relation, inside)))
+        Some(Within::Argument(context::test(argument, relation, inside)))
     }
 
     /// The architecture of a token. That of x86_64 is x32's too, as the comment above says.
