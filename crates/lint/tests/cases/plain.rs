@@ -20,6 +20,12 @@ pub(crate) const ABI: &[Case] = &[
         good: gate!("arch x86_64, x86, x32" "foreign allow" "default errno EPERM" "allow exit"),
     },
     Case {
+        code: "L0102",
+        bad: gate!("arch x86_64" "foreign allow" "default allow" "errno EPERM mount"),
+        // There is nothing to evade.
+        good: gate!("arch x86_64" "foreign allow" "default allow"),
+    },
+    Case {
         code: "L0103",
         bad: Filter::Asm(&[
             "ld [4]\njne #0xc000003e, bad\nld [0]\njeq #59, bad\nret #0x7fff0000\nbad: ret #0x50001\n",
@@ -40,6 +46,12 @@ pub(crate) const ABI: &[Case] = &[
         code: "L0106",
         bad: gate!("arch x86_64, x86" "default errno EPERM" "on x86_64 { allow exit }"),
         good: gate!("arch x86_64, x86" "default errno EPERM" "allow exit"),
+    },
+    Case {
+        code: "L0106",
+        bad: gate!("arch x86_64, x86" "default allow" "on x86_64 { errno EPERM mount }"),
+        // Forms that know no x32 say nothing about it.
+        good: gate!("arch x86_64, x32" "default allow" "on x86_64 { errno EPERM mount }"),
     },
 ];
 
