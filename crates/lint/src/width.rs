@@ -113,7 +113,7 @@ fn two_upper_halves(
 }
 
 fn ambiguous(
-    ground: &Ground<'_>,
+    ground: &mut Ground<'_>,
     findings: &mut Findings,
     (arch, name): (Arch, Name),
     found: &Ambiguity,
@@ -121,6 +121,9 @@ fn ambiguous(
     // A call that is logged instead of made is no way around anything.
     let [plain, freer] = [found.plain.1, found.freer.1].map(|action| action.kind());
     if plain.executes() || !freer.may_execute() {
+        return;
+    }
+    if is_short_sign((arch, name), found) && !is_exception(ground, found) {
         return;
     }
     let argument = argument_name(arch, name, found.argument);
@@ -202,6 +205,28 @@ fn is_sign(found: &Ambiguity) -> bool {
     let is_negative = |value: i64| (i64::from(i32::MIN)..0).contains(&value);
     let zero_extended = |value: u64| value <= low && value >> 31 == 1;
     is_negative(one) && zero_extended(values[1]) || is_negative(other) && zero_extended(values[0])
+}
+
+/// Whether both calls are ways in which programs write the same negative number of 8 or 16 bits, such as the -1 of the old
+/// `chown`, by which an owner stays as it is.
+fn is_short_sign((arch, name): (Arch, Name), found: &Ambiguity) -> bool {
+    let mut arguments =
+        arch.signature(name).into_iter().flat_map(|signature| signature.arguments());
+    let bits = match arguments.nth(found.argument).map(|argument| argument.width) {
+        Some(ArgumentWidth::Bits8) => 8,
+        Some(ArgumentWidth::Bits16) => 16,
+        _ => return false,
+    };
+    let [plain, freer] = [found.plain.0, found.freer.0].map(|call| call.args[found.argument]);
+    let signs = [u32::MAX.into(), u64::MAX].map(|all: u64| all >> bits << bits | plain);
+    plain >> (bits - 1) == 1 && signs.contains(&freer)
+}
+
+/// Whether the refusal is of some values of an argument among many that are made: one that nobody passes is made.
+fn is_exception(ground: &mut Ground<'_>, found: &Ambiguity) -> bool {
+    let mut odd = found.plain.0;
+    odd.args[found.argument] = 0x5a;
+    ground.decide(&odd).is_some_and(|action| action.kind().executes())
 }
 
 pub(crate) fn argument_name(arch: Arch, name: Name, index: usize) -> String {

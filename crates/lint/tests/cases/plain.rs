@@ -108,6 +108,12 @@ pub(crate) const WIDTH: &[Case] = &[
         ]),
     },
     Case {
+        code: "L0203",
+        bad: gate!("arch x86" "default allow" "errno EPERM chown where full(user) == 0xffff"),
+        // Both are -1, by which the owner stays as it is, and no other value is made.
+        good: gate!("arch x86" "default errno EPERM" "allow chown where full(user) == 0xffffffff"),
+    },
+    Case {
         code: "L0208",
         bad: asm!("ld [0]" "jne #16, yes" "ld [28]" "jeq #0x5412, no" "yes: ret #0x7fff0000" "no: ret #0x50001"),
         // What has an upper half at all is refused, and sign extension is known.
