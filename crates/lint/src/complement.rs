@@ -21,6 +21,9 @@ const SELECTORS: [(Name, usize, &str); 7] = [
 /// So few that are made are an allow list.
 const MANY: usize = 8;
 
+/// So far behind the last value that has a name nothing has one.
+const BEYOND: i64 = 0x101;
+
 pub(crate) fn check(ground: &mut Ground<'_>, findings: &mut Findings) {
     for arch in ground.arches.clone() {
         for (name, index, kind) in SELECTORS {
@@ -54,6 +57,12 @@ fn complement(
         }
     }
     if made.len() < MANY || refused.is_empty() || refused.len() >= made.len() {
+        return;
+    }
+    // Who lists what is made refuses also what nobody has thought of yet, however long the list is.
+    let beyond = values.iter().max().map_or(0, |highest| highest.saturating_add(BEYOND));
+    let beyond = arg_is(index, 0_u64.wrapping_add_signed(beyond));
+    if ground.made_where(arch, name, &beyond).is_none() {
         return;
     }
     let few = words::list(refused.iter().map(|constant| constant.name()));

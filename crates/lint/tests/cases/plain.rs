@@ -211,6 +211,12 @@ pub(crate) const RULES: &[Case] = &[
         bad: allow!("allow socket where family != AF_ALG and family != AF_VSOCK"),
         good: allow!("allow socket where family in {AF_UNIX, AF_INET}"),
     },
+    // A long list is no deny list: what no constant stands for is refused.
+    Case {
+        code: "L0306",
+        bad: allow!("allow socket where family <= 10 or family >= 20"),
+        good: allow!("allow socket where family <= 40"),
+    },
     Case {
         code: "L0307",
         bad: allow!("allow read where count >= 0"),
