@@ -1,6 +1,5 @@
 //! Processes and namespaces: clone, clone3, unshare, setns.
 
-use callgate_policy::Condition;
 use callgate_syscalls::{Action, Arch, Errno, Name, names};
 
 use crate::finding::{Draft, Findings};
@@ -202,11 +201,15 @@ fn unshare(ground: &mut Ground<'_>, findings: &mut Findings, arch: Arch) {
 }
 
 fn setns(ground: &mut Ground<'_>, findings: &mut Findings, arch: Arch) {
-    let Some(made) = ground.answer(arch, names::SETNS).and_then(Answer::made) else { return };
     let Some(bit) = constant("CLONE_NEWNS", arch) else { return };
+    // The type of the namespace, or 0 for any: with another number the kernel enters none.
+    let kinds = [0, bit];
+    let made =
+        kinds.into_iter().find_map(|kind| ground.made_where(arch, names::SETNS, &arg_is(1, kind)));
+    let Some(made) = made else { return };
     let own = ground.made_where(arch, names::UNSHARE, &arg_is(0, bit));
     let is_kept_from = ground.is_restricted(arch, names::UNSHARE) && own.is_none();
-    if is_kept_from && !ground.ask(arch, names::SETNS, &Condition::always()).is_empty() {
+    if is_kept_from {
         let message = "unshare is refused, and setns, which enters the namespaces of other processes, is made";
         findings.add(ground, Draft::of("L0406", names::SETNS, message).on(arch).show(made));
     }

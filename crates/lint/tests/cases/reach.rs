@@ -77,6 +77,12 @@ pub(crate) const PROCESSES: &[Case] = &[
         bad: deny!("errno EPERM unshare"),
         good: deny!("errno EPERM { unshare, setns }"),
     },
+    // With another type than those of namespaces nothing is entered.
+    Case {
+        code: "L0406",
+        bad: deny!("errno EPERM unshare" "errno EPERM setns where flags == CLONE_NEWNS"),
+        good: deny!("errno EPERM unshare" "errno EPERM setns where flags in {0, CLONE_NEWNS}"),
+    },
     Case {
         code: "L0407",
         bad: deny!("errno EPERM openat where flags any O_CREAT"),
