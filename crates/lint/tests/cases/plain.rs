@@ -312,6 +312,12 @@ pub(crate) const ANSWERS: &[Case] = &[
         bad: gate!("arch x86_64" "default kill" "allow { write, mmap, exit_group, clone, newfstatat }"),
         good: gate!("arch x86_64" "default enosys" "allow { write, mmap, exit_group, clone, newfstatat }"),
     },
+    // Nobody tries clone to find out whether the kernel has it.
+    Case {
+        code: "L0504",
+        bad: gate!("arch x86_64" "default allow" "kill pidfd_open"),
+        good: gate!("arch x86_64" "default allow" "kill { clone, waitid }"),
+    },
     Case {
         code: "L0505",
         bad: allow!("allow { write, mmap, exit_group, faccessat }"),
