@@ -90,14 +90,15 @@ fn tracers(ground: &Ground<'_>, findings: &mut Findings, arch: Arch) {
 /// Calls that are newer than the filter.
 fn unlisted(ground: &mut Ground<'_>, findings: &mut Findings, arch: Arch) {
     let Some((action, call)) = ground.unlisted(arch) else { return };
-    let mut known = ground.answers(arch);
-    let refuses_any = known.any(|(_, answer)| answer.state() != State::Open);
-    drop(known);
+    let has = |wanted: fn(State) -> bool| ground.answers(arch).any(|(_, it)| wanted(it.state()));
+    let refuses_any = has(|state| state != State::Open);
+    let makes_any = has(|state| state != State::Shut);
     if action.kind().executes() && refuses_any {
         let message = "what is not refused by name is made, also calls that the next kernel brings";
         findings
             .add(ground, Draft::new("L0512", "unlisted", message).on(arch).show((action, call)));
-    } else if action.kind() == ActionKind::Errno
+    } else if makes_any
+        && action.kind() == ActionKind::Errno
         && action != crate::process::enosys(arch)
         && action.data() != 0
     {

@@ -365,6 +365,12 @@ pub(crate) const ANSWERS: &[Case] = &[
         good: gate!("arch x86_64" "baseline linux 6.1 else ENOSYS" "default errno EPERM" "allow { read, exit }"),
     },
     Case {
+        code: "L0513",
+        bad: gate!("arch x86_64" "default errno EPERM" "allow exit"),
+        // Nobody's calls fall back where none is made.
+        good: gate!("arch x86_64" "default errno EPERM"),
+    },
+    Case {
         code: "L0514",
         bad: gate!("arch x86_64" "default errno EPERM" "allow read"),
         good: allow!("allow read"),
