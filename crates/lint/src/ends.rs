@@ -2,7 +2,7 @@
 //! signal.
 
 use callgate_policy::Condition;
-use callgate_syscalls::{Action, Arch, names};
+use callgate_syscalls::{Action, Arch, Name, names};
 
 use crate::finding::{Draft, Findings};
 use crate::ground::{Answer, Ground, State, arg_is_not, constant};
@@ -75,17 +75,29 @@ fn signals(ground: &mut Ground<'_>, findings: &mut Findings, arch: Arch) {
     let handlers = [names::RT_SIGACTION, names::SIGACTION, names::SIGNAL];
     let made =
         handlers.into_iter().find_map(|name| ground.made_where(arch, name, &arg_is_not(0, abort)));
+    let Some(made) = made else { return };
     let returns = [names::RT_SIGRETURN, names::SIGRETURN];
-    let refused = returns
-        .into_iter()
-        .filter_map(|name| ground.answer(arch, name))
-        .find(|a| a.state() == State::Shut);
-    let (Some(made), Some(refused)) = (made, refused.and_then(Answer::refused)) else { return };
-    let message = "handlers of signals can be set, and the call by which they return is refused";
-    findings.add(
-        ground,
-        Draft::of("L0515", names::RT_SIGRETURN, message).on(arch).show(refused).show(made),
-    );
+    let returns = returns.into_iter().filter(|name| ground.answer(arch, *name).is_some());
+    let (shut, open): (Vec<Name>, Vec<Name>) =
+        returns.partition(|name| ground.is(arch, *name, State::Shut));
+    let Some(&name) = shut.first() else { return };
+    let refused = ground.answer(arch, name).and_then(Answer::refused);
+    // By which of two calls a handler returns is a flag behind a pointer.
+    let (code, message) = match (name, open.is_empty()) {
+        (_, true) => (
+            "L0515",
+            "handlers of signals can be set, and the call by which they return is refused",
+        ),
+        (names::SIGRETURN, false) => (
+            "L0519",
+            "handlers that are set without SA_SIGINFO return by sigreturn, which is refused",
+        ),
+        (_, false) => (
+            "L0519",
+            "handlers that are set with SA_SIGINFO return by rt_sigreturn, which is refused",
+        ),
+    };
+    findings.add(ground, Draft::of(code, name, message).on(arch).show_if_any(refused).show(made));
 }
 
 /// The kernel goes on with a stopped sleep by a call of its own.

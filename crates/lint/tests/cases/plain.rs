@@ -387,6 +387,16 @@ pub(crate) const ANSWERS: &[Case] = &[
         good: allow!("allow rt_sigaction where sig == SIGABRT"),
     },
     Case {
+        code: "L0515",
+        bad: gate!("arch arm" "default errno EPERM" "allow rt_sigaction"),
+        good: gate!("arch arm" "default errno EPERM" "allow { rt_sigaction, rt_sigreturn }"),
+    },
+    Case {
+        code: "L0519",
+        bad: gate!("arch arm" "default errno EPERM" "allow { rt_sigaction, rt_sigreturn }"),
+        good: gate!("arch arm" "default errno EPERM" "allow { rt_sigaction, rt_sigreturn, sigreturn }"),
+    },
+    Case {
         code: "L0516",
         bad: allow!("allow nanosleep"),
         good: allow!("allow { nanosleep, restart_syscall }"),
