@@ -136,8 +136,8 @@ const WAYS: &[Way] = &[
             names::FSOPEN,
             names::OPEN_TREE,
             names::MOVE_MOUNT,
-            names::MOUNT_SETATTR,
             names::FSMOUNT,
+            names::MOUNT_SETATTR,
         ],
         with: None,
         beside: &[names::MOUNT],
@@ -180,7 +180,9 @@ fn open(
     let is_kept = |ground: &Ground<'_>, name: Name| {
         ground.state(arch, name).is_some_and(|state| state != State::Open)
     };
-    if !is_allow_list && !way.beside.iter().any(|&name| is_kept(ground, name)) {
+    // Who makes mount anyway has kept nobody from mounting.
+    let is_needed = !is_allow_list || way.code == "L0617";
+    if is_needed && !way.beside.iter().any(|&name| is_kept(ground, name)) {
         return;
     }
     for &name in way.calls {
@@ -190,7 +192,11 @@ fn open(
             continue;
         }
         let what = way.with.map_or(String::new(), |(_, constant)| format!(" with {constant}"));
-        let message = format!("{name}{what} is made: {}", way.reaches);
+        let reaches = match name {
+            names::MOUNT_SETATTR => "makes what is mounted writable, as mount does",
+            _ => way.reaches,
+        };
+        let message = format!("{name}{what} is made: {reaches}");
         findings
             .add(ground, Draft::new(way.code, way.code, message).named(name).on(arch).show(made));
         return;

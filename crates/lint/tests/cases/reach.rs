@@ -214,5 +214,6 @@ pub(crate) const WAYS: &[Case] = &[
         bad: deny!("errno EPERM mount"),
         good: deny!("errno EPERM { mount, fsopen, open_tree, move_mount, mount_setattr, fsmount }"),
     },
+    Case { code: "L0617", bad: allow!("allow fsopen"), good: allow!("allow { mount, fsopen }") },
     Case { code: "L0618", bad: allow!("allow iopl"), good: allow!("allow read") },
 ];
