@@ -1,7 +1,6 @@
 //! What filters depend on beside the call: the machine, the kernel, capabilities.
 
 use callgate_convert::Open;
-use callgate_formats::Options;
 use callgate_gate::Written;
 use callgate_rules::CapSet;
 use callgate_syscalls::Arch;
@@ -86,10 +85,10 @@ pub fn under(how: &ProfileArgs, arches: &[Arch]) -> Result<Under, Error> {
 /// As [`ProfileArgs::options`].
 pub fn words(how: &ProfileArgs) -> Result<String, Error> {
     let options = how.options(&[])?;
-    let usual = Options::new(options.native, options.kernel).caps;
     let caps = match options.caps {
         CapSet::NONE => "without capabilities".to_owned(),
-        caps if caps == usual => "with the capabilities that containers get by default".to_owned(),
+        CapSet::DOCKER_DEFAULT => "with the capabilities that Docker gives containers".to_owned(),
+        CapSet::PODMAN_DEFAULT => "with the capabilities that Podman gives containers".to_owned(),
         caps => format!("with {caps}"),
     };
     Ok(format!("on {} and Linux {} {caps}", options.native, options.kernel))
@@ -102,8 +101,8 @@ pub fn words(how: &ProfileArgs) -> Result<String, Error> {
 pub fn remark(what: &str, how: &ProfileArgs, is_left_open: bool) -> Result<(), Error> {
     if is_left_open && !how.quiet {
         output::note(&format_args!(
-            "{what} depends on the machine, the kernel or capabilities: this is so {}; --caps, --kernel and --arch ask \
-             about others",
+            "{what} depends on the machine, the kernel or capabilities: this is so {}; --caps, --kernel, --arch and \
+             --as podman ask about others",
             words(how)?
         ));
     }

@@ -110,6 +110,10 @@ impl CapSet {
     /// SETFCAP.
     pub const DOCKER_DEFAULT: Self = Self(0xa804_25fb);
 
+    /// What Podman gives a container unless told otherwise (`default_capabilities` of
+    /// containers.conf(5)): Docker's set without NET_RAW, MKNOD and AUDIT_WRITE.
+    pub const PODMAN_DEFAULT: Self = Self(0x8004_05fb);
+
     /// Whether the capability is in the set.
     #[must_use]
     pub const fn contains(self, cap: Capability) -> bool {
@@ -218,6 +222,14 @@ mod tests {
                      NET_BIND_SERVICE,SYS_CHROOT,KILL,AUDIT_WRITE";
         assert_eq!(names.parse(), Ok(CapSet::DOCKER_DEFAULT));
         assert_eq!(CapSet::DOCKER_DEFAULT.iter().count(), 14);
+    }
+
+    #[test]
+    fn podmans_default_is_eleven_names() {
+        let names = "CHOWN,DAC_OVERRIDE,FOWNER,FSETID,KILL,NET_BIND_SERVICE,SETFCAP,SETGID,SETPCAP,\
+                     SETUID,SYS_CHROOT";
+        assert_eq!(names.parse(), Ok(CapSet::PODMAN_DEFAULT));
+        assert_eq!(CapSet::PODMAN_DEFAULT.iter().count(), 11);
     }
 
     #[test]

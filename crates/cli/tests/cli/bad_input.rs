@@ -136,7 +136,24 @@ fn readings_that_differ_are_warned_of_with_a_call() {
         run.succeeds().to_owned()
     });
     assert_ne!(runc, all);
-    callgate(&["compile", &file, "--as", "some"]).fails(2, &["some", "runc"]);
+    callgate(&["compile", &file, "--as", "some"]).fails(2, &["some", "runc", "podman"]);
+}
+
+/// Podman gives containers fewer capabilities than Docker, and the note says whose they are.
+#[test]
+fn podmans_reading_has_podmans_capabilities() {
+    let folder = Folder::new();
+    let rule =
+        r#"{"names": ["mknod"], "action": "SCMP_ACT_ALLOW", "includes": {"caps": ["CAP_MKNOD"]}}"#;
+    let file = folder.file("p.json", with_rule(rule));
+    let of = |how: &[&str], answer: &str, words: &[&str]| {
+        let run = callgate(&[&["sim", &file, "--syscall", "mknod"], how].concat());
+        assert!(run.succeeds().contains(answer), "{run:?}");
+        callgate(&[&["lint", &file], how].concat()).says(words);
+    };
+    of(&[], "ALLOW", &["Docker gives containers", "--as podman"]);
+    of(&["--as", "podman"], "ERRNO", &["Podman gives containers"]);
+    of(&["--as", "podman", "--caps", "MKNOD"], "ALLOW", &[]);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use callgate_dumps::Form;
 use callgate_facts::Alias;
@@ -52,7 +53,8 @@ pub struct ProfileArgs {
     /// trace.
     #[arg(long = "from", value_name = "FORM", value_parser = value::form())]
     form: Option<Named>,
-    /// The capabilities that the program can have, separated by commas, or ALL [default: Docker's set]
+    /// The capabilities that the program can have, separated by commas, or ALL [default: Docker's set; Podman's with
+    /// `--as podman`]
     ///
     /// Docker's files have rules that depend on them, and policies blocks such as `on cap CAP_BPF`.
     #[arg(long, visible_alias = "cap", value_name = "CAPS")]
@@ -60,13 +62,14 @@ pub struct ProfileArgs {
     /// The kernel that the program will run on [default: the running one]
     #[arg(long, value_name = "VERSION")]
     kernel: Option<KernelVersion>,
-    /// Whose reading is meant: `runc`, `crun`, `docker` or `kernel` [default: `docker` for the files of Docker and
-    /// Podman, `runc` for OCI's]
+    /// Whose reading is meant: `runc`, `crun`, `docker`, `podman` or `kernel` [default: `docker` for the files of Docker
+    /// and Podman, `runc` for OCI's]
     ///
+    /// `podman` is Docker's reading with the capabilities that Podman gives containers, which are fewer.
     /// They differ in what conditions on one argument, rules whose action is the default, capabilities, multiplexed calls
     /// and syscalls newer than the profile mean. `kernel` is what the file says, held against what the kernel does.
     #[arg(long = "as", value_name = "READING")]
-    reading: Option<Reading>,
+    reading: Option<Reader>,
     /// The thread whose policy is meant, of a text with one for each (seccompiler, Firecracker)
     #[arg(long, value_name = "NAME")]
     thread: Option<String>,
@@ -80,6 +83,26 @@ pub struct ProfileArgs {
     /// Say nothing about what is odd in a profile; `callgate lint` says it all
     #[arg(short, long)]
     pub quiet: bool,
+}
+
+/// Who reads a profile, and the capabilities that it gives containers, where these are its own.
+#[derive(Clone, Copy, Debug)]
+struct Reader {
+    reading: Reading,
+    caps: Option<CapSet>,
+}
+
+impl FromStr for Reader {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "podman" {
+            return Ok(Self { reading: Reading::Docker, caps: Some(CapSet::PODMAN_DEFAULT) });
+        }
+        let reading = text.parse();
+        let known = || "expected `runc`, `crun`, `docker`, `podman` or `kernel`".to_owned();
+        reading.map(|reading| Self { reading, caps: None }).map_err(|_| known())
+    }
 }
 
 impl ProfileArgs {
@@ -137,10 +160,10 @@ impl ProfileArgs {
             [] => value::native()?,
         };
         let mut options = Options::new(native, self.kernel()?);
-        if let Some(caps) = self.caps {
+        if let Some(caps) = self.caps.or_else(|| self.reading.and_then(|reader| reader.caps)) {
             options.caps = caps;
         }
-        options.reading = self.reading;
+        options.reading = self.reading();
         if !arches.is_empty() {
             options.arches = Arches::Exactly(arches.to_vec());
         }
@@ -193,7 +216,10 @@ impl ProfileArgs {
     /// Whose reading is meant, where it was said.
     #[must_use]
     pub const fn reading(&self) -> Option<Reading> {
-        self.reading
+        match self.reading {
+            Some(reader) => Some(reader.reading),
+            None => None,
+        }
     }
 
     /// The kernel version given, if one was.
