@@ -80,6 +80,17 @@ fn minijail() {
 }
 
 #[test]
+fn minijail_has_arms_own_calls_by_a_prefix() {
+    let written = written(Dialect::Minijail, "ARM_set_tls: 1\nARM_cacheflush: 1\nread: 1\n");
+    let target = Target { arches: Some(vec![Arch::Arm]), ..Target::new(Arch::Arm) };
+    let policy = written.lower(written.parts.first().unwrap(), &target).unwrap().policy;
+    for name in ["set_tls", "cacheflush", "read"] {
+        assert_eq!(decided(&policy, Arch::Arm, name, NONE), "ALLOW", "{name}");
+    }
+    assert!(refusal(Dialect::Minijail, "ARM_read: 1\n").contains("ARM_read"));
+}
+
+#[test]
 fn kafel() {
     let text = "#define AF_INET 2 /* not\nmine */\n#define MASK 0b11\nPOLICY net {\n\
                 ALLOW { socket(f, t) { f == AF_INET && (t & MASK) != 2, f == 1 } },\n\

@@ -75,6 +75,14 @@ struct Subject<'t> {
     arches: Vec<Arch>,
 }
 
+/// Arm's own calls, which minijail's table has as `ARM_set_tls`.
+fn private(text: &str) -> Option<Name> {
+    /// `__ARM_NR_BASE`.
+    const FIRST: u32 = 0x000f_0000;
+    let name = Name::parse(text.strip_prefix("ARM_")?)?;
+    Arch::Arm.syscall(name).filter(|syscall| syscall.nr.raw() >= FIRST).map(|_| name)
+}
+
 impl Reader<'_> {
     /// Recursion follows includes, which nest at most [`INCLUDE_DEPTH_MAX`] deep.
     fn file(&mut self, text: &str, source: SourceId, name: &str, depth: usize) {
@@ -194,7 +202,10 @@ impl Reader<'_> {
             tokens.expect("]", &mut self.context)?;
         }
         arches.sort_unstable();
-        let name = self.context.name(word)?;
+        let name = match private(word.text) {
+            Some(name) => name,
+            None => self.context.name(word)?,
+        };
         Some(Subject { word, name, arches })
     }
 
