@@ -21,6 +21,8 @@ pub use machine::{libc_version, today};
 pub use notify::Notify;
 pub use ptrace::Ptrace;
 
+pub use crate::sys::stopping::Between;
+
 /// A call that was made.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]

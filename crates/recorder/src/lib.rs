@@ -16,7 +16,7 @@ use callgate_console::error::Error;
 use callgate_console::output;
 use callgate_kernel::{Command, Start};
 use callgate_learn::{CallKey, Collector, Evidence, Heading, Style, Wants, mine, write};
-use callgate_observe::record::{Ebpf, Going, Notify, Ptrace, Recorded, Recorder};
+use callgate_observe::record::{Between, Ebpf, Going, Notify, Ptrace, Recorded, Recorder};
 
 pub use follow::Following;
 use interests::interests;
@@ -53,7 +53,11 @@ pub fn rounds(
     let command = Command::resolve_here(c_strings(words)?).map_err(Error::NotExecuted)?;
     let command = command.ignoring_sigpipe(ignores);
     let id = identify(&line);
+    let between = Between::begin().map_err(Error::Kernel)?;
     for round in 0..rounds {
+        if between.was_interrupted() {
+            return Ok((evidence, Going::End));
+        }
         let recorder: Box<dyn Recorder> = match backend {
             Backend::Notify => Box::new(recorder(round, &evidence)?),
             Backend::Ptrace => Box::new(Ptrace::everything()),
@@ -92,8 +96,12 @@ pub fn explore(words: &[OsString], mut evidence: Evidence) -> Result<Evidence, E
     let command = Command::resolve_here(c_strings(words)?).map_err(Error::NotExecuted)?;
     let line = words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");
     let before = evidence.clone();
+    let between = Between::begin().map_err(Error::Kernel)?;
     for call in callgate_learn::probes(&before) {
         for errno in ["ENOSYS", "EPERM"] {
+            if between.was_interrupted() {
+                return Ok(evidence);
+            }
             match without(&command, &line, (call, errno), &before)? {
                 Probe::Seen(seen) => evidence.join(*seen),
                 Probe::Nameless => {}

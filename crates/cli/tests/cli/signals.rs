@@ -1,6 +1,6 @@
 //! Signals that `callgate` gets while it stays with a command: they are the command's.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read as _};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
@@ -186,6 +186,30 @@ fn nothing_more_begins_after_one_that_ends_the_command() {
         assert_eq!(std::fs::read_to_string(&count).unwrap(), "run\n", "{signal} {way}: {run:?}");
         assert!(std::fs::read_to_string(&profile).unwrap().contains("allow execve"));
         std::fs::remove_file(&count).unwrap();
+    }
+}
+
+/// Also where no command runs just now.
+#[test]
+fn one_between_two_rounds_ends_them_and_nothing_is_lost() {
+    let folder = Folder::new();
+    let profile = folder.at("learned.gate");
+    let learn = ["learn", "--force", "--rounds", "1000", "-o", &profile, "--", "true"];
+    for moment in 0..24 {
+        let mut child = command(&learn).stderr(Stdio::piped()).spawn().unwrap();
+        let mut err = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        while !line.contains("round 1 of") {
+            line.clear();
+            assert_ne!(err.read_line(&mut line).unwrap(), 0);
+        }
+        std::thread::sleep(Duration::from_micros(1700) * moment);
+        send("TERM", child.id());
+        let mut rest = String::new();
+        err.read_to_string(&mut rest).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(0), "at moment {moment}: {rest}");
+        assert!(!rest.contains("round 1000 of"), "{rest}");
+        assert!(std::fs::read_to_string(&profile).unwrap().contains("allow execve"));
     }
 }
 

@@ -26,6 +26,33 @@ pub(crate) struct Stopping {
     whom: Whom,
 }
 
+/// While it lives, signals by which users end what runs are noted, and end nothing: for what is done
+/// between recordings, which would be lost.
+#[derive(Debug)]
+pub struct Between(Caught);
+
+impl Between {
+    /// Begins.
+    ///
+    /// # Errors
+    /// [`Error::Kernel`].
+    pub fn begin() -> Result<Self, Error> {
+        let signals = [libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGHUP];
+        // What is ignored here is so in what is started.
+        let signals = signals.into_iter().filter(|signal| !caught::is_ignored(*signal));
+        let refused = |errno| Error::Kernel { call: "sigaction", errno };
+        Caught::begin(signals).map(Self).map_err(refused)
+    }
+
+    /// Whether one has come: nothing is to be started after it.
+    #[must_use]
+    pub fn was_interrupted(&self) -> bool {
+        let ends =
+            |signal| [libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGHUP].contains(&signal);
+        std::iter::from_fn(|| self.0.next()).any(|received| ends(received.signal))
+    }
+}
+
 #[derive(Debug)]
 enum Whom {
     Command(Passing),

@@ -1,12 +1,13 @@
 //! The signals of a process that waits for something else: handlers note them and interrupt the
 //! wait.
 //!
-//! One at a time: signals are a process's own.
+//! One at a time, or one within another, which takes over what that has noted: signals are a
+//! process's own.
 //!
 //! References: sigaction(2), signal-safety(7).
 
 use std::mem::{MaybeUninit, size_of};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::net::UnixDatagram;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
@@ -21,6 +22,8 @@ static ANY: AtomicBool = AtomicBool::new(false);
 static CHILD_ENDED: AtomicBool = AtomicBool::new(false);
 /// Where the handler writes what it knows of a signal.
 static NOTES: AtomicI32 = AtomicI32::new(-1);
+/// Where it is read.
+static READING: AtomicI32 = AtomicI32::new(-1);
 /// The thread that waits. A signal may come to any.
 static WAITING: AtomicI32 = AtomicI32::new(0);
 
@@ -28,20 +31,29 @@ static WAITING: AtomicI32 = AtomicI32::new(0);
 #[derive(Debug)]
 pub struct Caught {
     notes: UnixDatagram,
-    /// Where the handler writes.
-    _end: UnixDatagram,
+    /// Where the handler writes; none where another one around this has it.
+    end: Option<UnixDatagram>,
     before: Vec<(c_int, Before)>,
+    /// The thread that waited before.
+    waiting: i32,
 }
 
 impl Caught {
     /// Begins, with this thread as the one that waits. Of SIGALRM by a timer and of SIGCHLD nothing
     /// is noted but that they came. Children that were started before have their own dispositions.
     pub fn begin(signals: impl IntoIterator<Item = c_int>) -> Result<Self, Errno> {
-        let (notes, end) = UnixDatagram::pair().map_err(|error| errno_of(&error))?;
-        notes.set_nonblocking(true).map_err(|error| errno_of(&error))?;
-        WAITING.store(own_thread(), Ordering::Relaxed);
-        NOTES.store(end.as_raw_fd(), Ordering::Relaxed);
-        let mut caught = Self { notes, _end: end, before: Vec::new() };
+        let (notes, end) = match reading_around()? {
+            Some(notes) => (notes, None),
+            None => {
+                let (notes, end) = UnixDatagram::pair().map_err(|error| errno_of(&error))?;
+                notes.set_nonblocking(true).map_err(|error| errno_of(&error))?;
+                NOTES.store(end.as_raw_fd(), Ordering::Relaxed);
+                READING.store(notes.as_raw_fd(), Ordering::Relaxed);
+                (notes, Some(end))
+            }
+        };
+        let waiting = WAITING.swap(own_thread(), Ordering::Relaxed);
+        let mut caught = Self { notes, end, before: Vec::new(), waiting };
         for signal in signals {
             caught.before.push((signal, handle(signal)?));
         }
@@ -86,8 +98,24 @@ impl Drop for Caught {
         for (signal, before) in &self.before {
             before.restore(*signal);
         }
-        NOTES.store(-1, Ordering::Relaxed);
+        if self.end.is_some() {
+            NOTES.store(-1, Ordering::Relaxed);
+            READING.store(-1, Ordering::Relaxed);
+        }
+        WAITING.store(self.waiting, Ordering::Relaxed);
     }
+}
+
+/// Where one around this reads its notes, if there is one.
+fn reading_around() -> Result<Option<UnixDatagram>, Errno> {
+    let descriptor = READING.load(Ordering::Relaxed);
+    if descriptor < 0 {
+        return Ok(None);
+    }
+    // SAFETY: the one whose descriptor this is takes it back before it closes it.
+    let reading = unsafe { BorrowedFd::borrow_raw(descriptor) };
+    let reading = reading.try_clone_to_owned().map_err(|error| errno_of(&error))?;
+    Ok(Some(reading.into()))
 }
 
 /// Whether this process ignores a signal.
