@@ -7,6 +7,7 @@ use std::{fmt, io};
 use callgate_bpf::AsmErrorKind;
 use callgate_dumps::ErrorKind;
 use callgate_kernel::Tid;
+use callgate_syscalls::{Action, Arch};
 
 /// The exit status, the same for all commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +108,15 @@ pub enum Error {
     Agent(Box<callgate_agent::Error>),
     /// The command was not executed.
     NotExecuted(callgate_kernel::Error),
+    /// The command was not executed, as the filter is not for this machine.
+    OtherMachine {
+        /// The architectures that it is for.
+        of: Vec<Arch>,
+        /// This machine's.
+        machine: Arch,
+        /// What calls of this machine get.
+        action: Action,
+    },
     /// The process has no filters.
     NoFilters {
         /// The process.
@@ -133,7 +143,7 @@ impl Error {
                 callgate::Error::Proof(error) => unproved(error),
                 _ => Status::Failure,
             },
-            Self::AgentUnreachable { .. } => Status::NotExecuted,
+            Self::AgentUnreachable { .. } | Self::OtherMachine { .. } => Status::NotExecuted,
             Self::NotExecuted(error) => match error.exit_code() {
                 127 => Status::NotFound,
                 _ => Status::NotExecuted,
@@ -223,6 +233,15 @@ impl fmt::Display for Error {
                  that socket",
                 path.display()
             ),
+            Self::OtherMachine { of, machine, action } => {
+                let of = of.iter().map(|arch| arch.name()).collect::<Vec<_>>().join(", ");
+                write!(
+                    f,
+                    "the filter has no rules for {machine}, which this machine is: it is for {of}, and answers {action} to all \
+                     calls of others, also to the command's own execve: add {machine} to its architectures (--arch {machine} \
+                     instead of them)"
+                )
+            }
             Self::NoFilters { tid } => write!(f, "process {tid} has no filters"),
             Self::Write { what, reason } => write!(f, "cannot write {what}: {reason}"),
             Self::BinaryToTerminal => f.write_str(

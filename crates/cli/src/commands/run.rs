@@ -93,26 +93,49 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     if args.explain.asks()? {
         return run_explained(args);
     }
-    let Filters { stack, flags, agent } = match ready(args)? {
+    let Filters { stack, flags, agent, arches } = match ready(args)? {
         Some(program) => Filters { stack: Stack::new([program]), ..Filters::default() },
         None => made(args)?,
     };
     let agent = connect(&stack, agent.as_ref())?;
     refuse_unanswered(&stack, agent.is_some())?;
     let command = command(args)?;
+    // Nothing else has to be said of what is for another machine.
+    if let Some(action) = command.refused_by(&stack).filter(|_| is_for_others(&arches)) {
+        let reason = callgate_kernel::Error::CommandFiltered { action };
+        return Err(not_executed(reason, arches));
+    }
     if !args.how.quiet {
         // callgate's own profiles are known to be right.
         let file = (!matches!(args.profile, Source::Builtin(_))).then(|| command.file());
         callgate_console::warnings::all(&stack, file, args.default);
     }
     let options = options(args.log, &flags);
-    Err(Error::NotExecuted(match agent {
+    let reason = match agent {
         None => command.exec_under(&stack, &options),
         Some(agent) => {
             let give = move |listener| agent.give(listener);
             command.exec_with_listener(&stack, &options, interruption(&flags), give)
         }
-    }))
+    };
+    Err(Error::NotExecuted(reason))
+}
+
+/// Whether these architectures, where they are known, are not this machine's.
+fn is_for_others(arches: &[Arch]) -> bool {
+    !arches.is_empty() && Arch::native().is_some_and(|native| !arches.contains(&native))
+}
+
+/// Why the command was not executed by a filter for these architectures, where they are known.
+fn not_executed(reason: callgate_kernel::Error, of: Vec<Arch>) -> Error {
+    match (reason, Arch::native()) {
+        (callgate_kernel::Error::CommandFiltered { action }, Some(machine))
+            if is_for_others(&of) =>
+        {
+            Error::OtherMachine { of, machine, action }
+        }
+        (reason, _) => Error::NotExecuted(reason),
+    }
 }
 
 /// The command, found and laid out.
@@ -137,6 +160,8 @@ struct Filters {
     stack: Stack,
     flags: Vec<LoadFlag>,
     agent: Option<AgentAddress>,
+    /// The architectures of the profile; none where that is callgate's own.
+    arches: Vec<Arch>,
 }
 
 /// The filter that was proved when callgate was built, where that is what is asked for.
@@ -152,8 +177,9 @@ fn ready(args: &Args) -> Result<Option<Program>, Error> {
 /// Compiles the profile and proves the filters equal to it; with what else it asks for.
 fn made(args: &Args) -> Result<Filters, Error> {
     let Wanted { policy, flags, agent, .. } = Wanted::read(args)?;
+    let arches = policy.arches().map(|(arch, _)| arch).collect();
     let filters = FilterStack::from_policy(policy).map_err(Error::from)?;
-    Ok(Filters { stack: filters.stack().clone(), flags, agent })
+    Ok(Filters { stack: filters.stack().clone(), flags, agent, arches })
 }
 
 /// Connects to the agent that the profile names, if the filters hand calls over. Without an agent nobody would answer

@@ -106,7 +106,8 @@ pub(super) fn run(
     let filters = FilterStack::from_policy(rules.policy.clone()).map_err(Error::from)?;
     let refused_by = command.refused_by(filters.stack()).filter(|_| !args.retry);
     if let Some(action) = refused_by {
-        return Err(Error::NotExecuted(callgate_kernel::Error::CommandFiltered { action }));
+        let of = rules.policy.arches().map(|(arch, _)| arch).collect();
+        return Err(super::not_executed(callgate_kernel::Error::CommandFiltered { action }, of));
     }
     let agent = super::connect(filters.stack(), start.agent.as_ref())?;
     let has_agent = agent.is_some();

@@ -186,6 +186,21 @@ fn what_plain_run_would_not_start_is_not_started() {
     callgate(&["run", "--explain-to", &to, "--", "true"]).fails(2, &[&to]);
 }
 
+/// To allow execve would be no help.
+#[test]
+fn a_profile_for_another_machine_says_so() {
+    let folder = Folder::new();
+    let other = if cfg!(target_arch = "aarch64") { "x86_64" } else { "aarch64" };
+    let text = format!("policy 1\narch {other}\ndefault errno EPERM\nallow execve\n");
+    let policy = folder.file("p.gate", text);
+    for way in [&["run"][..], &["run", "--explain"]] {
+        let run = callgate(&[way, &["--profile", &policy, "--", "true"]].concat());
+        run.fails(126, &["no rules for ", &format!("it is for {other}"), "KILL_PROCESS"]);
+        assert!(!run.stderr.contains("allow execve"), "{run:?}");
+        assert!(!run.stderr.contains("warning"), "{run:?}");
+    }
+}
+
 #[test]
 fn signals_reach_the_command_and_are_its_end() {
     let folder = Folder::new();
