@@ -32,6 +32,7 @@ mod hand;
 mod mark;
 mod open;
 mod own;
+mod rival;
 mod scan;
 mod takeover;
 mod thread;
@@ -100,6 +101,9 @@ pub struct Refused {
 pub enum Event {
     /// A call was refused.
     Refused(Refused),
+    /// Of a command that is traced a thread asks to trace another that is, or to be traced, which
+    /// fails with `EPERM`: a thread has one tracer. Nothing has to be answered.
+    Tracing(Tid),
     /// The command itself has ended; what it has started may run on. Comes once.
     Ended(Ending),
     /// Nothing is under the filter any more.

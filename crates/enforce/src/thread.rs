@@ -37,14 +37,22 @@ pub struct Mapping {
     pub file: Option<String>,
 }
 
+impl Thread {
+    /// The name of a thread, if it is there.
+    #[must_use]
+    pub fn name_of(id: Tid) -> Option<String> {
+        let name = fs::read(format!("/proc/{id}/comm")).ok()?;
+        Some(String::from_utf8_lossy(name.trim_ascii_end()).into_owned())
+    }
+}
+
 impl Enforcer {
     /// The thread that made a call; `None` where it can't be seen, or the call waits no longer.
     #[must_use]
     pub fn thread(&self, refused: &Refused) -> Option<Thread> {
         let id = refused.thread?;
         let process = SignalState::of(id)?.process;
-        let name = fs::read(format!("/proc/{id}/comm")).ok()?;
-        let name = String::from_utf8_lossy(name.trim_ascii_end()).into_owned();
+        let name = Thread::name_of(id)?;
         let executable = fs::read_link(format!("/proc/{id}/exe")).ok();
         let executable = executable.map(|path| path.to_string_lossy().into_owned());
         self.waits(refused).then_some(Thread { id, process, name, executable })

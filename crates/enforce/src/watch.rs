@@ -17,7 +17,7 @@ use callgate_syscalls::{Action, ActionKind, Endian, Errno, SeccompData};
 use super::desk::Reached;
 use super::hand::Did;
 use super::own::OwnListeners;
-use super::{Answered, Enforcer, Event, Means, Refused, hand, kernel, mark};
+use super::{Answered, Enforcer, Event, Means, Refused, hand, kernel, mark, rival};
 
 /// What a traced command did or got last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +49,8 @@ pub(super) struct Watch {
     took_over: bool,
     /// Who may take such calls since.
     own: OwnListeners,
+    /// Who has just asked to trace what is traced.
+    rival: Option<Tid>,
     /// Threads whose call was not made, and what it is to return.
     returns: BTreeMap<Tid, u64>,
 }
@@ -65,6 +67,7 @@ impl Watch {
             filters_at_start: None,
             took_over: false,
             own: OwnListeners::default(),
+            rival: None,
             returns: BTreeMap::new(),
         }
     }
@@ -129,7 +132,9 @@ impl Watch {
             return Ok(None);
         }
         let action = self.filters.run(&call, Endian::native()).action;
-        match self.begun && action.kind() != ActionKind::Allow {
+        let is_allowed = action.kind() == ActionKind::Allow;
+        self.rival = Some(thread).filter(|_| is_allowed && rival::asks_for_traced(thread, &call));
+        match self.begun && !is_allowed {
             true => Ok(Some(Refused { id: 0, thread: Some(thread), call })),
             false => steer::go_to_call(thread).map(|()| None),
         }
@@ -213,7 +218,10 @@ impl Enforcer {
             }
             Stand::AtCall => match watch.refused(thread) {
                 Ok(Some(refused)) => return Ok(Some(Event::Refused(refused))),
-                Ok(None) => Ok(()),
+                Ok(None) => match watch.rival.take() {
+                    Some(thread) => return Ok(Some(Event::Tracing(thread))),
+                    None => Ok(()),
+                },
                 Err(reason) => Err(reason),
             },
             Stand::AtExec => {

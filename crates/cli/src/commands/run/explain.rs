@@ -7,10 +7,10 @@ use std::time::SystemTime;
 use callgate::FilterStack;
 use callgate_bpf::Operation;
 use callgate_enforce::{
-    Answered, Enforcer, Event, Instead, MARK, Obstacle, Refused, Side, Takeover,
+    Answered, Enforcer, Event, Instead, MARK, Obstacle, Refused, Side, Takeover, Thread,
 };
 use callgate_explain::Filter;
-use callgate_kernel::{Command, Interruption, Options, action_supported, running_kernel};
+use callgate_kernel::{Command, Interruption, Options, Tid, action_supported, running_kernel};
 use callgate_policy::{Comparison, Condition, Decision, Field, Operator, Policy};
 use callgate_recorder::refusals::{End, Record, Report, Seen};
 use callgate_rules::{Provenance, Sources, Target};
@@ -136,6 +136,8 @@ pub(super) fn run(
         record,
         report,
         listened: BTreeSet::new(),
+        tracing: BTreeSet::new(),
+        is_asked: args.trace,
     }
     .serve()
 }
@@ -229,6 +231,10 @@ struct Session<'r> {
     report: Report,
     /// Programs that wanted a listener of their own.
     listened: BTreeSet<String>,
+    /// Programs that wanted to trace what is traced.
+    tracing: BTreeSet<String>,
+    /// Whether to trace was asked for.
+    is_asked: bool,
 }
 
 impl Session<'_> {
@@ -237,6 +243,7 @@ impl Session<'_> {
         loop {
             match self.enforcer.wait().map_err(Error::Kernel)? {
                 Event::Refused(refused) => self.answer(&refused)?,
+                Event::Tracing(thread) => self.tell_of_tracer(thread),
                 Event::Ended(ending) => {
                     let was_refused =
                         !self.retry && self.record.may_have_ended(self.enforcer.command());
@@ -291,6 +298,18 @@ impl Session<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Says once of each program why it can't trace.
+    fn tell_of_tracer(&mut self, thread: Tid) {
+        let name = Thread::name_of(thread).unwrap_or_else(|| "a program".to_owned());
+        if self.tracing.insert(name.clone()) {
+            let without = if self.is_asked { ": leave --trace away, if it has to" } else { "" };
+            output::warning(&format_args!(
+                "{name} asks to trace, or to be traced, which fails with EPERM: a thread has one tracer, and callgate is \
+                 that already{without}"
+            ));
+        }
     }
 
     /// Gives up the listener for one of the program's own, where what is refused can still be seen then.

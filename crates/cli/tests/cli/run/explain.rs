@@ -201,6 +201,25 @@ fn a_profile_for_another_machine_says_so() {
     }
 }
 
+/// A thread has one tracer.
+#[test]
+fn a_traced_command_that_traces_is_told_why_it_cannot() {
+    let folder = Folder::new();
+    let script = "import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\n\
+                  for i in range(2): print(libc.ptrace(0, 0, 0, 0), ctypes.get_errno())";
+    let said = "python3 asks to trace, or to be traced, which fails with EPERM";
+    let policy = folder.file("p.gate", "policy 1\ndefault allow\n");
+    let options = ["run", "--explain", "--trace", "--profile", &policy, "--"];
+    let run = callgate(&[&options[..], &["/usr/bin/python3", "-c", script]].concat());
+    assert_eq!(run.succeeds(), "-1 1\n-1 1\n");
+    assert_eq!(run.stderr.matches(said).count(), 1, "{run:?}");
+    run.says(&["leave --trace away"]);
+    let options = ["run", "--explain", "--profile", &policy, "--", "/usr/bin/python3", "-c"];
+    let once = "import ctypes; print(ctypes.CDLL(None).ptrace(0, 0, 0, 0))";
+    let run = callgate(&[&options[..], &[once]].concat());
+    assert_eq!((run.succeeds(), &*run.stderr), ("0\n", ""));
+}
+
 #[test]
 fn signals_reach_the_command_and_are_its_end() {
     let folder = Folder::new();
