@@ -4,6 +4,7 @@ use callgate_rules::{Code, Diagnostic, Help, Label, Severity};
 use callgate_syscalls::{Action, Arch, Name, SeccompData};
 
 use crate::ground::{Call, Ground};
+use crate::listing;
 use crate::pages::page;
 use crate::place::FindingPlace;
 use crate::words;
@@ -33,6 +34,8 @@ pub struct Finding {
     pub helps: Vec<Help>,
     /// The places of a reader's remark, which says what each has to do with it.
     labels: Vec<Label>,
+    /// The instruction where it is, in a program.
+    instruction: Option<String>,
     /// The message without the syscalls that it lists.
     what: String,
     /// The syscalls that it lists, and on which architectures each is one of them.
@@ -65,9 +68,8 @@ impl Finding {
             }
             _ => diagnostic.labels.clone_from(&self.labels),
         }
-        if let Some(FindingPlace::Instruction { filter, instruction }) = self.place {
-            diagnostic =
-                diagnostic.note(format!("decided by instruction {instruction} of filter {filter}"));
+        if let Some(told) = &self.instruction {
+            diagnostic = diagnostic.note(told.clone());
         }
         for Shown { call, action } in &self.shown {
             diagnostic = diagnostic.note(format!("{} is {action}", words::call(call)));
@@ -158,6 +160,7 @@ impl Draft {
             notes: Vec::new(),
             helps: Vec::new(),
             labels: Vec::new(),
+            instruction: None,
             what,
             listed: Vec::new(),
             also: Vec::new(),
@@ -243,6 +246,8 @@ impl Findings {
         if let (None, Some(shown)) = (new.place, new.shown.first()) {
             new.place = ground.place(&shown.call, new.names.first().copied());
         }
+        let call = new.shown.first().map(|shown| &shown.call);
+        new.instruction = new.place.and_then(|place| listing::told(ground, place, call));
         if let (Some(place), false) = (ground.from, new.shown.is_empty()) {
             let note = format!("that is so for calls made from {place:#x}, where most are made");
             new.notes.push(note);

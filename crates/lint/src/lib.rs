@@ -35,6 +35,7 @@ mod finding;
 mod ground;
 mod hidden;
 mod libc;
+mod listing;
 mod mux;
 mod notify;
 mod pages;

@@ -149,6 +149,25 @@ fn where_calls_are_made_from_is_no_difference_between_them() {
     }
 }
 
+/// What decides is a return, so that the test before it is told, too.
+#[test]
+fn programs_show_the_instruction_that_decides_and_its_test() {
+    let told = |texts: &[&'static str], code: &str| {
+        let texts: &'static [&'static str] = texts.to_vec().leak();
+        let report = found(&Filter::Asm(texts));
+        let finding = report.findings.iter().find(|finding| finding.code.as_str() == code).unwrap();
+        finding.diagnostic().notes[0].clone()
+    };
+    let text = "ld [4]\njne #0xc000003e, no\nld [0]\njge #0x40000000, no\njeq #101, yes\njeq #60, yes\n\
+                no: ret #0x50026\nyes: ret #0x7fff0000\n";
+    let decided =
+        "decided by instruction 7 of filter 0, `ret ALLOW`, after the test 4, `jeq #101, ";
+    let note = told(&[text], "L0602");
+    assert!(note.starts_with(decided) && note.contains("ptrace"), "{note}");
+    let note = told(&["ja yes\nret #0x50001\nyes: ret #0x7fff0000\n"], "L0704");
+    assert!(note.starts_with("instruction 1 of filter 0 is `ret ERRNO(1)"), "{note}");
+}
+
 /// Blocks have members in common, which nobody wrote twice.
 #[test]
 fn members_that_blocks_share_are_no_mistake() {
