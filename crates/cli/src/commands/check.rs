@@ -65,7 +65,7 @@ pub(crate) struct Args {
     /// An architecture whose syscalls are counted, instead of this machine's own; may be repeated
     #[arg(long = "arch", value_name = "ARCH", value_parser = value::arch())]
     arches: Vec<Arch>,
-    /// Fail also for errors that `callgate lint` finds
+    /// Fail also for errors that `callgate lint` finds, and for names that the tool which reads the file passes over
     #[arg(long)]
     strict: bool,
     /// Check also that a container profile keeps to the limits of an artifact for Kubernetes
@@ -112,7 +112,7 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
         report(&stack, &arches)?;
     }
     let looks = world.is_none() || args.strict;
-    let is_wrong = looks && print::errors(&material)? > 0 && args.strict;
+    let is_wrong = looks && print::errors(&material, args.strict)? > 0 && args.strict;
     let breaks = match &world {
         Some(world) => print::against_world(&source.to_string(), &material, world, args.format)?,
         None => false,

@@ -188,6 +188,12 @@ fn check_fails_for_errors_where_that_is_asked_for() {
     assert!(run.text().contains("L0101") && run.text().contains("accepted"), "{run:?}");
     let mended = folder.file("q.gate", format!("{CLONE}enosys clone3\n"));
     assert!(!callgate(&["check", &mended, "--strict"]).succeeds().contains("wrong"));
+    // What is passed over is no part of the filter, whatever the file says.
+    let unit = folder.file("p.service", "[Service]\nSystemCallFilter=~mount mout\n");
+    assert!(!callgate(&["check", &unit]).succeeds().contains("W0401"));
+    let run = callgate(&["check", &unit, "--strict"]);
+    assert_eq!(run.code, Some(1));
+    assert!(run.text().contains("W0401") && run.text().contains("mout"), "{run:?}");
 }
 
 #[test]
