@@ -32,32 +32,33 @@ fn openat2(ground: &Ground<'_>, findings: &mut Findings, arch: Arch) {
 /// Memory that is written and run: who refuses one way means all.
 fn write_and_execute(ground: &mut Ground<'_>, findings: &mut Findings, arch: Arch) {
     let both = 2 | 4;
-    let ways = [
+    let refusable = [
         (names::MMAP, 2, both),
         (names::MMAP2, 2, both),
         (names::MPROTECT, 2, 4),
         (names::PKEY_MPROTECT, 2, 4),
     ];
-    let refused = ways.into_iter().find_map(|(name, index, prot)| {
+    let has_segments = ground.state(arch, names::SHMGET).is_some_and(|it| it != State::Shut);
+    let shared = constant("SHM_EXEC", arch).filter(|_| has_segments);
+    let shared = shared.map(|exec| (names::SHMAT, 2, exec));
+    let ways: Vec<(Name, usize, u64)> = refusable.into_iter().chain(shared).collect();
+    let refused = refusable.into_iter().find_map(|(name, index, prot)| {
         let call = ground.refused_for(arch, name, &[index], &arg_is(index, prot))?;
         (ground.is(arch, name, State::Part)).then_some((name, call))
     });
     let Some((refused_name, refused)) = refused else { return };
     for (name, index, prot) in ways {
         let Some(made) = ground.made_where(arch, name, &arg_is(index, prot)) else { continue };
-        // Memory that was never writable may become executable by mprotect; only mmap gives both at once.
-        if matches!(refused_name, names::MPROTECT | names::PKEY_MPROTECT)
-            && matches!(name, names::MMAP | names::MMAP2)
-        {
-            continue;
-        }
         let what = match refused_name {
             names::MMAP | names::MMAP2 => "PROT_WRITE|PROT_EXEC",
             _ => "PROT_EXEC",
         };
-        let message = format!(
-            "{refused_name} is refused with {what}, and {name} makes writable memory executable"
-        );
+        let does = match name {
+            names::MMAP | names::MMAP2 => "makes memory that is writable and executable",
+            names::SHMAT => "maps shared memory executable that is written elsewhere",
+            _ => "makes writable memory executable",
+        };
+        let message = format!("{refused_name} is refused with {what}, and {name} {does}");
         let draft = Draft::new("L0411", "write-and-execute", message).named(name).on(arch);
         findings.add(ground, draft.show(made).show(refused));
         return;

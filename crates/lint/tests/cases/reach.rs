@@ -138,6 +138,23 @@ pub(crate) const PROCESSES: &[Case] = &[
         ),
     },
     Case {
+    // Each way makes the refusal of another one void.
+    Case {
+        code: "L0411",
+        bad: deny!(
+            "errno EPERM { mprotect, pkey_mprotect } where prot any PROT_EXEC"
+            "errno EPERM shmat where shmflg any SHM_EXEC"
+        ),
+        good: deny!("errno EPERM { mprotect, pkey_mprotect } where prot has PROT_WRITE|PROT_EXEC"),
+    },
+    Case {
+        code: "L0411",
+        bad: deny!(
+            "errno EPERM mmap where prot has PROT_WRITE|PROT_EXEC"
+            "errno EPERM { mprotect, pkey_mprotect } where prot any PROT_EXEC"
+        ),
+        good: allow!("allow { mmap, mprotect } where prot none PROT_EXEC" "allow shmat"),
+    },
         code: "L0413",
         bad: gate!("arch x86" "default allow" "errno EPERM socket where family == AF_ALG"),
         good: gate!("arch x86" "default allow" "errno EPERM socket where family == AF_ALG" "errno EPERM socketcall"),
