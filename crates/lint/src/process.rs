@@ -16,6 +16,11 @@ const NAMESPACES: [&str; 7] = [
     "CLONE_NEWCGROUP",
 ];
 
+/// The other flags that `unshare` takes: with any bit beside them and those of namespaces it fails (`check_unshare_flags`,
+/// kernel/fork.c).
+const UNSHARED: [&str; 6] =
+    ["CLONE_FILES", "CLONE_FS", "CLONE_SYSVSEM", "CLONE_VM", "CLONE_SIGHAND", "CLONE_THREAD"];
+
 /// The flags with which `clone` makes processes and threads: none, a signal at the end, as fork, vfork and
 /// `pthread_create` of glibc have them.
 const PLAIN: [u64; 5] = [0, 0x11, 0x0120_0011, 0x4111, 0x003d_0f00];
@@ -91,12 +96,13 @@ pub(crate) fn made_with(
     flag: &str,
     bit: u64,
 ) -> Option<Call> {
-    if name != names::CLONE {
-        return ground.made_where(arch, name, &arg_bits(0, bit, bit));
-    }
     let bits = |names: &[&str]| {
         names.iter().filter_map(|name| constant(name, arch)).fold(0, |all, bit| all | bit)
     };
+    if name != names::CLONE {
+        let unknown = !bits(&NAMESPACES) & !bits(&UNSHARED);
+        return ground.made_where(arch, name, &arg_bits(0, unknown | bit, bit));
+    }
     let never = match flag {
         "CLONE_NEWUSER" => bits(&["CLONE_THREAD", "CLONE_FS"]),
         "CLONE_NEWPID" => bits(&["CLONE_THREAD"]),
@@ -112,7 +118,11 @@ pub(crate) fn made_with(
         (shared | thread, shared),
         (shared | thread, shared | thread),
     ];
-    takes.into_iter().filter(|(_, with)| with & never == 0).find_map(|(mask, with)| {
+    // The kernel does not look at the upper half, and a call without anything there convinces more.
+    let halves = [!u64::from(u32::MAX), 0];
+    let takes = halves.into_iter().flat_map(|half| takes.map(|(mask, with)| (mask | half, with)));
+    let mut takes = takes.filter(|(_, with)| with & never == 0);
+    takes.find_map(|(mask, with)| {
         let condition = arg_bits(clone_flags(arch), mask | never | bit, with | bit);
         ground.made_where(arch, name, &condition)
     })

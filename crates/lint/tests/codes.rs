@@ -168,6 +168,28 @@ fn programs_show_the_instruction_that_decides_and_its_test() {
     assert!(note.starts_with("instruction 1 of filter 0 is `ret ERRNO(1)"), "{note}");
 }
 
+/// What evades a refusal has no bits that the kernel refuses or does not read, where others do.
+#[test]
+fn company_of_flags_is_such_as_programs_pass() {
+    for (name, argument) in [("unshare", "unshare_flags"), ("clone", "clone_flags")] {
+        let text = format!(
+            "policy 1\narch x86_64\nforeign kill\ndefault allow\nenosys clone3\n\
+             errno EPERM {name} where {argument} == CLONE_NEWUSER\n"
+        );
+        let report = of_gate(&text);
+        let finding = report.findings.iter().find(|found| found.code.as_str() == "L0403").unwrap();
+        assert!(finding.shown[0].call.args[0] <= u32::MAX.into(), "{finding:?}");
+        let told = finding.diagnostic();
+        assert!(
+            told.notes.iter().any(|note| note.contains('|') && note.contains("CLONE_NEWUSER")),
+            "{told:?}"
+        );
+    }
+    let high = "policy 1\narch x86_64\nforeign kill\ndefault allow\n\
+                errno EPERM unshare where full(unshare_flags) <= 0xffffffff\n";
+    assert!(!codes(&of_gate(high)).contains("L0610"), "unshare(2) refuses what it does not know");
+}
+
 /// Blocks have members in common, which nobody wrote twice.
 #[test]
 fn members_that_blocks_share_are_no_mistake() {
