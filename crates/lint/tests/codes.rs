@@ -168,6 +168,29 @@ fn programs_show_the_instruction_that_decides_and_its_test() {
     assert!(note.starts_with("instruction 1 of filter 0 is `ret ERRNO(1)"), "{note}");
 }
 
+/// Where nothing is executed, the program that loads the filter has started.
+#[test]
+fn calls_of_starting_programs_are_asked_for_where_any_starts() {
+    let of = |more: &str, release: &str| {
+        let text =
+            format!("policy 1\narch x86_64\ndefault kill\nallow {{ write, exit_group {more} }}\n");
+        let policy = policy_of(&text);
+        let world = World { releases: vec![release.parse().unwrap()], kernels: Vec::new() };
+        let report = against_world(&Subject::policy(&policy), &Options::default(), &world).unwrap();
+        let names = report.findings.iter().filter(|finding| finding.code.as_str() == "L0801");
+        names.map(|finding| finding.about.clone()).collect::<BTreeSet<_>>()
+    };
+    let has = |found: &BTreeSet<String>, name: &str| found.contains(name);
+    let started = of("", "glibc-2.39");
+    assert!(!has(&started, "rseq") && !has(&started, "arch_prctl"), "{started:?}");
+    let threads = of(", clone", "glibc-2.39");
+    assert!(has(&threads, "rseq") && !has(&threads, "arch_prctl"), "{threads:?}");
+    let programs = of(", execve", "glibc-2.39");
+    assert!(has(&programs, "rseq") && has(&programs, "arch_prctl"), "{programs:?}");
+    // Containers are started under their filter.
+    assert!(has(&of("", "runc-1.1"), "execve"));
+}
+
 /// What evades a refusal has no bits that the kernel refuses or does not read, where others do.
 #[test]
 fn company_of_flags_is_such_as_programs_pass() {

@@ -80,8 +80,10 @@ fn what_musl_lacks_breaks_programs_and_is_mended() {
 #[test]
 fn what_is_killed_dies() {
     let folder = Folder::new();
-    let profile = folder
-        .file("k.gate", "policy 1\narch x86_64\ndefault kill\nallow { read, write, exit_group }\n");
+    let profile = folder.file(
+        "k.gate",
+        "policy 1\narch x86_64\ndefault kill\nallow { execve, read, write, exit_group }\n",
+    );
     let found = callgate(&["check", &profile, "--libc", "glibc-2.35", "--runtime", "libuv-1.50"]);
     assert_eq!(found.code, Some(1), "{found:?}");
     for text in [

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use callgate_facts::{Drift, Fallback, Occasion, Release};
+use callgate_facts::{Drift, Fallback, Occasion, Release, ReleaseKind};
 use callgate_policy::{Comparison, Condition, Field, Operator};
 use callgate_rules::Help;
 use callgate_syscalls::{Action, ActionKind, Arch, Errno, Name, names};
@@ -127,11 +127,17 @@ fn kills(action: Action) -> bool {
 fn is_made(ground: &mut Ground<'_>, arch: Arch, name: Name, row: Drift) -> Option<bool> {
     // Who makes threads alone never forks.
     let forks = matches!(name, names::FORK | names::VFORK);
-    let is_open = |other: Name| match other {
+    let mut is_open = |other: Name| match other {
         names::CLONE if forks => makes_processes(ground, arch),
         _ => ground.state(arch, other).is_some_and(|s| s != State::Shut),
     };
     match row.occasion() {
+        // A filter under which nothing is executed is loaded by a program that runs already, and starts threads at most.
+        Occasion::Start if is_of_starts(row) => {
+            let executes = is_open(names::EXECVE) || is_open(names::EXECVEAT);
+            let is_of_threads = row.caller().contains("each thread");
+            Some(executes || is_of_threads && makes_threads(ground, arch))
+        }
         Occasion::Start => Some(true),
         Occasion::For(others) => Some(others.into_iter().any(is_open)),
         Occasion::Twins => Some(older(name).is_some_and(is_open)),
@@ -139,11 +145,26 @@ fn is_made(ground: &mut Ground<'_>, arch: Arch, name: Name, row: Drift) -> Optio
     }
 }
 
+/// Whether a call is made where programs start and not later, by the program: who starts it in a container has its
+/// filter before.
+fn is_of_starts(row: Drift) -> bool {
+    let is_container = ReleaseKind::of(row.part()) == Some(ReleaseKind::Container);
+    !is_container && ["start", "dynamic loader"].iter().any(|word| row.caller().contains(word))
+}
+
 /// Whether `clone` is made without the flag of threads.
 fn makes_processes(ground: &mut Ground<'_>, arch: Arch) -> bool {
     let Some(thread) = constant("CLONE_THREAD", arch) else { return false };
     let process = arg_bits(clone_flags(arch), thread, 0);
     ground.made_where(arch, names::CLONE, &process).is_some()
+}
+
+/// Whether `clone` is made with the flag of threads, or `clone3` with any.
+fn makes_threads(ground: &mut Ground<'_>, arch: Arch) -> bool {
+    let Some(thread) = constant("CLONE_THREAD", arch) else { return false };
+    let with_flag = arg_bits(clone_flags(arch), thread, thread);
+    let is_made = ground.state(arch, names::CLONE3).is_some_and(|state| state != State::Shut);
+    is_made || ground.made_where(arch, names::CLONE, &with_flag).is_some()
 }
 
 /// The call of the same name without its last suffix.

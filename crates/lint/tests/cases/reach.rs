@@ -135,9 +135,9 @@ pub(crate) const PROCESSES: &[Case] = &[
         good: deny!(
             "errno EPERM mmap where prot has PROT_WRITE|PROT_EXEC"
             "errno EPERM { mprotect, pkey_mprotect } where prot any PROT_EXEC"
+            "errno EPERM shmat where shmflg any SHM_EXEC"
         ),
     },
-    Case {
     // Each way makes the refusal of another one void.
     Case {
         code: "L0411",
@@ -155,6 +155,7 @@ pub(crate) const PROCESSES: &[Case] = &[
         ),
         good: allow!("allow { mmap, mprotect } where prot none PROT_EXEC" "allow shmat"),
     },
+    Case {
         code: "L0413",
         bad: gate!("arch x86" "default allow" "errno EPERM socket where family == AF_ALG"),
         good: gate!("arch x86" "default allow" "errno EPERM socket where family == AF_ALG" "errno EPERM socketcall"),
