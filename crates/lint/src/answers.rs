@@ -95,8 +95,11 @@ fn unlisted(ground: &mut Ground<'_>, findings: &mut Findings, arch: Arch) {
     let makes_any = has(|state| state != State::Shut);
     if action.kind().executes() && refuses_any {
         let message = "what is not refused by name is made, also calls that the next kernel brings";
-        findings
-            .add(ground, Draft::new("L0512", "unlisted", message).on(arch).show((action, call)));
+        let draft = Draft::new("L0512", "unlisted", message).on(arch).show((action, call));
+        let open = crate::ways::left_open(ground, arch);
+        let told = format!("among what is made: {}", open.join(", "));
+        let draft = if open.is_empty() { draft } else { draft.note(told) };
+        findings.add(ground, draft);
     } else if makes_any
         && action.kind() == ActionKind::Errno
         && action != crate::process::enosys(arch)

@@ -164,6 +164,29 @@ pub(crate) fn check(ground: &mut Ground<'_>, findings: &mut Findings) {
     }
 }
 
+/// What an allow list would be warned of, and a deny list leaves open: each is a finding there only beside something
+/// that is refused for the same reason.
+pub(crate) fn left_open(ground: &mut Ground<'_>, arch: Arch) -> Vec<String> {
+    let mut open = Vec::new();
+    for way in WAYS {
+        let condition = match way.with {
+            None => Condition::always(),
+            Some((index, name)) => match constant(name, arch) {
+                Some(value) => arg_is(index, value),
+                None => continue,
+            },
+        };
+        let mut is_made = |name: Name| ground.made_where(arch, name, &condition).is_some();
+        if let Some(name) = way.calls.iter().find(|name| is_made(**name)) {
+            open.push(
+                way.with
+                    .map_or_else(|| name.to_string(), |(_, with)| format!("{name} with {with}")),
+            );
+        }
+    }
+    open
+}
+
 fn open(
     ground: &mut Ground<'_>,
     findings: &mut Findings,

@@ -213,6 +213,18 @@ fn company_of_flags_is_such_as_programs_pass() {
     assert!(!codes(&of_gate(high)).contains("L0610"), "unshare(2) refuses what it does not know");
 }
 
+/// A deny list leaves open what allow lists are warned of, and says so in one finding.
+#[test]
+fn deny_lists_say_what_they_leave_open() {
+    let text =
+        "policy 1\narch x86_64\nforeign kill\ndefault allow\nerrno EPERM { reboot, ptrace, bpf }\n";
+    let report = of_gate(text);
+    let found = report.findings.iter().find(|it| it.code.as_str() == "L0512").unwrap();
+    let note = found.notes.iter().find(|note| note.starts_with("among")).unwrap();
+    assert!(note.contains("io_uring_setup") && note.contains("ioctl with TIOCSTI"), "{note}");
+    assert!(!note.contains("ptrace") && !note.contains("bpf"), "{note}");
+}
+
 /// Blocks have members in common, which nobody wrote twice.
 #[test]
 fn members_that_blocks_share_are_no_mistake() {
