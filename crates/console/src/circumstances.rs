@@ -94,6 +94,24 @@ pub fn words(how: &ProfileArgs) -> Result<String, Error> {
     Ok(format!("on {} and Linux {} {caps}", options.native, options.kernel))
 }
 
+/// The version of systemd whose sets a text is read with, where it names any and none was asked for.
+#[must_use]
+pub fn assumed_sets(input: &Input, how: &ProfileArgs) -> Option<&'static str> {
+    match input {
+        Input::Profile(text) => text.assumed_sets(how),
+        Input::Program(..) | Input::Process(_) => None,
+    }
+}
+
+/// Says whose sets a unit was read with.
+pub fn remark_sets(how: &ProfileArgs, version: Option<&str>) {
+    if let Some(version) = version.filter(|_| !how.quiet) {
+        output::note(&format_args!(
+            "the sets that the unit names are those of systemd {version}; --systemd asks about other versions"
+        ));
+    }
+}
+
 /// Says of an answer under which circumstances it is one, where it is about what depends on any: `what is compared`.
 ///
 /// # Errors

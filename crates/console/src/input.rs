@@ -239,6 +239,15 @@ impl Unresolved {
         }
     }
 
+    /// The version of systemd whose sets a unit is read with, where it names any and none was asked for.
+    #[must_use]
+    pub fn assumed_sets(&self, args: &ProfileArgs) -> Option<&'static str> {
+        match &self.text {
+            Text::Dialect(foreign) => foreign.assumed_sets(args),
+            Text::Profile(_) | Text::Gate(_) | Text::Code(_) => None,
+        }
+    }
+
     /// As [`Unresolved::resolve`], without warnings.
     ///
     /// # Errors

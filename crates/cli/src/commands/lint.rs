@@ -77,11 +77,12 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     }
     let sources: Vec<&Source> = args.filters.iter().chain(&args.against).collect();
     input::stdin_once(&sources)?;
-    let is_left_open = Cell::new(false);
+    let (is_left_open, sets) = (Cell::new(false), Cell::new(None));
     let read = |source: &Source| {
         let input = input::read(source, &args.how)?;
         let depends = circumstances::is_left_open(&input, &args.how, &args.arches);
         is_left_open.set(is_left_open.get() || depends);
+        sets.set(sets.get().or_else(|| circumstances::assumed_sets(&input, &args.how)));
         Material::of(&input, &args.how, &args.arches)
     };
     let base = args.against.as_ref().map(read).transpose()?;
@@ -89,6 +90,7 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     failed.iter().for_each(output::error);
     print::findings(&looked, &failed, args.format)?;
     circumstances::remark("what is looked at", &args.how, is_left_open.get())?;
+    circumstances::remark_sets(&args.how, sets.get());
     if let Some(error) = failed.first() {
         return Ok(error.status());
     }

@@ -175,6 +175,17 @@ fn errors_are_left_out_by_their_codes_alone() {
     callgate(&["lint", &file, "--allow", "L0401"]).succeeds();
 }
 
+/// Sets grow from version to version, so that it matters whose they are.
+#[test]
+fn units_are_read_with_the_sets_of_a_version_that_is_said() {
+    let folder = Folder::new();
+    let unit = folder.file("p.service", "[Service]\nSystemCallFilter=@system-service\n");
+    callgate(&["lint", &unit]).says(&["sets", "systemd 257", "--systemd"]);
+    assert!(!callgate(&["lint", &unit, "--systemd", "252"]).stderr.contains("sets"));
+    let plain = folder.file("q.service", "[Service]\nSystemCallFilter=read write\n");
+    assert!(!callgate(&["lint", &plain]).stderr.contains("sets"));
+}
+
 #[test]
 fn check_fails_for_errors_where_that_is_asked_for() {
     let folder = Folder::new();

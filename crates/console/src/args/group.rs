@@ -124,6 +124,12 @@ impl ProfileArgs {
         self.thread.as_deref()
     }
 
+    /// Whether a version of systemd was given.
+    #[must_use]
+    pub const fn names_systemd(&self) -> bool {
+        self.systemd.is_some()
+    }
+
     /// The source of systemd's sets, where a version was given.
     ///
     /// # Errors

@@ -93,6 +93,18 @@ impl Foreign {
         Ok(Self { written: written(dialect, Options::default(), sources, is_file)?, is_file })
     }
 
+    /// The version of systemd whose sets a unit is read with, where it names any and none was asked for.
+    pub(super) fn assumed_sets(&self, args: &ProfileArgs) -> Option<&'static str> {
+        let names_sets = |line: &str| {
+            let line = line.trim_start();
+            line.starts_with("SystemCall") && line.contains('@')
+        };
+        let is_unit = self.written.dialect == Dialect::Systemd && !args.names_systemd();
+        let mut lines = self.written.sources.iter().flat_map(|source| source.text().lines());
+        (is_unit && lines.any(names_sets))
+            .then(|| Options::default().systemd.trim_start_matches("systemd-"))
+    }
+
     pub(super) const fn sources(&self) -> &Sources {
         &self.written.sources
     }
