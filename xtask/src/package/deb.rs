@@ -35,8 +35,7 @@ pub(super) fn build(sources: &Sources) -> Result<Vec<PathBuf>, String> {
         succeed(build.env("DEB_BUILD_OPTIONS", "nocheck"))?;
         return packages(&sources.folder.join("deb"), ".deb", &PACKAGES);
     }
-    build.env("DEB_BUILD_PROFILES", "nodoc");
-    succeed(build.env("DEB_BUILD_OPTIONS", "nocheck nodoc"))?;
+    succeed(build.env("DEB_BUILD_OPTIONS", "nocheck nobook"))?;
     let others: Vec<&str> = PACKAGES.into_iter().filter(|name| *name != BOOK).collect();
     packages(&sources.folder.join("deb"), ".deb", &others)
 }
