@@ -44,7 +44,7 @@ impl Asked {
         let names: Vec<&str> = self.flags.iter().map(|flag| flag.name()).collect();
         // Writing to a string cannot fail.
         if !names.is_empty() {
-            let _ = writeln!(text, "flags {}", names.join(", "));
+            let _ = writeln!(text, "load-flags {}", names.join(", "));
         }
         if let Some(Listener { path, metadata }) = &self.listener {
             let with =

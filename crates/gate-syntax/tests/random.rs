@@ -218,7 +218,7 @@ impl Writer {
             "default errno EPERM",
             "groups 2026.11",
             "libc glibc>=2.31, musl",
-            "flags SECCOMP_FILTER_FLAG_LOG,SECCOMP_FILTER_FLAG_TSYNC",
+            "load-flags SECCOMP_FILTER_FLAG_LOG,SECCOMP_FILTER_FLAG_TSYNC",
             "listener \"/run/agent.sock\"",
             "listener \"/run/a \\\"b\\\".sock\"  with  \"x # y\"",
         ]);

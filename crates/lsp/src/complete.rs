@@ -63,7 +63,7 @@ fn offers(before: &Before, arches: &[Arch]) -> Vec<Offer> {
         },
         "groups" => versions(),
         "libc" => keywords(vocabulary::LIBRARIES.iter()),
-        "flags" => keywords(LoadFlag::ALL.map(LoadFlag::name).iter()),
+        "load-flags" => keywords(LoadFlag::ALL.map(LoadFlag::name).iter()),
         "listener" if texts.len() == 2 => keywords(["with"].iter()),
         "use" => groups(),
         "test" => in_test(texts, arches),

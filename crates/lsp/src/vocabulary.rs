@@ -19,7 +19,9 @@ pub(crate) fn meaning(word: &str) -> Option<&'static str> {
         "default" => "`default VERDICT`: what happens to all other calls.",
         "groups" => "`groups 2026.11`: pins what families and blocks mean.",
         "libc" => "`libc glibc >= 2.31, musl`: the C libraries that the policy is for.",
-        "flags" => "`flags SECCOMP_FILTER_FLAG_LOG`: what loading the filter asks of the kernel.",
+        "load-flags" => {
+            "`load-flags SECCOMP_FILTER_FLAG_LOG`: what loading the filter asks of the kernel."
+        }
         "listener" => {
             "`listener \"/run/agent.sock\"`: the socket of the agent that answers what the policy says `notify` about."
         }

@@ -93,7 +93,7 @@ static void files(void)
 	scmp_filter_ctx filter = NULL;
 	unsigned value = 0;
 
-	put("server.gate", "policy 1\ndefault allow\nflags SECCOMP_FILTER_FLAG_LOG\n"
+	put("server.gate", "policy 1\ndefault allow\nload-flags SECCOMP_FILTER_FLAG_LOG\n"
 	    "include \"part.gate\"\n");
 	put("part.gate", "errno EXDEV { mkdir, mkdirat }\n");
 	CHECK(callgate_filter_from_file(&filter, "server.gate") == 0);

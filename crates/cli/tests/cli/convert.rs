@@ -213,7 +213,7 @@ fn what_a_profile_asks_for_goes_along_or_is_named() {
             let text = std::fs::read_to_string(&next).unwrap();
             let words = match to {
                 "gate" => [
-                    "flags SECCOMP_FILTER_FLAG_LOG\n",
+                    "load-flags SECCOMP_FILTER_FLAG_LOG\n",
                     "listener \"/run/a\\\"b.sock\" with \"m\\\\n\"\n",
                 ],
                 _ => [

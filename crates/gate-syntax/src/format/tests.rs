@@ -22,7 +22,7 @@ fn spaces_are_set() {
         ),
         ("policy 1;arch x86_64 ;  default kill", "policy 1; arch x86_64; default kill\n"),
         ("libc glibc>=2.31,musl", "libc glibc >= 2.31, musl\n"),
-        ("flags  A,B", "flags A, B\n"),
+        ("load-flags  A,B", "load-flags A, B\n"),
         ("listener   \"/a\"with\"b\"", "listener \"/a\" with \"b\"\n"),
         ("allow {read,nr 5 , @a}where x&3==-1", "allow { read, nr 5, @a } where x & 3 == -1\n"),
         ("allow a where b in { 1 , 3 .. 9 , A | B }", "allow a where b in {1, 3..9, A|B}\n"),

@@ -28,7 +28,7 @@ fn header(p: &mut Parser<'_>, first: &str) -> Read {
         "baseline" => (Baseline, baseline),
         "default" => (Default, verdict),
         "groups" => (Groups, |p| expect(p, Version, "a version of the groups, as in 2026.11")),
-        "flags" => (Flags, flags),
+        "load-flags" => (Flags, flags),
         "listener" => (Listener, listener),
         _ => (Libc, libc),
     };
@@ -92,7 +92,7 @@ const KNOWN: [&str; 2] = ["linux", "nr"];
 /// `SECCOMP_FILTER_FLAG_LOG, SECCOMP_FILTER_FLAG_SPEC_ALLOW`.
 fn flags(p: &mut Parser<'_>) -> Read {
     loop {
-        word(p, "a flag of seccomp(2), as in `flags SECCOMP_FILTER_FLAG_LOG`")?;
+        word(p, "a flag of seccomp(2), as in `load-flags SECCOMP_FILTER_FLAG_LOG`")?;
         if !p.eat(Comma) {
             return Ok(());
         }

@@ -99,7 +99,7 @@ kinds! {
     Groups,
     /// `libc glibc >= 2.31, musl`.
     Libc,
-    /// `flags SECCOMP_FILTER_FLAG_LOG`.
+    /// `load-flags SECCOMP_FILTER_FLAG_LOG`.
     Flags,
     /// `listener "/run/agent.sock" with "metadata"`.
     Listener,

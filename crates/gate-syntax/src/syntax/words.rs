@@ -2,7 +2,15 @@
 
 /// Words that a header line begins with.
 pub const HEADERS: [&str; 10] = [
-    "policy", "arch", "machine", "foreign", "baseline", "default", "groups", "libc", "flags",
+    "policy",
+    "arch",
+    "machine",
+    "foreign",
+    "baseline",
+    "default",
+    "groups",
+    "libc",
+    "load-flags",
     "listener",
 ];
 
@@ -20,7 +28,7 @@ pub const STATEMENTS: [&str; 26] = [
     "default",
     "groups",
     "libc",
-    "flags",
+    "load-flags",
     "listener",
     "include",
     "use",

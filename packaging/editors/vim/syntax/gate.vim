@@ -4,8 +4,8 @@ if exists("b:current_syntax")
   finish
 endif
 
-syntax match gateStatement /^\s*\%(baseline\|listener\|default\|foreign\|include\|machine\|always\|groups\|policy\|flags\|group\|arch\|libc\|test\|use\|on\)\>/
-syntax match gateStatement /[{;]\@1<=\s*\%(baseline\|listener\|default\|foreign\|include\|machine\|always\|groups\|policy\|flags\|group\|arch\|libc\|test\|use\|on\)\>/
+syntax match gateStatement /^\s*\%(load-flags\|baseline\|listener\|default\|foreign\|include\|machine\|always\|groups\|policy\|group\|arch\|libc\|test\|use\|on\)\>/
+syntax match gateStatement /[{;]\@1<=\s*\%(load-flags\|baseline\|listener\|default\|foreign\|include\|machine\|always\|groups\|policy\|group\|arch\|libc\|test\|use\|on\)\>/
 syntax match gateVerdict /\%(\%(^\|{\)\s*\%(always\s\+\)\=\|->\s*\|\<\%(default\|foreign\|else\)\s\+\)\@<=\%(kill-thread\|enosys\|notify\|allow\|errno\|trace\|kill\|trap\|log\|raw\)\>-\@!/
 syntax keyword gateOperator where because and or not nr linux else without full low32 cap kernel in has any none only
 syntax match gateOperator /==\|!=\|<=\|>=\|->\|\.\.\|[<>|&]/

@@ -44,7 +44,7 @@ fn a_policy_of_the_language_has_an_agent_too() {
             "answer": {"errno": "EROFS"}}]}"#,
     );
     let folder = Folder::new();
-    let header = "policy 1\ndefault allow\nflags SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV\n";
+    let header = "policy 1\ndefault allow\nload-flags SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV\n";
     let text = format!(
         "{header}listener \"{}\" with \"of the policy\"\nnotify {{ mkdir, mkdirat }}\n",
         agent.socket()

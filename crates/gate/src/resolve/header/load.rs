@@ -10,7 +10,7 @@ use crate::tree;
 const PREFIX: &str = "SECCOMP_FILTER_FLAG_";
 
 impl Reader<'_, '_> {
-    /// `flags SECCOMP_FILTER_FLAG_LOG`.
+    /// `load-flags SECCOMP_FILTER_FLAG_LOG`.
     pub(super) fn flags(&mut self, line: &Node) {
         let words = tree::tokens(line).skip(1).filter(|token| token.kind() == SyntaxKind::Word);
         for token in words {
