@@ -246,6 +246,9 @@ fn in_condition(fault: Fault, found: &str) -> Vec<(String, Option<String>)> {
         (Fault::Operator, "=") => {
             vec![("equality is written `==`".to_owned(), Some("==".to_owned()))]
         }
+        (Fault::Operator, "is") => {
+            vec![("equality is written `==`".to_owned(), Some("==".to_owned()))]
+        }
         (Fault::Operator, "not") => hint("write `not (ARGUMENT in {...})`"),
         (Fault::Operator, "~") => hint("bits are tested by `has`, `any`, `none` and `only`"),
         (Fault::Operator, word) => nearest(word, words::TESTS)
@@ -307,6 +310,10 @@ fn rewording(found: &str, next: &str) -> Vec<(String, Option<String>)> {
             None => return Vec::new(),
         },
     };
+    // What stands there is no misspelling of itself.
+    if here == found {
+        return Vec::new();
+    }
     vec![(format!("did you mean `{here}`?"), Some(here.to_owned()))]
 }
 
