@@ -122,6 +122,26 @@ pub(crate) fn overlap(
     })
 }
 
+/// Two of the named values of which a union would be a third: of one field, or of one list.
+pub(crate) fn joined(
+    call: Name,
+    argument: &str,
+    named: &[&str],
+    arch: Arch,
+) -> Option<[&'static str; 2]> {
+    let mut parts = Constants::of(call, argument).flat_map(|usage| usage.constants.parts());
+    parts.find_map(|part| {
+        if !matches!(part.kind, PartKind::Field { .. } | PartKind::Values) {
+            return None;
+        }
+        let own = part.members().filter(|one| named.contains(&one.name()));
+        let mut own = own.filter_map(|one| Some((one.name(), one.on(arch)?)));
+        let (first, value) = own.next()?;
+        let (second, _) = own.find(|(_, other)| *other != value)?;
+        Some([first, second])
+    })
+}
+
 /// Names of constants that may be meant by a word: first those that the argument takes.
 pub(crate) fn near_constants(call: Option<Name>, argument: &str, word: &str) -> Vec<&'static str> {
     let own = || {
@@ -274,5 +294,9 @@ pub(crate) fn spelling(
             return None;
         }
     }
-    (!spelling.constants.is_empty() && union == value).then(|| spelling.to_string())
+    let names: Vec<&str> = spelling.constants.iter().map(|constant| constant.name()).collect();
+    if joined(call, argument, &names, arch).is_some() {
+        return None;
+    }
+    (!names.is_empty() && union == value).then(|| spelling.to_string())
 }

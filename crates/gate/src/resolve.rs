@@ -119,6 +119,8 @@ struct GroupLines {
     node: Node,
     source: SourceId,
     name: Span,
+    /// Whether anything names it.
+    is_used: bool,
 }
 
 /// What has been read so far.
@@ -165,6 +167,21 @@ impl<'a, 'l> Reader<'a, 'l> {
         self.header(&root);
         self.without();
         self.lines(&root, &Scope::default());
+        self.unused_groups();
+    }
+
+    /// Reads the groups that nothing uses, for what is wrong with them, and takes nothing of them.
+    fn unused_groups(&mut self) {
+        let unused: Vec<GroupLines> =
+            self.groups.values().filter(|group| !group.is_used).cloned().collect();
+        let before = (self.rules.len(), self.always.len(), self.tests.len());
+        for group in unused {
+            self.source = group.source;
+            self.lines(&group.node, &Scope { pastes: 1, ..Scope::default() });
+        }
+        self.rules.truncate(before.0);
+        self.always.truncate(before.1);
+        self.tests.truncate(before.2);
     }
 
     /// Adds a text and reads its tree; none where it is not understood.

@@ -1,11 +1,12 @@
 //! Conditions: arguments by name, in the width and with the sign that the kernel reads.
 
 mod argument;
+mod joined;
 
 use callgate_policy::Operator;
 use callgate_rules::{
-    Arg, ArgBits, ArgSign, ArgTest, Code, Cond, Diagnostic, Member, Relation, Subject, Term, Value,
-    arg,
+    Arg, ArgBits, ArgSign, ArgTest, Code, Cond, Diagnostic, Member, Relation, Subject, SubjectKind,
+    Term, Value, arg,
 };
 use callgate_syscalls::Arch;
 
@@ -65,11 +66,14 @@ impl Reader<'_, '_> {
         let operand = tree::child(node, SyntaxKind::Operand)?;
         let operator = tree::tokens(node).next()?;
         let (name, bits) = argument::name_of(&operand)?;
-        let arches = self.arches_to_check(scope);
+        let arches = having(self.arches_to_check(scope), subjects);
         let call = subjects.iter().find_map(|subject| subject.kind.names().first().copied());
         let place = Compared { call, argument: name.text(), arches: &arches };
         let mask = match tree::child(&operand, SyntaxKind::Value) {
-            Some(node) => Some(self.value(&node, place)?),
+            Some(node) => {
+                self.no_value_as_mask(&node, place)?;
+                Some(self.value(&node, place)?)
+            }
             None => None,
         };
         let written = self.relation(node, operator.text(), mask.is_some(), place);
@@ -112,6 +116,10 @@ impl Reader<'_, '_> {
         }
         let written = tree::child(node, SyntaxKind::Value)?;
         let value = self.value(&written, place)?;
+        self.no_bitless((operator, &written), &value, place)?;
+        if Bits::parse(operator).is_none() {
+            self.no_joined(&written, place)?;
+        }
         if let Some(overlap) = overlap(operator, &written, place) {
             return self.field(node, operator, overlap, &written, value, is_masked);
         }
@@ -207,6 +215,7 @@ impl Reader<'_, '_> {
         for member in set.children() {
             if member.kind() != SyntaxKind::Range {
                 let WrittenValue { value, is_null, .. } = self.value(&member, place)?;
+                self.no_joined(&member, place)?;
                 nulls &= is_null;
                 members.push(Member::One(value));
                 continue;
@@ -247,6 +256,18 @@ impl Reader<'_, '_> {
             self.report(diagnostic);
         }
     }
+}
+
+/// The architectures on which a statement is about anything; all where that is none.
+fn having(arches: Vec<Arch>, subjects: &[Subject]) -> Vec<Arch> {
+    let has = |arch: &Arch| {
+        subjects.iter().any(|subject| match &subject.kind {
+            SubjectKind::Number(_) => true,
+            kind => kind.names().iter().any(|name| arch.syscall(*name).is_some()),
+        })
+    };
+    let own: Vec<Arch> = arches.iter().copied().filter(has).collect();
+    if own.is_empty() { arches } else { own }
 }
 
 /// The values whose bits are those that a condition tests, besides the named ones.

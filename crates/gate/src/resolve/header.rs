@@ -12,6 +12,7 @@ use callgate_syscalls::{Arch, KernelVersion, Name, SyscallNr};
 use rowan::Direction;
 
 use super::Reader;
+use super::statement::ERRNO_0;
 use super::value::number;
 use crate::known;
 use crate::syntax::{Node, SyntaxKind, Token, words};
@@ -156,7 +157,15 @@ impl Reader<'_, '_> {
 
     fn verdict_in(&mut self, line: &Node) -> Option<Verdict> {
         let node = tree::child(line, SyntaxKind::Verdict)?;
-        self.verdict(&node)
+        let verdict = self.verdict(&node)?;
+        if verdict.on(Arch::X86_64).raw() == ERRNO_0 {
+            let message = "`errno 0` tells programs that each of these calls succeeded";
+            let diagnostic = Diagnostic::warning(Code::new("E0380"), message)
+                .primary(self.span_of(&node), "though nothing happens")
+                .help_with_edit("refuse them", self.span_of(&node), "errno EPERM");
+            self.report(diagnostic);
+        }
+        Some(verdict)
     }
 
     fn version(&mut self, line: &Node) {

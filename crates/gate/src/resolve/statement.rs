@@ -11,7 +11,7 @@ use callgate_syscalls::Arch;
 
 use super::{GroupLines, Reader, Scope};
 use crate::expect::{Expected, Test};
-use crate::syntax::{File, Node, SyntaxKind, Token};
+use crate::syntax::{File, Node, SyntaxKind, Token, unquoted};
 use crate::{known, tree};
 
 /// How deep groups may be pasted into each other.
@@ -84,7 +84,8 @@ impl Reader<'_, '_> {
             let message = format!("`{}` is a block of callgate's", name.text());
             return self.error("E0335", message, span, "a group needs a name of its own");
         }
-        let lines = GroupLines { node: line.clone(), source: self.source, name: span };
+        let lines =
+            GroupLines { node: line.clone(), source: self.source, name: span, is_used: false };
         self.groups.insert(name.text().to_owned(), lines);
     }
 
@@ -92,7 +93,7 @@ impl Reader<'_, '_> {
         let mut blocks = Vec::new();
         for token in tree::tokens(line).filter(|token| token.kind() == SyntaxKind::Block) {
             let name = token.text().trim_start_matches('@');
-            match (self.groups.get(name).cloned(), known::blocks(name)) {
+            match (self.named_group(name), known::blocks(name)) {
                 (Some(group), _) => self.paste(&group, &token, scope),
                 (None, Some(found)) => blocks.extend(found),
                 (None, None) => {
@@ -102,6 +103,13 @@ impl Reader<'_, '_> {
             }
         }
         self.blocks(&blocks, scope, self.span_of(line));
+    }
+
+    /// A group of the file, which is used herewith.
+    pub(super) fn named_group(&mut self, name: &str) -> Option<GroupLines> {
+        let group = self.groups.get_mut(name)?;
+        group.is_used = true;
+        Some(group.clone())
     }
 
     /// Reads the lines of a group as if they stood here.
@@ -132,9 +140,7 @@ impl Reader<'_, '_> {
         let condition = tree::child(line, SyntaxKind::Where)
             .map(|node| self.condition(&node, &subjects, scope));
         let Some(verdict) = verdict else { return };
-        if verdict.on(Arch::X86_64).raw() == ERRNO_0
-            && tree::child(line, SyntaxKind::Because).is_none()
-        {
+        if verdict.on(Arch::X86_64).raw() == ERRNO_0 && !gives_reason(line) {
             self.fake_success(line, verdict_span);
         }
         self.no_running_block(&subject, verdict);
@@ -278,6 +284,13 @@ impl Reader<'_, '_> {
     }
 }
 
+/// Whether a statement says why, and not in an empty text.
+fn gives_reason(line: &Node) -> bool {
+    let because = tree::child(line, SyntaxKind::Because);
+    let text = because.and_then(|because| tree::token(&because, SyntaxKind::Text));
+    text.and_then(|token| unquoted(token.text())).is_some_and(|text| !text.trim().is_empty())
+}
+
 /// The conditions of blocks by their texts, as nodes of one tree: most of what parsing a short text
 /// takes is spent on a tree for it.
 struct Conditions(BTreeMap<&'static str, Node>);
@@ -302,7 +315,7 @@ impl Conditions {
 }
 
 /// The word that makes a call succeed without being made.
-const ERRNO_0: u32 = 0x0005_0000;
+pub(super) const ERRNO_0: u32 = 0x0005_0000;
 
 /// Whether the comment behind a statement says that it may be without effect.
 fn says_redundant(line: &Node) -> bool {

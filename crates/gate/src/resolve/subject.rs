@@ -121,7 +121,7 @@ impl Reader<'_, '_> {
     fn members(&mut self, token: &Token, scope: &Scope) -> Option<SubjectKind> {
         let name = token.text().trim_start_matches('@');
         let span = self.span(token.text_range().into());
-        let members = match self.groups.get(name).cloned() {
+        let members = match self.named_group(name) {
             Some(group) => {
                 if let Some(line) = group.node.children().find(|line| !self.is_plain(line)) {
                     self.no_plain_group(&group, &line, token);

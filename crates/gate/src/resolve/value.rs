@@ -147,6 +147,11 @@ impl Reader<'_, '_> {
 fn unknown_constant(name: &str, span: Span, place: Compared<'_>) -> Diagnostic {
     let diagnostic =
         Diagnostic::error(Code::new("E0360"), format!("no constant is called `{name}`"));
+    if let Some(number) = mask_of(name) {
+        return diagnostic
+            .primary(span, "a mask of the headers, not a value that an argument takes")
+            .help_with_edit("write the number", span, number);
+    }
     let near = known::near_constants(place.call, place.argument, name);
     match near.first() {
         Some(first) if first.ends_with(&format!("_{}", name.to_ascii_uppercase())) => diagnostic
@@ -163,6 +168,19 @@ fn unknown_constant(name: &str, span: Span, place: Compared<'_>) -> Diagnostic {
         None => diagnostic
             .primary(span, "neither a number nor a constant of the kernel's headers")
             .help("write the number, with a comment that says what it is"),
+    }
+}
+
+/// What headers call the bits of a field, or nothing, by name.
+fn mask_of(name: &str) -> Option<&'static str> {
+    match name {
+        "O_ACCMODE" => Some("0x3"),
+        "S_IFMT" => Some("0o170000"),
+        "CSIGNAL" => Some("0xff"),
+        "FUTEX_CMD_MASK" => Some("0xfffffe7f"),
+        "MAP_TYPE" => Some("0xf"),
+        "MAP_FILE" => Some("0"),
+        _ => None,
     }
 }
 

@@ -186,10 +186,8 @@ impl Site<'_> {
             let of = self.without_zeros(value(c.value()));
             let mask = self.without_zeros(value(c.mask()));
             // The bits of a field by the names of values would be those of some value.
-            let mask = match c.mask() & self.field(c) {
-                0 => mask,
-                _ => self.with_number(c, c.mask()),
-            };
+            let is_plain = c.mask() & self.field(c) == 0 && !self.is_of_values(c, "has", &mask);
+            let mask = if is_plain { mask } else { self.with_number(c, c.mask()) };
             return Ok(format!("{operand} & {mask} {} {of}", c.operator()));
         }
         let is_equality = matches!(c.operator(), Operator::Eq | Operator::Ne);
@@ -333,6 +331,8 @@ impl Site<'_> {
         let is_half = (1 << 31..1 << 32).contains(&value);
         let spelled = match (self.name, argument) {
             _ if is_wide && is_half => None,
+            // As an unsigned number a negative constant is never meant, and refused.
+            _ if is_half && !matches!(c.operator(), Operator::Eq | Operator::Ne) => None,
             (Some(name), Some(argument)) => {
                 if argument.c_type.contains('*') && value == 0 {
                     return known::NULL.to_owned();

@@ -2,7 +2,7 @@
 
 use callgate_facts::Hidden;
 use callgate_rules::{ArgBits, Code, Diagnostic, Span, Subject, SubjectKind, Which, near};
-use callgate_syscalls::{Arch, Argument, Name};
+use callgate_syscalls::{Arch, Argument, Name, SyscallNr};
 
 use crate::resolve::{Reader, Scope};
 use crate::syntax::{Node, SyntaxKind, Token};
@@ -49,6 +49,12 @@ impl Reader<'_, '_> {
         let text = token.text();
         for subject in subjects {
             if let SubjectKind::Number(nr) = subject.kind {
+                if bits == ArgBits::Kernel {
+                    if let Some(name) = known_everywhere(nr, arches) {
+                        self.report(unnamed(nr, name, text, span));
+                        return None;
+                    }
+                }
                 if register(text).is_none() {
                     let message = format!("syscall number {nr} has no argument `{text}` by name");
                     let label = "arguments of numbers are called arg0 to arg5";
@@ -106,6 +112,23 @@ impl Reader<'_, '_> {
         self.report(diagnostic);
         None
     }
+}
+
+/// The call that a number is on all of the architectures.
+fn known_everywhere(nr: SyscallNr, arches: &[Arch]) -> Option<Name> {
+    let name = |arch: &Arch| arch.syscall_at(nr).map(|syscall| syscall.name);
+    let first = arches.first().and_then(name)?;
+    arches.iter().all(|arch| name(arch).is_some()).then_some(first)
+}
+
+/// A number whose arguments would be compared as registers, though the kernel reads less of them.
+fn unnamed(nr: SyscallNr, name: Name, argument: &str, span: Span) -> Diagnostic {
+    let message =
+        format!("syscall number {nr} is {name}, and its name says how wide `{argument}` is");
+    Diagnostic::error(Code::new("E0353"), message)
+        .primary(span, "would be all bits of the register, which the kernel need not read")
+        .help(format!("write `{name}` in place of `nr {nr}`, with the argument's name"))
+        .help(format!("`full({argument})` compares the register, if that is meant"))
 }
 
 /// What can decide about memory in a filter's stead.
