@@ -21,7 +21,7 @@ pub struct Asked {
 impl Asked {
     /// Whether nothing is asked for.
     #[must_use]
-    pub const fn is_nothing(&self) -> bool {
+    pub fn is_nothing(&self) -> bool {
         self.flags.is_empty() && self.listener.is_none()
     }
 

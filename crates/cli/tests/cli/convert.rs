@@ -229,7 +229,7 @@ fn what_a_profile_asks_for_goes_along_or_is_named() {
         let shown = callgate(&[&["show", &file][..], how].concat());
         assert!(shown.text().contains("listener \"/run/a"), "{shown:?}");
     }
-    let file = folder.file("p.json", &docker.replace("NOTIFY", "KILL_PROCESS"));
+    let file = folder.file("p.json", docker.replace("NOTIFY", "KILL_PROCESS"));
     let run = callgate(&["convert", &file, "--to", "libseccomp", "-o", &folder.at("c")]);
     run.says(&["left out", "SECCOMP_FILTER_FLAG_LOG, the listener \"/run/a\\\"b.sock\""]);
 }
