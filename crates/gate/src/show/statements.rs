@@ -6,13 +6,16 @@ mod fold;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use callgate_policy::{Action, Policy, SyscallNr};
+use callgate_policy::{Action, Policy, SyscallNr, View};
 use callgate_syscalls::{Arch, Name};
 
 use super::simple::{self, Kept};
 use super::{NotShown, Style, arches_of, condition, verdict};
 
 pub(super) use cases::{Headers, Meanings, write as write_cases};
+
+/// The most parts of a condition that are looked at one by one.
+const PARTS_MAX: usize = 256;
 
 /// What a statement is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -183,14 +186,24 @@ fn text_has(kept: &Kept, list: Option<&Vec<Kept>>) -> bool {
     list.and_then(|list| list.first()).is_some_and(|first| !std::ptr::eq(first, kept))
 }
 
-/// The rules of one number alone.
+/// The rules of one number alone. Each part of which any suffices is a rule of its own, so that what
+/// earlier rules leave nothing of is not told.
 fn only(policy: &Policy, arch: Arch, nr: SyscallNr) -> Policy {
     let mut alone = callgate_policy::ArchPolicy::new(
         policy.arch(arch).map_or(Action::ALLOW, |arch| arch.default_action()),
     );
     if let Some(rules) = policy.arch(arch) {
         for rule in rules.rules_for(nr) {
-            alone.rule(nr, rule.condition().clone(), rule.action());
+            match rule.condition().view() {
+                View::Any(parts) if (1..=PARTS_MAX).contains(&parts.len()) => {
+                    for part in parts {
+                        alone.rule(nr, part.clone(), rule.action());
+                    }
+                }
+                View::Any(_) | View::All(_) | View::Compare(_) => {
+                    alone.rule(nr, rule.condition().clone(), rule.action());
+                }
+            }
         }
     }
     // One architecture with a number that it had: nothing can be wrong with it.
