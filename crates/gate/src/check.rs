@@ -199,19 +199,29 @@ impl<'a> Check<'a> {
         Some(sites().enumerate().map(answer).collect())
     }
 
-    /// Conditions that always hold, or never, wherever their statement applies.
+    /// Conditions that always hold, or never, wherever their statement applies, or for one of its
+    /// calls: what is below 0 for one is a large number for another.
     fn idle(&self, own: &[[bool; 2]]) -> Vec<Diagnostic> {
-        let mut statements: BTreeMap<usize, [bool; 2]> = BTreeMap::new();
+        let mut statements: BTreeMap<usize, BTreeMap<usize, [bool; 2]>> = BTreeMap::new();
         for (site, [fails, holds]) in self.lists.iter().flatten().zip(own) {
-            let seen = statements.entry(site.written).or_default();
+            let Some(subject) = self.subject(site) else { continue };
+            let seen = statements.entry(site.written).or_default().entry(subject).or_default();
             *seen = [seen[0] || *fails, seen[1] || *holds];
         }
         let mut diagnostics = Vec::new();
-        for (index, [fails, holds]) in statements {
+        for (index, calls) in statements {
             let rule = &self.written.rules.rules[index];
-            if rule.condition.is_some() && !(fails && holds) && !self.is_block(index) {
-                diagnostics.push(words::idle(rule, holds));
+            if rule.condition.is_none() || self.is_block(index) {
+                continue;
             }
+            let all = |answer: usize| calls.values().any(|seen| seen[answer]);
+            if !(all(0) && all(1)) {
+                diagnostics.push(words::idle(rule, all(1)));
+                continue;
+            }
+            let idle = calls.iter().filter(|(_, [fails, holds])| !(*fails && *holds));
+            let each = idle.map(|(subject, [_, holds])| words::idle_for(rule, *subject, *holds));
+            diagnostics.extend(each);
         }
         diagnostics
     }

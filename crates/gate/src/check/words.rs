@@ -39,6 +39,35 @@ pub(super) fn idle(rule: &Rule, holds: bool) -> Diagnostic {
     }
 }
 
+/// A condition that decides nothing about one of the calls of its statement. Where it always holds,
+/// the statement may be meant so.
+pub(super) fn idle_for(rule: &Rule, subject: usize, holds: bool) -> Diagnostic {
+    let name = name_of(rule, subject);
+    let diagnostic = match holds {
+        true => Diagnostic::warning(
+            Code::new("E0373"),
+            format!("the condition holds whatever the arguments of {name} are"),
+        ),
+        false => Diagnostic::error(
+            Code::new("E0370"),
+            format!("the condition holds for no arguments of {name}"),
+        ),
+    };
+    let label = if holds { "always true of this call" } else { "never true of this call" };
+    let place = rule.subjects[subject].span.or_else(|| span(rule));
+    let diagnostic = match place {
+        Some(span) => diagnostic.primary(span, label),
+        None => diagnostic,
+    };
+    let help = "give the call a statement of its own: its arguments have other types";
+    match below_zero(rule) {
+        Some(argument) => diagnostic
+            .note(format!("of {name} the kernel reads `{argument}` as an unsigned number"))
+            .help(help),
+        None => diagnostic.help(help),
+    }
+}
+
 /// The argument of a condition that asks whether it is below 0, or not.
 fn below_zero(rule: &Rule) -> Option<&str> {
     let CondView::Test(test) = rule.condition.as_ref()?.view() else { return None };
@@ -49,14 +78,19 @@ fn below_zero(rule: &Rule) -> Option<&str> {
     }
 }
 
-/// A call of a statement that is never reached, and the statements that decide it before.
-pub(super) fn shadowed(rule: &Rule, subject: usize, before: &[(&Rule, bool)]) -> Diagnostic {
-    let subject = &rule.subjects[subject];
-    let name = match &subject.kind {
+/// What a statement is about, as it stands there.
+fn name_of(rule: &Rule, subject: usize) -> String {
+    match &rule.subjects[subject].kind {
         SubjectKind::Call(name) => format!("`{name}`"),
         SubjectKind::Number(nr) => format!("`nr {nr}`"),
         SubjectKind::Group(group) => format!("`{}`", group.name),
-    };
+    }
+}
+
+/// A call of a statement that is never reached, and the statements that decide it before.
+pub(super) fn shadowed(rule: &Rule, subject: usize, before: &[(&Rule, bool)]) -> Diagnostic {
+    let name = name_of(rule, subject);
+    let subject = &rule.subjects[subject];
     let always = before.iter().find(|(_, always)| *always);
     let same = before.iter().all(|(other, _)| other.verdict == rule.verdict);
     let (code, message, label) = match (always, same) {
