@@ -193,10 +193,25 @@ impl<'a, 'l> Reader<'a, 'l> {
             self.report(diagnostic(&other, self.source));
             return None;
         }
+        self.no_directions();
         let left = MISTAKES_MAX.saturating_sub(self.diagnostics.len());
         let errors = file.errors().iter().take(left).map(|error| diagnostic(error, self.source));
         self.diagnostics.extend(errors);
         file.errors().is_empty().then(|| file.root())
+    }
+
+    /// Refuses characters that turn the direction of a text: in comments and reasons, too, they let
+    /// it look like another one.
+    fn no_directions(&mut self) {
+        let Some(text) = self.sources.get(self.source).map(|source| source.text().to_owned())
+        else {
+            return;
+        };
+        let is_turn = |c: &char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        let Some((at, turn)) = text.char_indices().find(|(_, c)| is_turn(c)) else { return };
+        let span = self.span(at..at + turn.len_utf8());
+        let message = format!("U+{:04X} turns the direction of the text", u32::from(turn));
+        self.error("E0359", message, span, "the text is not what it looks like: take it out");
     }
 
     fn finish(mut self) -> Result<Written, Refused> {

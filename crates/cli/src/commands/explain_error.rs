@@ -41,7 +41,7 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
         })?;
         return Ok(Status::Success);
     };
-    let wanted = code.to_ascii_uppercase();
+    let wanted = spelled(code);
     let page = codes().into_iter().find(|(code, ..)| *code == wanted);
     let Some((code, title, text)) = page else {
         return Err(Error::Usage(match callgate_lint::page(&wanted) {
@@ -53,9 +53,26 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     Ok(Status::Success)
 }
 
+/// A code as it is written in messages: `e300` and `0300` are E0300.
+fn spelled(code: &str) -> String {
+    let code = code.to_ascii_uppercase();
+    match code.trim_start_matches('E').parse::<u16>() {
+        Ok(number) => format!("E{number:04}"),
+        Err(_) => code,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn codes_are_found_however_they_are_spelled() {
+        for code in ["E0300", "e0300", "e300", "300", "0300"] {
+            assert_eq!(spelled(code), "E0300", "{code}");
+        }
+        assert_eq!(spelled("l0101"), "L0101");
+    }
 
     #[test]
     fn every_code_of_a_form_has_a_page() {

@@ -332,6 +332,10 @@ fn shown(found: &str) -> String {
     match found {
         "" => "the end of the file".to_owned(),
         "\n" | "\r\n" => "the end of the line".to_owned(),
-        _ => format!("`{found}`"),
+        _ => match found.chars().find(|c| !c.is_ascii()) {
+            // Some look like another, or like nothing.
+            Some(odd) => format!("`{found}` (U+{:04X})", u32::from(odd)),
+            None => format!("`{found}`"),
+        },
     }
 }

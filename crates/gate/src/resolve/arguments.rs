@@ -52,6 +52,7 @@ impl Reader<'_, '_> {
         if !fits {
             let span = self.span_of(node);
             let (name, expected) = match call.filter(|_| is_known) {
+                Some(call) if names.is_empty() => (call.as_str(), "`()`".to_owned()),
                 Some(call) => (call.as_str(), names.join(", ")),
                 None => ("a syscall", format!("at most {ARGUMENTS_MAX} values")),
             };

@@ -123,7 +123,7 @@ impl Reader<'_, '_> {
     pub(super) fn no_header(&mut self, node: &Node) {
         // An included file may say which version of the language it is.
         for line in node.children().filter(is_header) {
-            if line.kind() == SyntaxKind::Policy {
+            if line.kind() == SyntaxKind::Policy && node.kind() == SyntaxKind::File {
                 self.version(&line);
                 continue;
             }

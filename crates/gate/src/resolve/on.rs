@@ -94,7 +94,7 @@ impl Reader<'_, '_> {
         if !of_policy.is_empty() && !of_policy.contains(&arch) {
             let names: Vec<&str> = of_policy.iter().map(|arch| arch.name()).collect();
             let message = format!("the policy is not for {arch}");
-            let label = format!("its `arch` line has {}", names.join(", "));
+            let label = format!("it has {} here", names.join(", "));
             self.error("E0332", message, self.span(token.text_range().into()), &label);
             return None;
         }

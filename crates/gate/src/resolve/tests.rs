@@ -195,6 +195,8 @@ fn statements_that_decide_nothing_are_found() {
         ("allow { read, write }\nallow close where fd == 1\nallow close", ""),
         ("allow read where fd == 1 and fd == 2", "E0370"),
         ("allow read where fd == 1 or fd != 1", "E0373"),
+        ("errno EACCES { accept, close } where fd < 0", "E0370"),
+        ("allow { accept, close } where fd >= 0", ""),
         ("allow read\nallow read", "E0371"),
         ("allow read\nallow read  # redundant ok", ""),
         ("allow read\nkill { read, write }", "E0372"),

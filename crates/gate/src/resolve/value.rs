@@ -35,6 +35,10 @@ pub(crate) fn number(text: &str) -> Option<u64> {
         Some("0b" | "0B") => (2, &text[2..]),
         _ => (10, text),
     };
+    // `_` stands between digits.
+    if digits.starts_with('_') || digits.ends_with('_') || digits.contains("__") {
+        return None;
+    }
     let digits = digits.replace('_', "");
     // `0644` is octal in C and decimal elsewhere, so it is neither here.
     if radix == 10 && digits.len() > 1 && digits.starts_with('0') {
@@ -214,6 +218,9 @@ mod tests {
             "",
             "0x",
             "0x_",
+            "0x_f",
+            "1_",
+            "1__0",
             "12a",
             "0644",
             "00",
