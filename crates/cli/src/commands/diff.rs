@@ -4,7 +4,7 @@ use callgate_console::error::{Error, Status};
 use callgate_console::output;
 use callgate_console::side::{Side, changes_of, folded_of};
 use callgate_policy::Rule;
-use callgate_review::{Span, Tone, markdown, text};
+use callgate_review::{Change, Span, Tone, markdown, text};
 use callgate_syscalls::{Action, Arch, SeccompData, SyscallNr};
 use clap::ValueEnum;
 
@@ -66,7 +66,7 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     match args.format {
         Format::Text => {
             let mut spans = text(&folded, args.whole.layout());
-            let defaults = headlines(&sides, args.pair.arches()).into_iter();
+            let defaults = headlines(&sides, &changes, args.pair.arches()).into_iter();
             let line = |text| Span { tone: Tone::Heading, text: format!("{text}\n") };
             spans.splice(1..1, defaults.map(line));
             print(spans)?;
@@ -76,7 +76,7 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
             output::json(&serde_json::json!({ "calls": changes, "circumstances": under }))?;
         }
         Format::Markdown => {
-            let defaults = headlines(&sides, args.pair.arches());
+            let defaults = headlines(&sides, &changes, args.pair.arches());
             output::text(|out| {
                 defaults.iter().try_for_each(|line| writeln!(out, "**{line}**\n"))?;
                 write!(out, "{}", markdown(&folded))
@@ -90,10 +90,16 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
 }
 
 /// What becomes of calls that neither side lists, where that changes: in a list of calls it would be one of many.
-fn headlines(sides: &[Side; 2], asked: &[Arch]) -> Vec<String> {
+fn headlines(sides: &[Side; 2], changes: &[Change], asked: &[Arch]) -> Vec<String> {
+    if changes.is_empty() {
+        return Vec::new();
+    }
+    // A program does not say what is its default and what its baseline.
+    let is_probed = sides.iter().any(|side| matches!(side, Side::Stack(_)));
     let mut alike: Vec<(Action, Action, &str, Vec<&str>)> = Vec::new();
     for arch in arches_of(sides, asked) {
-        let [Some(from), Some(to)] = sides.each_ref().map(|side| default_of(side, arch)) else {
+        let [Some(from), Some(to)] = sides.each_ref().map(|side| default_of(side, arch, is_probed))
+        else {
             continue;
         };
         if from == to {
@@ -132,15 +138,14 @@ fn arches_of(sides: &[Side; 2], asked: &[Arch]) -> Vec<Arch> {
     if arches.is_empty() { Arch::native().into_iter().collect() } else { arches }
 }
 
-/// What a filter does with calls that no rule is about; of a program, with a number that no kernel has.
-fn default_of(side: &Side, arch: Arch) -> Option<Action> {
+/// What a filter does with calls that no rule is about; of a program, and beside one, with a number that no kernel has.
+fn default_of(side: &Side, arch: Arch, is_probed: bool) -> Option<Action> {
+    let highest = arch.syscalls().map(|syscall| syscall.nr.raw()).max()?;
+    let call = SeccompData::new(arch, SyscallNr::new(highest.checked_add(0x1000)?));
     match side {
+        Side::Text(_, resolved) if is_probed => Some(resolved.policy.decide(&call)),
         Side::Text(_, resolved) => Some(resolved.policy.arch(arch)?.default_action()),
-        Side::Stack(stack) => {
-            let highest = arch.syscalls().map(|syscall| syscall.nr.raw()).max()?;
-            let call = SeccompData::new(arch, SyscallNr::new(highest.checked_add(0x1000)?));
-            Some(stack.run(&call, arch.endian()).action)
-        }
+        Side::Stack(stack) => Some(stack.run(&call, arch.endian()).action),
     }
 }
 

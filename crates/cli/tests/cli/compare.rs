@@ -115,6 +115,13 @@ fn another_default_is_the_headline() {
     assert!(said("default allow", "kill ptrace\n").contains("no longer refused"));
     assert!(said("default kill", "").contains("refused in another way"));
     assert_eq!(said("default errno EPERM", "allow getpid\n"), "");
+    // A program has no default that no call gets, and equal filters no other.
+    let baseline =
+        folder.file("b.gate", text("baseline linux 6.1 else ENOSYS\ndefault errno EPERM", ""));
+    let compiled = folder.at("b.bpf");
+    callgate(&["compile", &baseline, "-o", &compiled]).succeeds();
+    let equal = on_x86_64("diff", &baseline, &compiled, &[]);
+    assert_eq!(equal.text(), "no difference\n", "{equal:?}");
     // Of programs, too.
     let [open, shut] = [("open", "ret ALLOW"), ("shut", "ret KILL_PROCESS")]
         .map(|(name, text)| folder.file(name, text));
