@@ -218,6 +218,15 @@ fn one_call_is_shown_in_words() {
     assert_eq!(words.succeeds(), expected);
     assert_eq!(callgate(&["show", &policy, "read"]).succeeds(), "x86_64: read is executed\n");
     assert_eq!(callgate(&["show", &policy, "open"]).succeeds(), "x86_64: open fails with EPERM\n");
+    // What earlier statements leave nothing of is not told, nor a default that no call gets.
+    let text = "policy 1\narch x86_64\ndefault kill\nalways errno EACCES socket where family == AF_NETLINK\n\
+                allow socket where family == AF_UNIX or family == AF_NETLINK and protocol == 0\n\
+                errno EPERM socket where family != AF_UNIX\n";
+    let whole = callgate(&["show", &folder.file("b.gate", text), "socket"]);
+    let expected = "x86_64: socket fails with EACCES where family == AF_NETLINK\n\
+                    x86_64: socket is executed where family == AF_UNIX\n\
+                    x86_64: socket fails with EPERM where family != AF_UNIX\n";
+    assert_eq!(whole.succeeds(), expected);
 }
 
 #[test]

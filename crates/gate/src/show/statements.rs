@@ -6,11 +6,12 @@ mod fold;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use callgate_policy::{Action, Policy, SyscallNr, View};
+use callgate_policy::{Action, Condition, Policy, SyscallNr, View};
 use callgate_syscalls::{Arch, Name};
 
 use super::simple::{self, Kept};
 use super::{NotShown, Style, arches_of, condition, verdict};
+use crate::check;
 
 pub(super) use cases::{Headers, Meanings, write as write_cases};
 
@@ -171,7 +172,7 @@ pub(super) fn words(policy: &Policy, name: Name) -> Result<String, NotShown> {
                 }
             }
         }
-        if !complete {
+        if !complete && !is_all(kept) {
             let otherwise = if kept.is_empty() { "" } else { " otherwise" };
             let default: Action = if kept.is_empty() { rest } else { rules.default_action() };
             let _ =
@@ -179,6 +180,16 @@ pub(super) fn words(policy: &Policy, name: Name) -> Result<String, NotShown> {
         }
     }
     Ok(text)
+}
+
+/// Whether rules leave no call to what comes after them.
+fn is_all(kept: &[Kept]) -> bool {
+    let Some(arch) = kept.first().map(|kept| kept.arch) else { return false };
+    let conditions = kept.iter().filter_map(|kept| kept.conditions.as_ref()).flatten();
+    let rules = conditions.map(|condition| (condition.clone(), 1));
+    let question = (arch, rules.chain([(Condition::always(), 0)]).collect());
+    let reached = check::reached(std::iter::once(question));
+    reached.is_some_and(|reached| !reached.contains(&(arch, check::number_at(arch, 0), 0)))
 }
 
 /// Whether a rule stands behind others.
