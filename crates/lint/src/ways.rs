@@ -4,8 +4,11 @@ use callgate_policy::Condition;
 use callgate_syscalls::{Arch, Name, names};
 
 use crate::finding::{Draft, Findings};
-use crate::ground::{Ground, State, arg_is, constant};
+use crate::ground::{Ground, State, arg_bits, arg_is, constant};
 use crate::process;
+
+/// The bits of a socket's type beside its flags (`include/linux/net.h`).
+const TYPE_MASK: u64 = 0xf;
 
 /// A call that reaches what the filter refuses elsewhere.
 struct Way {
@@ -169,13 +172,7 @@ pub(crate) fn check(ground: &mut Ground<'_>, findings: &mut Findings) {
 pub(crate) fn left_open(ground: &mut Ground<'_>, arch: Arch) -> Vec<String> {
     let mut open = Vec::new();
     for way in WAYS {
-        let condition = match way.with {
-            None => Condition::always(),
-            Some((index, name)) => match constant(name, arch) {
-                Some(value) => arg_is(index, value),
-                None => continue,
-            },
-        };
+        let Some(condition) = condition(way, arch) else { continue };
         let mut is_made = |name: Name| ground.made_where(arch, name, &condition).is_some();
         if let Some(name) = way.calls.iter().find(|name| is_made(**name)) {
             open.push(
@@ -187,19 +184,25 @@ pub(crate) fn left_open(ground: &mut Ground<'_>, arch: Arch) -> Vec<String> {
     open
 }
 
+/// What the arguments are when a call is a way around; none where the architecture lacks the constant.
+fn condition(way: &Way, arch: Arch) -> Option<Condition> {
+    let Some((index, name)) = way.with else { return Some(Condition::always()) };
+    let is_named = arg_is(index, constant(name, arch)?);
+    if name != "AF_ALG" {
+        return Some(is_named);
+    }
+    // The kernel makes them with this type and no protocol, or not at all (crypto/af_alg.c).
+    let is_type = arg_bits(1, TYPE_MASK, constant("SOCK_SEQPACKET", arch)?);
+    Condition::all([is_named, is_type, arg_is(2, 0)]).ok()
+}
+
 fn open(
     ground: &mut Ground<'_>,
     findings: &mut Findings,
     arch: Arch,
     (way, is_allow_list): (&Way, bool),
 ) {
-    let condition = match way.with {
-        None => Condition::always(),
-        Some((index, name)) => match constant(name, arch) {
-            Some(value) => arg_is(index, value),
-            None => return,
-        },
-    };
+    let Some(condition) = condition(way, arch) else { return };
     let is_kept = |ground: &Ground<'_>, name: Name| {
         ground.state(arch, name).is_some_and(|state| state != State::Open)
     };

@@ -228,6 +228,12 @@ pub(crate) const WAYS: &[Case] = &[
         good: allow!("allow socket where family == AF_UNIX"),
     },
     Case {
+        // The kernel makes no other sockets of that family than SOCK_SEQPACKET.
+        code: "L0616",
+        bad: allow!("allow socket where family == AF_UNIX or type & 0xf == SOCK_SEQPACKET"),
+        good: allow!("allow socket where family == AF_UNIX or type & 0xf == SOCK_STREAM"),
+    },
+    Case {
         code: "L0617",
         bad: deny!("errno EPERM mount"),
         good: deny!("errno EPERM { mount, fsopen, open_tree, move_mount, mount_setattr, fsmount }"),
