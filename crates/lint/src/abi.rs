@@ -1,10 +1,11 @@
 //! Architectures: foreign ones, x32, and those of which one permits what the other refuses.
 
 use callgate_policy::Condition;
-use callgate_syscalls::{Action, Arch, Name, SeccompData, SyscallNr, X32_BIT, names};
+use callgate_syscalls::{Arch, Name, SyscallNr, X32_BIT, names};
 
+use crate::carry::{Carried, Target, carried};
 use crate::finding::{Draft, Findings};
-use crate::ground::{Answer, Ground, State};
+use crate::ground::{Answer, Call, Ground, State};
 
 /// Calls that filters are written to refuse, to show what gets through.
 const TELLING: [Name; 12] = [
@@ -40,32 +41,53 @@ pub(crate) fn check(ground: &mut Ground<'_>, findings: &mut Findings) {
 /// A program that never looks at the architecture.
 fn blind(ground: &mut Ground<'_>, findings: &mut Findings) {
     let Some(&arch) = ground.arches.first() else { return };
-    let Some((name, call)) = through_another(ground, arch) else { return };
-    let message = format!(
-        "the program never looks at the architecture: {name} passes under another's number"
-    );
-    let refused = ground.answer(arch, name).and_then(Answer::refused);
-    findings.add(ground, Draft::new("L0101", "arch", message).show(call).show_if_any(refused));
-}
-
-/// A syscall that is refused here, and made under its number on another architecture.
-fn through_another(ground: &mut Ground<'_>, arch: Arch) -> Option<(Name, (Action, SeccompData))> {
     let others =
         [Arch::X86, Arch::Arm, Arch::X86_64, Arch::Aarch64].into_iter().filter(|a| *a != arch);
-    let refused: Vec<Name> = TELLING
-        .into_iter()
-        .chain(Name::all().filter(|name| !TELLING.contains(name)))
-        .filter(|name| ground.is(arch, *name, State::Shut))
-        .collect();
-    for other in others.filter(|other| other.token() != arch.token()) {
-        for &name in &refused {
+    let others: Vec<Arch> = others.filter(|other| other.token() != arch.token()).collect();
+    let Some(evaded) = evaded(ground, arch, &others) else { return };
+    let message = format!(
+        "the program never looks at the architecture: {} passes under another's number",
+        evaded.name
+    );
+    let draft = Draft::new("L0101", "arch", message).show(evaded.made);
+    findings.add(ground, draft.show_if_any(evaded.refused));
+}
+
+/// A syscall that is refused, and made under another number.
+struct Evaded {
+    name: Name,
+    made: Call,
+    refused: Option<Call>,
+    /// Whether it is refused for its arguments, which the other one has, too.
+    in_part: bool,
+}
+
+/// A syscall that is refused on an architecture, and made under its number on one of others: first
+/// one that is never made, then one that is refused for its arguments.
+fn evaded(ground: &mut Ground<'_>, arch: Arch, others: &[Arch]) -> Option<Evaded> {
+    let telling = TELLING.into_iter();
+    let names = telling.chain(Name::all().filter(|name| !TELLING.contains(name)));
+    let names: Vec<Name> = names.collect();
+    let of = |state: State, ground: &Ground<'_>| -> Vec<Name> {
+        names.iter().copied().filter(|name| ground.is(arch, *name, state)).collect()
+    };
+    let (shut, part) = (of(State::Shut, ground), of(State::Part, ground));
+    for &other in others {
+        for &name in &shut {
             let made = ground.made_where(other, name, &Condition::always());
-            if let Some(call) = made {
-                return Some((name, call));
+            if let Some(made) = made {
+                let refused = ground.answer(arch, name).and_then(Answer::refused);
+                return Some(Evaded { name, made, refused, in_part: false });
             }
         }
     }
-    None
+    others.iter().find_map(|&other| {
+        part.iter().find_map(|&name| {
+            let Carried { refused, made } =
+                carried(ground, (arch, name), Target::of(other, name)?)?;
+            Some(Evaded { name, made, refused: Some(refused), in_part: true })
+        })
+    })
 }
 
 /// Architectures that the filter is not for, and that it lets through.
@@ -94,16 +116,14 @@ fn x32(ground: &mut Ground<'_>, findings: &mut Findings) {
     if ground.arches.contains(&Arch::X32) && ground.policy().is_some() {
         return;
     }
-    let refused = TELLING.into_iter().chain(Name::all());
-    let refused = refused.filter(|name| ground.is(Arch::X86_64, *name, State::Shut));
-    for name in refused.collect::<Vec<_>>() {
-        let Some(call) = ground.made_where(Arch::X32, name, &Condition::always()) else { continue };
-        let message =
-            format!("{name} is refused, and made by its x32 number, which has bit 30 set");
-        let plain = ground.answer(Arch::X86_64, name).and_then(Answer::refused);
-        findings.add(ground, Draft::new("L0103", "x32", message).show(call).show_if_any(plain));
-        return;
-    }
+    let Some(evaded) = evaded(ground, Arch::X86_64, &[Arch::X32]) else { return };
+    let with = if evaded.in_part { " with some arguments" } else { "" };
+    let message = format!(
+        "{} is refused{with}, and made by its x32 number, which has bit 30 set",
+        evaded.name
+    );
+    let draft = Draft::new("L0103", "x32", message).show(evaded.made);
+    findings.add(ground, draft.show_if_any(evaded.refused));
 }
 
 /// x32's own calls from 512 on, which older kernels also made without the bit.
@@ -111,24 +131,39 @@ fn old_x32(ground: &mut Ground<'_>, findings: &mut Findings) {
     for name in [names::EXECVE, names::PTRACE, names::IOCTL, names::PROCESS_VM_WRITEV] {
         let Some(own) = Arch::X32.syscall(name) else { continue };
         let nr = SyscallNr::new(own.nr.raw() & !X32_BIT);
-        if nr.raw() < 512 || !ground.is(Arch::X86_64, name, State::Shut) {
+        if nr.raw() < 512 {
             continue;
         }
-        let made = ground.ask_number(Arch::X86_64, nr, &Condition::always());
-        let Some(made) = made.into_iter().find(|(action, _)| action.kind().executes()) else {
-            continue;
-        };
+        let Some((made, refused)) = by_number(ground, name, nr) else { continue };
+        let with = if refused.is_some() { " with some arguments" } else { "" };
         let message = format!(
-            "{name} is refused, and its x32 number {nr} is not, which kernels before 5.4 take without x32's bit"
+            "{name} is refused{with}, and its x32 number {nr} is not, which kernels before 5.4 take without x32's bit"
         );
-        findings
-            .add(ground, Draft::new("L0104", "x32-compat", message).show(made).on(Arch::X86_64));
+        let draft = Draft::new("L0104", "x32-compat", message).show(made).on(Arch::X86_64);
+        findings.add(ground, draft.show_if_any(refused));
         return;
     }
 }
 
-/// Calls that one architecture of the filter refuses outright and another makes.
-fn uneven(ground: &Ground<'_>, findings: &mut Findings) {
+/// A call that is made by a number of x32 without the bit, and what is refused of it by its own number, where that is
+/// not all.
+fn by_number(ground: &mut Ground<'_>, name: Name, nr: SyscallNr) -> Option<(Call, Option<Call>)> {
+    match ground.state(Arch::X86_64, name)? {
+        State::Open => None,
+        State::Shut => {
+            let made = ground.ask_number(Arch::X86_64, nr, &Condition::always());
+            Some((made.into_iter().find(|(action, _)| action.kind().executes())?, None))
+        }
+        State::Part => {
+            let to = Target { arch: Arch::X32, at: (Arch::X86_64, nr) };
+            let Carried { refused, made } = carried(ground, (Arch::X86_64, name), to)?;
+            Some((made, Some(refused)))
+        }
+    }
+}
+
+/// Calls that one architecture of the filter refuses and another makes.
+fn uneven(ground: &mut Ground<'_>, findings: &mut Findings) {
     let pairs = [
         (Arch::X86_64, Arch::X86),
         (Arch::X86_64, Arch::X32),
@@ -139,20 +174,48 @@ fn uneven(ground: &Ground<'_>, findings: &mut Findings) {
         if !(ground.arches.contains(&main) && ground.arches.contains(&second)) {
             continue;
         }
-        let is_uneven = |name: &Name| {
-            ground.is(main, *name, State::Shut) && ground.is(second, *name, State::Open)
+        let names = Name::all().collect::<Vec<_>>().into_iter();
+        let found: Vec<Uneven> =
+            names.filter_map(|name| Uneven::of(ground, name, (main, second))).collect();
+        let telling =
+            TELLING.iter().find_map(|name| found.iter().find(|uneven| uneven.name == *name));
+        let Some(first) = telling.or(found.first()) else { continue };
+        let message = match found.iter().any(|uneven| uneven.in_part) {
+            true => {
+                format!("refused on {main}, with some arguments at least, and made on {second}")
+            }
+            false => format!("refused on {main} and made on {second}"),
         };
-        let names: Vec<Name> = Name::all().filter(is_uneven).collect();
-        let Some(&first) = TELLING.iter().find(|name| names.contains(name)).or(names.first())
-        else {
-            continue;
-        };
-        let message = format!("refused on {main} and made on {second}");
-        let mut draft = Draft::new("L0105", format!("{main}/{second}"), message).named(first);
-        draft = draft.listing(second, &ground.made_of(second, &names));
-        draft = draft.show_if_any(ground.answer(second, first).and_then(Answer::made));
-        draft = draft.show_if_any(ground.answer(main, first).and_then(Answer::refused));
-        findings.add(ground, draft);
+        let draft = Draft::new("L0105", format!("{main}/{second}"), message).named(first.name);
+        let listed: Vec<_> = found.iter().map(|it| (it.name, it.made)).collect();
+        let draft = draft.listing(second, &listed).show_if_any(first.made);
+        findings.add(ground, draft.show_if_any(first.refused));
+    }
+}
+
+/// A call that one architecture refuses and the other makes.
+struct Uneven {
+    name: Name,
+    made: Option<Call>,
+    refused: Option<Call>,
+    in_part: bool,
+}
+
+impl Uneven {
+    fn of(ground: &mut Ground<'_>, name: Name, (main, second): (Arch, Arch)) -> Option<Self> {
+        match (ground.state(main, name)?, ground.state(second, name)?) {
+            (State::Shut, State::Open) => {
+                let made = ground.answer(second, name).and_then(Answer::made);
+                let refused = ground.answer(main, name).and_then(Answer::refused);
+                Some(Self { name, made, refused, in_part: false })
+            }
+            (State::Open, _) | (_, State::Shut) => None,
+            _ => {
+                let to = Target::of(second, name)?;
+                let Carried { refused, made } = carried(ground, (main, name), to)?;
+                Some(Self { name, made: Some(made), refused: Some(refused), in_part: true })
+            }
+        }
     }
 }
 

@@ -27,6 +27,7 @@
 
 mod abi;
 mod answers;
+mod carry;
 mod complement;
 mod cost;
 mod ends;

@@ -530,6 +530,82 @@ fn x32_that_is_refused_as_a_whole_lacks_no_rule() {
     assert!(codes("x86").contains(&"L0106".to_owned()));
 }
 
+/// What shows a finding of this code: each call with its action, in words.
+fn shown_of(report: &Report, code: &str) -> Vec<String> {
+    let found = report.findings.iter().filter(|finding| finding.code.as_str() == code);
+    let shown = found.flat_map(|finding| &finding.shown).map(|shown| {
+        let call = shown.call;
+        let arch = Arch::of_call(call.arch, call.nr).unwrap();
+        let name = arch.syscall_at(call.nr).map_or("?", |syscall| syscall.name.as_str());
+        format!("{name}{:x?} on {arch} is {}", &call.args[..2], shown.action)
+    });
+    shown.collect()
+}
+
+/// A refusal that depends on an argument is one: the same argument passes elsewhere.
+#[test]
+fn refusals_of_arguments_pass_on_other_architectures_too() {
+    let socket =
+        "ld [0]\njne #41, good\nld [16]\njeq #1, good\nret #0x50001\ngood: ret #0x7fff0000\n";
+    let report = of_programs(&[socket]);
+    let expected = |arch: &str| {
+        vec![
+            format!("socket[0, 0] on {arch} is ALLOW"),
+            "socket[0, 0] on x86_64 is ERRNO(1)".to_owned(),
+        ]
+    };
+    assert_eq!(shown_of(&report, "L0101"), expected("x86"));
+    assert_eq!(shown_of(&report, "L0103"), expected("x32"));
+    let terminal = "ld [4]\njne #0xc000003e, kill\nld [0]\njne #16, good\nld [24]\njeq #0x5412, bad\n\
+                    jne #0x541c, good\nbad: ret #0x50001\ngood: ret #0x7fff0000\nkill: ret #0x80000000\n";
+    let report = of_programs(&[terminal]);
+    let refused = "ioctl[0, 5412] on x86_64 is ERRNO(1)";
+    assert_eq!(shown_of(&report, "L0103"), ["ioctl[0, 5412] on x32 is ALLOW", refused]);
+    assert_eq!(shown_of(&report, "L0104"), ["?[0, 5412] on x86_64 is ALLOW", refused]);
+    let report = of_programs(&[
+        &terminal.replace("jne #16", "jge #0x40000000, kill\njeq #514, kill\njne #16")
+    ]);
+    assert!(!codes(&report).contains("L0103") && !codes(&report).contains("L0104"));
+}
+
+/// Arguments go by their names from one architecture to another.
+#[test]
+fn architectures_are_uneven_in_arguments() {
+    let uneven = |rest: &str| {
+        let report = of_gate(&format!("policy 1\narch x86_64, x86, x32\ndefault allow\n{rest}\n"));
+        let found = report.findings.iter().filter(|finding| finding.code.as_str() == "L0105");
+        found
+            .map(|finding| finding.message.rsplit_once(": ").unwrap().1.to_owned())
+            .collect::<Vec<_>>()
+    };
+    let both = |names: &str| vec![names.to_owned(); 2];
+    assert_eq!(
+        uneven("on x86_64 { errno EPERM ioctl where cmd in {TIOCSTI, TIOCLINUX} }"),
+        both("ioctl")
+    );
+    let namespaces = "on x86_64 {\nerrno EPERM clone where clone_flags any CLONE_NEWUSER\n\
+                      errno EPERM unshare where unshare_flags any CLONE_NEWUSER\nenosys clone3\n}\n\
+                      on x86 { errno EPERM reboot }\non x32 { errno EPERM reboot }";
+    assert_eq!(uneven(namespaces), both("clone, clone3, unshare"));
+    // The other refuses less, and one of several.
+    let less = "on x86_64 { errno EPERM socket where family in { AF_ALG, AF_VSOCK } }\n\
+                on x86, x32 { errno EPERM socket where family == AF_ALG }";
+    assert_eq!(uneven(less), both("socket"));
+    let some = "on x86_64 { errno EPERM personality }\n\
+                on x86, x32 { errno EPERM personality where personality != 0 }";
+    assert_eq!(uneven(some), both("personality"));
+    for even in [
+        "errno EPERM ioctl where cmd in {TIOCSTI, TIOCLINUX}",
+        "on x86_64 { errno EPERM socket where family == AF_ALG }\non x86, x32 { errno EPERM socket }",
+        // No register of 32 bits has these.
+        "on x86_64 { errno EPERM ftruncate where length > 0xffffffff }\non x32 { errno EPERM ftruncate }",
+        // x86's mmap has one argument, behind which all others are.
+        "on x86_64 { errno EPERM mmap where prot any PROT_EXEC }\non x32 { errno EPERM mmap }",
+    ] {
+        assert!(uneven(even).is_empty(), "{even}: {:?}", uneven(even));
+    }
+}
+
 /// What is found with these libraries, runtimes and kernels.
 fn in_world(text: &str, releases: &[&str], kernels: &[&str]) -> Report {
     let source = Source::new("case.gate", text).unwrap();
