@@ -1,6 +1,7 @@
 //! Changes of a filter that cure a denial, with what each permits beyond.
 
 mod edit;
+mod enosys;
 mod place;
 mod profile;
 
@@ -232,7 +233,9 @@ impl Around<'_> {
         match is_told(self.denial, rulings, self.arch) {
             // They take another way already.
             true if hides => return changes,
-            false if enosys_helps(self.denial, intents) => changes.extend(self.enosys(name)),
+            false if enosys_helps(self.denial, intents) => {
+                changes.extend(self.enosys(call, name, rulings));
+            }
             true | false => {}
         }
         if hides && !changes.is_empty() {
@@ -264,14 +267,18 @@ impl Around<'_> {
         self.change(ChangeKind::Exact, line, None)
     }
 
-    fn enosys(&self, name: Name) -> Option<Change> {
-        let rule = profile::enosys(name, Errno::from_name("ENOSYS", self.arch)?);
-        self.change(ChangeKind::Enosys, format!("enosys {name}"), Some(rule))
-    }
-
     /// The call with the arguments that decide what it does: by names, where these are read back as
     /// the same value, which those of nonsense are not.
     fn exact(&self, call: &Call, name: Name) -> Option<Change> {
+        self.exactly(call, name).into_iter().find_map(|of_it| {
+            let line = format!("allow {of_it}");
+            let rule = profile::allow(name, self.arch, &lowered(&line, self.arch)?);
+            self.change(ChangeKind::Exact, line, rule)
+        })
+    }
+
+    /// The call with these arguments, as a statement names it, the best way first.
+    fn exactly(&self, call: &Call, name: Name) -> Vec<String> {
         let mut tests = tests(self.denial, self.arch, name);
         if tests.is_empty() {
             // What the rule refuses is not all of the call, and no more than that is to be allowed.
@@ -284,15 +291,14 @@ impl Around<'_> {
                 Some(format!("{} == {}", call.arguments.get(index)?.name?, text(index, value)?))
             };
             let condition: Option<Vec<String>> = tests.iter().map(one).collect();
-            let line = match condition?.join(" and ") {
-                empty if empty.is_empty() => format!("allow {name}"),
-                condition => format!("allow {name} where {condition}"),
-            };
-            let rule = profile::allow(name, self.arch, &lowered(&line, self.arch)?);
-            self.change(ChangeKind::Exact, line, rule)
+            Some(match condition?.join(" and ") {
+                empty if empty.is_empty() => name.to_string(),
+                condition => format!("{name} where {condition}"),
+            })
         };
         let named = |index: usize, _| Some(octal_marked(&call.arguments.get(index)?.text));
-        of(&named).or_else(|| of(&|_, value| Some(format!("{value:#x}"))))
+        let both = [of(&named), of(&|_, value| Some(format!("{value:#x}")))];
+        both.into_iter().flatten().collect()
     }
 
     /// The block that allows the call with the fewest risks; of several the smallest.
@@ -325,6 +331,11 @@ impl Around<'_> {
             return None;
         }
         let cost = policy.and_then(|old| Cost::between(old, &edited.policy));
+        // Who answers that there is no such call may answer so to what is allowed.
+        let takes_nothing = cost.as_ref().map(Cost::takes_nothing);
+        if kind == ChangeKind::Enosys && policy.is_some() && takes_nothing != Some(true) {
+            return None;
+        }
         let still_refused = policy.map_or_else(Vec::new, |_| self.refused(&advice, &edited.policy));
         let Edited { line, removals, .. } = edited;
         let before = self.place.line(self.filter);
@@ -360,9 +371,11 @@ impl Around<'_> {
         let enosys = Errno::from_name("ENOSYS", self.arch);
         let cured = |action: Action| match kind {
             ChangeKind::Exact | ChangeKind::Block => action == Action::ALLOW,
+            // With arguments that it does not refuse, which it may have had, it is executed as before.
             ChangeKind::Enosys => {
-                action.kind() == ActionKind::Errno
-                    && enosys.is_some_and(|errno| errno.raw() == action.data())
+                action.kind().executes()
+                    || action.kind() == ActionKind::Errno
+                        && enosys.is_some_and(|errno| errno.raw() == action.data())
             }
         };
         partial::decisions(policy, self.denial).into_iter().all(|decision| cured(decision.action))
@@ -431,19 +444,25 @@ fn tests(denial: &Denial, arch: Arch, name: Name) -> Vec<(usize, u64)> {
     selectors.iter().filter_map(known).filter_map(test).collect()
 }
 
+/// The rules of an architecture that refuse a call.
+fn refusing<'p>(policy: &'p Policy, rulings: &[Ruling], arch: Arch) -> Vec<&'p Rule> {
+    let refuses = |ruling: &&Ruling| !ruling.action.kind().executes();
+    let ids = rulings.iter().filter(refuses).filter_map(|ruling| ruling.rule);
+    let rules = ids.filter_map(|(_, id)| {
+        policy.arch(id.arch).filter(|_| id.arch == arch)?.rules_for(id.nr).get(id.index)
+    });
+    rules.collect()
+}
+
 /// The arguments, but pointers, that the rules look at which refuse a call.
 fn asked(
     policy: Option<&Policy>,
     rulings: &[Ruling],
     (arch, name): (Arch, Name),
 ) -> Vec<(usize, Argument)> {
-    let refuses = |ruling: &&Ruling| !ruling.action.kind().executes();
-    let ids = rulings.iter().filter(refuses).filter_map(|ruling| ruling.rule);
-    let rules = ids.filter_map(|(_, id)| {
-        policy?.arch(id.arch).filter(|_| id.arch == arch)?.rules_for(id.nr).get(id.index)
-    });
+    let refusing = policy.map_or_else(Vec::new, |policy| refusing(policy, rulings, arch));
     let mut fields = Vec::new();
-    let mut open: Vec<&Condition> = rules.map(Rule::condition).collect();
+    let mut open: Vec<&Condition> = refusing.into_iter().map(Rule::condition).collect();
     while let Some(condition) = open.pop() {
         match condition.view() {
             View::Compare(comparison) => fields.push(comparison.field()),

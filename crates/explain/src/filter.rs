@@ -71,6 +71,12 @@ impl<'f> Filter<'f> {
         matches!(self.0, Kind::Rules { .. })
     }
 
+    /// Whether its rules are those of a container profile, where their order is not that of lines.
+    pub(crate) fn is_profile(&self) -> bool {
+        let Kind::Rules { sources, .. } = &self.0 else { return false };
+        sources.iter().next().is_some_and(is_profile)
+    }
+
     /// The texts that its rules are in, with what they mean and for what they were lowered.
     pub(crate) fn texts(&self, arch: Arch) -> Option<(&'f Sources, Target, &'f Policy)> {
         let Kind::Rules { policy, sources, target, .. } = &self.0 else { return None };
@@ -116,6 +122,11 @@ impl<'f> Filter<'f> {
         rulings.dedup();
         rulings
     }
+}
+
+/// Whether a text is JSON, maybe behind a comment.
+pub(crate) fn is_profile(source: &Source) -> bool {
+    source.text().trim_start().starts_with(['{', '[', '/'])
 }
 
 impl Ruling {

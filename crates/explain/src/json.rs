@@ -131,6 +131,8 @@ struct ChangeJson {
     permits: Option<Vec<PermittedJson>>,
     /// How many numbers without a syscall are.
     permits_unnamed: Option<u64>,
+    /// What is refused that was not; null where there is no filter to compare with.
+    refuses: Option<Vec<PermittedJson>>,
     /// The calls that it would allow and other rules refuse all the same.
     still_refused: Vec<RefusedJson>,
     /// What a program can do to others with it.
@@ -156,7 +158,7 @@ struct RemovalJson {
     whole: Option<String>,
 }
 
-/// A syscall that is permitted beyond.
+/// A syscall that is permitted beyond, or no more.
 #[derive(Debug, Serialize)]
 struct PermittedJson {
     arch: &'static str,
@@ -312,6 +314,7 @@ impl From<&Change> for ChangeJson {
             always: change.before.as_ref().is_some_and(|before| before.is_always),
             profile_rule: change.profile_rule.clone(),
             permits: change.cost.as_ref().map(|c| c.permits.iter().map(permitted).collect()),
+            refuses: change.cost.as_ref().map(|c| c.refuses.iter().map(permitted).collect()),
             permits_unnamed: change.cost.as_ref().map(|cost| cost.unnamed),
             still_refused: change
                 .still_refused

@@ -16,6 +16,10 @@ pub(crate) fn decisions(policy: &Policy, denial: &Denial) -> Vec<Decision> {
     let rules = own.rules_for(denial.nr);
     let mut possible = Vec::new();
     for (index, rule) in rules.iter().enumerate() {
+        // What the same condition has decided before is not left to decide.
+        if rules[..index].iter().any(|earlier| earlier.condition() == rule.condition()) {
+            continue;
+        }
         let holds = holds(rule.condition(), denial, &call);
         if holds != Some(false) {
             let by = Decider::Rule(RuleId { arch, nr: denial.nr, index });

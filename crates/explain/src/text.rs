@@ -249,6 +249,9 @@ fn write_change(f: &mut fmt::Formatter<'_>, number: usize, change: &Change) -> f
         Some(cost) => line(f, "", cost)?,
         None => line(f, "", &"what it permits beyond is known with --policy")?,
     }
+    if let Some(refused) = change.cost.as_ref().and_then(Cost::refused_in_words) {
+        line(f, "", &refused)?;
+    }
     if !change.still_refused.is_empty() {
         line(f, "", &format_args!("still refused: {}", still_refused(change)))?;
     }
@@ -278,46 +281,59 @@ fn still_refused(change: &Change) -> String {
 impl fmt::Display for Cost {
     /// `permits nothing more`, or `permits 2 calls more: bind, socket (in part); on x32, x86_64`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_nothing() {
-            return f.write_str("permits nothing more");
-        }
-        let mut calls: BTreeMap<&str, bool> = BTreeMap::new();
-        for (_, name, whole) in &self.permits {
-            *calls.entry(name).or_insert(true) &= whole;
-        }
-        let name = |(name, whole): (&&str, &bool)| match whole {
-            true => (*name).to_owned(),
-            false => format!("{name} (in part)"),
-        };
-        let mut names: Vec<String> = calls.iter().take(NAMES_MAX).map(name).collect();
-        let left = calls.len().saturating_sub(NAMES_MAX);
-        if left > 0 {
-            names.push(format!("{left} others"));
-        }
-        if self.unnamed > 0 {
-            names.push(self.unnamed_numbers());
-        }
-        let calls = match calls.len() {
-            0 => return write!(f, "permits {} more", self.unnamed_numbers()),
-            1 => "1 call".to_owned(),
-            count => format!("{count} calls"),
-        };
-        write!(f, "permits {calls} more: {}", names.join(", "))?;
-        let mut arches: Vec<&str> = self.permits.iter().map(|(arch, ..)| arch.name()).collect();
-        arches.sort_unstable();
-        arches.dedup();
-        match arches[..] {
-            [] | [_] => Ok(()),
-            _ => write!(f, "; on {}", arches.join(", ")),
+        match listed(&self.permits, self.unnamed) {
+            None => f.write_str("permits nothing more"),
+            Some((count, list)) => write!(f, "permits {count} more{list}"),
         }
     }
 }
 
 impl Cost {
-    fn unnamed_numbers(&self) -> String {
-        match self.unnamed {
-            1 => "1 number without a name".to_owned(),
-            count => format!("{} numbers without a name", number(count)),
-        }
+    /// `refuses what was allowed, 1 call: openat2`; none where there is none.
+    fn refused_in_words(&self) -> Option<String> {
+        let (count, list) = listed(&self.refuses, self.unnamed_refused)?;
+        Some(format!("refuses what was allowed, {count}{list}"))
+    }
+}
+
+/// How many calls, and which, with what stands before: `2 calls` and `: bind, socket (in part); on
+/// x32, x86_64`. None for none.
+fn listed(all: &[(Arch, String, bool)], unnamed: u64) -> Option<(String, String)> {
+    let mut calls: BTreeMap<&str, bool> = BTreeMap::new();
+    for (_, name, whole) in all {
+        *calls.entry(name).or_insert(true) &= whole;
+    }
+    let name = |(name, whole): (&&str, &bool)| match whole {
+        true => (*name).to_owned(),
+        false => format!("{name} (in part)"),
+    };
+    let mut names: Vec<String> = calls.iter().take(NAMES_MAX).map(name).collect();
+    let left = calls.len().saturating_sub(NAMES_MAX);
+    if left > 0 {
+        names.push(format!("{left} others"));
+    }
+    if unnamed > 0 {
+        names.push(unnamed_numbers(unnamed));
+    }
+    let count = match calls.len() {
+        0 if unnamed == 0 => return None,
+        0 => return Some((unnamed_numbers(unnamed), String::new())),
+        1 => "1 call".to_owned(),
+        count => format!("{count} calls"),
+    };
+    let mut arches: Vec<&str> = all.iter().map(|(arch, ..)| arch.name()).collect();
+    arches.sort_unstable();
+    arches.dedup();
+    let on = match arches[..] {
+        [] | [_] => String::new(),
+        _ => format!("; on {}", arches.join(", ")),
+    };
+    Some((count, format!(": {}{on}", names.join(", "))))
+}
+
+fn unnamed_numbers(count: u64) -> String {
+    match count {
+        1 => "1 number without a name".to_owned(),
+        count => format!("{} numbers without a name", number(count)),
     }
 }

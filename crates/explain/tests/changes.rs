@@ -287,3 +287,51 @@ fn a_block_says_what_of_it_is_refused_elsewhere() {
     let refused = json["changes"].as_array().unwrap().last().unwrap()["still_refused"].clone();
     assert_eq!(refused[0], serde_json::json!({ "name": "ptrace", "place": "p.gate:5:1" }));
 }
+
+#[test]
+fn who_answers_that_there_is_no_such_call_takes_nothing_away() {
+    let rules = [
+        ("kill prctl where option == PR_SET_NAME\n", "enosys prctl where option == PR_SET_NAME"),
+        (
+            "kill prctl where option in { PR_SET_NAME, 3 }\nallow prctl\n",
+            "enosys prctl where option in {PR_SET_NAME, PR_GET_DUMPABLE}",
+        ),
+        (
+            "always kill prctl where option == PR_SET_NAME and arg2 != 0\n",
+            "always enosys prctl where option == PR_SET_NAME and arg2 != 0",
+        ),
+        ("kill prctl\n", "enosys prctl"),
+    ];
+    for (rules, line) in rules {
+        let files = one(&format!("policy 1\narch x86_64\ndefault allow\n{rules}"));
+        let mut denial = denial(&files, Arch::X86_64, names::PRCTL, &[15, 0x7000]);
+        // Of a record without arguments it is known as well.
+        for args in [denial.args, [None; 6]] {
+            denial.args = args;
+            let explanation = explained(&files, &denial);
+            let first = &explanation.changes[0];
+            assert_eq!((first.kind, &*first.line), (ChangeKind::Enosys, line), "{explanation}");
+            let cost = Cost::between(&policy(&files), &policy(&changed(&files, first))).unwrap();
+            assert!(cost.is_nothing() && cost.takes_nothing(), "{line}: {cost}");
+        }
+    }
+    // Behind the rules that allow, all that is left is refused.
+    let files = one("policy 1\narch x86_64\ndefault kill\nallow prctl where option != 15\n");
+    let denial = denial(&files, Arch::X86_64, names::PRCTL, &[15, 0x7000]);
+    assert_eq!(explained(&files, &denial).changes[0].line, "enosys prctl");
+}
+
+#[test]
+fn what_a_block_takes_away_is_said() {
+    let files = one("policy 1\narch x86_64\ndefault kill\ntrap 7 rmdir\nallow openat2\n");
+    let denial = denial(&files, Arch::X86_64, names::RMDIR, &[]);
+    let explanation = explained(&files, &denial);
+    let block = explanation.changes.iter().find(|it| it.kind == ChangeKind::Block).unwrap();
+    let lost = [(Arch::X86_64, "openat2".to_owned(), true)];
+    assert_eq!(block.cost.as_ref().unwrap().refuses, lost, "{explanation}");
+    let said = " refuses what was allowed, 1 call: openat2\n";
+    assert!(explanation.to_string().contains(said), "{explanation}");
+    let json: serde_json::Value = serde_json::from_str(&explanation.json_line()).unwrap();
+    let lost = serde_json::json!([{ "arch": "x86_64", "name": "openat2", "whole": true }]);
+    assert_eq!(json["changes"].as_array().unwrap().last().unwrap()["refuses"], lost);
+}

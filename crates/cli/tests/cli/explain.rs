@@ -233,3 +233,35 @@ fn the_rule_for_a_container_profile_means_what_the_line_means() {
         assert_eq!(run.code, Some(0), "{line}\n{rule}\n{}", run.text());
     }
 }
+
+/// In a profile a rule for all of a call takes the place of those for some arguments.
+#[test]
+fn the_rule_for_no_such_call_takes_no_other_rule_of_a_profile_away() {
+    let folder = Folder::new();
+    for (default, operator, action) in [("KILL", "NE", "ALLOW"), ("ALLOW", "EQ", "KILL")] {
+        let profile = |rules: &str| {
+            format!(
+                r#"{{"defaultAction": "SCMP_ACT_{default}", "architectures": ["SCMP_ARCH_X86_64"], "syscalls": [{rules}]}}"#
+            )
+        };
+        let rule = format!(
+            r#"{{"names": ["prctl"], "action": "SCMP_ACT_{action}", "args": [{{"index": 0, "value": 15, "op": "SCMP_CMP_{operator}"}}]}}"#
+        );
+        let file = folder.file("p.json", profile(&rule));
+        let run = callgate(&["explain", "-q", "--json", "--policy", &file, "prctl", "15,0"]);
+        let json: serde_json::Value = serde_json::from_str(run.succeeds()).unwrap();
+        let change = &json["changes"][0];
+        assert_eq!(change["kind"], "enosys", "{json}");
+        let enosys = change["profile_rule"].as_str().unwrap();
+        let rules = match default {
+            "KILL" => format!("{rule}, {enosys}"),
+            // Without the call in the rule that refuses it.
+            _ => enosys.to_owned(),
+        };
+        let file = folder.file("q.json", profile(&rules));
+        for (option, answer) in [("15", "ERRNO(38)"), ("3", "ALLOW")] {
+            let run = callgate(&["sim", "-q", &file, "--syscall", "prctl", "--args", option]);
+            assert!(run.succeeds().contains(answer), "{enosys}: {run:?}");
+        }
+    }
+}

@@ -5,6 +5,7 @@ use callgate_rules::Span;
 use callgate_syscalls::{Arch, SyscallNr};
 
 use super::Before;
+use crate::filter::is_profile;
 use crate::{Filter, Ruling};
 
 /// The place of a change.
@@ -62,7 +63,7 @@ impl Place {
     pub(super) fn line(&self, filter: Option<&Filter<'_>>) -> Option<Before> {
         let Self::Before(Some(span), _) = self else { return None };
         let source = filter?.source(*span)?;
-        let is_profile = source.text().trim_start().starts_with(['{', '[', '/']);
+        let is_profile = is_profile(source);
         let statement = source.text().get(span.start()..)?;
         let is_always = statement.split_whitespace().next() == Some("always");
         let line = source.position(span.start()).line;

@@ -3,15 +3,20 @@
 use callgate_policy::{Comparison, Condition, Field, Operator, Policy, View};
 use callgate_syscalls::{Arch, ArgumentWidth, Errno, Name};
 
-/// The rule that tells callers that there is no such call.
-pub(super) fn enosys(name: Name, errno: Errno) -> String {
-    let number = errno.raw();
-    format!("{{\"names\":[\"{name}\"],\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":{number}}}")
+/// The rule that tells callers that there is no such call, where a line of the language does.
+pub(super) fn enosys(name: Name, arch: Arch, line: &Policy) -> Option<String> {
+    let number = Errno::from_name("ENOSYS", arch)?.raw();
+    rule(name, arch, line, &format!("\"SCMP_ACT_ERRNO\",\"errnoRet\":{number}"))
 }
 
 /// The rule that allows what a line of the language allows of a call, tested in the same bits; none
 /// for what such rules can't say.
 pub(super) fn allow(name: Name, arch: Arch, line: &Policy) -> Option<String> {
+    rule(name, arch, line, "\"SCMP_ACT_ALLOW\"")
+}
+
+/// A rule with an action for the calls that a line speaks of.
+fn rule(name: Name, arch: Arch, line: &Policy, action: &str) -> Option<String> {
     let nr = arch.syscall(name)?.nr;
     let [rule] = line.arch(arch)?.rules_for(nr) else { return None };
     let mut comparisons = Vec::new();
@@ -22,7 +27,7 @@ pub(super) fn allow(name: Name, arch: Arch, line: &Policy) -> Option<String> {
         none if none.is_empty() => none,
         args => format!(",\"args\":[{args}]"),
     };
-    Some(format!("{{\"names\":[\"{name}\"],\"action\":\"SCMP_ACT_ALLOW\"{args}}}"))
+    Some(format!("{{\"names\":[\"{name}\"],\"action\":{action}{args}}}"))
 }
 
 /// The comparisons that all have to hold; none where some have to.
