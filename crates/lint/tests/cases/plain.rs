@@ -186,6 +186,16 @@ pub(crate) const RULES: &[Case] = &[
         good: deny!("errno EPERM mount"),
     },
     Case {
+        code: "L0302",
+        bad: allow!("errno EPERM unshare # because it is so"),
+        good: allow!("errno EPERM unshare because \"no namespaces\""),
+    },
+    Case {
+        code: "L0302",
+        bad: gate!("arch x86_64" "default kill" "allow exit" "kill { unshare, setns }"),
+        good: gate!("arch x86_64" "default kill" "allow exit" "always kill { unshare, setns }"),
+    },
+    Case {
         code: "L0303",
         bad: allow!("allow { read, write }" "allow read"),
         good: allow!("allow { read, write }"),
