@@ -135,6 +135,14 @@ const REACHING: &[&[Reach]] = &[
     )],
 ];
 
+/// Who refuses that the clock is set means also that it is moved, which these do by any amount.
+///
+/// Allow lists name them for those who read by them how good the clock is.
+const CLOCK: Reach = (
+    &[names::SETTIMEOFDAY, names::CLOCK_SETTIME, names::CLOCK_SETTIME64, names::STIME],
+    &[names::ADJTIMEX, names::CLOCK_ADJTIME, names::CLOCK_ADJTIME64],
+);
+
 /// What the names of newer forms of a call end in, which differ in the size of what is behind pointers.
 const NEWER: [&str; 3] = ["_time64", "64", "32"];
 
@@ -170,6 +178,9 @@ pub(crate) fn check(ground: &mut Ground<'_>, findings: &mut Findings) {
         for rows in REACHING {
             let about = rows[0].1[0].as_str();
             rows.iter().any(|&row| hole(ground, findings, (arch, about), row));
+        }
+        if !ground.is_allow_list(arch) {
+            hole(ground, findings, (arch, "clock-adjust"), CLOCK);
         }
         for members in BROTHERS {
             untested(ground, findings, arch, members[0].as_str(), members);

@@ -26,6 +26,7 @@
 #![forbid(unsafe_code)]
 
 mod abi;
+mod access;
 mod answers;
 mod carry;
 mod complement;
@@ -88,6 +89,7 @@ const CHECKS: &[Check] = &[
     profile::check,
     process::check,
     whole::check,
+    access::check,
     hidden::check,
     family::check,
     mux::check,

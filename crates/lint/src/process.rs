@@ -222,5 +222,21 @@ fn setns(ground: &mut Ground<'_>, findings: &mut Findings, arch: Arch) {
     if is_kept_from {
         let message = "unshare is refused, and setns, which enters the namespaces of other processes, is made";
         findings.add(ground, Draft::of("L0406", names::SETNS, message).on(arch).show(made));
+        return;
     }
+    any_kind(ground, findings, arch);
+}
+
+/// A kind of namespace that `setns` is refused with, beside 0, which stands for any.
+fn any_kind(ground: &mut Ground<'_>, findings: &mut Findings, arch: Arch) {
+    let Some(made) = ground.made_where(arch, names::SETNS, &arg_is(1, 0)) else { return };
+    let refused = NAMESPACES.into_iter().find_map(|flag| {
+        let kind = arg_is(1, constant(flag, arch)?);
+        Some((flag, ground.refused_for(arch, names::SETNS, &[1], &kind)?))
+    });
+    let Some((flag, refused)) = refused else { return };
+    let message =
+        format!("setns is refused with {flag}, and made with 0, which enters any namespace");
+    let draft = Draft::of("L0406", names::SETNS, message).on(arch).show(made);
+    findings.add(ground, draft.show(refused));
 }

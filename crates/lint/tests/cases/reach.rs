@@ -80,6 +80,37 @@ pub(crate) const PROCESSES: &[Case] = &[
     // With another type than those of namespaces nothing is entered.
     Case {
         code: "L0406",
+        bad: deny!("errno EPERM setns where flags == CLONE_NEWNET"),
+        good: deny!("errno EPERM setns where flags in {0, CLONE_NEWNET}"),
+    },
+    Case {
+        code: "L0406",
+        bad: allow!("allow setns where flags in {0, CLONE_NEWNET}"),
+        good: allow!("allow setns where flags == CLONE_NEWNET"),
+    },
+    Case {
+        code: "L0412",
+        bad: deny!("errno EPERM openat where flags any O_WRONLY"),
+        good: deny!("errno EPERM openat where flags any O_WRONLY|O_RDWR"),
+    },
+    Case {
+        code: "L0412",
+        bad: allow!("allow { open, openat } where flags none O_WRONLY|O_CREAT"),
+        good: allow!("allow { open, openat } where flags & 3 == O_RDWR"),
+    },
+    Case {
+        code: "L0408",
+        bad: deny!("errno EPERM { settimeofday, clock_settime }"),
+        good: deny!("errno EPERM { settimeofday, clock_settime, adjtimex, clock_adjtime }"),
+    },
+    Case {
+        code: "L0408",
+        bad: deny!("errno EPERM settimeofday" "errno EPERM clock_settime" "errno EPERM adjtimex"),
+        // Who lists what is made has listed these.
+        good: allow!("allow { adjtimex, clock_adjtime }" "errno EACCES { settimeofday, clock_settime }"),
+    },
+    Case {
+        code: "L0406",
         bad: deny!("errno EPERM unshare" "errno EPERM setns where flags == CLONE_NEWNS"),
         good: deny!("errno EPERM unshare" "errno EPERM setns where flags in {0, CLONE_NEWNS}"),
     },
