@@ -8,7 +8,7 @@ use callgate_lint::World;
 use callgate_observe::survey::{self, Finding};
 use callgate_syscalls::{Arch, KernelVersion};
 
-use callgate_console::args::group::{FilterArgs, ProfileArgs};
+use callgate_console::args::group::{FilterArgs, ProfileArgs, ReadingArgs};
 use callgate_console::args::value::{self, Named};
 use callgate_console::error::{Error, Status};
 use callgate_console::findings::{Format, Material, print};
@@ -31,6 +31,7 @@ Examples:
   callgate check --pid 4711              all filters of a process together
   callgate check seccomp.json --kep      may it be distributed as an artifact for Kubernetes?
   callgate check seccomp.json --strict   fails for what `callgate lint` calls an error
+  callgate check seccomp.json --strict --as podman --caps CAP_NET_ADMIN
   callgate check app.gate --libc glibc-2.39,musl-1.2.5 --kernel 5.10,6.12
   callgate check app.gate --runtime runc-1.1,go-1.23 --format json
 
@@ -44,7 +45,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     which: FilterArgs,
     /// Ask the running kernel, in a child process, where nothing is loaded; or say what the filter
-    /// means on kernels of these versions, `5.10,6.12`
+    /// means on kernels of these versions, `5.10,6.12`; one alone is also what the filter is read for
     #[arg(
         long,
         value_name = "VERSIONS",
@@ -81,6 +82,8 @@ pub(crate) struct Args {
     /// Say nothing about what is odd in a profile; `callgate lint` says it all
     #[arg(short, long)]
     quiet: bool,
+    #[command(flatten)]
+    with: ReadingArgs,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Status, Error> {
@@ -90,7 +93,7 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
         return Err(Error::Usage(problem.to_owned()));
     }
     let source = args.which.source()?;
-    let how = ProfileArgs::silent().with_form(args.form);
+    let how = ProfileArgs::silent().read_as(&args.with, args.only_kernel()).with_form(args.form);
     let input = match input::read(&source, &how) {
         Err(error) if error.is_rejection() => return rejected(&error.to_string()),
         other => other?,
@@ -127,6 +130,14 @@ fn kernel(text: &str) -> Result<KernelVersion, String> {
 }
 
 impl Args {
+    /// The kernel that is asked about, where it is one: a filter that depends on it is read for that one.
+    fn only_kernel(&self) -> Option<KernelVersion> {
+        match self.kernel.as_deref() {
+            Some(&[only]) => Some(only),
+            _ => None,
+        }
+    }
+
     /// What is asked about, if anything.
     fn world(&self) -> Option<World> {
         let kernels = self.kernel.clone().unwrap_or_default();

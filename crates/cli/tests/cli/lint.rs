@@ -207,6 +207,29 @@ fn check_fails_for_errors_where_that_is_asked_for() {
     assert!(run.text().contains("W0401") && run.text().contains("mout"), "{run:?}");
 }
 
+/// What is found depends on what the filter is read for.
+#[test]
+fn check_reads_filters_for_what_is_said() {
+    let folder = Folder::new();
+    let text = "policy 1\narch x86_64\ndefault errno EPERM\nallow { read, exit_group }\n\
+                allow clone where clone_flags none CLONE_NEWUSER\n\
+                on cap CAP_SYS_PTRACE { allow clone3 }\non kernel >= 5.9 { allow clone3 }\n";
+    let file = folder.file("p.gate", text);
+    let check = |more: &[&str]| {
+        let all = [&["check", &file, "--arch", "x86_64", "--strict", "--kernel"], more].concat();
+        let run = callgate(&all);
+        assert_eq!(run.text().contains("error[L0401]"), run.code == Some(1), "{run:?}");
+        run.code
+    };
+    assert_eq!(check(&["5.4"]), Some(0));
+    assert_eq!(check(&["5.10"]), Some(1));
+    assert_eq!(check(&["5.4", "--caps", "CAP_SYS_PTRACE"]), Some(1));
+    assert_eq!(check(&["5.4", "--as", "podman"]), Some(0));
+    let unit = folder.file("p.service", "[Service]\nSystemCallFilter=~@mount\n");
+    let run = callgate(&["check", &unit, "--strict", "--systemd", "1"]);
+    assert_eq!(run.code, Some(2), "{run:?}");
+}
+
 #[test]
 fn other_commands_say_what_matters_and_can_be_quiet() {
     let folder = Folder::new();

@@ -53,15 +53,26 @@ pub struct ProfileArgs {
     /// trace.
     #[arg(long = "from", value_name = "FORM", value_parser = value::form())]
     form: Option<Named>,
+    /// The kernel that the program will run on [default: the running one]
+    #[arg(long, value_name = "VERSION")]
+    kernel: Option<KernelVersion>,
+    #[command(flatten)]
+    with: ReadingArgs,
+    /// Say nothing about what is odd in a profile; `callgate lint` says it all
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// Who reads a profile, and what for, but for the kernel.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "How filters are read")]
+pub struct ReadingArgs {
     /// The capabilities that the program can have, separated by commas, or ALL [default: Docker's set; Podman's with
     /// `--as podman`]
     ///
     /// Docker's files have rules that depend on them, and policies blocks such as `on cap CAP_BPF`.
     #[arg(long, visible_alias = "cap", value_name = "CAPS")]
     caps: Option<CapSet>,
-    /// The kernel that the program will run on [default: the running one]
-    #[arg(long, value_name = "VERSION")]
-    kernel: Option<KernelVersion>,
     /// Whose reading is meant: `runc`, `crun`, `docker`, `podman` or `kernel` [default: `docker` for the files of Docker
     /// and Podman, `runc` for OCI's]
     ///
@@ -80,9 +91,6 @@ pub struct ProfileArgs {
     /// it]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     base: Option<PathBuf>,
-    /// Say nothing about what is odd in a profile; `callgate lint` says it all
-    #[arg(short, long)]
-    pub quiet: bool,
 }
 
 /// Who reads a profile, and the capabilities that it gives containers, where these are its own.
@@ -115,19 +123,19 @@ impl ProfileArgs {
     /// The folder of profiles that others build on, where one was given.
     #[must_use]
     pub fn base(&self) -> Option<&std::path::Path> {
-        self.base.as_deref()
+        self.with.base.as_deref()
     }
 
     /// The thread that was named.
     #[must_use]
     pub fn thread(&self) -> Option<&str> {
-        self.thread.as_deref()
+        self.with.thread.as_deref()
     }
 
     /// Whether a version of systemd was given.
     #[must_use]
     pub const fn names_systemd(&self) -> bool {
-        self.systemd.is_some()
+        self.with.systemd.is_some()
     }
 
     /// The source of systemd's sets, where a version was given.
@@ -135,7 +143,7 @@ impl ProfileArgs {
     /// # Errors
     /// [`Error::Usage`] with the versions that are known.
     pub fn systemd_sets(&self) -> Result<Option<&'static str>, Error> {
-        let Some(version) = &self.systemd else { return Ok(None) };
+        let Some(version) = &self.with.systemd else { return Ok(None) };
         let sources = Alias::all().map(Alias::source).filter(|name| name.starts_with("systemd-"));
         let known: BTreeSet<&'static str> = sources.collect();
         let wanted = format!("systemd-{}", version.trim_start_matches("systemd-"));
@@ -166,7 +174,9 @@ impl ProfileArgs {
             [] => value::native()?,
         };
         let mut options = Options::new(native, self.kernel()?);
-        if let Some(caps) = self.caps.or_else(|| self.reading.and_then(|reader| reader.caps)) {
+        if let Some(caps) =
+            self.with.caps.or_else(|| self.with.reading.and_then(|reader| reader.caps))
+        {
             options.caps = caps;
         }
         options.reading = self.reading();
@@ -182,7 +192,16 @@ impl ProfileArgs {
     /// As [`ProfileArgs::options`].
     pub fn with_cap(&self, cap: Capability) -> Result<Self, Error> {
         let caps = self.options(&[])?.caps.with(cap);
-        Ok(Self { caps: Some(caps), ..self.clone() })
+        let with = ReadingArgs { caps: Some(caps), ..self.with.clone() };
+        Ok(Self { with, ..self.clone() })
+    }
+
+    /// The same as this is read, on this kernel.
+    #[must_use]
+    pub fn read_as(mut self, with: &ReadingArgs, kernel: Option<KernelVersion>) -> Self {
+        self.with = with.clone();
+        self.kernel = kernel;
+        self
     }
 
     /// The same with this form.
@@ -216,13 +235,13 @@ impl ProfileArgs {
     /// Whether capabilities and kernel are left open, so that what depends on them can be told.
     #[must_use]
     pub const fn leaves_open(&self) -> bool {
-        self.caps.is_none() && self.kernel.is_none()
+        self.with.caps.is_none() && self.kernel.is_none()
     }
 
     /// Whose reading is meant, where it was said.
     #[must_use]
     pub const fn reading(&self) -> Option<Reading> {
-        match self.reading {
+        match self.with.reading {
             Some(reader) => Some(reader.reading),
             None => None,
         }
