@@ -256,6 +256,8 @@ fn asked(args: &Args, arch: Arch) -> Result<Vec<Denial>, Error> {
         [] => return Ok(Vec::new()),
         // As an exit status it says that a process was killed by SIGSYS.
         ["159"] => return Ok(Vec::new()),
+        // `exit code 159` begins with a syscall.
+        [one] if matches!(Reader::new(arch).line(one), Found::Ended(_)) => return Ok(Vec::new()),
         [number] if value::syscall_number(number).is_ok_and(|nr| nr.is_some()) => {
             return Ok(call(number, None, arch)?.into_iter().collect());
         }

@@ -55,6 +55,11 @@ fn lines_are_read_from_arguments_files_and_standard_input() {
         callgate(&["explain", "x.service: Main process exited, code=killed, status=31/SYS"]);
     assert!(ended.succeeds().contains("SIGSYS"));
     assert!(callgate(&["explain", "159"]).succeeds().contains("run --explain"));
+    // What begins with the name of a syscall.
+    for line in ["exit code 159", "exit status 159"] {
+        assert!(callgate(&["explain", line]).succeeds().contains("SIGSYS (31"), "{line}");
+    }
+    assert!(callgate(&["explain", "exit", "1"]).succeeds().contains("exit(1) on x86_64"));
     let nothing = callgate(&["explain", "nothing of the kind"]);
     assert_eq!(nothing.code, Some(1));
     for words in [
