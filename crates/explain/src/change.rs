@@ -152,6 +152,31 @@ pub(crate) fn of(
     }
 }
 
+/// Why there is no change for a call that a filter refuses; nothing where the filter lets it pass,
+/// or is not for its architecture, which is said already.
+pub(crate) fn why_none(
+    denial: &Denial,
+    rulings: &[Ruling],
+    filter: &Filter<'_>,
+) -> Option<&'static str> {
+    let refuses = |ruling: &Ruling| !ruling.action.kind().executes() && !ruling.is_foreign;
+    if denial.answer.kind().is_some_and(ActionKind::executes) || !rulings.iter().any(refuses) {
+        return None;
+    }
+    if denial.nr.raw() == u32::MAX {
+        return Some("by this number tracers skip a call, and nobody is to be allowed that");
+    }
+    let texts = filter.texts(denial.arch()?).filter(|_| !filter.is_profile());
+    let is_stuck = texts.is_some_and(|(sources, ..)| Place::of(rulings).has_no_line(sources));
+    Some(match is_stuck {
+        true => {
+            "the rule shares its line with the group that it stands in, and a change stands on a line \
+             before it: give the statements of the group lines of their own, and ask again"
+        }
+        false => "none that was tried cures it for certain: look at the rule",
+    })
+}
+
 /// The risks of what an argument is by itself.
 fn risks_apart(denial: &Denial, arch: Arch, name: Name) -> &'static [Risk] {
     let Some(signature) = arch.signature(name) else { return &[] };
@@ -242,13 +267,24 @@ impl Around<'_> {
             return changes;
         }
         let block = self.block(name);
+        let risks = match &block {
+            Some(block) => block.risks,
+            // No block can stand there, and what it opens is opened all the same.
+            None => self.risks_of_a_block(name),
+        };
         // What no block permits can have risks of its own.
-        let risks = block
-            .as_ref()
-            .map_or_else(|| risks_apart(self.denial, self.arch, name), |block| block.risks);
+        let risks = match risks {
+            [] if block.is_none() => risks_apart(self.denial, self.arch, name),
+            risks => risks,
+        };
         changes.extend(self.exact(call, name).map(|exact| Change { risks, ..exact }));
-        changes.extend(block);
+        // A container profile has no blocks.
+        changes.extend(block.filter(|_| !self.is_profile()));
         changes
+    }
+
+    fn is_profile(&self) -> bool {
+        self.filter.is_some_and(Filter::is_profile)
     }
 
     /// The change for a number without a name: another architecture may have a call of that number.
@@ -303,13 +339,20 @@ impl Around<'_> {
 
     /// The block that allows the call with the fewest risks; of several the smallest.
     fn block(&self, name: Name) -> Option<Change> {
-        let mut blocks: Vec<Block> = candidates(self.arch, name).collect();
-        blocks.sort_by_key(|block| (block.risks().len(), block.members(self.arch).count()));
-        let (block, change) = blocks.into_iter().find_map(|block| {
+        let (block, change) = blocks(self.arch, name).into_iter().find_map(|block| {
             let change = self.change(ChangeKind::Block, format!("use @{block}"), None)?;
             Some((block, change))
         })?;
         Some(Change { risks: block.risks(), ..change })
+    }
+
+    /// The risks of the block that would allow the call, by itself.
+    fn risks_of_a_block(&self, name: Name) -> &'static [Risk] {
+        let allows = |block: &Block| {
+            let alone = lowered(&format!("use @{block}"), self.arch);
+            alone.is_some_and(|alone| self.cures(ChangeKind::Block, &alone))
+        };
+        blocks(self.arch, name).into_iter().find(allows).map_or(&[], |block| block.risks())
     }
 
     /// A line with what it permits beyond, if it cures the denial.
@@ -337,10 +380,18 @@ impl Around<'_> {
             return None;
         }
         let still_refused = policy.map_or_else(Vec::new, |_| self.refused(&advice, &edited.policy));
-        let Edited { line, removals, .. } = edited;
         let before = self.place.line(self.filter);
+        let Edited { line, mut removals, .. } = edited;
+        removals.extend(self.removal_from_profile(before.as_ref()));
         let (profile_rule, risks) = (rule, &[][..]);
         Some(Change { kind, line, profile_rule, before, removals, cost, still_refused, risks })
+    }
+
+    /// The call has to go from the rule of a container profile that refuses it.
+    fn removal_from_profile(&self, before: Option<&Before>) -> Option<Removal> {
+        let place = before.filter(|before| before.is_profile)?.place.clone();
+        let call = self.arch.syscall_at(self.denial.nr)?.name.to_string();
+        Some(Removal { place, calls: vec![call], whole: None })
     }
 
     /// The calls that a line alone would allow, and a policy with it refuses whatever their
@@ -488,10 +539,14 @@ fn octal_marked(text: &str) -> String {
     text.split('|').map(marked).collect::<Vec<_>>().join("|")
 }
 
-/// The blocks of one intent that speak of a syscall.
-fn candidates(arch: Arch, name: Name) -> impl Iterator<Item = Block> {
+/// The blocks of one intent that speak of a syscall, those with the fewest risks first, then the
+/// smallest.
+fn blocks(arch: Arch, name: Name) -> Vec<Block> {
     let blocks = Groups::LATEST.blocks().filter(|block| block.is_intent());
-    blocks.filter(move |block| block.line(name, arch).is_some())
+    let mut blocks: Vec<Block> =
+        blocks.filter(move |block| block.line(name, arch).is_some()).collect();
+    blocks.sort_by_key(|block| (block.risks().len(), block.members(arch).count()));
+    blocks
 }
 
 /// What a line means alone.

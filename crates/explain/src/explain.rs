@@ -31,6 +31,10 @@ pub struct Explanation {
     pub capabilities: Vec<String>,
     /// The architecture of another machine, as on which the filter was read; none here.
     pub machine: Option<String>,
+    /// Whether the filter is a container profile, which can't say all that a line can.
+    pub(crate) is_for_profile: bool,
+    /// Why a call that the filter refuses has no change.
+    pub no_change: Option<&'static str>,
     /// Whether nothing has to change: the callers were told that the kernel lacks the call, and take
     /// another way then.
     pub is_fine: bool,
@@ -53,6 +57,11 @@ pub fn explain(denial: &Denial, filter: Option<&Filter<'_>>) -> Explanation {
         true => Vec::new(),
         false => change::of(denial, &call, &intents, &rulings, filter),
     };
+    let is_fine = changes.is_empty() && is_fine(denial, &intents, &rulings);
+    let no_change = match filter.filter(|_| changes.is_empty() && !is_fine) {
+        Some(filter) => change::why_none(denial, &rulings, filter),
+        None => None,
+    };
     // What those have to say who are not told decides as well.
     intents.truncate(intent::SHOWN_MAX);
     Explanation {
@@ -61,7 +70,9 @@ pub fn explain(denial: &Denial, filter: Option<&Filter<'_>>) -> Explanation {
         is_consistent,
         capabilities: Vec::new(),
         machine: None,
-        is_fine: changes.is_empty() && is_fine(denial, &intents, &rulings),
+        is_for_profile: filter.is_some_and(Filter::is_profile),
+        no_change,
+        is_fine,
         intents,
         changes,
         unknown: unknown(denial, &rulings),

@@ -42,6 +42,8 @@ struct ExplanationJson {
     intents: Vec<IntentJson>,
     /// What would cure it, the narrowest first.
     changes: Vec<ChangeJson>,
+    /// Why a call that the filter refuses has no change; null where it has one, or needs none.
+    no_change: Option<&'static str>,
     /// Capabilities with each of which the filter lets the call pass.
     capabilities: Vec<String>,
     /// The architecture of another machine, as on which the filter was read; null for this one.
@@ -193,6 +195,7 @@ impl Explanation {
             consistent: self.has_filter.then_some(self.is_consistent),
             intents: self.intents.iter().map(IntentJson::from).collect(),
             changes: self.changes.iter().map(ChangeJson::from).collect(),
+            no_change: self.no_change,
             capabilities: self.capabilities.clone(),
             machine: self.machine.clone(),
             unknown: self.unknown.clone(),

@@ -31,7 +31,7 @@ impl fmt::Display for Explanation {
             write_intent(f, intent)?;
         }
         for (index, change) in self.changes.iter().enumerate() {
-            write_change(f, index + 1, change)?;
+            write_change(f, index + 1, change, self.is_for_profile)?;
         }
         if !self.capabilities.is_empty() {
             let caps = self.capabilities.join(" or ");
@@ -46,6 +46,9 @@ impl fmt::Display for Explanation {
         if self.is_fine {
             let none = "none: the caller was told that there is no such call, and does without";
             line(f, "change", &none)?;
+        }
+        if let Some(why) = self.no_change {
+            line(f, "change", &format_args!("none: {why}"))?;
         }
         if let Some(machine) = &self.machine {
             line(f, "machine", &format_args!("the filter is read as on one of {machine}"))?;
@@ -231,7 +234,12 @@ fn write_intent(f: &mut fmt::Formatter<'_>, intent: &Intent) -> fmt::Result {
     Ok(())
 }
 
-fn write_change(f: &mut fmt::Formatter<'_>, number: usize, change: &Change) -> fmt::Result {
+fn write_change(
+    f: &mut fmt::Formatter<'_>,
+    number: usize,
+    change: &Change,
+    is_for_profile: bool,
+) -> fmt::Result {
     let word = format!("change {number}");
     let before = change.before.as_ref();
     line(f, &word, &change.line)?;
@@ -244,6 +252,8 @@ fn write_change(f: &mut fmt::Formatter<'_>, number: usize, change: &Change) -> f
             let place = &before.place;
             line(f, "", &format_args!("and without the call in the rule at {place}"))?;
         }
+    } else if is_for_profile {
+        line(f, "", &"no container profile can say it")?;
     }
     match &change.cost {
         Some(cost) => line(f, "", cost)?,

@@ -335,3 +335,43 @@ fn what_a_block_takes_away_is_said() {
     let lost = serde_json::json!([{ "arch": "x86_64", "name": "openat2", "whole": true }]);
     assert_eq!(json["changes"].as_array().unwrap().last().unwrap()["refuses"], lost);
 }
+
+#[test]
+fn what_no_block_can_stand_for_has_its_risks_all_the_same() {
+    let rules = "policy 1\narch x86_64\ndefault allow\nRULE { ptrace, unshare, mount }\n";
+    let risks = |rule: &str| {
+        let files = one(&rules.replace("RULE", rule));
+        let denial = denial(&files, Arch::X86_64, names::MOUNT, &[]);
+        let changes = explained(&files, &denial).changes;
+        changes.iter().find(|it| it.kind == ChangeKind::Exact).unwrap().risks
+    };
+    assert!(!risks("kill").is_empty());
+    assert_eq!(risks("always kill"), risks("kill"));
+}
+
+#[test]
+fn where_there_is_no_change_it_is_said_why() {
+    let group = "policy 1\narch x86_64\ndefault allow\n\
+                 group g {BREAK errno EACCES setpriority where niceval < 0BREAK}\nuse @g\n";
+    let explained = |between: &str| {
+        let files = one(&group.replace("BREAK", between));
+        let args = [0, 0, u64::from(u32::MAX)];
+        explained(&files, &denial(&files, Arch::X86_64, names::SETPRIORITY, &args))
+    };
+    let on_lines = explained("\n");
+    assert!(!on_lines.changes.is_empty() && on_lines.no_change.is_none(), "{on_lines}");
+    let on_one = explained(" ");
+    assert!(on_one.changes.is_empty(), "{on_one}");
+    let text = on_one.to_string();
+    assert!(text.contains("change    none: the rule shares its line with the group"), "{text}");
+    let json: serde_json::Value = serde_json::from_str(&on_one.json_line()).unwrap();
+    assert_eq!(json["no_change"].as_str(), on_one.no_change);
+    // Nor of what the filter lets pass.
+    let files = one(HEADER);
+    let passes = denial(&files, Arch::X86_64, names::UNAME, &[]);
+    assert_eq!(self::explained(&files, &passes).no_change, None);
+    let number = Denial::new(Arch::X86_64.token(), SyscallNr::new(u32::MAX), Knowledge::Asked);
+    let files = one("policy 1\narch x86_64\ndefault kill\n");
+    let why = self::explained(&files, &number).no_change.unwrap();
+    assert!(why.contains("tracers"), "{why}");
+}

@@ -1,6 +1,6 @@
 //! `callgate explain`, and `callgate sim` with several calls.
 
-use crate::harness::{Folder, callgate, command};
+use crate::harness::{Folder, callgate, command, deny_list};
 
 const POLICY: &str =
     "policy 1\narch x86_64, x86\ndefault errno EPERM\nallow { read, exit_group }\nkill ptrace\n";
@@ -269,4 +269,23 @@ fn the_rule_for_no_such_call_takes_no_other_rule_of_a_profile_away() {
             assert!(run.succeeds().contains(answer), "{enosys}: {run:?}");
         }
     }
+}
+
+#[test]
+fn a_container_profile_is_told_what_has_to_go_and_no_lines_that_it_cannot_have() {
+    let folder = Folder::new();
+    let rules = r#"{"names": ["getppid", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 13}"#;
+    let profile = folder.file("p.json", deny_list(rules));
+    let run = callgate(&["explain", "-q", "--json", "--policy", &profile, "getppid"]);
+    let json: serde_json::Value = serde_json::from_str(run.succeeds()).unwrap();
+    let [change] = &json["changes"].as_array().unwrap()[..] else { panic!("{json}") };
+    let place = change["before"].as_str().unwrap();
+    assert_eq!(change["replaces"], serde_json::json!(["getppid"]));
+    let gone = serde_json::json!([{ "place": place, "calls": ["getppid"], "whole": null }]);
+    assert_eq!(change["removes"], gone);
+    let nowhere = r#"{"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["SCMP_ARCH_X86_64"], "syscalls": []}"#;
+    let profile = folder.file("q.json", nowhere);
+    let run = callgate(&["explain", "-q", "--policy", &profile, "999"]);
+    let said = "allow nr 999\n            no container profile can say it\n";
+    assert!(run.succeeds().contains(said), "{run:?}");
 }

@@ -232,6 +232,16 @@ impl<'t> Draft<'t> {
     }
 }
 
+impl Place {
+    /// Whether no line can stand before the rule, as its group begins on the same line.
+    pub(super) fn has_no_line(&self, sources: &Sources) -> bool {
+        let Self::Before(Some(span), ..) = self else { return false };
+        let Some(source) = sources.get(span.source()) else { return false };
+        let statement = statement_at(&File::parse(source.text()).root(), span.start());
+        statement.is_some_and(|it| before(source.text(), &it, "allow getpid").is_none())
+    }
+}
+
 /// Where to put a line before a statement, and the line as it has to be there: with the blocks
 /// around it where they begin on the same line, with `always` where the statement has it.
 fn before(text: &str, statement: &Node, line: &str) -> Option<(usize, String)> {

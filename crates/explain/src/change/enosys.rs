@@ -26,7 +26,7 @@ impl Around<'_> {
     /// Whether it is a container profile with rules that allow a part of the call: there a rule for
     /// all of it takes their place, wherever it stands.
     fn is_profile_that_allows(&self, name: Name) -> bool {
-        let policy = self.filter.filter(|it| it.is_profile()).and_then(Filter::policy);
+        let policy = self.filter.filter(|_| self.is_profile()).and_then(Filter::policy);
         let own = policy.and_then(|policy| policy.arch(self.arch)).zip(self.arch.syscall(name));
         own.is_some_and(|(own, call)| {
             own.rules_for(call.nr).iter().any(|rule| rule.action().kind().executes())

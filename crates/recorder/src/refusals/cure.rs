@@ -43,10 +43,11 @@ impl Cure {
         self.change.profile_rule.as_deref()
     }
 
-    /// Where a container profile has a rule that has to go.
-    pub(super) fn place_in_profile(&self) -> Option<&str> {
-        let before = self.change.before.as_ref().filter(|before| before.is_profile)?;
-        Some(&before.place)
+    /// Where a container profile has a rule that has to be without a call, and the call.
+    pub(super) fn removals_in_profile(&self) -> impl Iterator<Item = (&str, &str)> {
+        let is_profile = self.change.before.as_ref().is_some_and(|before| before.is_profile);
+        let removals = self.change.removals.iter().filter(move |_| is_profile);
+        removals.flat_map(|one| one.calls.iter().map(|call| (one.place.as_str(), call.as_str())))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Where explanations go: to standard error for people, or to a file as lines of JSON.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -123,16 +124,10 @@ impl Report {
         }
         if is_json {
             let rules: Vec<&str> = self.cures.iter().filter_map(Cure::profile_rule).collect();
-            let mut places: Vec<&str> =
-                self.cures.iter().filter_map(Cure::place_in_profile).collect();
-            places.dedup();
-            if !places.is_empty() {
-                let places = places.join(", ");
-                output::aside(&format!("callgate: without the calls in the rules at {places}\n"));
-            }
             if !rules.is_empty() {
                 let rules = rules.join(",\n");
-                output::aside(&format!("callgate: all of it is allowed by\n{rules}\n"));
+                let without = without(&self.cures);
+                output::aside(&format!("callgate: all of it is allowed by\n{rules}\n{without}"));
             }
             let others = self.cures.iter().filter(|cure| cure.profile_rule().is_none());
             for cure in others {
@@ -153,6 +148,21 @@ impl Report {
             self.file = None;
         }
     }
+}
+
+/// What has to go from the rules of a container profile, as what is added cures nothing beside it.
+fn without(cures: &[Cure]) -> String {
+    let mut calls: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (place, call) in cures.iter().flat_map(Cure::removals_in_profile) {
+        let known = calls.entry(place).or_default();
+        if !known.contains(&call) {
+            known.push(call);
+        }
+    }
+    let line = |(place, calls): (&str, Vec<&str>)| {
+        format!("callgate: and without {} in the rule at {place}\n", calls.join(", "))
+    };
+    calls.into_iter().map(line).collect()
 }
 
 /// How many calls were refused, and how many were made all the same.
