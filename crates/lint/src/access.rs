@@ -4,18 +4,15 @@ use callgate_facts::Constants;
 use callgate_syscalls::{Arch, Name};
 
 use crate::finding::{Draft, Findings};
-use crate::ground::{Ground, State, arg_bits, constant};
+use crate::ground::{Ground, arg_bits, constant};
 
 /// O_ACCMODE.
 const MODE: u64 = 3;
 
 pub(crate) fn check(ground: &mut Ground<'_>, findings: &mut Findings) {
     for arch in ground.arches.clone() {
-        let tested = ground.answers(arch).filter(|(_, answer)| answer.state() == State::Part);
-        let tested: Vec<Name> = tested.map(|(name, _)| name).collect();
-        for name in tested {
-            let count = arch.signature(name).map_or(0, |signature| signature.arguments().len());
-            if let Some(index) = (0..count).find(|index| opens(arch, name, *index)) {
+        for (name, mut arguments) in ground.tested(arch) {
+            if let Some(index) = arguments.find(|index| opens(arch, name, *index)) {
                 read_and_write(ground, findings, (arch, name), index);
             }
         }

@@ -1,6 +1,7 @@
 //! What all checks stand on: the meaning of the subject, and what every known call gets.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use callgate_facts::Form;
 use callgate_policy::{Comparison, Condition, Decider, Field, Operator, Policy, RuleId};
@@ -280,6 +281,13 @@ impl<'s> Ground<'s> {
             .filter(|(_, answer)| !answer.actions.is_empty())
     }
 
+    /// The syscalls of an architecture that are made and refused for their arguments, with the positions of these.
+    pub(crate) fn tested(&self, arch: Arch) -> Vec<(Name, Range<usize>)> {
+        let tested = self.answers(arch).filter(|(_, answer)| answer.state() == State::Part);
+        let count = |name| arch.signature(name).map_or(0, |signature| signature.arguments().len());
+        tested.map(|(name, _)| (name, 0..count(name))).collect()
+    }
+
     /// The answer to a number that no kernel has.
     pub(crate) fn unlisted(&mut self, arch: Arch) -> Option<(Action, SeccompData)> {
         let highest =
@@ -357,7 +365,7 @@ impl<'s> Ground<'s> {
 }
 
 /// Where a name stands in a text, as a word of its own: not in the name of a block or family.
-fn word_in(text: &str, name: &str) -> Option<std::ops::Range<usize>> {
+fn word_in(text: &str, name: &str) -> Option<Range<usize>> {
     let is_part =
         |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_alphanumeric() || b"_.@~".contains(b));
     let bytes = text.as_bytes();

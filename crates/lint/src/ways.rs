@@ -7,6 +7,9 @@ use crate::finding::{Draft, Findings};
 use crate::ground::{Ground, State, arg_bits, arg_is, constant};
 use crate::process;
 
+/// All bits of an argument.
+const ALL: u64 = u64::MAX;
+
 /// The bits of a socket's type beside its flags (`include/linux/net.h`).
 const TYPE_MASK: u64 = 0xf;
 
@@ -14,12 +17,20 @@ const TYPE_MASK: u64 = 0xf;
 struct Way {
     code: &'static str,
     calls: &'static [Name],
-    /// The argument that it takes for it, and the constant.
-    with: Option<(usize, &'static str)>,
+    /// The arguments that it takes for it, each with the bits that count and the constant; the first
+    /// says which call it is.
+    with: &'static [(usize, u64, &'static str)],
     /// In filters that refuse by name: what must be refused for this to be a way around.
     beside: &'static [Name],
     /// What it reaches.
     reaches: &'static str,
+}
+
+impl Way {
+    /// With what the call is made, behind its name.
+    fn what(&self) -> String {
+        self.with.first().map_or(String::new(), |(.., constant)| format!(" with {constant}"))
+    }
 }
 
 const FILES_AND_SOCKETS: &[Name] = &[
@@ -42,63 +53,63 @@ const WAYS: &[Way] = &[
     Way {
         code: "L0601",
         calls: &[names::IO_URING_SETUP],
-        with: None,
+        with: &[],
         beside: FILES_AND_SOCKETS,
         reaches: "opens, connects and sends by a ring that no filter sees",
     },
     Way {
         code: "L0602",
         calls: &[names::PTRACE],
-        with: None,
+        with: &[],
         beside: OTHER_PROCESSES,
         reaches: "makes calls in other processes, which this filter does not hold",
     },
     Way {
         code: "L0603",
         calls: &[names::PROCESS_VM_WRITEV, names::PROCESS_VM_READV],
-        with: None,
+        with: &[],
         beside: OTHER_PROCESSES,
         reaches: "reads and writes the memory of other processes",
     },
     Way {
         code: "L0604",
         calls: &[names::IOCTL],
-        with: Some((1, "TIOCSTI")),
+        with: &[(1, ALL, "TIOCSTI")],
         beside: &[names::IOCTL],
         reaches: "types into the terminal that the sandbox shares with a shell outside",
     },
     Way {
         code: "L0607",
         calls: &[names::BPF],
-        with: None,
+        with: &[],
         beside: &[names::PERF_EVENT_OPEN],
         reaches: "loads programs into the kernel",
     },
     Way {
         code: "L0608",
         calls: &[names::USERFAULTFD],
-        with: None,
+        with: &[],
         beside: &[names::BPF, names::IO_URING_SETUP],
         reaches: "stops the kernel in the middle of a copy, which makes races in it winnable",
     },
     Way {
         code: "L0609",
         calls: &[names::KEYCTL, names::ADD_KEY, names::REQUEST_KEY],
-        with: None,
+        with: &[],
         beside: &[names::BPF, names::KEYCTL, names::ADD_KEY, names::REQUEST_KEY],
         reaches: "the keys of the kernel, which no namespace holds apart",
     },
     Way {
         code: "L0611",
         calls: &[names::PERF_EVENT_OPEN],
-        with: None,
+        with: &[],
         beside: &[names::BPF],
         reaches: "watches what others do, and has had many errors",
     },
     Way {
         code: "L0612",
         calls: &[names::OPEN_BY_HANDLE_AT],
-        with: None,
+        with: &[],
         beside: &[names::OPENAT, names::OPEN],
         reaches: "opens files outside of the mounts that the sandbox shows",
     },
@@ -110,7 +121,7 @@ const WAYS: &[Way] = &[
             names::INIT_MODULE,
             names::FINIT_MODULE,
         ],
-        with: None,
+        with: &[],
         beside: &[
             names::INIT_MODULE,
             names::FINIT_MODULE,
@@ -122,14 +133,15 @@ const WAYS: &[Way] = &[
     Way {
         code: "L0614",
         calls: &[names::PIDFD_GETFD],
-        with: None,
+        with: &[],
         beside: OTHER_PROCESSES,
         reaches: "takes open files from other processes",
     },
     Way {
         code: "L0616",
         calls: &[names::SOCKET],
-        with: Some((0, "AF_ALG")),
+        // The kernel makes these with this type and no protocol, or not at all (crypto/af_alg.c).
+        with: &[(0, ALL, "AF_ALG"), (1, TYPE_MASK, "SOCK_SEQPACKET"), (2, ALL, "IPPROTO_IP")],
         beside: &[names::SOCKET],
         reaches: "the kernel's cryptography, through which Copy Fail wrote to files",
     },
@@ -142,14 +154,14 @@ const WAYS: &[Way] = &[
             names::FSMOUNT,
             names::MOUNT_SETATTR,
         ],
-        with: None,
+        with: &[],
         beside: &[names::MOUNT],
         reaches: "mounts by the newer calls",
     },
     Way {
         code: "L0618",
         calls: &[names::IOPL, names::IOPERM],
-        with: None,
+        with: &[],
         beside: &[names::INIT_MODULE, names::KEXEC_LOAD],
         reaches: "the ports of the machine",
     },
@@ -175,10 +187,7 @@ pub(crate) fn left_open(ground: &mut Ground<'_>, arch: Arch) -> Vec<String> {
         let Some(condition) = condition(way, arch) else { continue };
         let mut is_made = |name: Name| ground.made_where(arch, name, &condition).is_some();
         if let Some(name) = way.calls.iter().find(|name| is_made(**name)) {
-            open.push(
-                way.with
-                    .map_or_else(|| name.to_string(), |(_, with)| format!("{name} with {with}")),
-            );
+            open.push(format!("{name}{}", way.what()));
         }
     }
     open
@@ -186,14 +195,11 @@ pub(crate) fn left_open(ground: &mut Ground<'_>, arch: Arch) -> Vec<String> {
 
 /// What the arguments are when a call is a way around; none where the architecture lacks the constant.
 fn condition(way: &Way, arch: Arch) -> Option<Condition> {
-    let Some((index, name)) = way.with else { return Some(Condition::always()) };
-    let is_named = arg_is(index, constant(name, arch)?);
-    if name != "AF_ALG" {
-        return Some(is_named);
-    }
-    // The kernel makes them with this type and no protocol, or not at all (crypto/af_alg.c).
-    let is_type = arg_bits(1, TYPE_MASK, constant("SOCK_SEQPACKET", arch)?);
-    Condition::all([is_named, is_type, arg_is(2, 0)]).ok()
+    let test = |&(index, bits, name): &(usize, u64, &str)| {
+        Some(arg_bits(index, bits, constant(name, arch)?))
+    };
+    let tests: Option<Vec<Condition>> = way.with.iter().map(test).collect();
+    Condition::all(tests?).ok()
 }
 
 fn open(
@@ -214,10 +220,10 @@ fn open(
     for &name in way.calls {
         let Some(made) = ground.made_where(arch, name, &condition) else { continue };
         // Some conditions are there to keep this apart.
-        if way.with.is_none() && !ground.is(arch, name, State::Open) {
+        if way.with.is_empty() && !ground.is(arch, name, State::Open) {
             continue;
         }
-        let what = way.with.map_or(String::new(), |(_, constant)| format!(" with {constant}"));
+        let what = way.what();
         let reaches = match name {
             names::MOUNT_SETATTR => "makes what is mounted writable, as mount does",
             _ => way.reaches,

@@ -5,7 +5,7 @@ use callgate_policy::Condition;
 use callgate_syscalls::{Arch, Name};
 
 use crate::finding::{Draft, Findings};
-use crate::ground::{Ground, State, constant};
+use crate::ground::{Ground, constant};
 use crate::words;
 
 /// By set of constants: flags beside which the others mean what they mean without.
@@ -31,11 +31,8 @@ const IDLE: [(&str, &[&str]); 17] = [
 
 pub(crate) fn check(ground: &mut Ground<'_>, findings: &mut Findings) {
     for arch in ground.arches.clone() {
-        let tested = ground.answers(arch).filter(|(_, answer)| answer.state() == State::Part);
-        let tested: Vec<Name> = tested.map(|(name, _)| name).collect();
-        for name in tested {
-            let count = arch.signature(name).map_or(0, |signature| signature.arguments().len());
-            for index in 0..count {
+        for (name, arguments) in ground.tested(arch) {
+            for index in arguments {
                 let flags = idle_flags(arch, name, index);
                 if !flags.is_empty() {
                     whole(ground, findings, (arch, name), index, &flags);
