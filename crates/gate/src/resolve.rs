@@ -203,10 +203,7 @@ impl<'a, 'l> Reader<'a, 'l> {
     /// Refuses characters that turn the direction of a text: in comments and reasons, too, they let
     /// it look like another one.
     fn no_directions(&mut self) {
-        let Some(text) = self.sources.get(self.source).map(|source| source.text().to_owned())
-        else {
-            return;
-        };
+        let text = self.sources.get(self.source).map_or("", Source::text);
         let is_turn = |c: &char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         let Some((at, turn)) = text.char_indices().find(|(_, c)| is_turn(c)) else { return };
         let span = self.span(at..at + turn.len_utf8());

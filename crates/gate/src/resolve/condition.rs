@@ -273,12 +273,20 @@ fn having(arches: Vec<Arch>, subjects: &[Subject]) -> Vec<Arch> {
 /// The values whose bits are those that a condition tests, besides the named ones.
 fn overlap(operator: &str, written: &Node, place: Compared<'_>) -> Option<Overlap> {
     let test = Bits::parse(operator)?;
-    let terms = tree::children(written, SyntaxKind::Term);
-    let words: Vec<Token> =
-        terms.flat_map(|term| tree::tokens(&term).collect::<Vec<_>>()).collect();
-    let named: Vec<&str> = words.iter().map(Token::text).collect();
-    let arch = place.arches.first().copied().unwrap_or(Arch::X86_64);
-    known::overlap(place.call?, place.argument, &named, test, arch)
+    let words = named(written);
+    let words: Vec<&str> = words.iter().map(Token::text).collect();
+    known::overlap(place.call?, place.argument, &words, test, arch(place))
+}
+
+/// The names and numbers of a value.
+fn named(value: &Node) -> Vec<Token> {
+    let terms = tree::children(value, SyntaxKind::Term);
+    terms.flat_map(|term| tree::tokens(&term).collect::<Vec<_>>()).collect()
+}
+
+/// The architecture whose values stand for those of all.
+fn arch(place: Compared<'_>) -> Arch {
+    place.arches.first().copied().unwrap_or(Arch::X86_64)
 }
 
 /// That a field is none or one of the values that a union names.

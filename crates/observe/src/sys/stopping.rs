@@ -26,6 +26,9 @@ pub(crate) struct Stopping {
     whom: Whom,
 }
 
+/// Signals by which users end what runs.
+const ENDING: [c_int; 4] = [libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGHUP];
+
 /// While it lives, signals by which users end what runs are noted, and end nothing: for what is done
 /// between recordings, which would be lost.
 #[derive(Debug)]
@@ -37,9 +40,8 @@ impl Between {
     /// # Errors
     /// [`Error::Kernel`].
     pub fn begin() -> Result<Self, Error> {
-        let signals = [libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGHUP];
         // What is ignored here is so in what is started.
-        let signals = signals.into_iter().filter(|signal| !caught::is_ignored(*signal));
+        let signals = ENDING.into_iter().filter(|signal| !caught::is_ignored(*signal));
         let refused = |errno| Error::Kernel { call: "sigaction", errno };
         Caught::begin(signals).map(Self).map_err(refused)
     }
@@ -47,9 +49,7 @@ impl Between {
     /// Whether one has come: nothing is to be started after it.
     #[must_use]
     pub fn was_interrupted(&self) -> bool {
-        let ends =
-            |signal| [libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGHUP].contains(&signal);
-        std::iter::from_fn(|| self.0.next()).any(|received| ends(received.signal))
+        std::iter::from_fn(|| self.0.next()).any(|received| ENDING.contains(&received.signal))
     }
 }
 

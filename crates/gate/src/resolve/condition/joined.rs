@@ -1,20 +1,20 @@
 //! Values that `|` joins to another value, and values without a bit to ask for.
 
 use callgate_rules::{Code, Diagnostic, Term};
-use callgate_syscalls::Arch;
 
 use super::super::Reader;
 use super::super::value::{Compared, WrittenValue};
-use crate::known::{self, Bits};
-use crate::syntax::Node;
+use super::{arch, named, overlap};
+use crate::known;
+use crate::syntax::{Node, Token};
 
 impl Reader<'_, '_> {
     /// Refuses to join what are values of one field or list: together they are a third one.
     pub(super) fn no_joined(&mut self, written: &Node, place: Compared<'_>) -> Option<()> {
-        let words = words(written);
-        let named: Vec<&str> = words.iter().map(String::as_str).collect();
+        let words = named(written);
+        let words: Vec<&str> = words.iter().map(Token::text).collect();
         let Some([first, second]) =
-            place.call.and_then(|call| known::joined(call, place.argument, &named, arch(place)))
+            place.call.and_then(|call| known::joined(call, place.argument, &words, arch(place)))
         else {
             return Some(());
         };
@@ -34,14 +34,8 @@ impl Reader<'_, '_> {
 
     /// Refuses a mask that is a value of which others have the bits as well.
     pub(super) fn no_value_as_mask(&mut self, mask: &Node, place: Compared<'_>) -> Option<()> {
-        let words = words(mask);
-        let named: Vec<&str> = words.iter().map(String::as_str).collect();
-        let overlap = place
-            .call
-            .and_then(|call| known::overlap(call, place.argument, &named, Bits::Has, arch(place)));
-        let Some(overlap) = overlap.filter(|overlap| !overlap.others.is_empty()) else {
-            return Some(());
-        };
+        let overlap = overlap("has", mask, place).filter(|overlap| !overlap.others.is_empty());
+        let Some(overlap) = overlap else { return Some(()) };
         let (text, argument) = (mask.text().to_string(), place.argument);
         let text = text.trim();
         let message = format!("`&` takes bits, and `{text}` has those of other values");
@@ -98,15 +92,4 @@ fn operand(place: Compared<'_>) -> String {
         0 => argument.to_owned(),
         field => format!("{argument} & {field:#x}"),
     }
-}
-
-fn words(value: &Node) -> Vec<String> {
-    value
-        .descendants_with_tokens()
-        .filter_map(|element| element.into_token().map(|token| token.text().to_owned()))
-        .collect()
-}
-
-fn arch(place: Compared<'_>) -> Arch {
-    place.arches.first().copied().unwrap_or(Arch::X86_64)
 }
