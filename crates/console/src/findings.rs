@@ -76,7 +76,7 @@ impl Material {
         arches: &[Arch],
     ) -> Result<Self, Error> {
         let resolved = profile.resolve_quietly(args, arches)?;
-        let listener = match (profile.is_container_profile(), &resolved.listener_path) {
+        let listener = match (profile.is_container_profile(), profile.asked().listener) {
             (_, Some(_)) => Listener::Named,
             (false, None) => Listener::Unknown,
             (true, None) => Listener::Missing,

@@ -16,12 +16,13 @@ use std::string::FromUtf8Error;
 
 use callgate::FilterStack;
 use callgate_bpf::{Program, Stack};
+use callgate_convert::Asked;
 use callgate_dialects::Dialect;
 use callgate_formats::{Notice, Profile, Warning};
 use callgate_gate::{Lowered, Refused, Written};
 use callgate_observe::filters_of;
 use callgate_policy::Policy;
-use callgate_rules::{Diagnostic, Listener, LoadFlag, Provenance, Sources, Span};
+use callgate_rules::{Diagnostic, Provenance, Sources, Span};
 use callgate_syscalls::{Action, Arch, Endian};
 
 use crate::args::group::ProfileArgs;
@@ -71,12 +72,6 @@ pub struct Resolved {
     pub policy: Policy,
     /// Which written rule each of the policy's comes from.
     pub provenance: Provenance,
-    /// What is asked for when it is loaded.
-    pub flags: Vec<LoadFlag>,
-    /// The socket that the listener is sent to.
-    pub listener_path: Option<String>,
-    /// What is sent along.
-    pub listener_metadata: Option<String>,
     /// What is legal in a container profile but hardly meant.
     pub warnings: Vec<Warning>,
     /// What the reader of any other form finds remarkable about the text.
@@ -209,7 +204,7 @@ impl Unresolved {
     pub fn resolve(&self, args: &ProfileArgs, arches: &[Arch]) -> Result<Resolved, Error> {
         match &self.text {
             Text::Gate(written) if !args.quiet && !self.embedded => {
-                return Ok(Resolved::of_gate(written, gate::lowered(written, args, arches)?));
+                return Ok(gate::lowered(written, args, arches)?.into());
             }
             Text::Dialect(foreign) if !args.quiet => {
                 return Ok(foreign.lowered(args, arches)?.into());
@@ -260,8 +255,7 @@ impl Unresolved {
             }
             Text::Gate(written) => {
                 let target = gate::target(args, arches)?;
-                let lowered = written.lower(&target).map_err(Error::text)?;
-                let mut resolved = Resolved::of_gate(written, lowered);
+                let mut resolved: Resolved = written.lower(&target).map_err(Error::text)?.into();
                 if self.embedded {
                     resolved.remarks.clear();
                 }
@@ -269,6 +263,16 @@ impl Unresolved {
             }
             Text::Dialect(foreign) => Ok(foreign.lowered_quietly(args, arches)?.into()),
             Text::Code(code) => Ok(code.lowered(arches)?.into()),
+        }
+    }
+
+    /// What it asks for beside its rules, when it is loaded.
+    #[must_use]
+    pub fn asked(&self) -> Asked {
+        match &self.text {
+            Text::Profile(profile) => Asked::of_profile(profile),
+            Text::Gate(written) => Asked::of_policy(written),
+            Text::Dialect(_) | Text::Code(_) => Asked::default(),
         }
     }
 
@@ -419,33 +423,10 @@ enum Covers {
     No(Option<Action>),
 }
 
-impl Resolved {
-    /// A policy of the language, with what its header asks for.
-    fn of_gate(written: &Written, lowered: Lowered) -> Self {
-        let header = &written.rules.header;
-        let listener = header.listener.clone();
-        let (listener_path, listener_metadata) = match listener {
-            Some(Listener { path, metadata }) => (Some(path), metadata),
-            None => (None, None),
-        };
-        let flags = header.flags.clone();
-        Self { flags, listener_path, listener_metadata, ..lowered.into() }
-    }
-}
-
 impl From<Lowered> for Resolved {
     fn from(lowered: Lowered) -> Self {
         let Lowered { policy, provenance, warnings: remarks } = lowered;
-        Self {
-            policy,
-            provenance,
-            flags: Vec::new(),
-            listener_path: None,
-            listener_metadata: None,
-            warnings: Vec::new(),
-            remarks,
-            notices: Vec::new(),
-        }
+        Self { policy, provenance, warnings: Vec::new(), remarks, notices: Vec::new() }
     }
 }
 
@@ -454,9 +435,6 @@ impl From<callgate_formats::Resolved> for Resolved {
         Self {
             policy: resolved.policy,
             provenance: resolved.provenance,
-            flags: resolved.flags.into_iter().map(LoadFlag::from).collect(),
-            listener_path: resolved.listener_path,
-            listener_metadata: resolved.listener_metadata,
             warnings: resolved.warnings,
             remarks: Vec::new(),
             notices: resolved.notices,

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use callgate_formats::Profile;
-use callgate_gate::{File, Node, format, words};
+use callgate_gate::{File, Node, Written, format, words};
 use callgate_rules::{Listener, LoadFlag, Source};
 
 use crate::Format;
@@ -19,6 +19,19 @@ pub struct Asked {
 }
 
 impl Asked {
+    /// What a policy of the language asks for.
+    #[must_use]
+    pub fn of_policy(written: &Written) -> Self {
+        let header = &written.rules.header;
+        Self { flags: header.flags.clone(), listener: header.listener.clone() }
+    }
+
+    /// What a container profile asks for.
+    #[must_use]
+    pub fn of_profile(profile: &Profile) -> Self {
+        Self { flags: profile.flags().collect(), listener: profile.listener() }
+    }
+
     /// Whether nothing is asked for.
     #[must_use]
     pub fn is_nothing(&self) -> bool {
@@ -98,11 +111,11 @@ fn before_rules(text: &str, members: &str) -> Option<String> {
 
 fn of_gate(text: &str) -> Option<Asked> {
     let source = Source::new("written.gate", text).ok()?;
-    let header = callgate_gate::read(source, &mut callgate_gate::nothing).ok()?.rules.header;
-    Some(Asked { flags: header.flags, listener: header.listener })
+    let written = callgate_gate::read(source, &mut callgate_gate::nothing).ok()?;
+    Some(Asked::of_policy(&written))
 }
 
 fn of_profile(text: &str) -> Option<Asked> {
     let profile = Profile::parse(text.as_bytes(), "profile").ok()?;
-    Some(Asked { flags: profile.flags().collect(), listener: profile.listener() })
+    Some(Asked::of_profile(&profile))
 }

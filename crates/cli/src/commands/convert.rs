@@ -9,7 +9,7 @@ use callgate_console::args::group::ProfileArgs;
 use callgate_console::args::value;
 use callgate_console::circumstances;
 use callgate_console::error::{Error, Status};
-use callgate_console::input::{self, Input, Resolved, Source};
+use callgate_console::input::{self, Input, Source};
 use callgate_console::output;
 use callgate_convert::{
     Asked, Converted, Everywhere, Format, Nearest, NotConverted, Refusal, Refusals, WaysOut,
@@ -92,7 +92,7 @@ enum Which {
 pub(crate) fn run(args: &Args) -> Result<Status, Error> {
     let input = input::read(&args.filter, &args.how)?;
     let to = args.to.0;
-    let asked = asked(&input, &args.how, &args.arches)?;
+    let asked = asked(&input);
     if args.nearest.is_none() {
         if let Some(found) = everywhere(&input, to, &args.how, &args.arches, Style::Folded)? {
             let found = found.map_err(not_everywhere)?;
@@ -119,11 +119,11 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
 }
 
 /// What a profile or policy asks for beside its rules, when it is loaded.
-pub(crate) fn asked(input: &Input, how: &ProfileArgs, arches: &[Arch]) -> Result<Asked, Error> {
-    let Input::Profile(text) = input else { return Ok(Asked::default()) };
-    let Resolved { flags, listener_path, listener_metadata: metadata, .. } =
-        text.resolve_quietly(how, arches)?;
-    Ok(Asked { flags, listener: listener_path.map(|path| Listener { path, metadata }) })
+pub(crate) fn asked(input: &Input) -> Asked {
+    match input {
+        Input::Profile(text) => text.asked(),
+        Input::Program(..) | Input::Process(_) => Asked::default(),
+    }
 }
 
 /// Writes a policy in a form, with what is asked for beside it, to a file or to standard output.

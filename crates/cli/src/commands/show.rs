@@ -78,7 +78,7 @@ pub(crate) fn run(args: &Args) -> Result<Status, Error> {
         input::Input::Profile(_) => Vec::new(),
     };
     let is_left_open = circumstances::is_left_open(&input, &args.how, &args.arches);
-    let asked = convert::asked(&input, &args.how, &args.arches)?;
+    let asked = convert::asked(&input);
     let subject = input.subject(&args.how, &args.arches)?;
     let policy = match policy_of(subject.clone()) {
         Ok(policy) => policy,
@@ -140,7 +140,7 @@ fn show_everywhere(args: &Args, input: &input::Input) -> Result<bool, Error> {
     match found {
         Ok(found) => {
             convert::remark_refusals(&found.refusals);
-            let asked = convert::asked(input, &args.how, &args.arches)?;
+            let asked = convert::asked(input);
             let text = convert::with(&found.text, Format::Gate, &asked);
             output::text(|out| write!(out, "{text}"))?;
             Ok(true)

@@ -1,9 +1,10 @@
 //! What a command is to run under, read from a profile or from programs.
 
 use callgate_bpf::Stack;
+use callgate_convert::Asked;
 use callgate_policy::Policy;
 use callgate_review::Readable;
-use callgate_rules::{LoadFlag, Provenance, Sources, Target};
+use callgate_rules::{Listener, LoadFlag, Provenance, Sources, Target};
 
 use callgate_console::error::Error;
 use callgate_console::input::{self, Input, Source, Unresolved};
@@ -44,10 +45,11 @@ impl Wanted {
             policy = policy.with_default(default);
             provenance.forget_default();
         }
-        let metadata = resolved.listener_metadata;
-        let agent = resolved.listener_path.map(|path| AgentAddress { path: path.into(), metadata });
+        let Asked { flags, listener } = text.asked();
+        let agent = listener
+            .map(|Listener { path, metadata }| AgentAddress { path: path.into(), metadata });
         let target = Some(input::gate::target(&args.how, &args.arches)?);
-        let (sources, flags) = (text.sources(), resolved.flags);
+        let sources = text.sources();
         Ok(Self { policy, provenance, sources, target, flags, agent })
     }
 
